@@ -1,0 +1,19 @@
+"""The list of nodes that ComfyUI asks for."""
+
+from comfy_api.v0_0_2 import ComfyExtension, io
+
+from . import encode, explore, host, inject, load, sample
+
+
+class StyleMixExtension(ComfyExtension):
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        host.register_model_folders()
+        return [
+            load.LoadGenerator,
+            load.LoadEncoder,
+            sample.Sampler,
+            sample.Decode,
+            encode.Encode,
+            inject.Inject,
+            explore.Grid,
+        ]

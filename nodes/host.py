@@ -1,0 +1,160 @@
+"""Everything this pack asks of ComfyUI: model folders, devices, progress, interrupts, messages.
+
+No other file touches `comfy`, `folder_paths` or `server`.
+"""
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
+
+import comfy.utils
+import folder_paths
+import torch
+from comfy import model_management
+from comfy.model_patcher import ModelPatcher
+
+from ..stylemix_core.device import resolve_dtype
+
+DEMO = "demo (bundled)"
+"""How the bundled models are called in the list of checkpoints."""
+
+GENERATORS, ENCODERS = "stylegan", "psp"
+EXTENSIONS = {GENERATORS: {".pkl", ".pt", ".safetensors"}, ENCODERS: {".pt", ".safetensors"}}
+"""Folders below ComfyUI's `models`, and the endings of the files that this pack reads in them."""
+
+GPU_BATCH = 8
+"""Pictures in one forward pass on a GPU."""
+
+BYTES_PER_PIXEL = 6 * 32 * 4
+"""Memory that a forward pass needs: about six maps of 32 float32 channels at full resolution."""
+
+
+def register_model_folders() -> None:
+    """Make the model folders known. Paths that the user or another pack registered stay as they are."""
+    for folder, extensions in EXTENSIONS.items():
+        default = os.path.join(folder_paths.models_dir, folder)
+        try:
+            os.makedirs(default, exist_ok=True)
+        except OSError as error:
+            logging.warning("StyleMix: %s cannot be created: %s", default, error)
+        known = folder_paths.folder_names_and_paths.get(folder)
+        paths = [*known[0]] if known else []
+        # An empty set lists every file, which another pack may count on.
+        listed = set(known[1]) and set(known[1]) | extensions if known else extensions
+        folder_paths.folder_names_and_paths[folder] = (paths if default in paths else [*paths, default], listed)
+
+
+def checkpoint_names(folder: str) -> list[str]:
+    """The bundled model, then the files in `folder` that this pack reads."""
+    files = folder_paths.get_filename_list(folder)
+    return [DEMO, *(name for name in files if Path(name).suffix.lower() in EXTENSIONS[folder])]
+
+
+def checkpoint_stamp(folder: str, checkpoint: str) -> str:
+    """Text that changes when the file behind `checkpoint` does."""
+    if checkpoint == DEMO:
+        return DEMO
+    path = folder_paths.get_full_path_or_raise(folder, checkpoint)
+    status = os.stat(path)
+    return f"{path} {status.st_mtime_ns} {status.st_size}"
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network in ComfyUI's care. Its file is read at the first use."""
+
+    load: Callable[..., torch.nn.Module]
+    """`load_generator` or `load_encoder`."""
+    source: str
+    """"demo" or the file's path."""
+    dtype: str
+    """As in the loaders' `dtype` input."""
+
+    @cached_property
+    def network(self) -> Any:
+        """The network, wherever ComfyUI keeps it at the moment. Only `run` may call its `forward`."""
+        dtype = resolve_dtype(self.dtype, model_management.get_torch_device())
+        return self.load(self.source, device=model_management.unet_offload_device(), dtype=dtype)
+
+    @cached_property
+    def patcher(self) -> ModelPatcher:
+        """ComfyUI's handle to move the network between memories."""
+        return ModelPatcher(
+            self.network,
+            load_device=model_management.get_torch_device(),
+            offload_device=model_management.unet_offload_device(),
+        )
+
+
+_models: WeakValueDictionary[tuple[str, str, str], Model] = WeakValueDictionary()
+
+
+def open_model(load: Callable[..., torch.nn.Module], folder: str, checkpoint: str, dtype: str) -> Model:
+    """The model of a checkpoint. Whoever asks for the same unchanged file gets the same model."""
+    key = (load.__name__, checkpoint_stamp(folder, checkpoint), dtype)
+    model = _models.get(key)
+    if model is None:
+        source = "demo" if checkpoint == DEMO else folder_paths.get_full_path_or_raise(folder, checkpoint)
+        model = _models[key] = Model(load, source, dtype)
+    return model
+
+
+def run(model: Model, count: int, forward: Callable[[Any, slice], torch.Tensor]) -> torch.Tensor:
+    """Map `count` items through a network, with ComfyUI's memory management, progress and interrupts.
+
+    forward: called as `forward(network, items)`; computes the items of that slice, `[n, …]`.
+    Returns all results `[count, …]` on the device where ComfyUI wants node outputs. When memory runs out the
+    batch is halved; `OOM_EXCEPTION` when a single item is too much.
+    """
+    on_cpu = model.patcher.load_device.type == "cpu"
+    size = 1 if on_cpu else GPU_BATCH  # a CPU gains nothing from batches, and single items report progress sooner
+    progress = comfy.utils.ProgressBar(count)
+    results: list[torch.Tensor] = []
+    done = 0
+    while done < count:
+        model_management.throw_exception_if_processing_interrupted()
+        items = slice(done, min(done + size, count))
+        result = None
+        try:
+            _place(model, items.stop - items.start)
+            result = forward(model.network, items).to(model_management.intermediate_device())
+        except model_management.OOM_EXCEPTION:
+            if items.stop - items.start == 1:
+                raise
+        # Outside the except block: the exception held on to the tensors of the failed pass.
+        if result is None:
+            size = (items.stop - items.start + 1) // 2
+            logging.info("StyleMix: out of memory, going on with batches of %d", size)
+            model_management.soft_empty_cache()
+            continue
+        results.append(result)
+        done = items.stop
+        progress.update_absolute(done, count)
+    return torch.cat(results)
+
+
+def warn(node_id: str | None, message: str) -> None:
+    """Tell the user, in the log and on the node."""
+    logging.warning("StyleMix: %s", message)
+    from server import PromptServer  # not at import: the server imports the packs
+
+    if node_id is not None and PromptServer.instance is not None:
+        PromptServer.instance.send_progress_text(message, node_id)
+
+
+def _place(model: Model, items: int) -> None:
+    """Bring a network to the device that computes, and make room there for `items` pictures."""
+    network, device = model.network, model.patcher.load_device
+    side = getattr(network, "img_resolution", None) or network.input_size
+    memory = items * side * side * BYTES_PER_PIXEL
+    model_management.load_models_gpu([model.patcher], memory_required=memory, force_full_load=True)
+    # Partial loads and --novram leave parameters behind that are not a leaf module's own.
+    tensors = chain(network.parameters(), network.buffers())
+    if any(tensor.device.type != device.type or tensor.device.index != device.index for tensor in tensors):
+        network.to(device)

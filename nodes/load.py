@@ -1,0 +1,95 @@
+"""Nodes that load checkpoints."""
+
+from comfy_api.v0_0_2 import io
+
+from ..stylemix_core.checkpoints import load_encoder, load_generator
+from ..stylemix_core.device import DTYPES
+from . import host
+from .sockets import ENCODER, GENERATOR
+
+
+def checkpoint_input(folder: str, tooltip: str) -> io.Combo.Input:
+    return io.Combo.Input("checkpoint", options=host.checkpoint_names(folder), default=host.DEMO, tooltip=tooltip)
+
+
+def dtype_input() -> io.Combo.Input:
+    return io.Combo.Input(
+        "dtype",
+        options=["auto", *DTYPES],
+        default="auto",
+        tooltip="Precision of the heavy layers. auto takes float16 on NVIDIA and AMD GPUs and float32 elsewhere. "
+        "float32 is exact; the half precisions need half the memory.",
+    )
+
+
+class LoadGenerator(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixLoadGenerator",
+            display_name="Load StyleGAN2",
+            category="StyleMix/load",
+            description="Load a StyleGAN2 generator, which draws pictures of faces (or of whatever it was trained on).",
+            inputs=[
+                checkpoint_input(
+                    host.GENERATORS,
+                    "The generator. The bundled demo draws cartoon avatars at once; put files of your own "
+                    "(.pkl, .pt, .safetensors) into models/stylegan.",
+                ),
+                dtype_input(),
+            ],
+            outputs=[
+                GENERATOR.Output(
+                    display_name="generator", tooltip="The generator, for StyleGAN2Sampler and StyleGAN2Decode."
+                )
+            ],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, checkpoint: str, dtype: str) -> str:
+        return host.checkpoint_stamp(host.GENERATORS, checkpoint)
+
+    @classmethod
+    def execute(cls, checkpoint: str, dtype: str) -> io.NodeOutput:
+        generator = host.open_model(load_generator, host.GENERATORS, checkpoint, dtype)
+        _ = generator.network  # read the file now: a damaged one is this node's error
+        return io.NodeOutput(generator)
+
+
+class LoadEncoder(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixLoadEncoder",
+            display_name="Load pSp Encoder",
+            category="StyleMix/load",
+            description="Load a pSp encoder, which finds the W+ code of a picture of a face.",
+            inputs=[
+                checkpoint_input(
+                    host.ENCODERS,
+                    "The encoder. The bundled demo knows cartoon avatars; put pSp's files (.pt, .safetensors) "
+                    "into models/psp.",
+                ),
+                dtype_input(),
+            ],
+            outputs=[
+                ENCODER.Output(display_name="encoder", tooltip="The encoder, for PSPEncode."),
+                GENERATOR.Output(
+                    display_name="generator",
+                    tooltip="The generator that the encoder was trained for, if its file contains one. "
+                    "It is loaded when it is used.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, checkpoint: str, dtype: str) -> str:
+        return host.checkpoint_stamp(host.ENCODERS, checkpoint)
+
+    @classmethod
+    def execute(cls, checkpoint: str, dtype: str) -> io.NodeOutput:
+        encoder = host.open_model(load_encoder, host.ENCODERS, checkpoint, dtype)
+        _ = encoder.network  # read the file now: a damaged one is this node's error
+        # Not read yet: many workflows take their generator from another file.
+        generator = host.open_model(load_generator, host.ENCODERS, checkpoint, dtype)
+        return io.NodeOutput(encoder, generator)

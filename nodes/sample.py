@@ -1,0 +1,144 @@
+"""Nodes that draw pictures: from seeds, and from W+ codes."""
+
+import torch
+from comfy_api.v0_0_2 import io
+
+from ..stylemix_core.errors import StyleMixError
+from ..stylemix_core.generator.network import NOISE_MODES
+from ..stylemix_core.images import to_comfy
+from ..stylemix_core.latents import Latents, check_generator
+from ..stylemix_core.seeds import sample_z
+from . import host
+from .sockets import GENERATOR, LATENT
+
+
+def noise_mode_input() -> io.Combo.Input:
+    return io.Combo.Input(
+        "noise_mode",
+        options=list(NOISE_MODES),
+        default="const",
+        tooltip="Fine detail such as single hairs. const: the same in every picture, so that pictures can be "
+        "compared. random: different in every picture of a batch. none: without, which looks smoother.",
+    )
+
+
+class Sampler(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixSampler",
+            display_name="StyleGAN2Sampler",
+            category="StyleMix/sample",
+            description="Draw new pictures from seeds. The same seed and settings always give the same picture.",
+            inputs=[
+                GENERATOR.Input("generator", tooltip="The generator, from Load StyleGAN2."),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=2**64 - 1,
+                    control_after_generate=True,
+                    tooltip="Which picture. A batch takes this seed, the next one, and so on. Seeds mean the same as "
+                    "in NVIDIA's tools, where they go up to 4294967295.",
+                ),
+                io.Int.Input("batch_size", default=1, min=1, max=64, tooltip="How many pictures, from as many seeds."),
+                io.Float.Input(
+                    "truncation_psi",
+                    default=0.7,
+                    min=-2.0,
+                    max=2.0,
+                    step=0.01,
+                    tooltip="How far from the average face. 0 is the average itself, 0.7 gives good pictures, 1 the "
+                    "full variety with odd ones among them; negative values give opposites.",
+                ),
+                io.Int.Input(
+                    "truncation_cutoff",
+                    default=-1,
+                    min=-1,
+                    max=18,
+                    tooltip="How many layers truncation_psi acts on, counted from the coarsest. -1: on all of them. "
+                    "8 keeps shapes typical while colours vary freely.",
+                ),
+                io.Int.Input(
+                    "class_label",
+                    default=-1,
+                    min=-1,
+                    max=9999,
+                    tooltip="Which class to draw, for generators that were trained with class labels. -1: none.",
+                ),
+                noise_mode_input(),
+            ],
+            outputs=[
+                io.Image.Output(display_name="image", tooltip="The pictures."),
+                LATENT.Output(display_name="latent", tooltip="The W+ codes of the pictures, one each."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        generator: host.Model,
+        seed: int,
+        batch_size: int,
+        truncation_psi: float,
+        truncation_cutoff: int,
+        class_label: int,
+        noise_mode: str,
+    ) -> io.NodeOutput:
+        seeds = range(seed, seed + batch_size)
+        z = sample_z(seeds, generator.network.z_dim)
+        c = class_labels(class_label, generator.network.c_dim, batch_size)
+        cutoff = None if truncation_cutoff < 0 else truncation_cutoff
+        w = host.run(
+            generator,
+            batch_size,
+            lambda G, items: G.mapping(z[items], None if c is None else c[items], truncation_psi, cutoff),
+        )
+        origins = tuple(f"seed {s}, psi {truncation_psi:g}" for s in seeds)
+        latent = Latents(w, origins, generator.network.fingerprint())
+        return io.NodeOutput(draw(generator, latent, noise_mode, seed), latent)
+
+
+class Decode(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixDecode",
+            display_name="StyleGAN2Decode",
+            category="StyleMix/sample",
+            description="Draw the pictures of W+ codes.",
+            inputs=[
+                GENERATOR.Input("generator", tooltip="The generator that the codes were sampled or encoded for."),
+                LATENT.Input("latent", tooltip="The W+ codes, from StyleGAN2Sampler, PSPEncode or InjectW+."),
+                noise_mode_input(),
+            ],
+            outputs=[io.Image.Output(display_name="image", tooltip="The pictures, one per code.")],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(cls, generator: host.Model, latent: Latents, noise_mode: str) -> io.NodeOutput:
+        warning = check_generator(latent, generator.network)
+        if warning:
+            host.warn(cls.hidden.unique_id, warning)
+        return io.NodeOutput(draw(generator, latent, noise_mode, noise_seed=0))
+
+
+def draw(generator: host.Model, latent: Latents, noise_mode: str, noise_seed: int) -> torch.Tensor:
+    """The codes' pictures as IMAGE. Random noise depends on `noise_seed` and the place in the batch alone."""
+    pictures = host.run(
+        generator,
+        len(latent),
+        lambda G, items: G.synthesis(latent.w[items], noise_mode, noise_seed + items.start),
+    )
+    return to_comfy(pictures)
+
+
+def class_labels(label: int, c_dim: int, batch_size: int) -> torch.Tensor | None:
+    """One-hot labels `[batch_size, c_dim]`; None for label −1, and the generator says whether that will do."""
+    if label < 0:
+        return None
+    if label >= c_dim:
+        expected = f"classes 0 to {c_dim - 1}" if c_dim else "no classes; set class_label to -1"
+        raise StyleMixError(f"class_label is {label}, but this generator has {expected}")
+    return torch.nn.functional.one_hot(torch.full([batch_size], label), c_dim).float()

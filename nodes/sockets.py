@@ -1,0 +1,15 @@
+"""The pack's socket types. Their names are saved in workflows."""
+
+from comfy_api.v0_0_2 import io
+
+GENERATOR = io.Custom("STYLEMIX_GENERATOR")
+"""Carries a `host.Model` whose network is a `Generator`."""
+
+ENCODER = io.Custom("STYLEMIX_ENCODER")
+"""Carries a `host.Model` whose network is an `Encoder`."""
+
+LATENT = io.Custom("STYLEMIX_LATENT")
+"""Carries `Latents`."""
+
+MASKS = io.Custom("STYLEMIX_MASKS")
+"""Carries a `MaskList`."""

@@ -1,0 +1,62 @@
+"""StyleMix: generate faces with StyleGAN2, read a picture's style with pSp, inject chosen W+ layers.
+
+>>> import stylemix_core as sm
+>>> G, E = sm.load_generator("demo"), sm.load_encoder("demo")
+>>> faces = G.mapping(sm.sample_z([0, 1], G.z_dim), truncation_psi=0.7)
+>>> style = E(sm.load_image("style.png"))
+>>> mixed = sm.inject(faces, style, sm.parse_masks("0; 1; 2; 3; 4; 5; 0-6", G.num_ws))
+>>> pictures = G.synthesis(mixed)
+
+Names are imported when they are first used, so that importing the package costs nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .checkpoints import inspect_checkpoint as inspect_checkpoint
+    from .checkpoints import load_encoder as load_encoder
+    from .checkpoints import load_generator as load_generator
+    from .errors import CheckpointError as CheckpointError
+    from .errors import LatentMismatchError as LatentMismatchError
+    from .errors import MaskSyntaxError as MaskSyntaxError
+    from .errors import StyleMixError as StyleMixError
+    from .grid import compare_grid as compare_grid
+    from .images import load_image as load_image
+    from .images import save_image as save_image
+    from .injection import inject as inject
+    from .injection import inject_latents as inject_latents
+    from .latents import Latents as Latents
+    from .latents import load_latents as load_latents
+    from .latents import save_latents as save_latents
+    from .masks import MaskList as MaskList
+    from .masks import parse_masks as parse_masks
+    from .seeds import sample_z as sample_z
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "checkpoints": ("inspect_checkpoint", "load_encoder", "load_generator"),
+    "errors": ("CheckpointError", "LatentMismatchError", "MaskSyntaxError", "StyleMixError"),
+    "grid": ("compare_grid",),
+    "images": ("load_image", "save_image"),
+    "injection": ("inject", "inject_latents"),
+    "latents": ("Latents", "load_latents", "save_latents"),
+    "masks": ("MaskList", "parse_masks"),
+    "seeds": ("sample_z",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)
+
+
+def __getattr__(name: str):
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_HOME_OF[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

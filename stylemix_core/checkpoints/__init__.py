@@ -1,0 +1,113 @@
+"""Checkpoints of every supported tool: recognise, read without running anything, load.
+
+One module per format, each with `detect(source)` and `read(source)`; `FORMATS` is their registry, asked in order.
+"""
+
+import os
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ..device import resolve_device, resolve_dtype
+from ..encoder import Encoder
+from ..errors import CheckpointError
+from ..generator import Generator
+from . import native, nvidia, psp
+from .base import Checkpoint, CheckpointInfo
+from .source import ACCEPTED, Source, about
+
+__all__ = [
+    "Checkpoint",
+    "CheckpointInfo",
+    "inspect_checkpoint",
+    "load_encoder",
+    "load_generator",
+    "read_checkpoint",
+]
+
+FORMATS = (native, nvidia, psp)
+DEMO = Path(__file__).parent.parent / "demo"
+
+
+def load_generator(
+    source: str | os.PathLike,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
+) -> Generator:
+    """Load a StyleGAN2 generator; of a pSp file, its decoder.
+
+    source: a checkpoint file, or "demo" for the bundled model.
+    device: None for CUDA, else MPS, else the CPU.
+    dtype: precision of the convolutions: "auto", "float32", "float16", "bfloat16", the torch dtype, or None
+        for float32.
+    Returns the generator in evaluation mode; its `.source` is the file's name. `CheckpointError` when the file is
+    not a checkpoint with a generator, is damaged, or asks to run code.
+    """
+    path = find(source, "generator")
+    target = resolve_device(device)
+    precision = resolve_dtype(dtype, target)
+    with about(path):
+        config, weights = read_checkpoint(path).part("generator")
+        generator = own(Generator.from_state_dict(config, weights), weights)
+    generator.source = path.name
+    return generator.to(target).set_dtype(precision)
+
+
+def load_encoder(
+    source: str | os.PathLike,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
+) -> Encoder:
+    """Load a pSp encoder. Arguments and errors as for `load_generator`.
+
+    The encoder's `.source` is the file's name, its `.generator` the fingerprint of the generator that it was made
+    for: of the decoder in the same file, or as the file's metadata says, else None.
+    """
+    path = find(source, "encoder")
+    target = resolve_device(device)
+    precision = resolve_dtype(dtype, target)
+    with about(path):
+        checkpoint = read_checkpoint(path)
+        config, weights = checkpoint.part("encoder")
+        encoder = own(Encoder.from_state_dict(config, weights), weights)
+        encoder.generator = checkpoint.fingerprint()
+    encoder.source = path.name
+    return encoder.to(target).set_dtype(precision)
+
+
+def inspect_checkpoint(path: str | os.PathLike) -> CheckpointInfo:
+    """What a file is, without building a model or reading its weights. Errors as for `load_generator`.
+
+    "demo" stands for the bundled generator.
+    """
+    found = find(path, "generator")
+    with about(found):
+        return read_checkpoint(found).info
+
+
+def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
+    """A file's description and its tensors, which are read when asked for. `CheckpointError` if no reader knows it."""
+    source = Source(path)
+    for reader in FORMATS:
+        if reader.detect(source):
+            return reader.read(source)
+    raise CheckpointError(f"not a checkpoint that can be read: it is {source.describe()}. {ACCEPTED}.")
+
+
+def find(source: str | os.PathLike, part: str) -> Path:
+    if source != "demo":
+        return Path(source)
+    path = DEMO / f"{part}.safetensors"
+    if not path.exists():
+        raise CheckpointError(f"the bundled demo {part} is missing ({path}); install the package again")
+    return path
+
+
+def own(model: nn.Module, weights: dict[str, torch.Tensor]) -> nn.Module:
+    """Copy what still lies in the mapped file, so that the file may be replaced while the model is in use."""
+    mapped = {tensor.data_ptr() for tensor in weights.values()}
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.data_ptr() in mapped:
+            tensor.data = tensor.data.clone()
+    return model

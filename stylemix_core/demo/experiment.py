@@ -1,0 +1,94 @@
+"""The study project's experiment on the bundled demo models.
+
+Four faces, one style picture with a bob, seven masks: each of the first six layers alone, then 0–6 together.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from ..checkpoints import load_encoder, load_generator
+from ..grid import compare_grid
+from ..images import resize
+from ..injection import inject_latents
+from ..latents import Latents
+from ..masks import parse_masks
+from ..seeds import sample_z
+from .attributes import ATTRIBUTES
+from .renderer import render
+
+SEEDS = (1, 2, 3, 4)
+TRUNCATION_PSI = 0.8
+MASKS = "0; 1; 2; 3; 4; 5; 0-6"
+
+# What the style picture shows where it is not the middle of every attribute.
+BOB = {
+    "tilt": 0.8,
+    "turn": 0.15,
+    "face_width": 0.25,
+    "jaw": 0.2,
+    "chin": 0.8,
+    "cut": 0.5,
+    "volume": 0.8,
+    "fringe": 1.0,
+    "wave": 0.0,
+    "eye_size": 0.7,
+    "smile": 0.85,
+    "lips": 0.7,
+    "glasses": 0.0,
+    "hair_tone": 0.08,
+    "hair_warmth": 0.3,
+    "skin_tone": 0.2,
+    "lip_colour": 0.9,
+    "background_hue": 0.08,
+    "background_strength": 0.5,
+    "clothes_hue": 0.0,
+}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything the experiment made; pictures are `[B, 3, R, R]` in −1…1."""
+
+    sources: Latents
+    source_pictures: torch.Tensor
+    style: Latents
+    style_picture: torch.Tensor
+    results: Latents
+    result_pictures: torch.Tensor
+    labels: list[str]
+    """One per mask."""
+    grid: torch.Tensor
+    """`[1, 3, H, W]`: a row for every source: source, style, one result per mask."""
+
+
+def style_picture(resolution: int = 256) -> torch.Tensor:
+    """The drawn picture of a bob haircut, `[1, 3, R, R]` in −1…1. The models have never seen it."""
+    row = torch.tensor([[BOB.get(attribute.name, 0.5) for attribute in ATTRIBUTES]])
+    return render(row, resolution, with_regions=False).image
+
+
+@torch.inference_mode()
+def run() -> Experiment:
+    """Run it on the CPU, as deterministically as it is drawn in the README."""
+    generator, encoder = load_generator("demo", device="cpu"), load_encoder("demo", device="cpu")
+    sources = Latents(
+        generator.mapping(sample_z(SEEDS, generator.z_dim), truncation_psi=TRUNCATION_PSI),
+        tuple(f"seed {seed}, psi {TRUNCATION_PSI}" for seed in SEEDS),
+        generator.fingerprint(),
+    )
+    picture = style_picture(generator.img_resolution)
+    style = Latents.of(encoder(picture), "drawn bob", encoder.generator)
+    masks = parse_masks(MASKS, generator.num_ws)
+    results = inject_latents(sources, style, masks)
+
+    source_pictures = generator.synthesis(sources.w)
+    result_pictures = torch.cat([generator.synthesis(w) for w in results.w.split(4)])
+    grid = compare_grid(
+        result_pictures,
+        masks.labels,
+        source=source_pictures,
+        style=resize(picture, *source_pictures.shape[2:]),
+        rows=[f"seed {seed}" for seed in SEEDS],
+    )
+    return Experiment(sources, source_pictures, style, picture, results, result_pictures, masks.labels, grid)

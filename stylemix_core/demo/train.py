@@ -1,0 +1,292 @@
+"""Train the bundled demo models: `python -m stylemix_core.demo.train --out runs/demo`.
+
+There is no adversary and no data set. The generator learns to draw what the renderer draws, with every
+layer's w taken from a different avatar in most steps, so that each layer learns the attributes that
+`attributes.py` binds to it and no others. The encoder learns the way back from drawn and generated pictures.
+
+Training resumes from the checkpoints in `--out`; sample grids and the finished safetensors files lie
+beside them. On two CPU cores the generator takes about an hour and a half and the encoder half an hour.
+"""
+
+import argparse
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ..encoder import Encoder, EncoderConfig
+from ..generator import Generator
+from ..images import save_image
+from ..progress import ProgressBar
+from . import truth
+from .attributes import ATTRIBUTES
+from .renderer import render, sample_attributes
+
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Some steps of training at one picture size."""
+
+    resolution: int
+    steps: int
+    half_precision: bool = True
+    through_generator: bool = False
+    """Let the encoder see the pictures that its codes make."""
+
+
+# Small pictures teach geometry cheaply; the to-RGB sum lets later blocks only add detail. The last steps run
+# in float32 because bfloat16 rounds colours to about one grey level.
+GENERATOR_PHASES = (
+    Phase(64, 5000),
+    Phase(128, 6000),
+    Phase(256, 4000),
+    Phase(256, 400, half_precision=False),
+)
+ENCODER_PHASES = (Phase(256, 1800), Phase(256, 600, through_generator=True))
+ENCODER_CONFIG = EncoderConfig(
+    num_ws=truth.CONFIG.num_ws,
+    w_dim=truth.CONFIG.w_dim,
+    input_size=128,
+    stage_channels=(16, 48, 96, 160),
+    stage_units=(2, 2, 3, 2),
+    style_channels=40,
+    se_reduction=8,
+)
+
+
+def draw(count: int, resolution: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """New avatars: attributes `[count, A]`, pictures `[count, 3, R, R]` and pixel weights `[count, 1, R, R]`."""
+    attributes = sample_attributes(count)
+    avatars = render(attributes, resolution)
+    pictures = avatars.image.contiguous(memory_format=torch.channels_last)
+    return attributes, pictures, pixel_weights(avatars.regions)[:, None]
+
+
+def pixel_weights(regions: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Small features are few pixels but most of what a person sees: count them more."""
+    return (
+        1
+        + 4 * (regions["eyes"] + regions["brows"] + regions["mouth"] + regions["glasses"])
+        + 2 * regions["nose"]
+    )
+
+
+def codes_of(generator: Generator, attributes: torch.Tensor, mixing: bool) -> torch.Tensor:
+    """W+ codes `[B, num_ws, w_dim]` that must show `attributes`.
+
+    With `mixing`, every layer takes from a random avatar all that it does not carry itself.
+    """
+    layers = torch.tensor([attribute.layer for attribute in ATTRIBUTES])
+    carried = layers == torch.arange(generator.num_ws)[:, None]  # [L, A]
+    per_layer = attributes[:, None].expand(-1, generator.num_ws, -1)
+    if mixing:
+        others = torch.rand(len(attributes), generator.num_ws, len(ATTRIBUTES))
+        per_layer = torch.where(carried, per_layer, others)
+    w = generator.mapping(truth.z_of(per_layer.flatten(0, 1)))[:, 0]
+    return w.unflatten(0, (len(attributes), generator.num_ws))
+
+
+def picture_loss(drawn: torch.Tensor, target: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Weighted absolute and squared error, and the error of the gradients for crisp edges."""
+    error = drawn - target
+    loss = (error.abs() * weights).mean() + (error.square() * weights).mean()
+    for axis in (2, 3):
+        loss = (
+            loss
+            + 0.5 * (error.diff(dim=axis).abs() * weights.narrow(axis, 1, weights.shape[axis] - 1)).mean()
+        )
+    return loss
+
+
+def new_generator() -> Generator:
+    """The demo generator before training: fixed mapping, styles that ignore w, no noise."""
+    torch.manual_seed(0)
+    generator = Generator(truth.CONFIG)
+    generator.load_state_dict(truth.mapping_weights(), strict=False)
+    for name, parameter in generator.synthesis.named_parameters():
+        if name.endswith("affine.weight"):
+            nn.init.zeros_(parameter)  # what a layer should ignore then never enters
+        if name.endswith("torgb.weight") and not name.startswith(("b4.", "b8.", "b16.", "b32.", "b64.")):
+            nn.init.zeros_(parameter)  # new blocks start by passing the smaller picture on
+    with torch.no_grad():
+        generator.w_avg.copy_(generator.mapping(torch.randn(50_000, truth.CONFIG.z_dim))[:, 0].mean(0))
+    return generator.to(memory_format=torch.channels_last)
+
+
+def train_generator(out: Path, phases=GENERATOR_PHASES) -> Generator:
+    """Train, or go on training, the generator; returns the moving average of its weights."""
+    generator = new_generator()
+    averaged = new_generator().requires_grad_(False)
+    affine = [p for n, p in generator.synthesis.named_parameters() if ".affine." in n]
+    others = [
+        p
+        for n, p in generator.synthesis.named_parameters()
+        if ".affine." not in n and not n.endswith("noise_strength")
+    ]
+    generator.mapping.requires_grad_(False)
+    optimizer = torch.optim.Adam(
+        [{"params": affine, "factor": 3.0}, {"params": others, "factor": 1.0}], betas=(0.8, 0.99)
+    )
+    run = Run(out / "generator.pt", {"generator": generator, "averaged": averaged, "optimizer": optimizer})
+    sample_z = torch.randn(8, truth.CONFIG.z_dim, generator=torch.Generator().manual_seed(1))
+    total = sum(phase.steps for phase in phases)
+    for step, phase in run.steps(phases, "generator"):
+        set_learning_rate(optimizer, 4e-3, step, total)
+        attributes, target, weights = draw(BATCH, phase.resolution)
+        w = codes_of(generator, attributes, mixing=step % 4 != 0)
+        with torch.autocast("cpu", torch.bfloat16, enabled=phase.half_precision):
+            drawn = generator.synthesis(w, "none", resolution=phase.resolution)
+        loss = picture_loss(drawn.float(), target, weights)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        follow(averaged, generator, min(0.999, (1 + step) / (10 + step)))
+        run.report(loss)
+        if step % 500 == 0:
+            with torch.no_grad():
+                own = averaged.synthesis(averaged.mapping(sample_z), "none", resolution=phase.resolution)
+            save_samples(
+                out / "generator.png", render(truth.attributes_of(sample_z), phase.resolution).image, own
+            )
+    return averaged
+
+
+def new_encoder(generator: Generator) -> Encoder:
+    """The demo encoder before training; it starts at the average w."""
+    torch.manual_seed(0)
+    encoder = Encoder(ENCODER_CONFIG)
+    encoder.latent_avg.copy_(generator.w_avg.expand_as(encoder.latent_avg))
+    return encoder.to(memory_format=torch.channels_last)
+
+
+def train_encoder(out: Path, generator: Generator, phases=ENCODER_PHASES) -> Encoder:
+    """Train, or go on training, the encoder for `generator`; returns the moving average of its weights."""
+    generator.requires_grad_(False)
+    encoder = new_encoder(generator)
+    averaged = new_encoder(generator).requires_grad_(False).eval()
+    optimizer = torch.optim.Adam(encoder.parameters(), betas=(0.9, 0.99))
+    run = Run(out / "encoder.pt", {"encoder": encoder, "averaged": averaged, "optimizer": optimizer})
+    spread = generator.mapping(torch.randn(10_000, generator.z_dim))[:, 0].std(0)
+    total = sum(phase.steps for phase in phases)
+    for step, phase in run.steps(phases, "encoder"):
+        set_learning_rate(optimizer, 2e-3, step, total)
+        pictures, w = encoder_batch(generator, 2 * BATCH)
+        with torch.autocast("cpu", torch.bfloat16, enabled=phase.half_precision):
+            codes = encoder(pictures).float()
+        # Every layer learns the whole avatar: a code then lies where sampled codes lie, and can be edited like them.
+        loss = ((codes - w[:, None]) / spread).square().mean()
+        if phase.through_generator:
+            some = torch.randperm(len(codes))[:8]
+            with torch.autocast("cpu", torch.bfloat16, enabled=phase.half_precision):
+                seen = generator.synthesis(codes[some], "none")
+            loss = loss + picture_loss(seen.float(), pictures[some], torch.ones(1, 1, *seen.shape[2:]))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        follow(averaged, encoder, min(0.998, (1 + step) / (10 + step)))
+        run.report(loss)
+        if step % 200 == 0:
+            with torch.no_grad():
+                save_samples(
+                    out / "encoder.png",
+                    pictures[12:20],
+                    generator.synthesis(averaged(pictures[12:20]), "none"),
+                )
+    return averaged
+
+
+@torch.no_grad()
+def encoder_batch(generator: Generator, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pictures `[count, 3, R, R]`, half drawn and half generated, and the w `[count, w_dim]` that each shows."""
+    attributes = sample_attributes(count)
+    w = generator.mapping(truth.z_of(attributes))
+    drawn = render(attributes[: count // 2], generator.img_resolution, with_regions=False).image
+    with torch.autocast("cpu", torch.bfloat16):
+        generated = generator.synthesis(w[count // 2 :], "none")
+    return torch.cat([drawn, generated.float().clamp(-1, 1)]), w[:, 0]
+
+
+class Run:
+    """Steps with a progress bar that go on where the last checkpoint stopped."""
+
+    def __init__(self, checkpoint: Path, parts: dict):
+        self.checkpoint, self.parts = checkpoint, parts
+        self.step, self.loss = 0, 0.0
+        if checkpoint.exists():
+            saved = torch.load(checkpoint, weights_only=True)
+            self.step = saved.pop("step")
+            for name, state in saved.items():
+                parts[name].load_state_dict(state)
+
+    def steps(self, phases, title: str) -> Iterator[tuple[int, Phase]]:
+        schedule = [phase for phase in phases for _ in range(phase.steps)]
+        bar = ProgressBar(len(schedule), title)
+        saved = time.monotonic()
+        while self.step < len(schedule):
+            yield self.step, schedule[self.step]
+            self.step += 1
+            bar.update(self.step, f"{schedule[self.step - 1].resolution} px, loss {self.loss:.4f}")
+            if time.monotonic() - saved > 120:
+                self.save()
+                saved = time.monotonic()
+        self.save()
+        bar.close()
+
+    def report(self, loss: torch.Tensor) -> None:
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise RuntimeError(
+                f"training diverged at step {self.step}; the last checkpoint is {self.checkpoint}"
+            )
+        self.loss = value if self.loss == 0 else 0.98 * self.loss + 0.02 * value
+
+    def save(self) -> None:
+        temporary = self.checkpoint.with_suffix(".tmp")
+        torch.save(
+            {"step": self.step} | {name: part.state_dict() for name, part in self.parts.items()}, temporary
+        )
+        os.replace(temporary, self.checkpoint)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, peak: float, step: int, total: int) -> None:
+    """Short warm-up, then half a cosine down to a hundredth."""
+    rate = peak * min(1.0, (step + 1) / 200) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / total)))
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group.get("factor", 1.0)
+
+
+@torch.no_grad()
+def follow(averaged: nn.Module, model: nn.Module, decay: float) -> None:
+    """Exponential moving average of the weights; batch statistics are averages already."""
+    torch._foreach_lerp_(list(averaged.parameters()), list(model.parameters()), 1 - decay)
+    for mine, theirs in zip(averaged.buffers(), model.buffers()):
+        mine.copy_(theirs)
+
+
+def save_samples(path: Path, *rows: torch.Tensor) -> None:
+    """Rows of pictures `[N, 3, R, R]` as one PNG."""
+    sheet = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
+    save_image(path, sheet)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m stylemix_core.demo.train", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/demo"), help="where checkpoints and results go"
+    )
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    train_generator(arguments.out)
+
+
+if __name__ == "__main__":
+    main()

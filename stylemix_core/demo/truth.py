@@ -1,0 +1,87 @@
+"""How the demo generator's latents relate to avatar attributes: known by construction.
+
+An attribute is a direction in z: with the fixed orthonormal matrix `projection()`, attribute k of a
+latent is Φ(ẑ·p_k), Φ being the normal distribution function and ẑ the normalised latent that
+StyleGAN2's mapping works on. Standard normal z give uniform, independent attributes.
+
+The mapping network is not learned. Its two layers are written down so that every coordinate of w
+is a leaky ReLU of one attribute's direction, each attribute having several with different
+thresholds. Which layer uses which attribute is then learned by synthesis from `ATTRIBUTES`.
+"""
+
+import functools
+import math
+
+import numpy as np
+import torch
+
+from ..generator import GeneratorConfig
+from ..generator.ops import LRELU_GAIN, LRELU_SLOPE
+from .attributes import ATTRIBUTES, columns_of_layers
+
+CONFIG = GeneratorConfig(
+    z_dim=512,
+    c_dim=0,
+    w_dim=512,
+    img_resolution=256,
+    img_channels=3,
+    mapping_layers=2,
+    channels=(128, 128, 128, 128, 64, 32, 16),
+)
+
+
+@functools.cache
+def projection() -> torch.Tensor:
+    """The attribute directions in z, orthonormal columns, float32 `[z_dim, attributes]`."""
+    random = np.random.Generator(np.random.PCG64(20200603)).standard_normal((CONFIG.z_dim, len(ATTRIBUTES)))
+    q, r = np.linalg.qr(random)
+    return torch.from_numpy(q * np.sign(np.diag(r))).float()
+
+
+def attributes_of(z: torch.Tensor) -> torch.Tensor:
+    """Attributes 0…1 of the avatars that z `[B, z_dim]` stands for; float32 `[B, attributes]`."""
+    normalized = z * torch.rsqrt(z.square().mean(1, keepdim=True) + 1e-8)
+    return torch.special.ndtr(normalized @ projection().to(z))
+
+
+def z_of(attributes: torch.Tensor) -> torch.Tensor:
+    """The shortest way back: a latent `[B, z_dim]` whose attributes are these; `attributes_of` inverts it."""
+    values = torch.special.ndtri(attributes.clamp(1e-4, 1 - 1e-4))
+    p = projection().to(attributes)
+    # Length √z_dim makes the mapping's normalisation the identity; what is missing goes into one
+    # direction that no attribute reads.
+    spare = torch.ones(CONFIG.z_dim).to(p)
+    spare = spare - p @ (p.t() @ spare)
+    missing = (CONFIG.z_dim - values.square().sum(1, keepdim=True)).clamp_min(0).sqrt()
+    return values @ p.t() + missing * spare / spare.norm()
+
+
+def mix(source: torch.Tensor, style: torch.Tensor, layers) -> torch.Tensor:
+    """The attributes that injecting `layers` of `style` into `source` must show; all `[B, attributes]`."""
+    mixed = source.clone()
+    columns = columns_of_layers(layers)
+    mixed[:, columns] = style[:, columns]
+    return mixed
+
+
+def mapping_weights() -> dict[str, torch.Tensor]:
+    """The mapping network's tensors, `mapping.*`, by construction.
+
+    Coordinate k of w is √2·lrelu(±(v + b)), v being one attribute's normal value. Coordinates come in
+    ± pairs, so that v can be read off w linearly and steps at the thresholds −b are cheap to draw.
+    """
+    pairs = CONFIG.w_dim // 2
+    attribute = torch.arange(pairs) % len(ATTRIBUTES)
+    thresholds = torch.tensor([0.0, -0.7, 0.7, -1.4, 1.4, -0.3, 0.3])
+    bias = -thresholds[torch.arange(pairs) // len(ATTRIBUTES)]
+    directions = projection()[:, attribute].t()  # [pairs, z_dim]
+    # lrelu(x) − lrelu(−x) = (1 + slope)·x: the first layer's pairs pass v through unharmed.
+    undo = torch.eye(pairs) / (LRELU_GAIN * (1 + LRELU_SLOPE))
+    lr = 0.01
+    return {
+        "mapping.fc0.weight": torch.cat([directions, -directions]) * math.sqrt(CONFIG.z_dim) / lr,
+        "mapping.fc0.bias": torch.zeros(CONFIG.w_dim),
+        "mapping.fc1.weight": torch.cat([torch.cat([undo, -undo], 1), torch.cat([-undo, undo], 1)])
+        * (math.sqrt(CONFIG.w_dim) / lr),
+        "mapping.fc1.bias": torch.cat([bias, -bias]) / lr,
+    }

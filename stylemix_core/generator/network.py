@@ -1,0 +1,376 @@
+"""StyleGAN2's generator (Karras et al. 2020, arXiv:1912.04958), with NVIDIA's tensor names.
+
+Mapping turns z into W+, synthesis turns W+ into pictures. Weights may come from any tool:
+`stylemix_core.checkpoints` brings them into these names.
+"""
+
+import hashlib
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ..errors import CheckpointError, LatentMismatchError, StyleMixError
+from .ops import LRELU_GAIN, LRELU_SLOPE, fir_filter, modulated_conv, upsample_image
+
+NOISE_MODES = ("const", "random", "none")
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """What shape a generator has."""
+
+    z_dim: int
+    """Length of the latent z."""
+    c_dim: int
+    """Number of class labels, 0 for an unconditional generator."""
+    w_dim: int
+    """Length of one w vector."""
+    img_resolution: int
+    """Width and height of the pictures, a power of two."""
+    img_channels: int
+    """3 for RGB."""
+    mapping_layers: int
+    """Fully connected layers between z and w."""
+    channels: tuple[int, ...]
+    """Feature maps at 4, 8, 16 … `img_resolution` pixels."""
+    conv_clamp: float | None = None
+    """Limit on every layer's output that networks trained in mixed precision carry; None for no limit."""
+
+    @property
+    def num_ws(self) -> int:
+        """Number of w vectors of a W+ code: 2·log2(resolution) − 2."""
+        return 2 * len(self.channels)
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        return tuple(4 << i for i in range(len(self.channels)))
+
+    @classmethod
+    def from_shapes(
+        cls, shapes: dict[str, tuple[int, ...]], conv_clamp: float | None = None
+    ) -> "GeneratorConfig":
+        """Read the configuration off the tensors' shapes (NVIDIA's names)."""
+        try:
+            w_dim = shapes["synthesis.b4.conv1.affine.weight"][1]
+            channels = []
+            while f"synthesis.b{4 << len(channels)}.conv1.weight" in shapes:
+                channels.append(shapes[f"synthesis.b{4 << len(channels)}.conv1.weight"][0])
+            layers = 0
+            while f"mapping.fc{layers}.weight" in shapes:
+                layers += 1
+            embedding = shapes.get("mapping.embed.weight", (0, 0))  # [embed_features, c_dim]
+            return cls(
+                z_dim=(shapes["mapping.fc0.weight"][1] if layers else w_dim) - embedding[0],
+                c_dim=embedding[1],
+                w_dim=w_dim,
+                img_resolution=4 << (len(channels) - 1),
+                img_channels=shapes["synthesis.b4.torgb.weight"][0],
+                mapping_layers=layers,
+                channels=tuple(channels),
+                conv_clamp=conv_clamp,
+            )
+        except KeyError as missing:
+            raise CheckpointError(
+                f"the generator lacks the tensor {missing}; expected a StyleGAN2 generator with the skip architecture"
+            ) from None
+
+
+class Generator(nn.Module):
+    """z → `mapping` → W+ → `synthesis` → pictures.
+
+    Attributes: `z_dim`, `c_dim`, `w_dim`, `num_ws`, `img_resolution`, `img_channels`, `w_avg` `[w_dim]`, `config`.
+    """
+
+    def __init__(self, config: GeneratorConfig):
+        super().__init__()
+        self.config = config
+        self.mapping = MappingNetwork(config)
+        self.synthesis = SynthesisNetwork(config)
+        self.z_dim, self.c_dim, self.w_dim = config.z_dim, config.c_dim, config.w_dim
+        self.num_ws = config.num_ws
+        self.img_resolution, self.img_channels = config.img_resolution, config.img_channels
+
+    @classmethod
+    def from_state_dict(cls, config: GeneratorConfig, state_dict: dict[str, torch.Tensor]) -> "Generator":
+        """A generator that holds `state_dict` itself, without initialising or copying weights first.
+
+        `CheckpointError` names the tensors that are missing or of another shape.
+        """
+        with torch.device("meta"):
+            generator = cls(config)
+        expected = generator.state_dict()
+        missing = [name for name in expected if name not in state_dict]
+        if missing:
+            raise CheckpointError(
+                f"the generator lacks {len(missing)} tensors, among them {', '.join(missing[:3])}"
+            )
+        for name, tensor in expected.items():
+            if state_dict[name].shape != tensor.shape:
+                raise CheckpointError(
+                    f"the tensor {name} has the shape {list(state_dict[name].shape)}, expected {list(tensor.shape)}"
+                )
+        weights = {name: state_dict[name].float() for name in expected}
+        generator.load_state_dict(weights, assign=True)
+        return generator.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+
+    @property
+    def w_avg(self) -> torch.Tensor:
+        """The average w, float32 `[w_dim]`: the centre that truncation pulls towards."""
+        return self.mapping.w_avg
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the synthesis convolutions."""
+        return self.synthesis.b4.const.dtype
+
+    def set_dtype(self, dtype: torch.dtype) -> "Generator":
+        """Put constants and convolution weights into `dtype`; mapping, styles and to-RGB stay float32."""
+        for block in self.synthesis.blocks():
+            for module in (block, *block.convolutions()):
+                for name in ("const", "weight"):
+                    if hasattr(module, name):
+                        parameter = getattr(module, name)
+                        parameter.data = parameter.data.to(dtype)
+        return self
+
+    def fingerprint(self) -> str:
+        """Short text that tells whether two generators hold the same weights in the same shapes.
+
+        It hashes the configuration's shapes, the average w and the first block's constant, rounded so
+        that a half-precision copy of a network counts as the same network.
+        """
+        digest = hashlib.sha256(repr((self.config.channels, self.config.img_channels, self.w_dim)).encode())
+        for tensor in (self.w_avg, self.synthesis.b4.const):
+            values = tensor.detach().float().cpu().flatten()[:256]
+            digest.update((values * 64).round().to(torch.int32).numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+
+class MappingNetwork(nn.Module):
+    """z → w by fully connected layers, repeated to W+ (StyleGAN2 section 2, ADA for class labels)."""
+
+    def __init__(self, config: GeneratorConfig):
+        super().__init__()
+        self.z_dim, self.c_dim, self.num_ws = config.z_dim, config.c_dim, config.num_ws
+        self.num_layers = config.mapping_layers
+        features = config.z_dim
+        if config.c_dim:
+            self.embed = EqualLinear(config.c_dim, config.w_dim)
+            features += config.w_dim
+        for i in range(config.mapping_layers):
+            self.add_module(f"fc{i}", EqualLinear(features, config.w_dim, lr_multiplier=0.01))
+            features = config.w_dim
+        self.register_buffer("w_avg", torch.zeros(config.w_dim))
+
+    def forward(
+        self,
+        z: torch.Tensor,
+        c: torch.Tensor | None = None,
+        truncation_psi: float = 1.0,
+        truncation_cutoff: int | None = None,
+    ) -> torch.Tensor:
+        """Map z to W+.
+
+        z: `[B, z_dim]`, standard normal.
+        c: `[B, c_dim]` one-hot labels; needed by, and only by, a conditional generator.
+        truncation_psi: 1 keeps w, 0 gives the average w; StyleGAN's truncation trick, w_avg + psi·(w − w_avg).
+        truncation_cutoff: truncate only the layers before this one; None for all.
+        Returns float32 `[B, num_ws, w_dim]`. `StyleMixError` on wrong shapes or a missing label.
+        """
+        if z.ndim != 2 or z.shape[1] != self.z_dim:
+            raise StyleMixError(
+                f"z has the shape {list(z.shape)}; this generator takes [batch, {self.z_dim}]"
+            )
+        x = normalize(z.to(self.w_avg.device, torch.float32))
+        if self.c_dim:
+            if c is None or c.shape != (len(z), self.c_dim):
+                found = "no label" if c is None else f"labels of shape {list(c.shape)}"
+                raise StyleMixError(
+                    f"this generator is conditional: it takes one-hot labels of shape [{len(z)}, {self.c_dim}], "
+                    f"but was given {found}"
+                )
+            x = torch.cat([x, normalize(self.embed(c.to(x)))], dim=1)
+        for i in range(self.num_layers):
+            x = F.leaky_relu(getattr(self, f"fc{i}")(x), LRELU_SLOPE) * LRELU_GAIN
+        w = x.unsqueeze(1).repeat(1, self.num_ws, 1)  # [B, L, D]
+        if truncation_psi != 1:
+            layers = slice(0, truncation_cutoff)
+            w[:, layers] = self.w_avg.lerp(w[:, layers], truncation_psi)
+        return w
+
+
+class SynthesisNetwork(nn.Module):
+    """W+ → pictures through blocks b4, b8, b16 … with one to-RGB each (the skip architecture)."""
+
+    def __init__(self, config: GeneratorConfig):
+        super().__init__()
+        self.num_ws, self.w_dim = config.num_ws, config.w_dim
+        self.resolutions = config.resolutions
+        in_channels = 0
+        for resolution, channels in zip(self.resolutions, config.channels):
+            block = SynthesisBlock(config, in_channels, channels, resolution)
+            self.add_module(f"b{resolution}", block)
+            in_channels = channels
+
+    def blocks(self) -> list["SynthesisBlock"]:
+        """b4, b8, b16 …"""
+        return [getattr(self, f"b{resolution}") for resolution in self.resolutions]
+
+    def forward(
+        self,
+        w: torch.Tensor,
+        noise_mode: str = "const",
+        noise_seed: int | None = None,
+        resolution: int | None = None,
+    ) -> torch.Tensor:
+        """Draw pictures.
+
+        w: `[B, num_ws, w_dim]`.
+        noise_mode: "const" takes the noise that was stored in training, "random" draws new noise for every
+            picture, "none" leaves noise out.
+        noise_seed: makes "random" repeatable; picture i of the batch draws from `noise_seed + i`.
+        resolution: stop after this block and return its smaller picture; None for the full size.
+        Returns float32 `[B, img_channels, R, R]`, nominally −1…1. `LatentMismatchError` when w does not fit.
+        """
+        if w.ndim != 3 or w.shape[1:] != (self.num_ws, self.w_dim):
+            raise LatentMismatchError(
+                f"the W+ code has the shape {list(w.shape)}; this generator takes [batch, {self.num_ws}, {self.w_dim}]. "
+                "Use codes that were sampled or encoded for a generator of the same resolution."
+            )
+        if noise_mode not in NOISE_MODES:
+            raise StyleMixError(
+                f"noise_mode {noise_mode!r} is unknown; choose one of: {', '.join(NOISE_MODES)}"
+            )
+        w = w.to(self.b4.const.device, torch.float32)
+        noise = NoiseSource(noise_mode, noise_seed, len(w))
+        features, image = None, None
+        for i, block in enumerate(self.blocks()):
+            # b4 has one convolution; from b8 on, a block's first convolution shares its w with the to-RGB before it.
+            first = max(2 * i - 1, 0)
+            features, image = block(features, image, w[:, first : 2 * i + 2], noise)
+            if block.resolution == resolution:
+                break
+        return image
+
+
+class SynthesisBlock(nn.Module):
+    """One resolution: up to two convolutions, then a to-RGB added to the upsampled picture so far."""
+
+    def __init__(self, config: GeneratorConfig, in_channels: int, channels: int, resolution: int):
+        super().__init__()
+        self.resolution = resolution
+        self.register_buffer("resample_filter", fir_filter())
+        if in_channels == 0:
+            self.const = nn.Parameter(torch.randn(channels, resolution, resolution))
+        else:
+            self.conv0 = SynthesisLayer(config, in_channels, channels, resolution, up=True)
+        self.conv1 = SynthesisLayer(config, channels, channels, resolution)
+        self.torgb = ToRGB(config, channels)
+
+    def convolutions(self) -> list["SynthesisLayer"]:
+        return [self.conv0, self.conv1] if hasattr(self, "conv0") else [self.conv1]
+
+    def forward(self, x, image, w, noise):
+        # x [B, I, R/2, R/2] or None, image [B, C, R/2, R/2] or None, w [B, 2 or 3, D]
+        if x is None:
+            x = self.const.repeat(len(w), 1, 1, 1).contiguous(memory_format=torch.channels_last)
+        for i, convolution in enumerate(self.convolutions()):
+            x = convolution(x, w[:, i], noise)
+        rgb = self.torgb(x, w[:, -1])
+        return x, rgb if image is None else upsample_image(image, self.resample_filter).add_(rgb)
+
+
+class SynthesisLayer(nn.Module):
+    """Modulated 3×3 convolution, noise, bias and leaky ReLU."""
+
+    def __init__(
+        self, config: GeneratorConfig, in_channels: int, out_channels: int, resolution: int, up: bool = False
+    ):
+        super().__init__()
+        self.up = up
+        self.conv_clamp = config.conv_clamp
+        self.affine = EqualLinear(config.w_dim, in_channels, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        self.noise_strength = nn.Parameter(torch.zeros([]))
+        self.register_buffer("noise_const", torch.randn(resolution, resolution))
+        self.register_buffer("resample_filter", fir_filter())
+
+    def forward(self, x: torch.Tensor, w: torch.Tensor, noise: "NoiseSource") -> torch.Tensor:
+        # The leaky ReLU's gain is applied to its input: lrelu(a)·g = lrelu(a·g) for g > 0, and it is free there.
+        fir = self.resample_filter if self.up else None
+        x = modulated_conv(x, self.weight, self.affine(w), fir, gain=LRELU_GAIN)
+        picture_noise = noise.draw(self.noise_const)
+        if picture_noise is not None:
+            x.add_((picture_noise * (self.noise_strength * LRELU_GAIN)).to(x.dtype))
+        x.add_((self.bias * LRELU_GAIN).to(x.dtype)[:, None, None])
+        x = F.leaky_relu_(x, LRELU_SLOPE)
+        return x if self.conv_clamp is None else x.clamp(-self.conv_clamp, self.conv_clamp)
+
+
+class ToRGB(nn.Module):
+    """Modulated 1×1 convolution to colours, without demodulation; always in float32."""
+
+    def __init__(self, config: GeneratorConfig, in_channels: int):
+        super().__init__()
+        self.conv_clamp = config.conv_clamp
+        self.affine = EqualLinear(config.w_dim, in_channels, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(config.img_channels, in_channels, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(config.img_channels))
+
+    def forward(self, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        # With so few outputs it is cheaper to scale the weights than the activations.
+        batch, channels, height, width = x.shape
+        style = self.affine(w) / math.sqrt(channels)
+        weight = self.weight[:, :, 0, 0] * style[:, None, :]  # [B, C, I]
+        pixels = x.permute(0, 2, 3, 1).reshape(batch, height * width, channels)  # a view: x is channels-last
+        rgb = torch.baddbmm(self.bias, pixels.float(), weight.transpose(1, 2))
+        if self.conv_clamp is not None:
+            rgb = rgb.clamp(-self.conv_clamp, self.conv_clamp)
+        return rgb.reshape(batch, height, width, -1).permute(0, 3, 1, 2)
+
+
+class EqualLinear(nn.Module):
+    """Fully connected layer with an equalised learning rate: weights are stored unscaled."""
+
+    def __init__(
+        self, in_features: int, out_features: int, lr_multiplier: float = 1.0, bias_init: float = 0.0
+    ):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out_features, in_features) / lr_multiplier)
+        self.bias = nn.Parameter(torch.full([out_features], bias_init / lr_multiplier))
+        self.weight_gain = lr_multiplier / math.sqrt(in_features)
+        self.bias_gain = lr_multiplier
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.addmm(self.bias, x, self.weight.t(), beta=self.bias_gain, alpha=self.weight_gain)
+
+
+class NoiseSource:
+    """The noise of one synthesis pass."""
+
+    def __init__(self, mode: str, seed: int | None, batch: int):
+        self.mode, self.batch = mode, batch
+        self.generators = None
+        if mode == "random" and seed is not None:
+            # One CPU generator a picture: the same noise on every device and in every batch size.
+            self.generators = [torch.Generator().manual_seed((seed + i) % 2**63) for i in range(batch)]
+
+    def draw(self, const: torch.Tensor) -> torch.Tensor | None:
+        """Noise for a layer whose stored noise is `const` `[R, R]`: `[R, R]`, `[B, 1, R, R]` or None."""
+        if self.mode == "none":
+            return None
+        if self.mode == "const":
+            return const
+        if self.generators is None:
+            return torch.randn(self.batch, 1, *const.shape, device=const.device)
+        drawn = [torch.randn(1, *const.shape, generator=generator) for generator in self.generators]
+        return torch.stack(drawn).to(const.device)
+
+
+def normalize(x: torch.Tensor) -> torch.Tensor:
+    """Scale every row to a mean square of one."""
+    return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)

@@ -1,0 +1,215 @@
+"""Labelled comparison sheets."""
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from functools import cache
+
+import torch
+from PIL import Image, ImageDraw, ImageFont
+
+from .errors import StyleMixError
+from .images import from_pil, resize, to_pil
+
+BACKGROUND = (24, 24, 27)
+TEXT = (228, 228, 231)
+
+Pictures = torch.Tensor | Sequence[torch.Tensor]
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+# Fonts of Windows, macOS and Linux that have Hangul beside Latin. The last has at least accents and Cyrillic.
+_WIDE_FONTS = (
+    "malgun.ttf",
+    "AppleSDGothicNeo.ttc",
+    "NotoSansCJK-Regular.ttc",
+    "NotoSansCJKkr-Regular.otf",
+    "NotoSansKR-Regular.otf",
+    "NotoSansKR-Regular.ttf",
+    "NotoSansKR-VariableFont_wght.ttf",
+    "NanumGothic.ttf",
+    "NanumBarunGothic.ttf",
+    "UnDotum.ttf",
+    "gulim.ttc",
+    "Arial Unicode.ttf",
+    "DroidSansFallbackFull.ttf",
+    "DejaVuSans.ttf",
+)
+# What Pillow's built-in font can draw.
+_BUILT_IN_GLYPHS = frozenset(map(chr, range(32, 127))) | {"·", "…"}
+
+
+def compare_grid(
+    images: Pictures,
+    labels: Sequence[str] | None = None,
+    columns: int = 0,
+    source: Pictures | None = None,
+    style: Pictures | None = None,
+    rows: Sequence[str] | None = None,
+) -> torch.Tensor:
+    """Lay pictures out on one sheet.
+
+    images: `[B, 3 or 1, H, W]` in −1…1, or a sequence of such pictures of any sizes. The first sets the
+        cells' size; others are fitted into it, keeping their proportions.
+    labels: one per picture. With `source` or `style` also one per column, written once at the top.
+    columns: pictures in a row, 0 for a balanced sheet. Leave at 0 with `source` or `style`.
+    source, style: one picture, or one per row, shown before the row's results. All sources then have
+        equally many results: those of source 0 first, as `inject` returns them.
+    rows: one label per row, written to its left.
+    Returns the sheet, `[1, 3, height, width]` in −1…1. `StyleMixError` when counts do not fit.
+    """
+    results = _pictures(images, "images")
+    if columns < 0:
+        raise StyleMixError(f"columns is {columns}; expected a number of columns, or 0 for a balanced sheet")
+    given = {"source": source, "style": style}
+    leading = {name: _pictures(pictures, name) for name, pictures in given.items() if pictures is not None}
+    if leading:
+        cells, captions = _rows_with_leading(results, labels, columns, leading)
+    else:
+        cells, captions = _balanced_rows(results, labels, columns)
+    if rows is not None and len(rows) != len(cells):
+        raise StyleMixError(f"there are {len(rows)} row labels for {len(cells)} rows; give one per row")
+    return from_pil(_draw(cells, captions, [_one_line(row) for row in rows or ()]))
+
+
+Cells = list[list[torch.Tensor]]
+Captions = list[list[str]]
+"""One list of captions per row of cells; an empty one takes no space."""
+
+
+def _balanced_rows(
+    results: list[torch.Tensor], labels: Sequence[str] | None, columns: int
+) -> tuple[Cells, Captions]:
+    count = len(results)
+    if labels is not None and len(labels) != count:
+        raise StyleMixError(f"there are {len(labels)} labels for {count} pictures; give one per picture")
+    if columns == 0:
+        row_count = math.ceil(count / math.ceil(math.sqrt(1.5 * count)))  # a little wider than high
+        columns = math.ceil(count / row_count)
+    starts = range(0, count, columns)
+    captions = [_one_line(label) for label in labels or ()]
+    return [results[i : i + columns] for i in starts], [captions[i : i + columns] for i in starts]
+
+
+def _rows_with_leading(
+    results: list[torch.Tensor],
+    labels: Sequence[str] | None,
+    columns: int,
+    leading: dict[str, list[torch.Tensor]],
+) -> tuple[Cells, Captions]:
+    if columns:
+        raise StyleMixError(
+            "columns must be 0 beside a source or style, where a row holds one source's results"
+        )
+    row_count = max(map(len, leading.values()))
+    for name, pictures in leading.items():
+        if len(pictures) not in (1, row_count):
+            raise StyleMixError(
+                f"there are {len(pictures)} {name} pictures for {row_count} rows; give one, or one per row"
+            )
+    per_row, rest = divmod(len(results), row_count)
+    if rest or not per_row:
+        raise StyleMixError(
+            f"{len(results)} pictures do not fill {row_count} rows evenly; give every row equally many"
+        )
+    cells = [
+        [pictures[row % len(pictures)] for pictures in leading.values()]
+        + results[row * per_row : (row + 1) * per_row]
+        for row in range(row_count)
+    ]
+    captions = [_one_line(label) for label in ([""] * per_row if labels is None else labels)]
+    if len(captions) == per_row:
+        return cells, [[*leading, *captions]] + [[]] * (row_count - 1)
+    if len(captions) == len(results):
+        return cells, [[*leading, *captions[row * per_row : (row + 1) * per_row]] for row in range(row_count)]
+    raise StyleMixError(
+        f"there are {len(captions)} labels for {len(results)} pictures in {per_row} columns; "
+        "give one per picture or one per column"
+    )
+
+
+def _draw(cells: Cells, captions: Captions, rows: list[str]) -> Image.Image:
+    height, width = cells[0][-1].shape[1:]  # a result: sources and styles come first in a row
+    gap = max(2, min(height, width) // 32)
+    size = max(9, round(0.07 * min(height, width)))
+    font = _font(size, "".join(rows + sum(captions, [])))
+    line = math.ceil(1.7 * size)
+    gutter = min(width, math.ceil(max(map(font.getlength, rows)))) + gap if rows else 0
+
+    strips = [line if any(row) else 0 for row in captions]
+    columns = max(map(len, cells))
+    sheet = Image.new(
+        "RGB",
+        (gutter + gap + columns * (width + gap), gap + len(cells) * (height + gap) + sum(strips)),
+        BACKGROUND,
+    )
+    draw = ImageDraw.Draw(sheet)
+    y = gap
+    for index, (pictures, texts, strip) in enumerate(zip(cells, captions, strips, strict=True)):
+        for column, picture in enumerate(pictures):
+            x = gutter + gap + column * (width + gap)
+            if strip:
+                text = _shorten(texts[column], width, font)
+                draw.text((x + width / 2, y + strip / 2), text, TEXT, font, anchor="mm")
+            fitted = _fit(picture, height, width)
+            offset = (width - fitted.width) // 2, (height - fitted.height) // 2
+            sheet.paste(fitted, (x + offset[0], y + strip + offset[1]))
+        if rows:
+            text = _shorten(rows[index], gutter - gap, font)
+            draw.text((gutter, y + strip + height / 2), text, TEXT, font, anchor="rm")
+        y += strip + height + gap
+    return sheet
+
+
+def _pictures(pictures: Pictures, name: str) -> list[torch.Tensor]:
+    """Single pictures `[C, H, W]`."""
+    batches = [pictures] if isinstance(pictures, torch.Tensor) else pictures
+    singles: list[torch.Tensor] = []
+    for batch in batches:
+        if batch.ndim not in (3, 4) or batch.shape[-3] not in (1, 3) or 0 in batch.shape:
+            raise StyleMixError(
+                f"{name} has the shape {list(batch.shape)}; expected [batch, 3 or 1, height, width]"
+            )
+        singles += batch if batch.ndim == 4 else [batch]
+    if not singles:
+        raise StyleMixError(f"{name} holds no picture; give at least one")
+    return singles
+
+
+def _fit(picture: torch.Tensor, height: int, width: int) -> Image.Image:
+    """The picture as large as the cell allows."""
+    scale = min(height / picture.shape[1], width / picture.shape[2])
+    size = (max(1, round(side * scale)) for side in picture.shape[1:])
+    return to_pil(resize(picture.detach().float()[None], *size)[0])
+
+
+def _one_line(label: str) -> str:
+    return " ".join(label.split())
+
+
+def _shorten(text: str, width: float, font: Font) -> str:
+    """The text, or as much of its start as fits with an ellipsis."""
+    if font.getlength(text) <= width:
+        return text
+
+    def cut(length: int) -> str:
+        return text[:length].rstrip() + "…"
+
+    fitting = bisect_right(range(len(text)), width, key=lambda length: font.getlength(cut(length)))
+    return cut(fitting - 1) if fitting else ""
+
+
+def _font(size: int, text: str) -> Font:
+    """Pillow's built-in font, or one of the system's where the text needs it and there is one."""
+    name = None if _BUILT_IN_GLYPHS.issuperset(text) else _wide_font()
+    return ImageFont.truetype(name, size) if name else ImageFont.load_default(size)
+
+
+@cache
+def _wide_font() -> str | None:
+    """Path of a font with Hangul, if any. Cached: Pillow walks through the system's font folders."""
+    for name in _WIDE_FONTS:
+        try:
+            return str(ImageFont.truetype(name, 16).path)
+        except OSError:
+            continue
+    return None

@@ -1,0 +1,107 @@
+"""Pictures between their homes: ComfyUI's IMAGE, Pillow, files, and the networks' NCHW.
+
+Inside the package a batch of pictures is float32 `[B, 3, H, W]` in −1…1. Nothing else in the
+package converts or resizes pictures.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageOps
+
+from .errors import StyleMixError
+
+
+def from_comfy(image: torch.Tensor) -> torch.Tensor:
+    """ComfyUI's IMAGE, float `[B, H, W, C]` in 0…1, as float32 `[B, 3, H, W]` in −1…1.
+
+    A single channel is repeated, a fourth is transparency and is composited over white.
+    `StyleMixError` on other shapes, on whole numbers and on NaN.
+    """
+    if image.ndim != 4 or image.shape[3] not in (1, 3, 4) or 0 in image.shape:
+        raise StyleMixError(
+            f"the image has the shape {list(image.shape)}; expected [batch, height, width, channels] "
+            "with 1 (grey), 3 (RGB) or 4 (RGBA) channels"
+        )
+    if not image.is_floating_point():
+        raise StyleMixError(f"the image holds {image.dtype}; expected floating point in 0…1")
+    if torch.isnan(image).any():
+        raise StyleMixError("the image holds NaN; look for the failure in the step that made it")
+    image = image.to(torch.float32)
+    if image.shape[3] == 4:
+        colour, alpha = image.split([3, 1], dim=3)
+        image = colour * alpha + (1 - alpha)
+    return image.expand(-1, -1, -1, 3).permute(0, 3, 1, 2) * 2 - 1
+
+
+def to_comfy(images: torch.Tensor) -> torch.Tensor:
+    """`[B, 3, H, W]` or `[B, 1, H, W]` in −1…1 as ComfyUI's IMAGE, float32 `[B, H, W, 3]` clamped to 0…1."""
+    if images.ndim != 4 or images.shape[1] not in (1, 3):
+        raise StyleMixError(
+            f"the pictures have the shape {list(images.shape)}; expected [batch, 3 or 1, height, width]"
+        )
+    images = (images.to(torch.float32) / 2 + 0.5).clamp(0, 1)
+    return images.permute(0, 2, 3, 1).expand(-1, -1, -1, 3).contiguous()
+
+
+def resize(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Antialiased bilinear resize of `[B, C, H, W]` to `[B, C, height, width]`; differentiable.
+
+    Pictures that already have the size are returned as they are.
+    """
+    if height < 1 or width < 1:
+        raise StyleMixError(f"cannot resize to {width}×{height}; both sides need at least one pixel")
+    if images.shape[2:] == (height, width):
+        return images
+    return F.interpolate(images, (height, width), mode="bilinear", align_corners=False, antialias=True)
+
+
+def load_image(path: str | os.PathLike[str]) -> torch.Tensor:
+    """A picture file, turned upright by its EXIF tag, as `[1, 3, H, W]` in −1…1.
+
+    `StyleMixError` when the file is missing, damaged or not a picture.
+    """
+    try:
+        with Image.open(path) as image:
+            return from_pil(ImageOps.exif_transpose(image))
+    except FileNotFoundError:
+        raise StyleMixError(f"there is no picture at {path}; check the path") from None
+    # Pillow's decoders raise any of these on a damaged file.
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        raise StyleMixError(
+            f"{path} cannot be read as a picture ({error}); expected an undamaged PNG, JPEG or WebP file"
+        ) from error
+
+
+def save_image(path: str | os.PathLike[str], image: torch.Tensor) -> None:
+    """Write one picture `[3, H, W]` in −1…1 as an 8-bit PNG. The file appears complete or not at all."""
+    path = Path(path)
+    if path.suffix.lower() != ".png":
+        raise StyleMixError(f"pictures are saved as PNG; give {path.name} the ending .png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        to_pil(image).save(partial, "PNG")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def from_pil(image: Image.Image) -> torch.Tensor:
+    """A Pillow picture of any mode as `[1, 3, H, W]` in −1…1; transparency is composited over white."""
+    if image.mode.startswith("I"):  # 16-bit grey, which Pillow's own conversion clips at 255
+        pixels = np.asarray(image, dtype=np.float32)[..., None] / 65535
+    else:
+        pixels = np.asarray(image.convert("RGBA"), dtype=np.float32) / 255
+    return from_comfy(torch.from_numpy(pixels)[None])
+
+
+def to_pil(image: torch.Tensor) -> Image.Image:
+    """One picture `[3, H, W]` or `[1, H, W]` in −1…1 as an 8-bit RGB Pillow picture, clamped."""
+    if image.ndim != 3:
+        raise StyleMixError(f"the picture has the shape {list(image.shape)}; expected [3, height, width]")
+    pixels = to_comfy(image.detach()[None])[0].cpu()
+    return Image.fromarray((pixels * 255).round().to(torch.uint8).numpy())

@@ -1,0 +1,134 @@
+"""W+ codes with their provenance, and the files that keep both."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from .errors import LatentMismatchError, StyleMixError
+from .generator import Generator
+
+FORMAT = "stylemix.latents"
+
+
+@dataclass(frozen=True, eq=False)
+class Latents:
+    """A batch of W+ codes that remembers where it comes from."""
+
+    w: torch.Tensor
+    """float32 `[B, num_ws, w_dim]`."""
+    origins: tuple[str, ...]
+    """One line a code on how it came about: "seed 7, psi 0.7"."""
+    generator: str | None = None
+    """`Generator.fingerprint()` of the generator that the codes are for; None when unknown."""
+
+    def __post_init__(self) -> None:
+        if self.w.ndim != 3 or self.w.dtype != torch.float32:
+            raise LatentMismatchError(
+                f"W+ codes are float32 [batch, num_ws, w_dim]; found {self.w.dtype} {list(self.w.shape)}"
+            )
+        if len(self.origins) != len(self.w):
+            raise LatentMismatchError(
+                f"found {len(self.origins)} origins for {len(self.w)} codes; give one per code"
+            )
+
+    def __len__(self) -> int:
+        return len(self.w)
+
+    @classmethod
+    def of(cls, w: torch.Tensor, origin: str = "unknown", generator: str | None = None) -> "Latents":
+        """Codes `[B, num_ws, w_dim]`, or a single one `[num_ws, w_dim]`, that share one origin."""
+        if w.ndim == 2:
+            w = w[None]
+        w = w.float() if w.is_floating_point() else w
+        return cls(w, (origin,) * (len(w) if w.ndim else 0), generator)
+
+
+def check_generator(latents: Latents, generator: Generator) -> str | None:
+    """Whether `generator` can draw `latents`.
+
+    `LatentMismatchError` when the shapes differ. Returns a sentence to warn with when only the weights
+    do, else None.
+    """
+    layers, size = latents.w.shape[1:]
+    if (layers, size) != (generator.num_ws, generator.w_dim):
+        raise LatentMismatchError(
+            f"the codes have {layers} layers of {size} numbers; this generator "
+            f"({generator.img_resolution} pixels) takes {generator.num_ws} of {generator.w_dim}. "
+            "Use the generator they were sampled or encoded for."
+        )
+    if latents.generator in (None, generator.fingerprint()):
+        return None
+    return (
+        "these W+ codes were made for a generator with other weights, so the pictures may look wrong; "
+        "use the generator they were sampled or encoded for"
+    )
+
+
+def save_latents(path: str | os.PathLike[str], latents: Latents | torch.Tensor) -> None:
+    """Write codes as safetensors: tensor `w`, provenance in the metadata.
+
+    The file appears complete or not at all.
+    """
+    if not isinstance(latents, Latents):
+        latents = Latents.of(latents)
+    metadata = {"format": FORMAT, "version": "1", "origins": json.dumps(latents.origins, ensure_ascii=False)}
+    if latents.generator is not None:
+        metadata["generator"] = latents.generator
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        save_file({"w": latents.w.detach().float().cpu().contiguous()}, partial, metadata)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load_latents(path: str | os.PathLike[str]) -> Latents:
+    """Read codes from safetensors, onto the CPU.
+
+    A file of another tool will do when its tensor `w` is `[B, num_ws, w_dim]` or `[num_ws, w_dim]`; its
+    name then is the origin. `StyleMixError` when the file is missing or is none, `LatentMismatchError`
+    when `w` is not a W+ code.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise StyleMixError(f"there is no latent file at {path}; check the path")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            names = list(file.keys())
+            w = file.get_tensor("w") if "w" in names else None
+    except (SafetensorError, OSError) as error:
+        raise StyleMixError(
+            f"{path} is not a safetensors file ({error}); expected W+ codes saved by StyleMix"
+        ) from error
+    if w is None:
+        raise LatentMismatchError(
+            f"{path} holds no tensor 'w' but {', '.join(names[:3]) or 'nothing'}; "
+            "expected W+ codes saved by StyleMix, not a model's checkpoint"
+        )
+    try:
+        latents = Latents.of(w, path.name, metadata.get("generator"))
+    except LatentMismatchError as error:
+        raise LatentMismatchError(f"{path} cannot be used: {error}") from None
+    if not torch.isfinite(latents.w).all():
+        raise LatentMismatchError(f"{path} holds NaN or infinite numbers; make the codes anew")
+    if metadata.get("format") != FORMAT:
+        return latents
+    return Latents(latents.w, _read_origins(path, metadata, len(latents)), latents.generator)
+
+
+def _read_origins(path: Path, metadata: dict[str, str], count: int) -> tuple[str, ...]:
+    try:
+        origins = json.loads(metadata["origins"])
+    except (KeyError, ValueError):
+        origins = None
+    if not isinstance(origins, list) or len(origins) != count or not all(isinstance(o, str) for o in origins):
+        raise StyleMixError(f"the metadata of {path} is damaged: expected {count} origins; save them anew")
+    return tuple(origins)

@@ -1,0 +1,37 @@
+"""A progress bar on the terminal, without a dependency."""
+
+import sys
+import time
+
+
+class ProgressBar:
+    """One line on standard error that tells how far a job is.
+
+    Silent unless standard error is a terminal, or when the job ends within a second. `update` may be called
+    as often as one likes.
+    """
+
+    def __init__(self, total: int, title: str):
+        self.total, self.title = max(total, 1), title
+        self.first: int | None = None
+        self.started = self.shown = time.monotonic()
+        self.stream = sys.stderr
+        self.interval = 0.1 if self.stream.isatty() else 30.0
+
+    def update(self, done: int, note: str = "") -> None:
+        now = time.monotonic()
+        if self.first is None:
+            self.first = done - 1
+        if now - self.started < 1 or now - self.shown < self.interval:
+            return
+        self.shown = now
+        rate = (now - self.started) / max(done - self.first, 1)
+        left = int(rate * (self.total - done))
+        filled = 24 * done // self.total
+        line = f"{self.title} [{'█' * filled}{'·' * (24 - filled)}] {done}/{self.total} {left // 60}:{left % 60:02d} left {note}"
+        self.stream.write(f"\r{line}\x1b[K" if self.stream.isatty() else line + "\n")
+        self.stream.flush()
+
+    def close(self) -> None:
+        if self.stream.isatty() and self.shown > self.started:
+            self.stream.write("\n")
