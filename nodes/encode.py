@@ -3,6 +3,7 @@
 import torch
 from comfy_api.v0_0_2 import io
 
+from ..stylemix_core.errors import StyleMixError
 from ..stylemix_core.images import from_comfy, resize, to_comfy
 from ..stylemix_core.latents import Latents
 from . import host
@@ -39,6 +40,10 @@ class Encode(io.ComfyNode):
 
     @classmethod
     def execute(cls, encoder: host.Model, image: torch.Tensor, align: str) -> io.NodeOutput:
+        if align != "never":  # the host does not check it
+            raise StyleMixError(
+                f"align {align!r} is unknown to this version; choose never, or update StyleMix"
+            )
         size = encoder.network.input_size
         pictures = resize(from_comfy(image), size, size)
         w = host.run(encoder, len(pictures), lambda E, items: E(pictures[items]))

@@ -38,7 +38,9 @@ class Grid(io.ComfyNode):
                     optional=True,
                     tooltip="The pictures before. Each starts a row, followed by its results.",
                 ),
-                io.Image.Input("style", optional=True, tooltip="The picture of the style, shown beside the results."),
+                io.Image.Input(
+                    "style", optional=True, tooltip="The picture of the style, shown beside the results."
+                ),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The sheet.")],
         )

@@ -20,6 +20,7 @@ from comfy import model_management
 from comfy.model_patcher import ModelPatcher
 
 from ..stylemix_core.device import resolve_dtype
+from ..stylemix_core.errors import CheckpointError
 
 DEMO = "demo (bundled)"
 """How the bundled models are called in the list of checkpoints."""
@@ -47,7 +48,10 @@ def register_model_folders() -> None:
         paths = [*known[0]] if known else []
         # An empty set lists every file, which another pack may count on.
         listed = set(known[1]) and set(known[1]) | extensions if known else extensions
-        folder_paths.folder_names_and_paths[folder] = (paths if default in paths else [*paths, default], listed)
+        folder_paths.folder_names_and_paths[folder] = (
+            paths if default in paths else [*paths, default],
+            listed,
+        )
 
 
 def checkpoint_names(folder: str) -> list[str]:
@@ -60,7 +64,7 @@ def checkpoint_stamp(folder: str, checkpoint: str) -> str:
     """Text that changes when the file behind `checkpoint` does."""
     if checkpoint == DEMO:
         return DEMO
-    path = folder_paths.get_full_path_or_raise(folder, checkpoint)
+    path = _checkpoint_path(folder, checkpoint)
     status = os.stat(path)
     return f"{path} {status.st_mtime_ns} {status.st_size}"
 
@@ -100,7 +104,7 @@ def open_model(load: Callable[..., torch.nn.Module], folder: str, checkpoint: st
     key = (load.__name__, checkpoint_stamp(folder, checkpoint), dtype)
     model = _models.get(key)
     if model is None:
-        source = "demo" if checkpoint == DEMO else folder_paths.get_full_path_or_raise(folder, checkpoint)
+        source = "demo" if checkpoint == DEMO else _checkpoint_path(folder, checkpoint)
         model = _models[key] = Model(load, source, dtype)
     return model
 
@@ -113,7 +117,9 @@ def run(model: Model, count: int, forward: Callable[[Any, slice], torch.Tensor])
     batch is halved; `OOM_EXCEPTION` when a single item is too much.
     """
     on_cpu = model.patcher.load_device.type == "cpu"
-    size = 1 if on_cpu else GPU_BATCH  # a CPU gains nothing from batches, and single items report progress sooner
+    size = (
+        1 if on_cpu else GPU_BATCH
+    )  # a CPU gains nothing from batches, and single items report progress sooner
     progress = comfy.utils.ProgressBar(count)
     results: list[torch.Tensor] = []
     done = 0
@@ -146,6 +152,16 @@ def warn(node_id: str | None, message: str) -> None:
 
     if node_id is not None and PromptServer.instance is not None:
         PromptServer.instance.send_progress_text(message, node_id)
+
+
+def _checkpoint_path(folder: str, checkpoint: str) -> str:
+    path = folder_paths.get_full_path(folder, checkpoint)
+    if path is None:
+        folders = " or ".join(folder_paths.get_folder_paths(folder))
+        raise CheckpointError(
+            f"there is no file {checkpoint}; put it into {folders}, or choose another checkpoint"
+        )
+    return path
 
 
 def _place(model: Model, items: int) -> None:

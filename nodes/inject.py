@@ -54,14 +54,16 @@ class Inject(io.ComfyNode):
                     control_after_generate=False,
                     tooltip="Which layers random in a mask list draws. Without random it does nothing.",
                 ),
-                MASKS.Input("masks", optional=True, tooltip="A mask list from another node. Replaces mask_list."),
+                MASKS.Input(
+                    "masks", optional=True, tooltip="A mask list from another node. Replaces mask_list."
+                ),
             ],
             outputs=[
                 LATENT.Output(
                     display_name="latent",
                     tooltip="The results: all masks for the first source, then for the second, and so on.",
                 ),
-                io.String.Output(display_name="labels", tooltip="What each result is, one line each, for Compare Grid."),
+                io.String.Output(display_name="labels", tooltip="One line per result, for Compare Grid."),
             ],
         )
 

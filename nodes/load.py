@@ -9,7 +9,9 @@ from .sockets import ENCODER, GENERATOR
 
 
 def checkpoint_input(folder: str, tooltip: str) -> io.Combo.Input:
-    return io.Combo.Input("checkpoint", options=host.checkpoint_names(folder), default=host.DEMO, tooltip=tooltip)
+    return io.Combo.Input(
+        "checkpoint", options=host.checkpoint_names(folder), default=host.DEMO, tooltip=tooltip
+    )
 
 
 def dtype_input() -> io.Combo.Input:
@@ -40,7 +42,8 @@ class LoadGenerator(io.ComfyNode):
             ],
             outputs=[
                 GENERATOR.Output(
-                    display_name="generator", tooltip="The generator, for StyleGAN2Sampler and StyleGAN2Decode."
+                    display_name="generator",
+                    tooltip="The generator, for StyleGAN2Sampler and StyleGAN2Decode.",
                 )
             ],
         )

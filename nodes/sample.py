@@ -41,7 +41,9 @@ class Sampler(io.ComfyNode):
                     tooltip="Which picture. A batch takes this seed, the next one, and so on. Seeds mean the same as "
                     "in NVIDIA's tools, where they go up to 4294967295.",
                 ),
-                io.Int.Input("batch_size", default=1, min=1, max=64, tooltip="How many pictures, from as many seeds."),
+                io.Int.Input(
+                    "batch_size", default=1, min=1, max=64, tooltip="How many pictures, from as many seeds."
+                ),
                 io.Float.Input(
                     "truncation_psi",
                     default=0.7,
@@ -108,7 +110,9 @@ class Decode(io.ComfyNode):
             category="StyleMix/sample",
             description="Draw the pictures of W+ codes.",
             inputs=[
-                GENERATOR.Input("generator", tooltip="The generator that the codes were sampled or encoded for."),
+                GENERATOR.Input(
+                    "generator", tooltip="The generator that the codes were sampled or encoded for."
+                ),
                 LATENT.Input("latent", tooltip="The W+ codes, from StyleGAN2Sampler, PSPEncode or InjectW+."),
                 noise_mode_input(),
             ],

@@ -68,7 +68,7 @@ def compare_grid(
         cells, captions = _balanced_rows(results, labels, columns)
     if rows is not None and len(rows) != len(cells):
         raise StyleMixError(f"there are {len(rows)} row labels for {len(cells)} rows; give one per row")
-    return from_pil(_draw(cells, captions, [_one_line(row) for row in rows or ()]))
+    return from_pil(_draw(cells, captions, [_one_line(row) for row in rows or ()], *results[0].shape[1:]))
 
 
 Cells = list[list[torch.Tensor]]
@@ -127,10 +127,9 @@ def _rows_with_leading(
     )
 
 
-def _draw(cells: Cells, captions: Captions, rows: list[str]) -> Image.Image:
-    height, width = cells[0][-1].shape[1:]  # a result: sources and styles come first in a row
+def _draw(cells: Cells, captions: Captions, rows: list[str], height: int, width: int) -> Image.Image:
     gap = max(2, min(height, width) // 32)
-    size = max(9, round(0.07 * min(height, width)))
+    size = max(10, round(0.08 * min(height, width)))
     font = _font(size, "".join(rows + sum(captions, [])))
     line = math.ceil(1.7 * size)
     gutter = min(width, math.ceil(max(map(font.getlength, rows)))) + gap if rows else 0

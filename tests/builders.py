@@ -83,7 +83,9 @@ def nvidia_value(name: str, shape: tuple[int, ...]) -> torch.Tensor:
 def psp_encoder_state(config: EncoderConfig) -> State:
     """An encoder's weights by the formula, under pSp's names with the prefix `encoder.`."""
     with torch.device("meta"):
-        shapes = {f"encoder.{name}": tuple(tensor.shape) for name, tensor in Encoder(config).state_dict().items()}
+        shapes = {
+            f"encoder.{name}": tuple(tensor.shape) for name, tensor in Encoder(config).state_dict().items()
+        }
     del shapes["encoder.latent_avg"]
     return {name: psp_encoder_value(name, shape) for name, shape in shapes.items()}
 
@@ -187,9 +189,9 @@ def tiny_encoder_config(**changes: Any) -> EncoderConfig:
         "num_ws": 8,
         "w_dim": 16,
         "input_size": 64,
-        "stage_channels": (8, 12, 16, 24),
+        "stage_channels": (16, 32, 48, 64),
         "stage_units": (1, 2, 2, 1),
-        "style_channels": 12,
+        "style_channels": 16,
         "se_reduction": 4,
     }
     return EncoderConfig(**{**fields, **changes})
@@ -220,7 +222,9 @@ def write_tiny_native(folder: Path) -> tuple[Path, Path]:
     return paths
 
 
-def write_psp(path: Path, state: State, latent_avg: torch.Tensor | None, opts: Any, zipped: bool = True) -> Path:
+def write_psp(
+    path: Path, state: State, latent_avg: torch.Tensor | None, opts: Any, zipped: bool = True
+) -> Path:
     """A checkpoint as pSp's training writes it."""
     content: dict[str, Any] = {"state_dict": state, "opts": opts}
     if latent_avg is not None:
@@ -265,7 +269,9 @@ def nvidia_module(state: State, attributes: dict[str, dict[str, Any]], kind="Gen
     buffers = ("resample_filter", "noise_const", "w_avg")
     module = {
         "training": False,
-        "_parameters": {k: torch.nn.Parameter(v, requires_grad=False) for k, v in own.items() if k not in buffers},
+        "_parameters": {
+            k: torch.nn.Parameter(v, requires_grad=False) for k, v in own.items() if k not in buffers
+        },
         "_buffers": {k: v for k, v in own.items() if k in buffers},
         "_non_persistent_buffers_set": set(),
         "_forward_hooks": {},
@@ -273,7 +279,13 @@ def nvidia_module(state: State, attributes: dict[str, dict[str, Any]], kind="Gen
         "weight_gain": np.float64(0.5),
         **attributes.get(prefix.rstrip("."), {}),
     }
-    meta = {"type": "class", "version": 6, "module_src": "raise SystemExit", "class_name": kind, "state": module}
+    meta = {
+        "type": "class",
+        "version": 6,
+        "module_src": "raise SystemExit",
+        "class_name": kind,
+        "state": module,
+    }
     return Call(Name("torch_utils.persistence", "_reconstruct_persistent_obj"), (meta,))
 
 
@@ -295,6 +307,9 @@ class Call:
 
     def __reduce__(self) -> tuple:
         return self.function, self.arguments
+
+    def __call__(self) -> None:
+        """As for `Name`."""
 
 
 class EasyDict(Call):

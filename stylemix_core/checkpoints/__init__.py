@@ -1,10 +1,12 @@
 """Checkpoints of every supported tool: recognise, read without running anything, load.
 
-One module per format, each with `detect(source)` and `read(source)`; `FORMATS` is their registry, asked in order.
+One module per format, each with `detect(source)` and `read(source)`; `FORMATS` is their registry, asked in
+order.
 """
 
 import os
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -27,6 +29,7 @@ __all__ = [
 ]
 
 FORMATS = (native, nvidia, psp)
+Model = TypeVar("Model", bound=nn.Module)
 DEMO = Path(__file__).parent.parent / "demo"
 
 
@@ -41,8 +44,8 @@ def load_generator(
     device: None for CUDA, else MPS, else the CPU.
     dtype: precision of the convolutions: "auto", "float32", "float16", "bfloat16", the torch dtype, or None
         for float32.
-    Returns the generator in evaluation mode; its `.source` is the file's name. `CheckpointError` when the file is
-    not a checkpoint with a generator, is damaged, or asks to run code.
+    Returns the generator in evaluation mode; its `.source` is the file's name. `CheckpointError` when the file
+    is not a checkpoint with a generator, is damaged, or asks to run code.
     """
     path = find(source, "generator")
     target = resolve_device(device)
@@ -61,8 +64,8 @@ def load_encoder(
 ) -> Encoder:
     """Load a pSp encoder. Arguments and errors as for `load_generator`.
 
-    The encoder's `.source` is the file's name, its `.generator` the fingerprint of the generator that it was made
-    for: of the decoder in the same file, or as the file's metadata says, else None.
+    The encoder's `.source` is the file's name, its `.generator` the fingerprint of the generator that it was
+    made for: of the decoder in the same file, or as the file's metadata says, else None.
     """
     path = find(source, "encoder")
     target = resolve_device(device)
@@ -87,7 +90,10 @@ def inspect_checkpoint(path: str | os.PathLike) -> CheckpointInfo:
 
 
 def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
-    """A file's description and its tensors, which are read when asked for. `CheckpointError` if no reader knows it."""
+    """A file's description and its tensors, which are read when asked for.
+
+    `CheckpointError` if no reader knows the file.
+    """
     source = Source(path)
     for reader in FORMATS:
         if reader.detect(source):
@@ -104,7 +110,7 @@ def find(source: str | os.PathLike, part: str) -> Path:
     return path
 
 
-def own(model: nn.Module, weights: dict[str, torch.Tensor]) -> nn.Module:
+def own(model: Model, weights: dict[str, torch.Tensor]) -> Model:
     """Copy what still lies in the mapped file, so that the file may be replaced while the model is in use."""
     mapped = {tensor.data_ptr() for tensor in weights.values()}
     for tensor in (*model.parameters(), *model.buffers()):

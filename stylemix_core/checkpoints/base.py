@@ -25,7 +25,7 @@ class StoredTensor:
         return cls(tuple(tensor.shape), lambda: tensor)
 
     def map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> "StoredTensor":
-        """The same with `change` applied when it is loaded. `change` may only look at the shape and the values."""
+        """The same with `change`, a function of the tensor alone, applied when it is loaded."""
         shape = change(torch.empty(self.shape, device="meta")).shape
         return StoredTensor(tuple(shape), lambda: change(self.load()))
 
@@ -73,8 +73,8 @@ class CheckpointInfo:
                 self.img_channels or 0, f"{self.img_channels}-channel"
             )
             sentences.append(
-                f"The generator draws {self.resolution}×{self.resolution} {colours} pictures from {self.num_ws} w "
-                f"vectors of {self.w_dim} (z {self.z_dim}, {self.mapping_layers} mapping layers, "
+                f"The generator draws {self.resolution}×{self.resolution} {colours} pictures from {self.num_ws} "
+                f"w vectors of {self.w_dim} (z {self.z_dim}, {self.mapping_layers} mapping layers, "
                 f"{f'{self.c_dim} class labels' if self.c_dim else 'no class labels'}); its average w is "
                 f"{'stored' if self.has_w_avg else 'not stored and will be sampled'}."
             )
@@ -117,14 +117,14 @@ class Checkpoint:
         return config, {key: tensor.load() for key, tensor in tensors.items()}
 
     def fingerprint(self) -> str | None:
-        """`Generator.fingerprint()` of the generator inside, or the one that the file names, without building it."""
+        """`Generator.fingerprint()` of the generator inside, or the one that the file names; nothing is built."""
         if self.generator is None:
             return self.info.generator_fingerprint
         with torch.device("meta"):
             generator = Generator(self.generator)
         generator.mapping.w_avg = self.generator_tensors["mapping.w_avg"].load()
         const = self.generator_tensors["synthesis.b4.const"].load()
-        generator.synthesis.b4.const = torch.nn.Parameter(const, requires_grad=False)
+        generator.synthesis.blocks()[0].const = torch.nn.Parameter(const, requires_grad=False)
         return generator.fingerprint()
 
 
@@ -146,7 +146,7 @@ def shapes(tensors: Tensors) -> dict[str, tuple[int, ...]]:
 
 
 def sampled_w_avg(config: GeneratorConfig, tensors: Tensors) -> StoredTensor:
-    """The average w of a generator whose file stores none: the mean over fixed z, as the original tools take it."""
+    """The average w of a generator whose file stores none: the mean over fixed z, as the original tools do."""
 
     def load() -> torch.Tensor:
         with torch.device("meta"):

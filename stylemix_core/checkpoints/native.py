@@ -43,8 +43,8 @@ def read(source: Source) -> Checkpoint:
     tensors, metadata = source.safetensors
     if metadata.get("format") == "stylemix" and metadata.get("version") != VERSION:
         raise CheckpointError(
-            f"the file is of version {metadata.get('version')} of this format, this program reads version {VERSION}; "
-            "update StyleMix"
+            f"the file is of version {metadata.get('version')} of this format, this program reads version "
+            f"{VERSION}; update StyleMix"
         )
     stored = parse_json(metadata.get("config"))
     encoder_tensors = {
@@ -103,7 +103,7 @@ def write(
 ) -> None:
     """Write a generator, an encoder or both into one safetensors file.
 
-    dtype: `torch.float16` halves the size: weights are rounded, while biases, averages and norms stay float32.
+    dtype: `torch.float16` halves the size: weights are rounded; biases, averages and norms stay float32.
     source: where the weights come from. licence: the terms they are under.
     The file appears under its name when it is complete. `StyleMixError` when there is nothing to write.
     """
@@ -172,8 +172,8 @@ def encoder_config(stored: Any, tensors: dict[str, StoredTensor]) -> EncoderConf
     heads = sum(name.startswith("styles.") and name.endswith(".linear.weight") for name in tensors)
     if (sum(config.stage_units), config.num_ws) != (units, heads) or config.input_size > 4096:
         raise CheckpointError(
-            f"the metadata announces an encoder of {sum(config.stage_units)} residual units and {config.num_ws} style "
-            f"heads, the file holds {units} and {heads}"
+            f"the metadata announces an encoder of {sum(config.stage_units)} residual units and {config.num_ws} "
+            f"style heads, the file holds {units} and {heads}"
         )
     return config
 

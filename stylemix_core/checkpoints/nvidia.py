@@ -24,7 +24,7 @@ def detect(source: Source) -> bool:
 
 
 def read(source: Source) -> Checkpoint:
-    """The averaged generator. `CheckpointError` for other networks than StyleGAN2 with the skip architecture."""
+    """The averaged generator. `CheckpointError` for other networks than StyleGAN2 with skip architecture."""
     network = source.content.get("G_ema")
     if not is_module(network):
         held = ", ".join(key for key in NETWORK_KEYS if is_module(source.content.get(key)))
@@ -101,13 +101,13 @@ def refuse_other_networks(class_name: Any, synthesis: dict[str, Any]) -> None:
         architecture = module_state(block).get("architecture", "skip")
         if architecture != "skip":
             raise CheckpointError(
-                f"the generator has the architecture {architecture!r} (block {name}); this version reads 'skip', "
-                "which NVIDIA's published models have"
+                f"the generator has the architecture {architecture!r} (block {name}); this version reads "
+                "'skip', which NVIDIA's published models have"
             )
 
 
 def conv_clamp(generator: dict[str, Any], synthesis: dict[str, Any]) -> float | None:
-    """The limit on activations: as the layers keep it (its default differs between tools), else as constructed."""
+    """The limit on activations as the layers keep it (its default differs between tools), else as constructed."""
     block = module_state(modules_of(synthesis)["b4"])
     layer = modules_of(block).get("conv1")
     arguments = generator.get("_init_kwargs")

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ class Source:
         tensors = {}
         for name in file.keys():  # noqa: SIM118 (safe_open is no mapping)
             tensors[name] = StoredTensor(
-                tuple(file.get_slice(name).get_shape()), lambda name=name: file.get_tensor(name)
+                tuple(file.get_slice(name).get_shape()), partial(file.get_tensor, name)
             )
         return tensors, file.metadata() or {}
 

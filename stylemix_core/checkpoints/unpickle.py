@@ -17,7 +17,7 @@ import re
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO, Literal, cast
 
 import numpy as np
 import torch
@@ -89,7 +89,7 @@ class StoredArray:
         size = require_sizes(shape)
         if len(data) != size * dtype.numpy.itemsize:
             raise CheckpointError(f"an array of shape {list(shape)} comes with {len(data)} bytes of data")
-        order = "F" if fortran else "C"
+        order: Literal["F", "C"] = "F" if fortran else "C"
         self.shape = shape
         self.load = lambda: np.frombuffer(data, dtype.numpy).reshape(shape, order=order)
 
@@ -125,7 +125,7 @@ class Machine:
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
+        for count, (opcode, argument, _) in enumerate(pickletools.genops(cast(BinaryIO, stream))):
             if count > MAX_OPERATIONS:
                 raise CheckpointError(
                     f"the pickle has more than {MAX_OPERATIONS} steps, more than any known checkpoint"
@@ -207,7 +207,7 @@ class Machine:
         target = self.stack[-1]
         if not isinstance(target, dict) or len(pairs) % 2:
             raise CheckpointError(f"refused to set items of a {type(target).__name__}")
-        target.update((require_key(key), value) for key, value in zip(pairs[::2], pairs[1::2]))
+        target.update((require_key(key), value) for key, value in zip(pairs[::2], pairs[1::2], strict=True))
 
     def append(self, items: list[Any]) -> None:
         target = self.stack[-1]
@@ -232,8 +232,16 @@ class Machine:
 
 
 PUSHES_ARGUMENT = frozenset(
-    "BININT BININT1 BININT2 LONG1 LONG4 BINFLOAT BINUNICODE SHORT_BINUNICODE BINUNICODE8 BINBYTES "
-    "SHORT_BINBYTES BINBYTES8 BYTEARRAY8 BINSTRING SHORT_BINSTRING".split()
+    ("BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT", "BINSTRING", "SHORT_BINSTRING")
+    + (
+        "BINUNICODE",
+        "SHORT_BINUNICODE",
+        "BINUNICODE8",
+        "BINBYTES",
+        "SHORT_BINBYTES",
+        "BINBYTES8",
+        "BYTEARRAY8",
+    )
 )
 STEPS: dict[str, Callable[[Machine, Any], Any]] = {
     "PROTO": lambda machine, _: None,
@@ -493,7 +501,7 @@ def rebuild_tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -
     require_sizes((offset,))
     if not isinstance(storage, Storage) or len(size) != len(stride):
         raise CheckpointError("a tensor is not made of a storage, a shape and strides")
-    last = offset + sum((n - 1) * step for n, step in zip(size, stride))
+    last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
     if count and (last >= storage.size or count > max(storage.size, BROADCAST_LIMIT)):
         raise CheckpointError(
             f"a tensor of shape {list(size)} reaches beyond its data of {storage.size} numbers"

@@ -236,7 +236,7 @@ def _place(a: Parts, canvas: _Canvas) -> Parts:
 
 def _mix_colours(a: Parts) -> Parts:
     skin = _ramp(a.skin_tone, _LIGHT_SKIN_TO_DARK)
-    rosy, golden = _colour(1.02, 0.95, 0.98, skin), _colour(1.0, 1.0, 0.90, skin)
+    rosy, golden = _colour(1.04, 0.92, 0.98, skin), _colour(0.99, 1.0, 0.78, skin)
     skin = (skin * torch.lerp(rosy, golden, a.skin_warmth[:, None])).clamp_(max=1)
     hair = torch.lerp(_ramp(a.hair_tone, _COOL_HAIR), _ramp(a.hair_tone, _WARM_HAIR), a.hair_warmth[:, None])
     lips = torch.lerp(_colour(0.80, 0.36, 0.36, skin), _colour(0.74, 0.08, 0.20, skin), a.lip_colour[:, None])

@@ -1,8 +1,8 @@
 """Train the bundled demo models: `python -m stylemix_core.demo.train --out runs/demo`.
 
-There is no adversary and no data set. The generator learns to draw what the renderer draws, with every
-layer's w taken from a different avatar in most steps, so that each layer learns the attributes that
-`attributes.py` binds to it and no others. The encoder learns the way back from drawn and generated pictures.
+There is no adversary and no data set. The generator learns to draw what the renderer draws; each of its layers
+can read only the attributes that `attributes.py` binds to it. The encoder learns the way back from drawn and
+generated pictures.
 
 Training resumes from the checkpoints in `--out`; sample grids and the finished safetensors files lie
 beside them. On two CPU cores the generator takes about an hour and a half and the encoder half an hour.
@@ -24,7 +24,6 @@ from ..generator import Generator
 from ..images import save_image
 from ..progress import ProgressBar
 from . import truth
-from .attributes import ATTRIBUTES
 from .renderer import render, sample_attributes
 
 BATCH = 16
@@ -78,19 +77,19 @@ def pixel_weights(regions: dict[str, torch.Tensor]) -> torch.Tensor:
     )
 
 
-def codes_of(generator: Generator, attributes: torch.Tensor, mixing: bool) -> torch.Tensor:
-    """W+ codes `[B, num_ws, w_dim]` that must show `attributes`.
+def bind_layers(generator: Generator) -> None:
+    """Let every layer's style read only the coordinates of w whose attributes the layer carries.
 
-    With `mixing`, every layer takes from a random avatar all that it does not carry itself.
+    All other weights of the affine layers are zero and stay zero in training, so that which layer carries
+    what is exact.
     """
-    layers = torch.tensor([attribute.layer for attribute in ATTRIBUTES])
-    carried = layers == torch.arange(generator.num_ws)[:, None]  # [L, A]
-    per_layer = attributes[:, None].expand(-1, generator.num_ws, -1)
-    if mixing:
-        others = torch.rand(len(attributes), generator.num_ws, len(ATTRIBUTES))
-        per_layer = torch.where(carried, per_layer, others)
-    w = generator.mapping(truth.z_of(per_layer.flatten(0, 1)))[:, 0]
-    return w.unflatten(0, (len(attributes), generator.num_ws))
+    for i, block in enumerate(generator.synthesis.blocks()):
+        layers = {max(2 * i - 1, 0) + j: conv for j, conv in enumerate(block.convolutions())}
+        for layer, module in [*layers.items(), (2 * i + 1, block.torgb)]:
+            carried = truth.coordinates_of(layer).to(module.affine.weight)
+            module.affine.weight.data.mul_(carried)
+            if module.affine.weight.requires_grad:
+                module.affine.weight.register_hook(lambda gradient, carried=carried: gradient * carried)
 
 
 def picture_loss(drawn: torch.Tensor, target: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -106,15 +105,17 @@ def picture_loss(drawn: torch.Tensor, target: torch.Tensor, weights: torch.Tenso
 
 
 def new_generator() -> Generator:
-    """The demo generator before training: fixed mapping, styles that ignore w, no noise."""
+    """The demo generator before training: fixed mapping, styles that ignore w yet, no noise."""
     torch.manual_seed(0)
     generator = Generator(truth.CONFIG)
     generator.load_state_dict(truth.mapping_weights(), strict=False)
     for name, parameter in generator.synthesis.named_parameters():
         if name.endswith("affine.weight"):
-            nn.init.zeros_(parameter)  # what a layer should ignore then never enters
-        if name.endswith("torgb.weight") and not name.startswith(("b4.", "b8.", "b16.", "b32.", "b64.")):
-            nn.init.zeros_(parameter)  # new blocks start by passing the smaller picture on
+            nn.init.zeros_(parameter)
+        if name.endswith("torgb.weight"):
+            nn.init.normal_(
+                parameter, std=0.1
+            )  # a new block starts by passing the smaller picture on, nearly
     with torch.no_grad():
         generator.w_avg.copy_(generator.mapping(torch.randn(50_000, truth.CONFIG.z_dim))[:, 0].mean(0))
     return generator.to(memory_format=torch.channels_last)
@@ -135,12 +136,14 @@ def train_generator(out: Path, phases=GENERATOR_PHASES) -> Generator:
         [{"params": affine, "factor": 3.0}, {"params": others, "factor": 1.0}], betas=(0.8, 0.99)
     )
     run = Run(out / "generator.pt", {"generator": generator, "averaged": averaged, "optimizer": optimizer})
+    bind_layers(generator)
+    bind_layers(averaged)
     sample_z = torch.randn(8, truth.CONFIG.z_dim, generator=torch.Generator().manual_seed(1))
     total = sum(phase.steps for phase in phases)
     for step, phase in run.steps(phases, "generator"):
         set_learning_rate(optimizer, 4e-3, step, total)
         attributes, target, weights = draw(BATCH, phase.resolution)
-        w = codes_of(generator, attributes, mixing=step % 4 != 0)
+        w = generator.mapping(truth.z_of(attributes))
         with torch.autocast("cpu", torch.bfloat16, enabled=phase.half_precision):
             drawn = generator.synthesis(w, "none", resolution=phase.resolution)
         loss = picture_loss(drawn.float(), target, weights)

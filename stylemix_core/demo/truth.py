@@ -6,7 +6,7 @@ StyleGAN2's mapping works on. Standard normal z give uniform, independent attrib
 
 The mapping network is not learned. Its two layers are written down so that every coordinate of w
 is a leaky ReLU of one attribute's direction, each attribute having several with different
-thresholds. Which layer uses which attribute is then learned by synthesis from `ATTRIBUTES`.
+thresholds. A synthesis layer reads only the coordinates of the attributes it carries.
 """
 
 import functools
@@ -64,6 +64,17 @@ def mix(source: torch.Tensor, style: torch.Tensor, layers) -> torch.Tensor:
     return mixed
 
 
+def attribute_of_coordinate() -> torch.Tensor:
+    """Which attribute every coordinate of w reads, `[w_dim]`; the second half mirrors the first."""
+    return (torch.arange(CONFIG.w_dim // 2) % len(ATTRIBUTES)).repeat(2)
+
+
+def coordinates_of(layer: int) -> torch.Tensor:
+    """Which coordinates of w the W+ layer may read, bool `[w_dim]`."""
+    carried = torch.tensor([attribute.layer == layer for attribute in ATTRIBUTES])
+    return carried[attribute_of_coordinate()]
+
+
 def mapping_weights() -> dict[str, torch.Tensor]:
     """The mapping network's tensors, `mapping.*`, by construction.
 
@@ -71,10 +82,9 @@ def mapping_weights() -> dict[str, torch.Tensor]:
     ± pairs, so that v can be read off w linearly and steps at the thresholds −b are cheap to draw.
     """
     pairs = CONFIG.w_dim // 2
-    attribute = torch.arange(pairs) % len(ATTRIBUTES)
     thresholds = torch.tensor([0.0, -0.7, 0.7, -1.4, 1.4, -0.3, 0.3])
     bias = -thresholds[torch.arange(pairs) // len(ATTRIBUTES)]
-    directions = projection()[:, attribute].t()  # [pairs, z_dim]
+    directions = projection()[:, attribute_of_coordinate()[:pairs]].t()  # [pairs, z_dim]
     # lrelu(x) − lrelu(−x) = (1 + slope)·x: the first layer's pairs pass v through unharmed.
     undo = torch.eye(pairs) / (LRELU_GAIN * (1 + LRELU_SLOPE))
     lr = 0.01

@@ -51,8 +51,8 @@ class EncoderConfig:
         object.__setattr__(self, "stage_units", tuple(self.stage_units))
         if len(self.stage_channels) != 4 or len(self.stage_units) != 4:
             raise StyleMixError(
-                f"the encoder has {len(self.stage_channels)} stage widths and {len(self.stage_units)} stage depths; "
-                "expected 4 of each"
+                f"the encoder has {len(self.stage_channels)} stage widths and {len(self.stage_units)} stage "
+                "depths; expected 4 of each"
             )
         if self.input_size < 32 or self.input_size & (self.input_size - 1):
             raise StyleMixError(
@@ -72,22 +72,23 @@ class EncoderConfig:
         build is another one.
         """
         try:
-            widths = []
+            widths: list[int] = []
             while f"body.{len(widths)}.res_layer.1.weight" in shapes:
                 widths.append(shapes[f"body.{len(widths)}.res_layer.1.weight"][0])
             stages = [width for i, width in enumerate(widths) if i == 0 or width != widths[i - 1]]
             if len(stages) != 4:
                 raise CheckpointError(
-                    f"the encoder's body has {len(widths)} residual units in {len(stages)} widths; expected four "
-                    "widths, as in pSp's IR-SE50"
+                    f"the encoder's body has {len(widths)} residual units in {len(stages)} widths; expected "
+                    "four widths, as in pSp's IR-SE50"
                 )
-            convs = []
+            convs: list[int] = []
             while f"styles.{len(convs)}.linear.weight" in shapes:
                 prefix = f"styles.{len(convs)}.convs."
                 convs.append(sum(name.startswith(prefix) and name.endswith(".weight") for name in shapes))
             if "styles.0.linear.weight" not in shapes or "latlayer1.weight" not in shapes:
                 raise CheckpointError(
-                    "this encoder has no style heads over a feature pyramid; expected pSp's GradualStyleEncoder"
+                    "this encoder has no style heads over a pyramid of features; expected pSp's "
+                    "GradualStyleEncoder"
                 )
             return cls(
                 num_ws=len(convs),
@@ -103,22 +104,27 @@ class EncoderConfig:
             )
         except KeyError as missing:
             raise CheckpointError(
-                f"the encoder lacks the tensor {missing}; expected pSp's GradualStyleEncoder on an IR-SE50 body"
+                f"the encoder lacks the tensor {missing}; expected pSp's GradualStyleEncoder on an IR-SE50 "
+                "body"
             ) from None
 
 
 class Encoder(nn.Module):
     """Pictures → W+.
 
-    Attributes: `num_ws`, `w_dim`, `input_size`, `config`, `latent_avg` `[num_ws, w_dim]`, and `generator`, the
-    fingerprint (`Generator.fingerprint()`) of the generator that the codes are meant for, or None.
+    Attributes: `num_ws`, `w_dim`, `input_size`, `config`, `latent_avg` `[num_ws, w_dim]`, and `generator`,
+    the fingerprint (`Generator.fingerprint()`) of the generator that the codes are meant for, and `source`, the
+    name of the file that it was loaded from, each None where unknown.
     """
+
+    latent_avg: torch.Tensor
+    generator: str | None = None
+    source: str | None = None
 
     def __init__(self, config: EncoderConfig):
         super().__init__()
         self.config = config
         self.num_ws, self.w_dim, self.input_size = config.num_ws, config.w_dim, config.input_size
-        self.generator: str | None = None
 
         width = config.stage_channels[0]
         self.input_layer = nn.Sequential(
@@ -127,7 +133,7 @@ class Encoder(nn.Module):
             nn.PReLU(width),
         )
         units = []
-        for channels, count in zip(config.stage_channels, config.stage_units):
+        for channels, count in zip(config.stage_channels, config.stage_units, strict=True):
             for i in range(count):
                 units.append(
                     ResidualUnit(width, channels, stride=1 if i else 2, reduction=config.se_reduction)
@@ -172,7 +178,8 @@ class Encoder(nn.Module):
                 )
         weights = {name: given[name].to(tensor.dtype) for name, tensor in expected.items()}
         encoder.load_state_dict(weights, assign=True)
-        return encoder.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+        encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return encoder.eval().requires_grad_(False)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -217,7 +224,7 @@ class Encoder(nn.Module):
         p2 = upsample_add(c3, self.latlayer1(c2))
         p1 = upsample_add(p2, self.latlayer2(c1))
         pyramid = (c3, p2, p1)
-        codes = [head(pyramid[level]) for head, level in zip(self.styles, self.config.levels)]
+        codes = [head(pyramid[level]) for head, level in zip(self.styles, self.config.levels, strict=True)]
         return torch.stack(codes, dim=1) + self.latent_avg  # [B, L, D]
 
 
@@ -226,6 +233,7 @@ class ResidualUnit(nn.Module):
 
     def __init__(self, in_channels: int, channels: int, stride: int, reduction: int):
         super().__init__()
+        self.shortcut_layer: nn.Module
         if in_channels == channels:
             self.shortcut_layer = nn.MaxPool2d(1, stride)
         else:

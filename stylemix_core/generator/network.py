@@ -81,8 +81,11 @@ class GeneratorConfig:
 class Generator(nn.Module):
     """z → `mapping` → W+ → `synthesis` → pictures.
 
-    Attributes: `z_dim`, `c_dim`, `w_dim`, `num_ws`, `img_resolution`, `img_channels`, `w_avg` `[w_dim]`, `config`.
+    Attributes: `z_dim`, `c_dim`, `w_dim`, `num_ws`, `img_resolution`, `img_channels`, `w_avg` `[w_dim]`, `config`,
+    and `source`, the name of the file that it was loaded from, or None.
     """
+
+    source: str | None = None
 
     def __init__(self, config: GeneratorConfig):
         super().__init__()

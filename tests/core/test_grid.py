@@ -1,0 +1,170 @@
+import pytest
+import torch
+from PIL import ImageFont
+
+from stylemix_core import grid
+from stylemix_core.errors import StyleMixError
+from stylemix_core.grid import compare_grid
+
+SIZE, GAP, LINE = 64, 2, 17  # cell, margin and caption height of a 64-pixel cell
+
+
+def pictures(*values: float, height: int = SIZE, width: int = SIZE) -> torch.Tensor:
+    """One plain red picture per value."""
+    images = torch.full((len(values), 3, height, width), -1.0)
+    images[:, 0] = torch.tensor(values)[:, None, None]
+    return images
+
+
+def origin(sheet: torch.Tensor, value: float) -> list[tuple[int, int]]:
+    """Top left corners (y, x) of the pictures of this value, which must be whole."""
+    match = (sheet[0, 0] - value).abs() + (sheet[0, 1:] + 1).abs().sum(0) < 0.02
+    corners = []
+    for y, x in match.nonzero().tolist():
+        if not match[max(y - 1, 0), x] and not match[y, max(x - 1, 0)]:
+            assert match[y : y + SIZE, x : x + SIZE].all()
+            corners.append((y, x))
+    return corners
+
+
+def ink(sheet: torch.Tensor, top: int, left: int, height: int, width: int) -> torch.Tensor:
+    """Where something is brighter than the background."""
+    return sheet[0, :, top : top + height, left : left + width].amax(0) > -0.6
+
+
+def test_pictures_stand_in_rows_with_equal_margins():
+    sheet = compare_grid(pictures(0.0, 0.3, 0.6, 0.9), columns=3)
+    step = SIZE + GAP
+    assert sheet.shape == (1, 3, GAP + 2 * step, GAP + 3 * step)
+    assert origin(sheet, 0.0) == [(GAP, GAP)]
+    assert origin(sheet, 0.6) == [(GAP, GAP + 2 * step)]
+    assert origin(sheet, 0.9) == [(GAP + step, GAP)]
+
+
+@pytest.mark.parametrize(
+    ("count", "rows", "columns"), [(1, 1, 1), (2, 1, 2), (4, 2, 2), (7, 2, 4), (16, 4, 4)]
+)
+def test_automatic_sheets_are_balanced(count, rows, columns):
+    height, width = compare_grid(pictures(*[0.0] * count)).shape[2:]
+    assert (height - GAP, width - GAP) == (rows * (SIZE + GAP), columns * (SIZE + GAP))
+
+
+def test_more_columns_than_pictures_make_one_row():
+    assert compare_grid(pictures(0.0, 0.5), columns=50).shape[2:] == (
+        GAP + SIZE + GAP,
+        GAP + 2 * (SIZE + GAP),
+    )
+
+
+def test_captions_stand_centred_above_their_pictures():
+    sheet = compare_grid(pictures(0.0, 0.5), labels=["0-6", ""])
+    assert origin(sheet, 0.5) == [(GAP + LINE, GAP + SIZE + GAP)]
+    strip = ink(sheet, GAP, GAP, LINE, SIZE)
+    where = strip.any(0).nonzero().flatten()
+    assert strip.any()
+    assert abs((where.min() + where.max()).item() / 2 - (SIZE - 1) / 2) <= 1.5
+    assert not ink(sheet, GAP, GAP + SIZE + GAP, LINE, SIZE).any()
+
+
+def test_long_captions_stay_within_their_cell():
+    sheet = compare_grid(pictures(0.0, 0.5), labels=["a very long caption " * 500, ""])
+    assert ink(sheet, GAP, GAP, LINE, SIZE).any()
+    assert not ink(sheet, GAP, GAP + SIZE, LINE, SIZE + 2 * GAP).any()
+
+
+def test_captions_end_with_an_ellipsis_where_they_are_cut():
+    font = ImageFont.load_default(20)
+    assert grid._shorten("0-6", 200, font) == "0-6"
+    cut = grid._shorten("hair, brows and background", 100, font)
+    assert cut.endswith("…")
+    assert cut[:4] == "hair"
+    assert 70 < font.getlength(cut) <= 100
+    assert grid._shorten("wide", 1, font) == ""
+
+
+def test_one_row_per_source_starts_with_source_and_style():
+    sheet = compare_grid(
+        pictures(0.1, 0.2, 0.3, 0.4), ["0", "1"], source=pictures(0.6, 0.7), style=pictures(0.9)
+    )
+    step = SIZE + GAP
+    top, second = GAP + LINE, GAP + LINE + step
+    assert sheet.shape[2:] == (top + 2 * step, GAP + 4 * step)
+    assert origin(sheet, 0.6) == [(top, GAP)]
+    assert origin(sheet, 0.7) == [(second, GAP)]
+    assert origin(sheet, 0.9) == [(top, GAP + step), (second, GAP + step)]
+    assert origin(sheet, 0.2) == [(top, GAP + 3 * step)]
+    assert origin(sheet, 0.3) == [(second, GAP + 2 * step)]
+    assert all(ink(sheet, GAP, GAP + column * step, LINE, SIZE).any() for column in range(4))
+
+
+def test_a_label_per_picture_captions_every_row():
+    sheet = compare_grid(pictures(0.1, 0.2, 0.3, 0.4), list("abcd"), source=pictures(0.6, 0.7))
+    assert sheet.shape[2] == GAP + 2 * (LINE + SIZE + GAP)
+
+
+def test_one_source_with_several_styles_gives_a_row_per_style():
+    sheet = compare_grid(pictures(0.1, 0.2), source=pictures(0.6), style=pictures(0.8, 0.9))
+    assert [y for y, _ in origin(sheet, 0.6)] == [y for v in (0.8, 0.9) for y, _ in origin(sheet, v)]
+
+
+def test_row_labels_stand_left_of_their_rows():
+    plain = compare_grid(pictures(0.1, 0.2), ["0"], source=pictures(0.6, 0.7))
+    sheet = compare_grid(pictures(0.1, 0.2), ["0"], source=pictures(0.6, 0.7), rows=["seed 3", ""])
+    gutter = sheet.shape[3] - plain.shape[3]
+    assert 20 < gutter <= SIZE + GAP
+    assert torch.equal(sheet[..., gutter:], plain)
+    assert ink(sheet, GAP + LINE, 0, SIZE, gutter).any()
+    assert not ink(sheet, GAP + LINE + SIZE, 0, SIZE, gutter).any()
+
+
+def test_the_first_picture_sets_the_cell_and_others_keep_their_proportions():
+    tall = pictures(0.9, height=100, width=50)
+    sheet = compare_grid([pictures(0.1)[0], tall], columns=2)
+    assert sheet.shape[2:] == (GAP + SIZE + GAP, GAP + 2 * (SIZE + GAP))
+    red = (sheet[0, 0] - 0.9).abs() < 0.02
+    assert red.sum().item() == SIZE * SIZE // 2
+    assert red.any(0).nonzero().flatten().tolist() == list(range(84, 116))
+
+
+def test_grey_pictures_are_drawn_grey():
+    sheet = compare_grid(torch.full((1, 1, SIZE, SIZE), 0.5))
+    assert torch.allclose(sheet[0, :, 10, 10], torch.full((3,), 0.5), atol=0.01)
+
+
+def test_hangul_is_looked_up_only_when_needed(monkeypatch):
+    looked = []
+    monkeypatch.setattr(grid, "_wide_font", lambda: looked.append(True))
+    compare_grid(pictures(0.0), ["0-6, 7@0.5 · source 1 …"])
+    assert looked == []
+    compare_grid(pictures(0.0), ["머리"])
+    assert looked == [True]
+
+
+@pytest.mark.skipif(grid._wide_font() is None, reason="the system has no font with Hangul")
+def test_hangul_syllables_look_different():
+    one, other = (compare_grid(pictures(0.0), [text]) for text in ("머리", "눈썹"))
+    assert not torch.equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"labels": ["a"]}, "1 labels for 4 pictures"),
+        ({"columns": -1}, "columns is -1"),
+        ({"rows": ["a"]}, "1 row labels for 2 rows"),
+        ({"source": pictures(0, 0, 0)}, "4 pictures do not fill 3 rows"),
+        ({"source": pictures(*[0] * 8)}, "4 pictures do not fill 8 rows"),
+        ({"source": pictures(0, 0), "style": pictures(0, 0, 0)}, "2 source pictures for 3 rows"),
+        ({"source": pictures(0, 0), "labels": ["a"] * 3}, "3 labels for 4 pictures in 2 columns"),
+        ({"source": pictures(0, 0), "columns": 2}, "columns must be 0"),
+    ],
+)
+def test_counts_that_do_not_fit_are_refused(arguments, message):
+    with pytest.raises(StyleMixError, match=message):
+        compare_grid(pictures(0, 0, 0, 0), **arguments)
+
+
+@pytest.mark.parametrize("images", [torch.zeros(0, 3, 4, 4), [], torch.zeros(1, 4, 4, 4), torch.zeros(4, 4)])
+def test_what_is_no_picture_is_refused(images):
+    with pytest.raises(StyleMixError, match="images"):
+        compare_grid(images)

@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from stylemix_core.errors import StyleMixError
+from stylemix_core.images import from_comfy, from_pil, load_image, resize, save_image, to_comfy, to_pil
+
+
+def test_comfy_images_map_to_minus_one_to_one_and_back():
+    image = torch.rand(2, 5, 7, 3)
+    inside = from_comfy(image)
+    assert inside.shape == (2, 3, 5, 7)
+    assert torch.allclose(inside[1, 2], image[1, :, :, 2] * 2 - 1)
+    assert torch.allclose(to_comfy(inside), image, atol=1e-6)
+
+
+def test_a_single_channel_is_repeated():
+    inside = from_comfy(torch.full((1, 2, 2, 1), 0.75))
+    assert inside.shape == (1, 3, 2, 2)
+    assert inside.unique().tolist() == [0.5]
+
+
+def test_transparency_is_composited_over_white():
+    image = torch.tensor([1.0, 0.0, 0.5, 0.25]).expand(1, 2, 2, 4)
+    assert from_comfy(image)[0, :, 0, 0].tolist() == [1.0, 0.5, 0.75]
+
+
+@pytest.mark.parametrize("shape", [(4, 4, 3), (1, 4, 4, 2), (1, 4, 4, 5), (1, 0, 4, 3), (0, 4, 4, 3)])
+def test_other_shapes_are_refused(shape):
+    with pytest.raises(StyleMixError, match="expected"):
+        from_comfy(torch.zeros(shape))
+
+
+def test_nan_and_whole_numbers_are_refused():
+    with pytest.raises(StyleMixError, match="NaN"):
+        from_comfy(torch.full((1, 2, 2, 3), torch.nan))
+    with pytest.raises(StyleMixError, match="uint8"):
+        from_comfy(torch.zeros(1, 2, 2, 3, dtype=torch.uint8))
+
+
+def test_to_comfy_clamps_and_repeats_grey():
+    image = to_comfy(torch.tensor([-3.0, 0.0, 3.0]).reshape(1, 1, 1, 3).half())
+    assert image.dtype == torch.float32
+    assert image.tolist() == [[[[0.0] * 3, [0.5] * 3, [1.0] * 3]]]
+    with pytest.raises(StyleMixError, match="3 or 1"):
+        to_comfy(torch.zeros(1, 4, 2, 2))
+
+
+def test_resize_averages_instead_of_skipping_pixels():
+    stripes = torch.tensor([-1.0, 1.0]).repeat(32).expand(1, 3, 64, 64)
+    small = resize(stripes, 8, 8)
+    assert small.shape == (1, 3, 8, 8)
+    assert small[..., 1:-1].abs().max() < 0.05
+
+
+def test_resize_to_the_same_size_changes_nothing():
+    images = torch.rand(1, 3, 5, 6)
+    assert resize(images, 5, 6) is images
+    with pytest.raises(StyleMixError, match="0×4"):
+        resize(images, 4, 0)
+
+
+def test_pil_round_trip_keeps_every_byte():
+    pixels = np.arange(256 * 3, dtype=np.uint8).reshape(16, 16, 3)
+    assert np.array_equal(np.asarray(to_pil(from_pil(Image.fromarray(pixels))[0])), pixels)
+
+
+def test_to_pil_takes_one_picture():
+    assert to_pil(torch.tensor([-5.0, 0.0, 5.0]).reshape(1, 1, 3)).getpixel((2, 0)) == (255, 255, 255)
+    with pytest.raises(StyleMixError, match="height, width"):
+        to_pil(torch.zeros(1, 3, 2, 2))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "I", "I;16"])
+def test_black_stays_black_in_every_mode(mode):
+    black = Image.new("RGB", (2, 2))
+    image = Image.new(mode, (2, 2)) if mode.startswith("I") else black.convert(mode)
+    assert from_pil(image).unique().tolist() == [-1.0]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "P", "L"])
+def test_a_transparent_colour_becomes_white(mode, tmp_path):
+    image = Image.new("RGB", (2, 1)).convert(mode)
+    image.putpixel((1, 0), (255, 255, 255) if mode == "RGB" else 255 if mode == "L" else 1)
+    image.save(tmp_path / "a.png", transparency=(0, 0, 0) if mode == "RGB" else 0)
+    assert load_image(tmp_path / "a.png")[0, 0, 0, 0].item() == 1.0
+
+
+def test_sixteen_bit_grey_keeps_its_range(tmp_path):
+    Image.fromarray(np.array([[0, 32768, 65535]], dtype=np.uint16)).save(tmp_path / "a.png")
+    values = load_image(tmp_path / "a.png")[0, 0, 0]
+    assert torch.allclose(values, torch.tensor([-1.0, 0.0, 1.0]), atol=1e-4)
+
+
+def test_load_image_turns_photos_upright(tmp_path):
+    image = Image.new("RGB", (4, 2))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: turn clockwise
+    image.save(tmp_path / "a.jpg", exif=exif)
+    assert load_image(tmp_path / "a.jpg").shape == (1, 3, 4, 2)
+
+
+def test_saved_pictures_load_again(tmp_path):
+    picture = torch.tensor([-1.0, 0.2, 1.0]).reshape(3, 1, 1).expand(3, 4, 6)
+    save_image(tmp_path / "new" / "a.png", picture)
+    assert torch.allclose(load_image(tmp_path / "new" / "a.png")[0], picture, atol=1 / 255)
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["a.png"]
+    with pytest.raises(StyleMixError, match=r"ending \.png"):
+        save_image(tmp_path / "a.jpg", picture)
+
+
+def test_unreadable_files_are_refused(tmp_path):
+    with pytest.raises(StyleMixError, match="no picture at"):
+        load_image(tmp_path / "missing.png")
+    (tmp_path / "text.png").write_text("<html>")
+    with pytest.raises(StyleMixError, match="cannot be read as a picture"):
+        load_image(tmp_path / "text.png")
+    with pytest.raises(StyleMixError, match="cannot be read as a picture"):
+        load_image(tmp_path)
+
+
+def test_a_truncated_file_is_refused(tmp_path):
+    noise = Image.fromarray(np.random.RandomState(0).randint(0, 256, (32, 32, 3), dtype=np.uint8))
+    noise.save(tmp_path / "whole.png")
+    (tmp_path / "half.png").write_bytes((tmp_path / "whole.png").read_bytes()[:1500])
+    with pytest.raises(StyleMixError, match="cannot be read as a picture"):
+        load_image(tmp_path / "half.png")

@@ -1,0 +1,178 @@
+"""Runs API-format prompts on the stand-in: what ComfyUI's `execution.py` does, in little."""
+
+import asyncio
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from . import PACK, Prompt, Run
+
+STAND_IN = Path(__file__).parent / "stand_in"
+
+
+class StandIn:
+    """A `Host` inside this process."""
+
+    def __init__(self, base: Path):
+        if str(STAND_IN) not in sys.path:
+            sys.path.insert(0, str(STAND_IN))
+        import folder_paths
+
+        folder_paths.set_base(base)
+        self.base = base
+        for folder in ("models", "input", "output"):
+            (base / folder).mkdir(parents=True, exist_ok=True)
+        self.pack = load_pack(PACK)
+        extension = asyncio.run(self.pack.comfy_entrypoint())
+        self.nodes = {node.define_schema().node_id: node for node in asyncio.run(extension.get_node_list())}
+        self.cache: dict[Any, tuple] = {}
+
+    def module(self, name: str) -> ModuleType:
+        """A module of the loaded pack, such as "nodes.host"."""
+        return sys.modules[f"{self.pack.__name__}.{name}"]
+
+    def object_info(self) -> dict[str, Any]:
+        return {node_id: node.define_schema().info() for node_id, node in self.nodes.items()}
+
+    def forget(self) -> None:
+        self.cache.clear()
+
+    def run(self, prompt: Prompt) -> Run:
+        run = Run()
+        outputs = [node_id for node_id, node in prompt.items() if node["class_type"] in OUTPUT_NODES]
+        for node_id in prompt:
+            problem = self.problem(prompt, node_id)
+            if problem:
+                run.errors[node_id] = problem
+        # What earlier prompts left and this one does not use is dropped, as ComfyUI's default cache does.
+        signatures = {}
+        if not run.errors:
+            signatures = {node_id: self.signature(prompt, node_id) for node_id in prompt}
+            self.cache = {key: value for key, value in self.cache.items() if key in signatures.values()}
+        for node_id in outputs:
+            if run.errors:
+                break
+            self.result(prompt, node_id, signatures, run)
+        return run
+
+    def problem(self, prompt: Prompt, node_id: str) -> str | None:
+        """Why ComfyUI would refuse this node's inputs."""
+        class_type, given = prompt[node_id]["class_type"], prompt[node_id]["inputs"]
+        if class_type in CORE_NODES:
+            return None
+        for item in self.nodes[class_type].define_schema().inputs:
+            value = given.get(item.id)
+            if value is None:
+                if not item.optional:
+                    return f"Required input is missing: {item.id}"
+            elif isinstance(value, list):
+                received = self.output_types(prompt[value[0]]["class_type"])[value[1]]
+                if received != item.io_type:
+                    return f"Return type mismatch between linked nodes: {item.id}, {received}, {item.io_type}"
+            elif "min" in item.options and value < item.options["min"]:
+                return f"Value {value} smaller than min of {item.options['min']}: {item.id}"
+            elif "max" in item.options and value > item.options["max"]:
+                return f"Value {value} bigger than max of {item.options['max']}: {item.id}"
+        return None
+
+    def output_types(self, class_type: str) -> list[str]:
+        if class_type in CORE_NODES:
+            return ["IMAGE"]
+        return [output.io_type for output in self.nodes[class_type].define_schema().outputs]
+
+    def signature(self, prompt: Prompt, node_id: str) -> Any:
+        """Equal for two nodes that must give the same result."""
+        class_type, inputs = prompt[node_id]["class_type"], prompt[node_id]["inputs"]
+        fingerprint = None
+        if hasattr(self.nodes.get(class_type), "fingerprint_inputs"):
+            try:
+                fingerprint = self.nodes[class_type].fingerprint_inputs(**inputs)
+            except Exception:
+                fingerprint = object()  # differs from every other
+        parts = [
+            (name, (self.signature(prompt, value[0]), value[1]) if isinstance(value, list) else value)
+            for name, value in sorted(inputs.items())
+        ]
+        return class_type, fingerprint, tuple(parts)
+
+    def result(self, prompt: Prompt, node_id: str, signatures: dict[str, Any], run: Run) -> tuple | None:
+        """The node's outputs; None when it or a node before it failed."""
+        key = signatures[node_id]
+        if key in self.cache:
+            return self.cache[key]
+        class_type = prompt[node_id]["class_type"]
+        arguments = {}
+        for name, value in prompt[node_id]["inputs"].items():
+            if isinstance(value, list):
+                results = self.result(prompt, value[0], signatures, run)
+                if results is None:
+                    return None
+                value = results[value[1]]
+            arguments[name] = value
+        run.executed.add(node_id)
+        try:
+            with torch.inference_mode():
+                if class_type in CORE_NODES:
+                    results = CORE_NODES[class_type](self, run, node_id, **arguments)
+                else:
+                    results = self.call(class_type, node_id, **arguments)
+        except Exception as error:
+            run.errors[node_id] = str(error)
+            return None
+        self.cache[key] = results
+        return results
+
+    def call(self, class_type: str, node_id: str = "1", **arguments: Any) -> tuple:
+        """Run one node and return its outputs."""
+        from comfy_api.v0_0_2 import io
+
+        node = self.nodes[class_type]
+        hidden = {io.Hidden.unique_id: node_id} if node.define_schema().hidden else {}
+        copy = type(node.__name__, (node,), {"hidden": io.HiddenHolder(hidden)})
+        with torch.inference_mode():
+            return copy.execute(**arguments).result
+
+
+def load_pack(folder: Path) -> ModuleType:
+    """Import the pack the way ComfyUI does: from its folder, under a name made of the path."""
+    name = str(folder).replace(".", "_x_")
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, folder / "__init__.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def save_image(
+    host: StandIn, run: Run, node_id: str, images: torch.Tensor, filename_prefix: str = ""
+) -> tuple:
+    pixels = np.clip(images.cpu().numpy() * 255, 0, 255).astype(np.uint8)
+    run.pictures[node_id] = [Image.fromarray(picture) for picture in pixels]
+    return ()
+
+
+def preview_any(host: StandIn, run: Run, node_id: str, source: Any) -> tuple:
+    run.texts[node_id] = str(source)
+    return ()
+
+
+def load_image(host: StandIn, run: Run, node_id: str, image: str) -> tuple:
+    with Image.open(host.base / "input" / image) as picture:
+        return (torch.from_numpy(np.asarray(picture.convert("RGB"), dtype=np.float32) / 255)[None],)
+
+
+CORE_NODES = {
+    "SaveImage": save_image,
+    "PreviewImage": save_image,
+    "PreviewAny": preview_any,
+    "LoadImage": load_image,
+}
+OUTPUT_NODES = ("SaveImage", "PreviewImage", "PreviewAny")

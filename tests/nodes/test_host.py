@@ -1,0 +1,208 @@
+"""Memory, progress and interrupts on the stand-in, where they can be provoked."""
+
+import gc
+import subprocess
+import sys
+import weakref
+
+import pytest
+import torch
+
+from stylemix_core.latents import Latents
+
+from ..host import PACK
+
+
+@pytest.fixture
+def comfy(stand_in, monkeypatch):
+    """The stand-in's `comfy.model_management`, as it was before after the test."""
+    from comfy import model_management, utils
+
+    monkeypatch.setattr(model_management, "requests", [])
+    monkeypatch.setattr(model_management, "device", model_management.device)
+    monkeypatch.setattr(model_management, "no_vram", False)
+    monkeypatch.setattr(model_management, "interrupted", False)
+    monkeypatch.setattr(utils, "updates", [])
+    model_management.updates = utils.updates
+    return model_management
+
+
+class Network(torch.nn.Module):
+    """A parameter of its own beside a leaf module, as a generator's `const`."""
+
+    input_size = 4
+
+    def __init__(self):
+        super().__init__()
+        self.const = torch.nn.Parameter(torch.zeros(3))
+        self.leaf = torch.nn.Linear(2, 2)
+
+
+@pytest.fixture
+def model(stand_in):
+    return stand_in.module("nodes.host").Model(lambda source, device, dtype: Network(), "memory", "float32")
+
+
+def test_every_pass_is_announced_to_comfyui(stand_in, comfy, model):
+    host = stand_in.module("nodes.host")
+    result = host.run(model, 3, lambda network, items: torch.arange(3.0)[items])
+    assert result.tolist() == [0, 1, 2]
+    assert [patchers for patchers, _ in comfy.requests] == [[model.patcher]] * 3
+    assert all(memory > 0 for _, memory in comfy.requests)
+    assert comfy.updates == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_no_parameter_stays_behind(stand_in, comfy, model):
+    comfy.device, comfy.no_vram = torch.device("meta"), True
+    stand_in.module("nodes.host").run(model, 1, lambda network, items: torch.zeros(1))
+    assert {tensor.device.type for tensor in model.network.parameters()} == {"meta"}
+
+
+def test_out_of_memory_halves_the_batch(stand_in, comfy, model):
+    comfy.device = torch.device("meta")
+    sizes = []
+
+    def forward(network, items):
+        sizes.append(items.stop - items.start)
+        if sizes[-1] > 3:
+            raise comfy.OOM_EXCEPTION("no memory left")
+        return torch.arange(100)[items]
+
+    result = stand_in.module("nodes.host").run(model, 11, forward)
+    assert result.tolist() == list(range(11))
+    assert sizes == [8, 4, 2, 2, 2, 2, 2, 1]
+
+
+def test_memory_that_does_not_suffice_for_one_is_an_error(stand_in, comfy, model):
+    def forward(network, items):
+        raise comfy.OOM_EXCEPTION("no memory left")
+
+    with pytest.raises(comfy.OOM_EXCEPTION):
+        stand_in.module("nodes.host").run(model, 2, forward)
+
+
+def test_a_batch_can_be_interrupted(stand_in, comfy, model):
+    done = []
+
+    def forward(network, items):
+        done.append(items.start)
+        comfy.interrupted = len(done) == 2
+        return torch.zeros(1)
+
+    with pytest.raises(comfy.InterruptProcessingException):
+        stand_in.module("nodes.host").run(model, 9, forward)
+    assert done == [0, 1]
+
+
+def test_two_loaders_of_one_file_share_the_model(stand_in):
+    (first,) = stand_in.call("StyleMixLoadGenerator", checkpoint="tiny.safetensors", dtype="float32")
+    (second,) = stand_in.call("StyleMixLoadGenerator", checkpoint="tiny.safetensors", dtype="float32")
+    (half,) = stand_in.call("StyleMixLoadGenerator", checkpoint="tiny.safetensors", dtype="float16")
+    assert first is second
+    assert half is not first
+
+
+def test_a_model_that_nobody_holds_is_freed(stand_in):
+    stand_in.forget()
+    (model,) = stand_in.call("StyleMixLoadGenerator", checkpoint="tiny.safetensors", dtype="bfloat16")
+    network = weakref.ref(model.network)
+    del model
+    gc.collect()
+    assert network() is None
+
+
+def test_codes_of_other_weights_are_drawn_with_a_warning(stand_in, caplog):
+    from server import PromptServer
+
+    (generator,) = stand_in.call("StyleMixLoadGenerator", checkpoint="tiny.safetensors", dtype="float32")
+    w = torch.zeros(1, 8, 16)
+    stand_in.call("StyleMixDecode", "5", generator=generator, latent=Latents.of(w), noise_mode="const")
+    assert PromptServer.instance.messages == []
+    stand_in.call(
+        "StyleMixDecode", "5", generator=generator, latent=Latents.of(w, generator="x"), noise_mode="const"
+    )
+    ((node_id, message),) = PromptServer.instance.messages
+    assert node_id == "5" and "other weights" in message
+    assert "other weights" in caplog.text
+
+
+def test_latents_remember_where_they_come_from(stand_in):
+    (generator,) = stand_in.call("StyleMixLoadGenerator", checkpoint="tiny.safetensors", dtype="float32")
+    encoder, _ = stand_in.call("StyleMixLoadEncoder", checkpoint="tiny.safetensors", dtype="float32")
+    image, latent = stand_in.call(
+        "StyleMixSampler",
+        generator=generator,
+        seed=2**64 - 1,
+        batch_size=2,
+        truncation_psi=0.7,
+        truncation_cutoff=-1,
+        class_label=-1,
+        noise_mode="const",
+    )
+    assert latent.origins == ("seed 18446744073709551615, psi 0.7", "seed 18446744073709551616, psi 0.7")
+    style, _ = stand_in.call("StyleMixEncode", encoder=encoder, image=image[:1], align="never")
+    assert style.generator == latent.generator == generator.network.fingerprint()
+    mixed, labels = stand_in.call(
+        "StyleMixInject",
+        latent=latent,
+        style=style,
+        mask_list="coarse; 5",
+        alpha=0.5,
+        pairing="match",
+        seed=0,
+    )
+    assert mixed.generator == latent.generator
+    assert mixed.origins[0] == "seed 18446744073709551615, psi 0.7 ← encoded picture 1, layers 0-3@0.5"
+    assert labels.split("\n") == ["coarse · source 1", "5 · source 1", "coarse · source 2", "5 · source 2"]
+
+
+def test_a_mask_list_from_a_node_replaces_the_text(stand_in):
+    parse_masks = stand_in.module("stylemix_core.masks").parse_masks
+    latent = Latents.of(torch.zeros(1, 8, 16))
+    arguments = {"alpha": 1.0, "pairing": "match", "seed": 0, "masks": parse_masks("2; 3", 8)}
+    _, labels = stand_in.call("StyleMixInject", latent=latent, style=latent, mask_list="broken", **arguments)
+    assert labels == "2\n3"
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_grey_and_transparent_pictures_are_encoded(stand_in, channels):
+    encoder, _ = stand_in.call("StyleMixLoadEncoder", checkpoint="tiny.safetensors", dtype="float32")
+    latent, aligned = stand_in.call(
+        "StyleMixEncode", encoder=encoder, image=torch.rand(2, 30, 40, channels), align="never"
+    )
+    assert len(latent) == 2
+    assert aligned.shape == (2, 64, 64, 3)
+
+
+def test_styles_that_do_not_match_are_refused(stand_in):
+    two, three = Latents.of(torch.zeros(2, 8, 16)), Latents.of(torch.zeros(3, 8, 16))
+    arguments = {"mask_list": "0", "alpha": 1.0, "pairing": "match", "seed": 0}
+    with pytest.raises(ValueError, match="3 styles cannot be matched"):
+        stand_in.call("StyleMixInject", latent=two, style=three, **arguments)
+
+
+def test_model_folders_of_users_stay(stand_in, monkeypatch):
+    import folder_paths
+
+    theirs = {"stylegan": (["/models/of/theirs"], set()), "psp": (["/other"], {".onnx"})}
+    monkeypatch.setattr(folder_paths, "folder_names_and_paths", theirs)
+    host = stand_in.module("nodes.host")
+    host.register_model_folders()
+    host.register_model_folders()
+    default = f"{stand_in.base}/models"
+    assert folder_paths.folder_names_and_paths == {
+        "stylegan": (["/models/of/theirs", f"{default}/stylegan"], set()),
+        "psp": (["/other", f"{default}/psp"], {".onnx", ".pt", ".safetensors"}),
+    }
+
+
+def test_the_pack_imports_without_comfyui_and_torch():
+    """As a package, the way pytest and tools meet it."""
+    check = (
+        "import importlib.util, sys; "
+        f"spec = importlib.util.spec_from_file_location('pack', {str(PACK / '__init__.py')!r}); "
+        "module = importlib.util.module_from_spec(spec); spec.loader.exec_module(module); "
+        "assert callable(module.comfy_entrypoint) and not hasattr(module, 'NODE_CLASS_MAPPINGS'); "
+        "assert 'torch' not in sys.modules and 'comfy' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True)

@@ -1,0 +1,252 @@
+"""What a user's workflow does, asserted alike on the stand-in and on a real ComfyUI."""
+
+import os
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from stylemix_core.checkpoints import load_encoder, load_generator, native
+from stylemix_core.grid import compare_grid
+from stylemix_core.images import from_pil, to_comfy
+from stylemix_core.injection import inject
+from stylemix_core.masks import parse_masks
+from stylemix_core.seeds import sample_z
+
+from .. import builders
+from . import prompts
+from .prompts import experiment, node, sampler
+
+CONTRACT = {
+    "StyleMixLoadGenerator": ("Load StyleGAN2", ["checkpoint", "dtype"], ["generator"]),
+    "StyleMixLoadEncoder": ("Load pSp Encoder", ["checkpoint", "dtype"], ["encoder", "generator"]),
+    "StyleMixSampler": (
+        "StyleGAN2Sampler",
+        [
+            "generator",
+            "seed",
+            "batch_size",
+            "truncation_psi",
+            "truncation_cutoff",
+            "class_label",
+            "noise_mode",
+        ],
+        ["image", "latent"],
+    ),
+    "StyleMixEncode": ("PSPEncode", ["encoder", "image", "align"], ["latent", "aligned"]),
+    "StyleMixInject": (
+        "InjectW+",
+        ["latent", "style", "mask_list", "alpha", "pairing", "seed", "masks"],
+        ["latent", "labels"],
+    ),
+    "StyleMixDecode": ("StyleGAN2Decode", ["generator", "latent", "noise_mode"], ["image"]),
+    "StyleMixGrid": ("Compare Grid", ["images", "labels", "columns", "source", "style"], ["image"]),
+}
+
+
+def pixels(pictures: list[Image.Image]) -> np.ndarray:
+    return np.stack([np.asarray(picture, dtype=np.float32) for picture in pictures])
+
+
+def in_bytes(images: torch.Tensor) -> np.ndarray:
+    """Network output as the pixels that a saved picture has, but not rounded."""
+    return to_comfy(images).numpy() * 255
+
+
+def inputs_of(info: dict) -> dict:
+    return {**info["input"]["required"], **info["input"].get("optional", {})}
+
+
+@pytest.mark.parametrize("node_id", CONTRACT)
+def test_nodes_keep_the_contract(host, node_id):
+    info = host.object_info()[node_id]
+    display_name, inputs, outputs = CONTRACT[node_id]
+    assert info["display_name"] == display_name
+    assert list(inputs_of(info)) == inputs
+    assert info["output_name"] == outputs
+    assert info["category"].startswith("StyleMix/")
+
+
+@pytest.mark.parametrize("node_id", CONTRACT)
+def test_every_input_and_output_is_explained(host, node_id):
+    info = host.object_info()[node_id]
+    assert info["description"]
+    assert all(options.get("tooltip") for _, options in inputs_of(info).values())
+    assert all(info["output_tooltips"])
+
+
+def test_loaders_list_the_demo_first_and_only_files_they_read(host):
+    info = host.object_info()
+    generators = inputs_of(info["StyleMixLoadGenerator"])["checkpoint"][1]
+    assert generators["options"] == ["demo (bundled)", "broken.pkl", "tiny.safetensors"]
+    assert generators["default"] == "demo (bundled)"
+    encoders = inputs_of(info["StyleMixLoadEncoder"])["checkpoint"][1]
+    assert encoders["options"] == ["demo (bundled)", "psp.pt", "tiny.safetensors"]
+
+
+def test_the_experiment_gives_the_librarys_pictures(host):
+    run = host.run(experiment("0; 1; hair: 2-5"))
+    assert not run.errors
+    generator = load_generator(host.base / "models/stylegan/tiny.safetensors", device="cpu")
+    encoder = load_encoder(host.base / "models/psp/tiny.safetensors", device="cpu")
+    with torch.no_grad():
+        w = generator.mapping(sample_z([7, 8], generator.z_dim), truncation_psi=0.7)
+        style = generator.synthesis(generator.mapping(sample_z([100], generator.z_dim), truncation_psi=0.7))
+        # The workflow hands the style on as an IMAGE, which is clamped to 0…1.
+        encoded = encoder(style.clamp(-1, 1))
+        results = generator.synthesis(inject(w, encoded, parse_masks("0; 1; 2-5", generator.num_ws)))
+        faces = generator.synthesis(w)
+    assert np.abs(pixels(run.pictures["save faces"]) - in_bytes(faces)).max() <= 1
+    assert np.abs(pixels(run.pictures["save results"]) - in_bytes(results)).max() <= 1
+    labels = [f"{mask} · source {source}" for source in (1, 2) for mask in ("0", "1", "hair")]
+    assert run.texts["labels"].split("\n") == labels
+    sheet = compare_grid(results, labels, source=faces, style=style)
+    assert run.pictures["save grid"][0].size == (sheet.shape[3], sheet.shape[2])
+
+
+def test_repeated_runs_are_identical(host):
+    first = host.run(experiment())
+    host.forget()
+    second = host.run(experiment())
+    assert "decode" in second.executed
+    assert np.array_equal(pixels(first.pictures["save grid"]), pixels(second.pictures["save grid"]))
+
+
+def test_a_batch_gives_the_pictures_of_single_seeds(host):
+    def faces(**sampling):
+        prompt = {
+            "generator": node("StyleMixLoadGenerator", checkpoint="tiny.safetensors", dtype="float32"),
+            "faces": sampler(["generator", 0], **sampling),
+            "save": node("SaveImage", images=["faces", 0], filename_prefix="batch"),
+        }
+        return pixels(host.run(prompt).pictures["save"])
+
+    batch = faces(seed=20, batch_size=3, noise_mode="random")
+    for i in range(3):
+        assert np.array_equal(batch[i : i + 1], faces(seed=20 + i, noise_mode="random"))
+
+
+def test_injecting_nothing_draws_the_source_and_everything_the_style(host):
+    run = host.run(experiment("none; all"))
+    source, style = pixels(run.pictures["save results"])[[0, 1]]
+    assert np.array_equal(source, pixels(run.pictures["save faces"])[0])
+    decoded_style = {
+        **experiment(),
+        "inject": prompts.inject(["encode", 0], ["encode", 0], "none"),
+    }
+    for unused in ("grid", "save grid"):
+        del decoded_style[unused]
+    assert np.array_equal(style, pixels(host.run(decoded_style).pictures["save results"])[0])
+
+
+def test_an_encoder_file_brings_its_generator(host):
+    prompt = experiment()
+    prompt["encoder"]["inputs"]["checkpoint"] = "psp.pt"
+    prompt["decode"]["inputs"]["generator"] = prompt["faces"]["inputs"]["generator"] = ["encoder", 1]
+    run = host.run(prompt)
+    assert not run.errors
+    assert [picture.size for picture in run.pictures["save results"]] == [(32, 32)] * 6
+
+
+def test_a_photo_of_any_size_is_encoded(host):
+    pictures = (np.random.RandomState(0).rand(50, 80, 3) * 255).astype(np.uint8)
+    Image.fromarray(pictures).save(host.base / "input" / "photo.png")
+    prompt = {
+        "photo": node("LoadImage", image="photo.png"),
+        "encoder": node("StyleMixLoadEncoder", checkpoint="psp.pt", dtype="auto"),
+        "encode": node("StyleMixEncode", encoder=["encoder", 0], image=["photo", 0], align="never"),
+        "decode": node("StyleMixDecode", generator=["encoder", 1], latent=["encode", 0], noise_mode="none"),
+        "save": node("SaveImage", images=["decode", 0], filename_prefix="photo"),
+        "save aligned": node("SaveImage", images=["encode", 1], filename_prefix="aligned"),
+    }
+    run = host.run(prompt)
+    assert not run.errors
+    assert run.pictures["save aligned"][0].size == (64, 64)
+    assert run.pictures["save"][0].size == (32, 32)
+
+
+@pytest.mark.parametrize(
+    ("change", "failing", "message"),
+    [
+        ({"inject": {"mask_list": "0; 42"}}, "inject", "this model has the layers 0-7"),
+        ({"inject": {"mask_list": "  # nothing"}}, "inject", "the mask list is empty"),
+        ({"inject": {"pairing": "some"}}, "inject", "pairing 'some' is unknown"),
+        ({"generator": {"checkpoint": "broken.pkl"}}, "generator", "broken.pkl"),
+        (
+            {"generator": {"checkpoint": "../../../broken.pt"}},
+            "generator",
+            "there is no file ../../../broken.pt",
+        ),
+        ({"faces": {"class_label": 3}}, "faces", "has no classes; set class_label to -1"),
+        ({"faces": {"batch_size": 65}}, "faces", "bigger than max of 64"),
+        ({"faces": {"generator": ["encoder", 1]}}, "faces", "holds no generator"),
+        ({"encode": {"align": "auto"}}, "encode", "choose never"),
+        ({"inject": {"style": ["encode", 1]}}, "inject", "mismatch"),
+    ],
+)
+def test_a_mistake_is_explained_at_its_node(host, change, failing, message):
+    prompt = experiment()
+    for node_id, inputs in change.items():
+        prompt[node_id]["inputs"] |= inputs
+    run = host.run(prompt)
+    assert list(run.errors) == [failing]
+    assert message in run.errors[failing]
+
+
+def test_a_style_of_another_model_is_refused(host):
+    path = host.base / "models/stylegan/small.safetensors"
+    native.write(path, builders.tiny_generator(img_resolution=16, channels=(16, 12, 8)))
+    try:
+        prompt = experiment()
+        prompt["small"] = node("StyleMixLoadGenerator", checkpoint=path.name, dtype="float32")
+        prompt["other"] = sampler(["small", 0])
+        prompt["inject"]["inputs"]["style"] = ["other", 1]
+        assert "models of different shape" in host.run(prompt).errors["inject"]
+        prompt = experiment()
+        prompt["small"] = node("StyleMixLoadGenerator", checkpoint=path.name, dtype="float32")
+        prompt["decode"]["inputs"]["generator"] = ["small", 0]
+        assert "takes 6 of 16" in host.run(prompt).errors["decode"]
+    finally:
+        path.unlink()
+
+
+def test_a_changed_file_is_read_again_and_an_unchanged_one_is_not(host):
+    path = host.base / "models/stylegan/changing.safetensors"
+    native.write(path, builders.tiny_generator())
+    prompt = {
+        "generator": node("StyleMixLoadGenerator", checkpoint=path.name, dtype="float32"),
+        "faces": sampler(["generator", 0]),
+        "save": node("SaveImage", images=["faces", 0], filename_prefix="changing"),
+    }
+    try:
+        before = host.run(prompt)
+        prompt["faces"]["inputs"]["truncation_psi"] = 0.5
+        assert "generator" not in host.run(prompt).executed
+        prompt["faces"]["inputs"]["truncation_psi"] = 0.7
+        changed = builders.tiny_generator()
+        for parameter in changed.synthesis.parameters():
+            parameter.data.neg_()
+        native.write(path, changed)
+        os.utime(path, ns=(1, 1))
+        after = host.run(prompt)
+    finally:
+        path.unlink()
+    assert "generator" in after.executed
+    assert np.abs(pixels(before.pictures["save"]) - pixels(after.pictures["save"])).mean() > 5
+
+
+def test_sheets_take_plain_labels_and_columns(host):
+    prompt = {
+        "generator": node("StyleMixLoadGenerator", checkpoint="tiny.safetensors", dtype="float32"),
+        "faces": sampler(["generator", 0], batch_size=4),
+        "grid": node("StyleMixGrid", images=["faces", 0], labels="a\nb\nc\nd", columns=4),
+        "save": node("SaveImage", images=["grid", 0], filename_prefix="sheet"),
+    }
+    run = host.run(prompt)
+    assert not run.errors
+    with torch.no_grad():
+        sheet = compare_grid(
+            torch.cat([from_pil(Image.new("RGB", (32, 32)))] * 4), labels=["a", "b", "c", "d"], columns=4
+        )
+    assert run.pictures["save"][0].size == (sheet.shape[3], sheet.shape[2])

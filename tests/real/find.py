@@ -1,0 +1,65 @@
+"""Where a real ComfyUI is on this machine, and which Python runs it."""
+
+import configparser
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+from ..host import PACK
+
+
+@cache
+def find_comfyui() -> Path | None:
+    """The first place that holds a ComfyUI: `COMFYUI_PATH`, around this pack, comfy-cli's, the usual folders."""
+    return next((place for place in places() if is_comfyui(place)), None)
+
+
+def places() -> list[Path]:
+    home = Path.home()
+    found = [Path(os.environ["COMFYUI_PATH"]).expanduser()] if os.environ.get("COMFYUI_PATH") else []
+    if PACK.parent.name == "custom_nodes":
+        found.append(PACK.parent.parent)
+    config = configparser.ConfigParser()
+    config.read(home / ".config" / "comfy-cli" / "config.ini")
+    workspace = config.get("DEFAULT", "default_workspace", fallback="")
+    if workspace:
+        found.append(Path(workspace).expanduser())
+    return [*found, home / "comfy" / "ComfyUI", home / "Documents" / "comfy" / "ComfyUI"]
+
+
+def is_comfyui(folder: Path) -> bool:
+    return all((folder / name).exists() for name in ("main.py", "nodes.py", "comfy"))
+
+
+def find_python(comfyui: Path) -> Path | None:
+    """`COMFYUI_PYTHON`, else the environment in ComfyUI's folder, else this Python if it has what ComfyUI needs."""
+    if os.environ.get("COMFYUI_PYTHON"):
+        return Path(os.environ["COMFYUI_PYTHON"]).expanduser()
+    for environment in (".venv", "venv"):
+        for name in ("bin/python", "Scripts/python.exe"):
+            if (comfyui / environment / name).exists():
+                return comfyui / environment / name
+    check = "import aiohttp, alembic, av, einops, torchsde, transformers, comfyui_frontend_package"
+    current = subprocess.run([sys.executable, "-c", check], capture_output=True, check=False)
+    return Path(sys.executable) if current.returncode == 0 else None
+
+
+@cache
+def missing() -> str | None:
+    """What a real run lacks here, as a sentence; None when there is all it takes."""
+    comfyui = find_comfyui()
+    if comfyui is None:
+        return "no ComfyUI found; set COMFYUI_PATH to its folder"
+    if find_python(comfyui) is None:
+        return f"no Python to run {short(comfyui)}; set COMFYUI_PYTHON to the one that ComfyUI runs with"
+    return None
+
+
+def short(path: Path) -> str:
+    """The path, with the home folder as ~."""
+    try:
+        return str(Path("~") / path.relative_to(Path.home()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,37 @@
+"""Run ComfyUI's `main.py`, also beside a CPU-only torch: `launch.py COMFYUI_FOLDER [arguments of main.py]`.
+
+PyPI's torchvision is built for CUDA and registers two operators that a CPU-only torch does not know. They are
+declared just before torchvision is imported, and not earlier, because ComfyUI wants to import torch itself.
+"""
+
+import os
+import runpy
+import sys
+from contextlib import suppress
+from importlib.abc import MetaPathFinder
+
+
+class DeclareOperators(MetaPathFinder):
+    """Finds nothing; acts on the first look for torchvision."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname != "torchvision":
+            return None
+        sys.meta_path.remove(self)
+        import torch
+
+        if not torch.cuda.is_available():
+            library = torch.library.Library("torchvision", "FRAGMENT")
+            for name in ("nms", "qnms"):
+                with suppress(RuntimeError):  # a torchvision for this torch has it already
+                    library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+            torch.stylemix_library = library  # the operators go when the library object does
+        return None
+
+
+if __name__ == "__main__":
+    folder = os.path.abspath(sys.argv[1])
+    sys.path[0] = folder
+    sys.argv = [os.path.join(folder, "main.py"), *sys.argv[2:]]
+    sys.meta_path.insert(0, DeclareOperators())
+    runpy.run_path(sys.argv[0], run_name="__main__")
