@@ -31,12 +31,16 @@ def main() -> None:
     generator = random_generator(options.resolution)
     halved = Generator.from_state_dict(generator.config, generator.state_dict()).set_dtype(torch.bfloat16)
     name, reference = find_reference(generator)
-    print(f"{torch.get_num_threads()} threads, torch {torch.__version__}, {options.resolution}², against {name}\n")
+    print(
+        f"{torch.get_num_threads()} threads, torch {torch.__version__}, {options.resolution}², against {name}\n"
+    )
     print("| batch | precision | ours, s a picture | reference, s a picture | ratio | max difference |")
     print("|---|---|---|---|---|---|")
     with torch.inference_mode():
         for batch in options.batch:
-            w = torch.randn(batch, generator.num_ws, generator.w_dim, generator=torch.Generator().manual_seed(1))
+            w = torch.randn(
+                batch, generator.num_ws, generator.w_dim, generator=torch.Generator().manual_seed(1)
+            )
             jobs = {
                 "reference": lambda w=w: reference(w),
                 "float32": lambda w=w: generator.synthesis(w),

@@ -48,7 +48,9 @@ def main() -> int:
     ]
     for group in GROUPS:
         mixed, expected = injected(w, style, group.layers), truth.mix(mine, other, group.layers)
-        rows.append((f"{group.name} of another avatar injected", error(draw(mixed), truth_of(expected)), 0.07))
+        rows.append(
+            (f"{group.name} of another avatar injected", error(draw(mixed), truth_of(expected)), 0.07)
+        )
     one_layer = [
         error(draw(injected(w, style, [layer])), truth_of(truth.mix(mine, other, [layer])))
         for layer in sorted({attribute.layer for attribute in ATTRIBUTES})

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageOps
 
 from .errors import StyleMixError
+from .files import replacing
 
 
 def from_comfy(image: torch.Tensor) -> torch.Tensor:
@@ -81,13 +82,8 @@ def save_image(path: str | os.PathLike[str], image: torch.Tensor) -> None:
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise StyleMixError(f"pictures are saved as PNG; give {path.name} the ending .png")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
+    with replacing(path) as partial:
         to_pil(image).save(partial, "PNG")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def from_pil(image: Image.Image) -> torch.Tensor:

@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from .errors import LatentMismatchError, StyleMixError
+from .files import replacing
 from .generator import Generator
 
 FORMAT = "stylemix.latents"
@@ -79,14 +80,8 @@ def save_latents(path: str | os.PathLike[str], latents: Latents | torch.Tensor) 
     metadata = {"format": FORMAT, "version": "1", "origins": json.dumps(latents.origins, ensure_ascii=False)}
     if latents.generator is not None:
         metadata["generator"] = latents.generator
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
+    with replacing(path) as partial:
         save_file({"w": latents.w.detach().float().cpu().contiguous()}, partial, metadata)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def load_latents(path: str | os.PathLike[str]) -> Latents:

@@ -28,7 +28,8 @@ class ProgressBar:
         rate = (now - self.started) / max(done - self.first, 1)
         left = int(rate * (self.total - done))
         filled = 24 * done // self.total
-        line = f"{self.title} [{'█' * filled}{'·' * (24 - filled)}] {done}/{self.total} {left // 60}:{left % 60:02d} left {note}"
+        bar = "█" * filled + "·" * (24 - filled)
+        line = f"{self.title} [{bar}] {done}/{self.total} {left // 60}:{left % 60:02d} left {note}"
         self.stream.write(f"\r{line}\x1b[K" if self.stream.isatty() else line + "\n")
         self.stream.flush()
 

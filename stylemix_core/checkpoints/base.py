@@ -9,6 +9,7 @@ import torch
 from ..encoder import EncoderConfig
 from ..errors import CheckpointError
 from ..generator import Generator, GeneratorConfig
+from ..generator.network import fingerprint
 
 AVERAGE_SAMPLES = 10_000
 
@@ -120,12 +121,7 @@ class Checkpoint:
         """`Generator.fingerprint()` of the generator inside, or the one that the file names; nothing is built."""
         if self.generator is None:
             return self.info.generator_fingerprint
-        with torch.device("meta"):
-            generator = Generator(self.generator)
-        generator.mapping.w_avg = self.generator_tensors["mapping.w_avg"].load()
-        const = self.generator_tensors["synthesis.b4.const"].load()
-        generator.synthesis.blocks()[0].const = torch.nn.Parameter(const, requires_grad=False)
-        return generator.fingerprint()
+        return fingerprint(self.generator, lambda name: self.generator_tensors[name].load())
 
 
 def generator_facts(config: GeneratorConfig) -> dict[str, Any]:

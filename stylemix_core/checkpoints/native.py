@@ -8,9 +8,7 @@ the average as `encoder.latent_avg`); one file may hold both. Metadata: `format`
 
 import json
 import os
-import tempfile
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,14 +16,15 @@ from safetensors.torch import save_file
 
 from ..encoder import Encoder, EncoderConfig
 from ..errors import CheckpointError, StyleMixError
+from ..files import replacing
 from ..generator import Generator, GeneratorConfig
 from .base import Checkpoint, CheckpointInfo, StoredTensor, generator_facts, sampled_w_avg, shapes
 from .source import Source, parse_json
 
 VERSION = "1"
 ENCODER = "encoder."
-KEPT_EXACT = ("synthesis.b4.const", "encoder.latent_avg")
-"""Tensors that half-precision files keep in float32: they identify and centre a model, and are small."""
+KEPT_EXACT = ("encoder.latent_avg",)
+"""Tensors that half-precision files keep in float32: small, and they centre a model."""
 
 
 def detect(source: Source) -> bool:
@@ -132,25 +131,8 @@ def write(
         "licence": licence,
     }
     stored = {name: storable(name, tensor, dtype) for name, tensor in tensors.items()}
-    write_safely(path, stored, {key: value for key, value in metadata.items() if value})
-
-
-def write_safely(path: str | os.PathLike, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
-    """Write under a temporary name in the same folder, then rename."""
-    path = Path(path)
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=path.name, suffix=".tmp", dir=path.parent)
-        os.close(handle)
-    except OSError as error:
-        raise StyleMixError(f"cannot write {path}: {error}") from error
-    try:
-        save_file(tensors, temporary, metadata=metadata)
-        os.chmod(temporary, 0o644)  # mkstemp's files are for their owner alone
-        os.replace(temporary, path)
-    except OSError as error:
-        raise StyleMixError(f"cannot write {path}: {error}") from error
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    with replacing(path) as partial:
+        save_file(stored, partial, metadata={key: value for key, value in metadata.items() if value})
 
 
 def storable(name: str, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

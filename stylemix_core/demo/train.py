@@ -10,7 +10,6 @@ beside them. On two CPU cores the generator takes about an hour and a half and t
 
 import argparse
 import math
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,13 +19,12 @@ import torch
 from torch import nn
 
 from ..encoder import Encoder, EncoderConfig
+from ..files import replacing
 from ..generator import Generator
 from ..images import save_image
 from ..progress import ProgressBar
 from . import truth
 from .renderer import render, sample_attributes
-
-BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,7 @@ class Phase:
 
     resolution: int
     steps: int
+    batch: int = 16
     half_precision: bool = True
     through_generator: bool = False
     """Let the encoder see the pictures that its codes make."""
@@ -44,11 +43,11 @@ class Phase:
 # in float32 because bfloat16 rounds colours to about one grey level.
 GENERATOR_PHASES = (
     Phase(64, 5000),
-    Phase(128, 6000),
-    Phase(256, 4000),
-    Phase(256, 400, half_precision=False),
+    Phase(128, 2600),
+    Phase(256, 5400, batch=8),
+    Phase(256, 400, batch=8, half_precision=False),
 )
-ENCODER_PHASES = (Phase(256, 1800), Phase(256, 600, through_generator=True))
+ENCODER_PHASES = (Phase(256, 2400), Phase(256, 600, through_generator=True))
 ENCODER_CONFIG = EncoderConfig(
     num_ws=truth.CONFIG.num_ws,
     w_dim=truth.CONFIG.w_dim,
@@ -142,7 +141,7 @@ def train_generator(out: Path, phases=GENERATOR_PHASES) -> Generator:
     total = sum(phase.steps for phase in phases)
     for step, phase in run.steps(phases, "generator"):
         set_learning_rate(optimizer, 4e-3, step, total)
-        attributes, target, weights = draw(BATCH, phase.resolution)
+        attributes, target, weights = draw(phase.batch, phase.resolution)
         w = generator.mapping(truth.z_of(attributes))
         with torch.autocast("cpu", torch.bfloat16, enabled=phase.half_precision):
             drawn = generator.synthesis(w, "none", resolution=phase.resolution)
@@ -180,7 +179,7 @@ def train_encoder(out: Path, generator: Generator, phases=ENCODER_PHASES) -> Enc
     total = sum(phase.steps for phase in phases)
     for step, phase in run.steps(phases, "encoder"):
         set_learning_rate(optimizer, 2e-3, step, total)
-        pictures, w = encoder_batch(generator, 2 * BATCH)
+        pictures, w = encoder_batch(generator, phase.batch)
         with torch.autocast("cpu", torch.bfloat16, enabled=phase.half_precision):
             codes = encoder(pictures).float()
         # Every layer learns the whole avatar: a code then lies where sampled codes lie, and can be edited like them.
@@ -199,8 +198,8 @@ def train_encoder(out: Path, generator: Generator, phases=ENCODER_PHASES) -> Enc
             with torch.no_grad():
                 save_samples(
                     out / "encoder.png",
-                    pictures[12:20],
-                    generator.synthesis(averaged(pictures[12:20]), "none"),
+                    pictures[4:12],
+                    generator.synthesis(averaged(pictures[4:12]), "none"),
                 )
     return averaged
 
@@ -251,11 +250,9 @@ class Run:
         self.loss = value if self.loss == 0 else 0.98 * self.loss + 0.02 * value
 
     def save(self) -> None:
-        temporary = self.checkpoint.with_suffix(".tmp")
-        torch.save(
-            {"step": self.step} | {name: part.state_dict() for name, part in self.parts.items()}, temporary
-        )
-        os.replace(temporary, self.checkpoint)
+        state = {"step": self.step} | {name: part.state_dict() for name, part in self.parts.items()}
+        with replacing(self.checkpoint) as partial:
+            torch.save(state, partial)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, peak: float, step: int, total: int) -> None:

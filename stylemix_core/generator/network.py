@@ -6,6 +6,7 @@ Mapping turns z into W+, synthesis turns W+ into pictures. Weights may come from
 
 import hashlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -140,16 +141,23 @@ class Generator(nn.Module):
         return self
 
     def fingerprint(self) -> str:
-        """Short text that tells whether two generators hold the same weights in the same shapes.
+        """Short text that tells whether two generators hold the same weights in the same shapes."""
+        return fingerprint(self.config, self.state_dict().__getitem__)
 
-        It hashes the configuration's shapes, the average w and the first block's constant, rounded so
-        that a half-precision copy of a network counts as the same network.
-        """
-        digest = hashlib.sha256(repr((self.config.channels, self.config.img_channels, self.w_dim)).encode())
-        for tensor in (self.w_avg, self.synthesis.b4.const):
-            values = tensor.detach().float().cpu().flatten()[:256]
-            digest.update((values * 64).round().to(torch.int32).numpy().tobytes())
-        return digest.hexdigest()[:16]
+
+def fingerprint(config: GeneratorConfig, tensor: Callable[[str], torch.Tensor]) -> str:
+    """`Generator.fingerprint()` from tensors by name.
+
+    It hashes the shapes and a few biases. Those are the same numbers in every file format, and half precision
+    leaves them alone.
+    """
+    digest = hashlib.sha256(repr((config.channels, config.img_channels, config.w_dim)).encode())
+    for block in ("b4", f"b{config.img_resolution}"):
+        for layer in ("conv1", "torgb"):
+            for bias in ("affine.bias", "bias"):
+                values = tensor(f"synthesis.{block}.{layer}.{bias}")
+                digest.update(values.detach().float().cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 class MappingNetwork(nn.Module):
@@ -240,7 +248,8 @@ class SynthesisNetwork(nn.Module):
         """
         if w.ndim != 3 or w.shape[1:] != (self.num_ws, self.w_dim):
             raise LatentMismatchError(
-                f"the W+ code has the shape {list(w.shape)}; this generator takes [batch, {self.num_ws}, {self.w_dim}]. "
+                f"the W+ code has the shape {list(w.shape)}; "
+                f"this generator takes [batch, {self.num_ws}, {self.w_dim}]. "
                 "Use codes that were sampled or encoded for a generator of the same resolution."
             )
         if noise_mode not in NOISE_MODES:

@@ -260,7 +260,8 @@ def test_writing_nothing_or_into_nowhere_is_an_error(tiny, tmp_path):
     with pytest.raises(StyleMixError, match="nothing to write"):
         native.write(tmp_path / "x.safetensors")
     with pytest.raises(StyleMixError, match="cannot write"):
-        native.write(tmp_path / "missing" / "x.safetensors", tiny)
+        (tmp_path / "file").touch()
+        native.write(tmp_path / "file" / "x.safetensors", tiny)
 
 
 # Everything else

@@ -99,8 +99,8 @@ def test_damaged_provenance_is_refused(tmp_path, origins):
 def test_a_failed_save_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):
     path = tmp_path / "a.safetensors"
     save_latents(path, codes(1))
-    monkeypatch.setattr("stylemix_core.latents.os.replace", _fail)
-    with pytest.raises(OSError, match="disk"):
+    monkeypatch.setattr("stylemix_core.files.os.replace", _fail)
+    with pytest.raises(StyleMixError, match="disk full"):
         save_latents(path, codes(2))
     assert [file.name for file in tmp_path.iterdir()] == ["a.safetensors"]
     assert len(load_latents(path)) == 1

@@ -1,0 +1,116 @@
+"""ComfyUI's page in a headless Chromium."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .server import RealComfy
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+READY = "window.app?.vueAppReady && app.graph && document.querySelector('[data-testid=queue-button]')"
+QUEUE_BUTTON = '[data-testid="queue-button"] button, button[data-testid="queue-button"]'
+
+
+def chromium() -> str | None:
+    return next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None
+    )
+
+
+def missing() -> str | None:
+    """What a browser run lacks here, as a sentence."""
+    try:
+        import playwright  # noqa: F401
+    except ImportError:
+        return "playwright is not installed in this Python"
+    return None if chromium() else "no Chromium found"
+
+
+class Page:
+    """A tab with ComfyUI's front end."""
+
+    def __init__(self, page: Any):
+        self.page = page
+        self.problems: list[str] = []
+        """Errors and warnings of the console that name this pack, and page errors from its files."""
+        page.on("console", self.note_message)
+        page.on("pageerror", lambda error: self.note(f"{error}\n{error.stack}"))
+
+    def note_message(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.note(f"{message.text} {message.location.get('url', '')}")
+
+    def note(self, text: str) -> None:
+        if "stylemix" in text.lower():
+            self.problems.append(text)
+
+    def load(self, workflow: Path) -> None:
+        """Open a workflow, as a drop of its file does, in the view that it was saved with."""
+        content = json.loads(workflow.read_text(encoding="utf-8"))
+        self.page.evaluate("([w, name]) => app.loadGraphData(w, true, true, name)", [content, workflow.stem])
+        self.page.wait_for_function("count => app.graph._nodes.length === count", arg=len(content["nodes"]))
+        self.page.wait_for_timeout(1000)
+
+    def api_prompt(self) -> dict[str, Any]:
+        return self.page.evaluate("async () => (await app.graphToPrompt()).output")
+
+    def queue(self) -> None:
+        self.page.locator(QUEUE_BUTTON).first.click()
+
+    def pictures(self, node_id: int, timeout: float = 120) -> list[dict[str, str]]:
+        """Wait until a node shows its pictures; what `/view` takes to get them."""
+        self.page.wait_for_function(
+            "id => app.nodeOutputs[id]?.images?.length", arg=str(node_id), timeout=1000 * timeout
+        )
+        return self.page.evaluate("id => app.nodeOutputs[id].images", str(node_id))
+
+    def drawn_width(self, node_id: int) -> int:
+        """Width of the picture that the node itself shows, once it shows one."""
+        shown = (
+            "id => app.graph.getNodeById(id)?.imgs?.[0]?.naturalWidth"
+            " || document.querySelector(`[data-node-id='${id}'] img`)?.naturalWidth"
+        )
+        return self.page.wait_for_function(shown, arg=node_id, timeout=60000).json_value()
+
+    def messages(self) -> list[str]:
+        """The toasts and dialogs that are open."""
+        return self.page.locator(".p-toast-message, .p-dialog").all_inner_texts()
+
+    def screenshot(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=str(path))
+
+
+@contextmanager
+def open_page(server: RealComfy) -> Iterator[Page]:
+    """The front end that the server serves. Nothing beyond this machine is reached."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
+        try:
+            tab = browser.new_page(viewport={"width": 1920, "height": 1080})
+            tab.route(
+                lambda url: (
+                    not url.startswith((server.url, "data:", "blob:", server.url.replace("http", "ws")))
+                ),
+                lambda route: route.abort(),
+            )
+            page = Page(tab)
+            tab.goto(server.url)
+            tab.wait_for_function(READY, timeout=90000)
+            tab.wait_for_timeout(500)
+            yield page
+        finally:
+            browser.close()

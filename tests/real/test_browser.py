@@ -1,0 +1,90 @@
+"""The example workflows in ComfyUI's own front ends.
+
+The installed front end runs always; `COMFYUI_FRONTEND` names the `static` folder of another one to run as well,
+with the classic canvas and with Vue nodes. `STYLEMIX_SCREENSHOTS` names a folder to keep screenshots in.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ..host import PACK
+from . import browser, find
+from .server import RealComfy
+
+pytestmark = [pytest.mark.real, pytest.mark.browser]
+
+WORKFLOWS = sorted((PACK / "example_workflows").glob("*.json"))
+FRONT_ENDS = ("installed", "other", "other, Vue nodes")
+
+
+@pytest.fixture(scope="module", params=FRONT_ENDS)
+def page(request, tmp_path_factory):
+    if find.missing() or browser.missing():
+        pytest.skip(find.missing() or browser.missing())
+    arguments: tuple[str, ...] = ()
+    if request.param != "installed":
+        other = os.environ.get("COMFYUI_FRONTEND")
+        if not other:
+            pytest.skip("COMFYUI_FRONTEND names no other front end")
+        arguments = ("--front-end-root", str(Path(other).expanduser()))
+    base = tmp_path_factory.mktemp("browser")
+    settings = {"Comfy.VueNodes.Enabled": "Vue" in request.param}
+    with RealComfy(base, arguments, settings) as server:
+        shutil.copy(find.find_comfyui() / "input" / "example.png", base / "input")
+        with browser.open_page(server) as page:
+            page.server, page.name = server, request.param
+            yield page
+
+
+@pytest.fixture
+def screenshots(tmp_path):
+    folder = os.environ.get("STYLEMIX_SCREENSHOTS")
+    return Path(folder).expanduser() if folder else tmp_path
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=[path.stem for path in WORKFLOWS])
+def test_an_example_workflow_opens_and_runs(page, workflow, screenshots):
+    page.problems.clear()
+    page.load(workflow)
+    assert page.messages() == []
+    content = json.loads(workflow.read_text(encoding="utf-8"))
+    (sheet,) = [node["id"] for node in content["nodes"] if node["type"] in ("SaveImage", "PreviewImage")]
+    page.queue()
+    (picture,) = page.pictures(sheet)
+    width = page.server.picture(**picture).width
+    assert page.drawn_width(sheet) == width > 1000
+    page.page.wait_for_timeout(500)
+    page.screenshot(screenshots / f"{workflow.stem}, {page.name}.png")
+    assert page.problems == []
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=[path.stem for path in WORKFLOWS])
+def test_an_example_workflow_keeps_its_values(page, workflow):
+    """Widgets are saved by position: a value that moved would show here."""
+    page.load(workflow)
+    content = json.loads(workflow.read_text(encoding="utf-8"))
+    prompt = page.api_prompt()
+    for node in content["nodes"]:
+        if node["type"] == "StyleMixInject":
+            inputs = prompt[str(node["id"])]["inputs"]
+            assert inputs["mask_list"] == "0; 1; 2; 3; 4; 5; 0-6"
+            assert (inputs["alpha"], inputs["pairing"], inputs["seed"]) == (1, "match", 0)
+        if node["type"] in ("StyleMixLoadGenerator", "StyleMixLoadEncoder"):
+            assert prompt[str(node["id"])]["inputs"] == {"checkpoint": "demo (bundled)", "dtype": "auto"}
+
+
+def test_a_mistake_is_shown(page, screenshots):
+    """What a user sees who asks for a layer that the model does not have."""
+    page.load(WORKFLOWS[0])
+    page.page.evaluate(
+        "app.graph._nodes.find(n => n.type === 'StyleMixInject')"
+        ".widgets.find(w => w.name === 'mask_list').value = '0; 42'"
+    )
+    page.queue()
+    dialog = page.page.locator("text=there is no layer 42").first
+    dialog.wait_for(timeout=60000)
+    page.screenshot(screenshots / f"mistake, {page.name}.png")
