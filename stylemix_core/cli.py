@@ -23,7 +23,7 @@ from .injection import PAIRINGS, inject_latents, result_labels
 from .latents import Latents, check_generator, load_latents, save_latents
 from .masks import parse_masks
 from .progress import ProgressBar
-from .seeds import sample_z
+from .seeds import class_labels, sample_z
 
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 CHUNK = 4
@@ -201,21 +201,10 @@ def open_encoder(options: argparse.Namespace) -> Encoder:
 
 
 def sample(generator: Generator, options: argparse.Namespace) -> Latents:
-    labels = None
-    if options.class_label is not None:
-        labels = one_hot(options.class_label, generator, len(options.seeds))
+    labels = class_labels(options.class_label, generator.c_dim, len(options.seeds))
     w = generator.mapping(sample_z(options.seeds, generator.z_dim), labels, options.psi, options.cutoff)
-    return Latents(
-        w, tuple(f"seed {seed}, psi {options.psi:g}" for seed in options.seeds), generator.fingerprint()
-    )
-
-
-def one_hot(label: int, generator: Generator, count: int) -> torch.Tensor:
-    if not 0 <= label < generator.c_dim:
-        raise StyleMixError(
-            f"class label {label} is out of range: this generator has {generator.c_dim} classes, from 0"
-        )
-    return torch.nn.functional.one_hot(torch.full((count,), label), generator.c_dim).float()
+    origins = tuple(f"seed {seed}, psi {options.psi:g}" for seed in options.seeds)
+    return Latents(w.cpu(), origins, generator.fingerprint())
 
 
 def decode(generator: Generator, latents: Latents, noise: str) -> torch.Tensor:

@@ -28,7 +28,7 @@ def resolve_dtype(dtype: str | torch.dtype | None, device: torch.device) -> torc
         return torch.float32
     if dtype == "auto":
         return torch.float16 if device.type == "cuda" else torch.float32
-    resolved = DTYPES.get(dtype, dtype) if isinstance(dtype, str) else dtype
-    if resolved not in DTYPES.values():
+    resolved = DTYPES.get(dtype) if isinstance(dtype, str) else dtype
+    if resolved is None or resolved not in DTYPES.values():
         raise StyleMixError(f"dtype {dtype!r} is not supported; choose one of: auto, {', '.join(DTYPES)}")
     return resolved

@@ -1,9 +1,11 @@
-"""Seeds to latents, the way NVIDIA's tools draw them."""
+"""What a user's numbers mean to a generator: seeds and class labels, as in NVIDIA's tools."""
 
 from collections.abc import Iterable
 
 import numpy as np
 import torch
+
+from .errors import StyleMixError
 
 
 def sample_z(seeds: Iterable[int], z_dim: int) -> torch.Tensor:
@@ -15,3 +17,17 @@ def sample_z(seeds: Iterable[int], z_dim: int) -> torch.Tensor:
     """
     rows = [np.random.RandomState(int(seed) % 2**32).randn(z_dim) for seed in seeds]
     return torch.from_numpy(np.array(rows, dtype=np.float32).reshape(-1, z_dim))
+
+
+def class_labels(label: int | None, c_dim: int, count: int) -> torch.Tensor | None:
+    """The same class for `count` pictures, one-hot float32 `[count, c_dim]`.
+
+    Without a label None, and the generator's mapping says whether it can do without. `StyleMixError` when a
+    generator with `c_dim` classes has no such class.
+    """
+    if label is None:
+        return None
+    if not 0 <= label < c_dim:
+        expected = f"classes 0 to {c_dim - 1}" if c_dim else "no classes; leave the class label out"
+        raise StyleMixError(f"the class label is {label}, but this generator has {expected}")
+    return torch.nn.functional.one_hot(torch.full([count], label), c_dim).float()

@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from ..checkpoints import load_generator, native
 from ..encoder import Encoder, EncoderConfig
 from ..files import replacing
 from ..generator import Generator
@@ -48,6 +49,7 @@ GENERATOR_PHASES = (
     Phase(256, 400, batch=8, half_precision=False),
 )
 ENCODER_PHASES = (Phase(256, 2400), Phase(256, 600, through_generator=True))
+SOURCE = "trained by stylemix_core.demo.train on drawn avatars"
 ENCODER_CONFIG = EncoderConfig(
     num_ws=truth.CONFIG.num_ws,
     w_dim=truth.CONFIG.w_dim,
@@ -82,13 +84,11 @@ def bind_layers(generator: Generator) -> None:
     All other weights of the affine layers are zero and stay zero in training, so that which layer carries
     what is exact.
     """
-    for i, block in enumerate(generator.synthesis.blocks()):
-        layers = {max(2 * i - 1, 0) + j: conv for j, conv in enumerate(block.convolutions())}
-        for layer, module in [*layers.items(), (2 * i + 1, block.torgb)]:
-            carried = truth.coordinates_of(layer).to(module.affine.weight)
-            module.affine.weight.data.mul_(carried)
-            if module.affine.weight.requires_grad:
-                module.affine.weight.register_hook(lambda gradient, carried=carried: gradient * carried)
+    for layer, module in generator.synthesis.styled():
+        carried = truth.coordinates_of(layer).to(module.affine.weight)
+        module.affine.weight.data.mul_(carried)
+        if module.affine.weight.requires_grad:
+            module.affine.weight.register_hook(lambda gradient, carried=carried: gradient * carried)
 
 
 def picture_loss(drawn: torch.Tensor, target: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -117,7 +117,8 @@ def new_generator() -> Generator:
             )  # a new block starts by passing the smaller picture on, nearly
     with torch.no_grad():
         generator.w_avg.copy_(generator.mapping(torch.randn(50_000, truth.CONFIG.z_dim))[:, 0].mean(0))
-    return generator.to(memory_format=torch.channels_last)
+    generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return generator
 
 
 def train_generator(out: Path, phases=GENERATOR_PHASES) -> Generator:
@@ -165,7 +166,8 @@ def new_encoder(generator: Generator) -> Encoder:
     torch.manual_seed(0)
     encoder = Encoder(ENCODER_CONFIG)
     encoder.latent_avg.copy_(generator.w_avg.expand_as(encoder.latent_avg))
-    return encoder.to(memory_format=torch.channels_last)
+    encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return encoder
 
 
 def train_encoder(out: Path, generator: Generator, phases=ENCODER_PHASES) -> Encoder:
@@ -285,7 +287,20 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    train_generator(arguments.out)
+    finished = arguments.out / "generator.safetensors"
+    native.write(
+        finished, generator=train_generator(arguments.out), dtype=torch.float16, source=SOURCE, licence="MIT"
+    )
+    generator = load_generator(finished, "cpu")  # as users will have it, rounded to half precision
+    encoder = train_encoder(arguments.out, generator)
+    encoder.generator = generator.fingerprint()
+    native.write(
+        arguments.out / "encoder.safetensors",
+        encoder=encoder,
+        dtype=torch.float16,
+        source=SOURCE,
+        licence="MIT",
+    )
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ class GeneratorConfig:
         """Read the configuration off the tensors' shapes (NVIDIA's names)."""
         try:
             w_dim = shapes["synthesis.b4.conv1.affine.weight"][1]
-            channels = []
+            channels: list[int] = []
             while f"synthesis.b{4 << len(channels)}.conv1.weight" in shapes:
                 channels.append(shapes[f"synthesis.b{4 << len(channels)}.conv1.weight"][0])
             layers = 0
@@ -118,7 +118,8 @@ class Generator(nn.Module):
                 )
         weights = {name: state_dict[name].float() for name in expected}
         generator.load_state_dict(weights, assign=True)
-        return generator.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+        generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return generator.eval().requires_grad_(False)
 
     @property
     def w_avg(self) -> torch.Tensor:
@@ -162,6 +163,9 @@ def fingerprint(config: GeneratorConfig, tensor: Callable[[str], torch.Tensor]) 
 
 class MappingNetwork(nn.Module):
     """z → w by fully connected layers, repeated to W+ (StyleGAN2 section 2, ADA for class labels)."""
+
+    embed: "EqualLinear"
+    w_avg: torch.Tensor
 
     def __init__(self, config: GeneratorConfig):
         super().__init__()
@@ -216,6 +220,8 @@ class MappingNetwork(nn.Module):
 class SynthesisNetwork(nn.Module):
     """W+ → pictures through blocks b4, b8, b16 … with one to-RGB each (the skip architecture)."""
 
+    b4: "SynthesisBlock"
+
     def __init__(self, config: GeneratorConfig):
         super().__init__()
         self.num_ws, self.w_dim = config.num_ws, config.w_dim
@@ -229,6 +235,17 @@ class SynthesisNetwork(nn.Module):
     def blocks(self) -> list["SynthesisBlock"]:
         """b4, b8, b16 …"""
         return [getattr(self, f"b{resolution}") for resolution in self.resolutions]
+
+    def styled(self) -> "list[tuple[int, SynthesisLayer | ToRGB]]":
+        """Every module that takes a style, with the index of the w that gives it.
+
+        From b8 on, a block's first convolution shares its w with the to-RGB before it.
+        """
+        modules: list[tuple[int, SynthesisLayer | ToRGB]] = []
+        for i, block in enumerate(self.blocks()):
+            modules += [(max(2 * i - 1, 0) + j, layer) for j, layer in enumerate(block.convolutions())]
+            modules.append((2 * i + 1, block.torgb))
+        return modules
 
     def forward(
         self,
@@ -258,18 +275,24 @@ class SynthesisNetwork(nn.Module):
             )
         w = w.to(self.b4.const.device, torch.float32)
         noise = NoiseSource(noise_mode, noise_seed, len(w))
-        features, image = None, None
+        features: torch.Tensor | None = None
+        image: torch.Tensor | None = None
         for i, block in enumerate(self.blocks()):
-            # b4 has one convolution; from b8 on, a block's first convolution shares its w with the to-RGB before it.
             first = max(2 * i - 1, 0)
             features, image = block(features, image, w[:, first : 2 * i + 2], noise)
             if block.resolution == resolution:
                 break
+        assert image is not None  # every network has a block b4
         return image
 
 
 class SynthesisBlock(nn.Module):
     """One resolution: up to two convolutions, then a to-RGB added to the upsampled picture so far."""
+
+    const: nn.Parameter
+    resample_filter: torch.Tensor
+    conv0: "SynthesisLayer"
+    conv1: "SynthesisLayer"
 
     def __init__(self, config: GeneratorConfig, in_channels: int, channels: int, resolution: int):
         super().__init__()
@@ -297,6 +320,9 @@ class SynthesisBlock(nn.Module):
 
 class SynthesisLayer(nn.Module):
     """Modulated 3×3 convolution, noise, bias and leaky ReLU."""
+
+    noise_const: torch.Tensor
+    resample_filter: torch.Tensor
 
     def __init__(
         self, config: GeneratorConfig, in_channels: int, out_channels: int, resolution: int, up: bool = False

@@ -1,0 +1,133 @@
+"""The command line, on tiny models."""
+
+import json
+
+import pytest
+import torch
+from PIL import Image
+
+from stylemix_core import cli
+from stylemix_core.images import load_image
+from stylemix_core.latents import load_latents
+from tests import builders
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """The options that name the tiny models."""
+    generator, encoder = builders.write_tiny_native(tmp_path_factory.mktemp("models"))
+    return {"generator": ["--generator", str(generator)], "encoder": ["--encoder", str(encoder)]}
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "photo.png"
+    Image.effect_mandelbrot((90, 70), (-2, -1, 1, 1), 50).save(path)
+    return path
+
+
+def run(*arguments) -> int:
+    return cli.main([str(argument) for argument in arguments])
+
+
+def test_generate_writes_a_picture_per_seed_and_their_codes(models, tmp_path):
+    out = tmp_path / "out"
+    assert run("generate", "--seeds", "3-4,9", "--psi", 0.5, "--out", out, *models["generator"]) == 0
+    assert sorted(path.name for path in out.iterdir()) == [
+        "latents.safetensors",
+        "seed0003.png",
+        "seed0004.png",
+        "seed0009.png",
+    ]
+    latents = load_latents(out / "latents.safetensors")
+    assert latents.w.shape == (3, 8, 16)
+    assert latents.origins[2] == "seed 9, psi 0.5"
+    assert load_image(out / "seed0009.png").shape == (1, 3, 32, 32)
+
+
+def test_encode_takes_folders_and_draws_the_codes_again(models, tmp_path, photo):
+    (tmp_path / "notes.txt").write_text("no picture")
+    out = tmp_path / "out"
+    assert run("encode", tmp_path, "--out", out, *models["generator"], *models["encoder"]) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["photo.png", "photo.safetensors"]
+    assert load_latents(out / "photo.safetensors").origins == ("photo.png",)
+
+
+def test_mix_takes_seeds_and_a_picture(models, tmp_path, photo):
+    out = tmp_path / "out"
+    arguments = [
+        "mix",
+        "--seeds",
+        "1,2",
+        "--style",
+        photo,
+        "--masks",
+        "0; fine-ish: 2-6@0.5; all",
+        "--out",
+        out,
+    ]
+    assert run(*arguments, *models["generator"], *models["encoder"]) == 0
+    results = load_latents(out / "results.safetensors")
+    assert results.origins[1] == "seed 1, psi 0.7 ← photo.png, layers 2-6@0.5"
+    assert torch.equal(results.w[2], results.w[5])  # all of the style
+    assert len(list((out / "results").iterdir())) == 6
+    grid = load_image(out / "grid.png")
+    assert grid.shape[3] > 5 * 32 and grid.shape[2] > 2 * 32
+
+
+def test_mix_takes_saved_codes_and_gives_every_source_every_style(models, tmp_path):
+    assert run("generate", "--seeds", "0-2", "--out", tmp_path / "a", *models["generator"]) == 0
+    codes = tmp_path / "a" / "latents.safetensors"
+    arguments = ["mix", "--source", codes, "--style", codes, "--masks", "0;1", "--pairing", "all"]
+    assert run(*arguments, "--out", tmp_path / "b", *models["generator"]) == 0
+    assert len(load_latents(tmp_path / "b" / "results.safetensors")) == 18
+
+
+def test_inspect_prints_text_or_json(models, capsys):
+    path = models["generator"][1]
+    assert run("inspect", path) == 0
+    assert "32" in capsys.readouterr().out
+    assert run("inspect", path, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["num_ws"] == 8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["generate", "--seeds", "1", "--generator", "nowhere.pkl"], "nowhere.pkl"),
+        (["generate", "--seeds", "1", "--class-label", "2"], "no classes"),
+        (["mix", "--seeds", "1", "--style", "nowhere.png"], "nowhere.png"),
+        (["encode", "nowhere.png"], "nowhere.png"),
+        (["inspect", "nowhere.pkl"], "nowhere.pkl"),
+    ],
+)
+def test_bad_input_ends_with_exit_code_2_and_one_line(models, tmp_path, capsys, monkeypatch, arguments, says):
+    monkeypatch.chdir(tmp_path)
+    given = models["generator"] if "--generator" not in arguments and arguments[0] != "inspect" else []
+    given += models["encoder"] if arguments[0] in ("mix", "encode") else []
+    assert run(*arguments, *given) == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.count("\n") == 1
+    assert not any(tmp_path.glob("stylemix_*/*"))
+
+
+@pytest.mark.parametrize("seeds", ["", "a", "3-1", "1;2", "-1"])
+def test_seeds_that_are_none_are_refused(seeds, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        run("generate", f"--seeds={seeds}")
+    assert stopped.value.code == 2
+    assert "write for instance 0-3,7" in capsys.readouterr().err
+
+
+def test_demo_runs_the_experiment(tmp_path):
+    assert run("demo", "--out", tmp_path) == 0
+    assert len(list((tmp_path / "faces").iterdir())) == 4
+    assert len(list((tmp_path / "results").iterdir())) == 28
+    grid = load_image(tmp_path / "grid.png")
+    assert grid.shape[3] > 9 * 256 and grid.shape[2] > 4 * 256
+    results, faces = (load_latents(tmp_path / f"{name}.safetensors") for name in ("results", "faces"))
+    style = load_latents(tmp_path / "style.safetensors")
+    assert torch.equal(results.w[6, :7], style.w[0, :7])
+    assert torch.equal(results.w[6, 7:], faces.w[0, 7:])
+    assert results.generator == style.generator
