@@ -50,7 +50,8 @@ def compare_grid(
 
     images: `[B, 3 or 1, H, W]` in −1…1, or a sequence of such pictures of any sizes. The first sets the
         cells' size; others are fitted into it, keeping their proportions.
-    labels: one per picture. With `source` or `style` also one per column, written once at the top.
+    labels: one per picture. With `source` or `style` also one per column, written once at the top. Labels as
+        `result_labels` gives them, "0-6 · source 2", are taken apart: "0-6" heads its column, "source 2" its row.
     columns: pictures in a row, 0 for a balanced sheet. Leave at 0 with `source` or `style`.
     source, style: one picture, or one per row, shown before the row's results. All sources then have
         equally many results: those of source 0 first, as `inject` returns them.
@@ -64,6 +65,8 @@ def compare_grid(
     leading = {name: _pictures(pictures, name) for name, pictures in given.items() if pictures is not None}
     if leading:
         cells, captions = _rows_with_leading(results, labels, columns, leading)
+        if rows is None:
+            captions, rows = _headings(captions, len(leading))
     else:
         cells, captions = _balanced_rows(results, labels, columns)
     if rows is not None and len(rows) != len(cells):
@@ -125,6 +128,18 @@ def _rows_with_leading(
         f"there are {len(captions)} labels for {len(results)} pictures in {per_row} columns; "
         "give one per picture or one per column"
     )
+
+
+def _headings(captions: Captions, leading: int) -> tuple[Captions, list[str] | None]:
+    """Write once at the top what is the same in every row, and to the left what is the same in every column."""
+    parts = [[caption.partition(" · ")[::2] for caption in row[leading:]] for row in captions]
+    columns = {tuple(head for head, _ in row) for row in parts}
+    tails = [{tail for _, tail in row} for row in parts]
+    if len(captions) < 2 or len(columns) > 1 or any(len(found) != 1 for found in tails):
+        return captions, None
+    heads = captions[0][:leading] + list(columns.pop())
+    rows = [found.pop() for found in tails]
+    return [heads] + [[]] * (len(captions) - 1), rows if any(rows) else None
 
 
 def _draw(cells: Cells, captions: Captions, rows: list[str], height: int, width: int) -> Image.Image:

@@ -102,6 +102,14 @@ def test_a_label_per_picture_captions_every_row():
     assert sheet.shape[2] == GAP + 2 * (LINE + SIZE + GAP)
 
 
+def test_labels_of_injection_become_headings_of_columns_and_rows():
+    sources, results = pictures(0.6, 0.7), pictures(0.1, 0.2, 0.3, 0.4)
+    labels = ["0 · source 1", "0-6 · source 1", "0 · source 2", "0-6 · source 2"]
+    sheet = compare_grid(results, labels, source=sources)
+    expected = compare_grid(results, ["0", "0-6"], source=sources, rows=["source 1", "source 2"])
+    assert torch.equal(sheet, expected)
+
+
 def test_one_source_with_several_styles_gives_a_row_per_style():
     sheet = compare_grid(pictures(0.1, 0.2), source=pictures(0.6), style=pictures(0.8, 0.9))
     assert [y for y, _ in origin(sheet, 0.6)] == [y for v in (0.8, 0.9) for y, _ in origin(sheet, v)]
