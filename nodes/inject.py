@@ -2,9 +2,10 @@
 
 from comfy_api.v0_0_2 import io
 
-from ..stylemix_core.injection import PAIRINGS, inject_latents, result_labels
+from ..stylemix_core.injection import PAIRINGS, check_styles, inject_latents, result_labels
 from ..stylemix_core.latents import Latents
 from ..stylemix_core.masks import MAX_STRENGTH, MIN_STRENGTH, MaskList, parse_masks
+from . import host
 from .sockets import LATENT, MASKS
 
 
@@ -65,6 +66,7 @@ class Inject(io.ComfyNode):
                 ),
                 io.String.Output(display_name="labels", tooltip="One line per result, for Compare Grid."),
             ],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -80,5 +82,8 @@ class Inject(io.ComfyNode):
     ) -> io.NodeOutput:
         if masks is None:
             masks = parse_masks(mask_list, latent.w.shape[1], alpha, seed)
+        warning = check_styles(latent, style)
+        if warning:
+            host.warn(cls.hidden.unique_id, warning)
         labels = result_labels(masks, len(latent), len(style), pairing)
         return io.NodeOutput(inject_latents(latent, style, masks, pairing), "\n".join(labels))

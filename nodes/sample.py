@@ -3,11 +3,10 @@
 import torch
 from comfy_api.v0_0_2 import io
 
-from ..stylemix_core.errors import StyleMixError
 from ..stylemix_core.generator.network import NOISE_MODES
 from ..stylemix_core.images import to_comfy
 from ..stylemix_core.latents import Latents, check_generator
-from ..stylemix_core.seeds import sample_z
+from ..stylemix_core.seeds import class_labels, sample_z
 from . import host
 from .sockets import GENERATOR, LATENT
 
@@ -89,7 +88,8 @@ class Sampler(io.ComfyNode):
     ) -> io.NodeOutput:
         seeds = range(seed, seed + batch_size)
         z = sample_z(seeds, generator.network.z_dim)
-        c = class_labels(class_label, generator.network.c_dim, batch_size)
+        label = None if class_label < 0 else class_label
+        c = class_labels(label, generator.network.c_dim, batch_size)
         cutoff = None if truncation_cutoff < 0 else truncation_cutoff
         w = host.run(
             generator,
@@ -136,13 +136,3 @@ def draw(generator: host.Model, latent: Latents, noise_mode: str, noise_seed: in
         lambda G, items: G.synthesis(latent.w[items], noise_mode, noise_seed + items.start),
     )
     return to_comfy(pictures)
-
-
-def class_labels(label: int, c_dim: int, batch_size: int) -> torch.Tensor | None:
-    """One-hot labels `[batch_size, c_dim]`; None for label −1, and the generator says whether that will do."""
-    if label < 0:
-        return None
-    if label >= c_dim:
-        expected = f"classes 0 to {c_dim - 1}" if c_dim else "no classes; set class_label to -1"
-        raise StyleMixError(f"class_label is {label}, but this generator has {expected}")
-    return torch.nn.functional.one_hot(torch.full([batch_size], label), c_dim).float()

@@ -19,7 +19,7 @@ from .errors import StyleMixError
 from .generator import Generator
 from .grid import compare_grid
 from .images import load_image, save_image
-from .injection import PAIRINGS, inject_latents, result_labels
+from .injection import PAIRINGS, check_styles, inject_latents, result_labels
 from .latents import Latents, check_generator, load_latents, save_latents
 from .masks import parse_masks
 from .progress import ProgressBar
@@ -159,10 +159,9 @@ def mix(options: argparse.Namespace) -> None:
     generator = open_generator(options)
     sources = sample(generator, options) if options.seeds else read_codes(options.source, options)
     styles = read_codes(options.style, options)
-    for latents in (sources, styles):
-        warning = check_generator(latents, generator)
-        if warning:
-            print(f"stylemix mix: warning: {warning}", file=sys.stderr)
+    warnings = {check_generator(sources, generator), check_generator(styles, generator)}
+    for warning in (warnings | {check_styles(sources, styles)}) - {None}:
+        print(f"stylemix mix: warning: {warning}", file=sys.stderr)
     masks = parse_masks(options.masks, generator.num_ws, options.alpha, options.seed)
     results = inject_latents(sources, styles, masks, options.pairing)
     pictures = decode(generator, results, options.noise)

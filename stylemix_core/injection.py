@@ -46,6 +46,19 @@ def inject_latents(source: Latents, style: Latents, masks: MaskList, pairing: st
     return Latents(w, tuple(origins), source.generator)
 
 
+def check_styles(source: Latents, style: Latents) -> str | None:
+    """A sentence to warn with when the style's codes are for another generator than the source's, else None.
+
+    The layers of another generator mean other things, even where the shapes fit.
+    """
+    if None in (source.generator, style.generator) or source.generator == style.generator:
+        return None
+    return (
+        "the style's W+ codes were made for a generator with other weights than the source's, so its layers may "
+        "not mean the same; encode the style with the encoder that belongs to the source's generator"
+    )
+
+
 def result_labels(masks: MaskList, sources: int, styles: int, pairing: str = "match") -> list[str]:
     """One label per result of `inject`, in its order.
 

@@ -28,6 +28,6 @@ def class_labels(label: int | None, c_dim: int, count: int) -> torch.Tensor | No
     if label is None:
         return None
     if not 0 <= label < c_dim:
-        expected = f"classes 0 to {c_dim - 1}" if c_dim else "no classes; leave the class label out"
+        expected = f"classes 0 to {c_dim - 1}" if c_dim else "no classes; give no class label"
         raise StyleMixError(f"the class label is {label}, but this generator has {expected}")
     return torch.nn.functional.one_hot(torch.full([count], label), c_dim).float()

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from stylemix_core.errors import LatentMismatchError, StyleMixError
-from stylemix_core.injection import inject, inject_latents, result_labels
+from stylemix_core.injection import check_styles, inject, inject_latents, result_labels
 from stylemix_core.latents import Latents
 from stylemix_core.masks import parse_masks
 
@@ -171,3 +171,11 @@ def test_origins_of_mixed_styles_are_bracketed():
     mixed = inject_latents(Latents.of(codes(1), "a"), Latents.of(codes(1), "b"), masks("0"))
     result = inject_latents(mixed, mixed, masks("1"), pairing="all")
     assert result.origins == ("a ← b, layers 0 ← (a ← b, layers 0), layers 1",)
+
+
+def test_styles_of_another_generator_are_warned_about():
+    w = torch.zeros(1, 8, 4)
+    mine, other, unknown = Latents.of(w, generator="a"), Latents.of(w, generator="b"), Latents.of(w)
+    assert "other weights" in check_styles(mine, other)
+    assert check_styles(mine, mine) is None
+    assert check_styles(mine, unknown) is None

@@ -178,7 +178,7 @@ def test_a_photo_of_any_size_is_encoded(host):
             "generator",
             "there is no file ../../../broken.pt",
         ),
-        ({"faces": {"class_label": 3}}, "faces", "has no classes; set class_label to -1"),
+        ({"faces": {"class_label": 3}}, "faces", "has no classes; give no class label"),
         ({"faces": {"batch_size": 65}}, "faces", "bigger than max of 64"),
         ({"faces": {"generator": ["encoder", 1]}}, "faces", "holds no generator"),
         ({"encode": {"align": "auto"}}, "encode", "choose never"),
