@@ -88,7 +88,7 @@ ATTRIBUTES = (
     # background, light and clothes
     Attribute("background_hue", 11, "once around the colour wheel", "back at red"),
     Attribute("background_strength", 11, "pale background", "deep background"),
-    Attribute("light_side", 12, "lit from the left", "lit from the right"),
+    Attribute("light_side", 11, "lit from the left", "lit from the right"),
     Attribute("light_strength", 12, "dim light", "bright light"),
     Attribute("clothes_hue", 13, "once around the colour wheel", "back at red"),
     Attribute("clothes_tone", 13, "dark clothes", "light clothes"),

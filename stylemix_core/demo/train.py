@@ -45,7 +45,7 @@ class Phase:
 GENERATOR_PHASES = (
     Phase(64, 5000),
     Phase(128, 2600),
-    Phase(256, 5400, batch=8),
+    Phase(256, 8000, batch=8),
     Phase(256, 400, batch=8, half_precision=False),
 )
 ENCODER_PHASES = (Phase(256, 2400), Phase(256, 600, through_generator=True))
