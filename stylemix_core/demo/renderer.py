@@ -12,6 +12,7 @@ from types import SimpleNamespace as Parts
 
 import torch
 
+from ..errors import StyleMixError
 from .attributes import ATTRIBUTES
 
 REGIONS = ("background", "clothes", "skin", "hair", "eyes", "brows", "nose", "mouth", "glasses")
@@ -56,13 +57,16 @@ class Avatars:
 
 @torch.no_grad()
 def render(attributes: torch.Tensor, resolution: int, with_regions: bool = True) -> Avatars:
-    """Draw one avatar per row of `attributes` [B, len(ATTRIBUTES)], each `resolution` pixels square."""
+    """Draw one avatar per row of `attributes` [B, len(ATTRIBUTES)] in 0…1, each `resolution` pixels square.
+
+    Runs on the device of `attributes`. `StyleMixError` when the shape does not fit.
+    """
     if attributes.dim() != 2 or attributes.shape[1] != len(ATTRIBUTES):
-        raise ValueError(
+        raise StyleMixError(
             f"attributes must have the shape [count, {len(ATTRIBUTES)}], not {list(attributes.shape)}"
         )
     if resolution < 1:
-        raise ValueError(f"resolution must be at least 1, not {resolution}")
+        raise StyleMixError(f"resolution must be at least 1, not {resolution}")
     attributes = attributes.float()
     count = len(attributes)
     image = attributes.new_empty(count, 3, resolution, resolution)
@@ -104,9 +108,6 @@ def _draw(attributes: torch.Tensor, canvas: "_Canvas") -> None:
     _draw_glasses(a, canvas, frame, face, eyes)
     _draw_hair_front(canvas, frame, hair, colours)
     _light(a, canvas, frame)
-
-
-# ---------------------------------------------------------------------------- canvas and helpers
 
 
 class _Canvas:
@@ -201,9 +202,6 @@ def _smooth_max(a: torch.Tensor, b: torch.Tensor, round_by: float) -> torch.Tens
     """The intersection of two shapes with a rounded corner."""
     blend = (round_by - (a - b).abs_()).clamp_(min=0).square_().div_(4 * round_by)
     return blend.add_(torch.maximum(a, b))
-
-
-# ------------------------------------------------------------------- placement, colours and shapes
 
 
 def _place(a: Parts, canvas: _Canvas) -> Parts:
@@ -352,9 +350,6 @@ def _shape_eyes(a: Parts, frame: Parts) -> Parts:
         upper=y + 0.078 * size * bow,
         lower=y - 0.048 * size * bow,
     )
-
-
-# ------------------------------------------------------------------------ painting, back to front
 
 
 def _draw_background(canvas: _Canvas, frame: Parts, colours: Parts) -> None:
