@@ -19,6 +19,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
+        partial.chmod(0o644)  # safetensors makes files that only their owner can read
         os.replace(partial, path)
     except OSError as error:
         reason = error.strerror or error

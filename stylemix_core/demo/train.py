@@ -178,14 +178,17 @@ def train_encoder(out: Path, generator: Generator, phases=ENCODER_PHASES) -> Enc
     optimizer = torch.optim.Adam(encoder.parameters(), betas=(0.9, 0.99))
     run = Run(out / "encoder.pt", {"encoder": encoder, "averaged": averaged, "optimizer": optimizer})
     spread = generator.mapping(torch.randn(10_000, generator.z_dim))[:, 0].std(0)
+    # A layer's w must be right in the coordinates that the generator reads there. The others count a little, so
+    # that codes lie where sampled codes lie.
+    carried = torch.stack([truth.coordinates_of(layer) for layer in range(generator.num_ws)]).float()
+    weights = carried / carried.sum(1, keepdim=True) + 0.1 / generator.w_dim  # [L, D]
     total = sum(phase.steps for phase in phases)
     for step, phase in run.steps(phases, "encoder"):
         set_learning_rate(optimizer, 2e-3, step, total)
         pictures, w = encoder_batch(generator, phase.batch)
         with torch.autocast("cpu", torch.bfloat16, enabled=phase.half_precision):
             codes = encoder(pictures).float()
-        # Every layer learns the whole avatar: a code then lies where sampled codes lie, and can be edited like them.
-        loss = ((codes - w[:, None]) / spread).square().mean()
+        loss = (((codes - w[:, None]) / spread).square() * weights).sum(2).mean()
         if phase.through_generator:
             some = torch.randperm(len(codes))[:8]
             with torch.autocast("cpu", torch.bfloat16, enabled=phase.half_precision):
