@@ -30,19 +30,19 @@ BOB = {
     "chin": 0.8,
     "cut": 0.5,
     "volume": 0.8,
-    "fringe": 1.0,
-    "wave": 0.0,
+    "fringe": 0.95,
+    "wave": 0.05,
     "eye_size": 0.7,
     "smile": 0.85,
     "lips": 0.7,
-    "glasses": 0.0,
+    "glasses": 0.1,
     "hair_tone": 0.08,
     "hair_warmth": 0.3,
     "skin_tone": 0.2,
     "lip_colour": 0.9,
     "background_hue": 0.08,
     "background_strength": 0.5,
-    "clothes_hue": 0.0,
+    "clothes_hue": 0.06,
 }
 
 
