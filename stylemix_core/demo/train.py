@@ -48,7 +48,7 @@ GENERATOR_PHASES = (
     Phase(256, 8000, batch=8),
     Phase(256, 400, batch=8, half_precision=False),
 )
-ENCODER_PHASES = (Phase(256, 2400), Phase(256, 600, through_generator=True))
+ENCODER_PHASES = (Phase(256, 1600), Phase(256, 1800, through_generator=True))
 SOURCE = "trained by stylemix_core.demo.train on drawn avatars"
 ENCODER_CONFIG = EncoderConfig(
     num_ws=truth.CONFIG.num_ws,
