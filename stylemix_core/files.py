@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import StyleMixError
@@ -25,4 +25,5 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         reason = error.strerror or error
         raise StyleMixError(f"cannot write {path}: {reason}; check the folder and its free space") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
