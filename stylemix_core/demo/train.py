@@ -5,7 +5,7 @@ can read only the attributes that `attributes.py` binds to it. The encoder learn
 generated pictures.
 
 Training resumes from the checkpoints in `--out`; sample grids and the finished safetensors files lie
-beside them. On two CPU cores the generator takes about an hour and a half and the encoder half an hour.
+beside them. On two idle CPU cores the generator takes about an hour and the encoder half an hour.
 """
 
 import argparse

@@ -15,6 +15,8 @@ from torch import nn
 
 from ..errors import CheckpointError, StyleMixError
 from ..generator.network import EqualLinear
+from ..images import resize
+from ..weights import adopt
 
 HEAD_SLOPE = 0.01
 """Negative slope of the leaky ReLU inside the style heads."""
@@ -157,29 +159,15 @@ class Encoder(nn.Module):
         """
         with torch.device("meta"):
             encoder = cls(config)
-        expected = encoder.state_dict()
         given = dict(state_dict)
         average = given.get("latent_avg", torch.zeros(config.w_dim))
         if average.numel() == config.w_dim:
             given["latent_avg"] = average.reshape(1, -1).repeat(config.num_ws, 1)
-        for name in expected:
+        for name in encoder.state_dict():
             # Only training reads this counter, and files written before PyTorch 0.4.1 lack it.
             if name.endswith("num_batches_tracked"):
                 given.setdefault(name, torch.tensor(0))
-        missing = [name for name in expected if name not in given]
-        if missing:
-            raise CheckpointError(
-                f"the encoder lacks {len(missing)} tensors, among them {', '.join(missing[:3])}"
-            )
-        for name, tensor in expected.items():
-            if given[name].shape != tensor.shape:
-                raise CheckpointError(
-                    f"the tensor {name} has the shape {list(given[name].shape)}, expected {list(tensor.shape)}"
-                )
-        weights = {name: given[name].to(tensor.dtype) for name, tensor in expected.items()}
-        encoder.load_state_dict(weights, assign=True)
-        encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return encoder.eval().requires_grad_(False)
+        return adopt(encoder, given, "encoder")
 
     @property
     def dtype(self) -> torch.dtype:
@@ -208,9 +196,6 @@ class Encoder(nn.Module):
             )
         images = images.to(self.latent_avg.device)
         if images.shape[2:] != (self.input_size, self.input_size):
-            # Imported here: encoding pictures of the right size needs nothing but torch.
-            from ..images import resize
-
             images = resize(images.float(), self.input_size, self.input_size)
         x = images.to(self.dtype).contiguous(memory_format=torch.channels_last)
         x = self.input_layer(x)

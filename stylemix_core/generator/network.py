@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..errors import CheckpointError, LatentMismatchError, StyleMixError
+from ..weights import adopt
 from .ops import LRELU_GAIN, LRELU_SLOPE, fir_filter, modulated_conv, upsample_image
 
 NOISE_MODES = ("const", "random", "none")
@@ -105,21 +106,7 @@ class Generator(nn.Module):
         """
         with torch.device("meta"):
             generator = cls(config)
-        expected = generator.state_dict()
-        missing = [name for name in expected if name not in state_dict]
-        if missing:
-            raise CheckpointError(
-                f"the generator lacks {len(missing)} tensors, among them {', '.join(missing[:3])}"
-            )
-        for name, tensor in expected.items():
-            if state_dict[name].shape != tensor.shape:
-                raise CheckpointError(
-                    f"the tensor {name} has the shape {list(state_dict[name].shape)}, expected {list(tensor.shape)}"
-                )
-        weights = {name: state_dict[name].float() for name in expected}
-        generator.load_state_dict(weights, assign=True)
-        generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return generator.eval().requires_grad_(False)
+        return adopt(generator, state_dict, "generator")
 
     @property
     def w_avg(self) -> torch.Tensor:
