@@ -4,7 +4,7 @@ from comfy_api.v0_0_2 import io
 
 from ..stylemix_core.injection import PAIRINGS, check_styles, inject_latents, result_labels
 from ..stylemix_core.latents import Latents
-from ..stylemix_core.masks import MAX_STRENGTH, MIN_STRENGTH, MaskList, parse_masks
+from ..stylemix_core.masks import MAX_STRENGTH, MIN_STRENGTH, STUDY_SWEEP, MaskList, parse_masks
 from . import host
 from .sockets import LATENT, MASKS
 
@@ -24,7 +24,7 @@ class Inject(io.ComfyNode):
                 io.String.Input(
                     "mask_list",
                     multiline=True,
-                    default="0; 1; 2; 3; 4; 5; 0-6",
+                    default=STUDY_SWEEP,
                     dynamic_prompts=False,
                     tooltip="Which layers to take from the style. Masks are separated by ; or line breaks, each gives "
                     "one result. A mask is a list of layers (0, 2, 5), ranges (0-6) and names (all, none, coarse, "

@@ -19,8 +19,8 @@ def dtype_input() -> io.Combo.Input:
         "dtype",
         options=["auto", *DTYPES],
         default="auto",
-        tooltip="Precision of the heavy layers. auto takes float16 on NVIDIA and AMD GPUs and float32 elsewhere. "
-        "float32 is exact; the half precisions need half the memory.",
+        tooltip="Precision of the heavy layers. auto takes float16 for generators on NVIDIA and AMD GPUs, and float32 "
+        "for encoders and elsewhere. float32 is exact; the half precisions need half the memory.",
     )
 
 
@@ -91,7 +91,9 @@ class LoadEncoder(io.ComfyNode):
 
     @classmethod
     def execute(cls, checkpoint: str, dtype: str) -> io.NodeOutput:
-        encoder = host.open_model(load_encoder, host.ENCODERS, checkpoint, dtype)
+        # A rounded code costs more than an encoder's short run saves: auto stays exact here.
+        precision = "float32" if dtype == "auto" else dtype
+        encoder = host.open_model(load_encoder, host.ENCODERS, checkpoint, precision)
         _ = encoder.network  # read the file now: a damaged one is this node's error
         # Not read yet: many workflows take their generator from another file.
         generator = host.open_model(load_generator, host.ENCODERS, checkpoint, dtype)

@@ -6,7 +6,7 @@ from comfy_api.v0_0_2 import io
 from ..stylemix_core.generator.network import NOISE_MODES
 from ..stylemix_core.images import to_comfy
 from ..stylemix_core.latents import Latents, check_generator
-from ..stylemix_core.seeds import class_labels, sample_z
+from ..stylemix_core.seeds import class_labels, describe, sample_z
 from . import host
 from .sockets import GENERATOR, LATENT
 
@@ -96,7 +96,7 @@ class Sampler(io.ComfyNode):
             batch_size,
             lambda G, items: G.mapping(z[items], None if c is None else c[items], truncation_psi, cutoff),
         )
-        origins = tuple(f"seed {s}, psi {truncation_psi:g}" for s in seeds)
+        origins = tuple(describe(s, truncation_psi, cutoff, label) for s in seeds)
         latent = Latents(w, origins, generator.network.fingerprint())
         return io.NodeOutput(draw(generator, latent, noise_mode, seed), latent)
 

@@ -14,6 +14,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .checkpoints import convert_checkpoint as convert_checkpoint
     from .checkpoints import inspect_checkpoint as inspect_checkpoint
     from .checkpoints import load_encoder as load_encoder
     from .checkpoints import load_generator as load_generator
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "checkpoints": ("inspect_checkpoint", "load_encoder", "load_generator"),
+    "checkpoints": ("convert_checkpoint", "inspect_checkpoint", "load_encoder", "load_generator"),
     "errors": ("CheckpointError", "LatentMismatchError", "MaskSyntaxError", "StyleMixError"),
     "grid": ("compare_grid",),
     "images": ("load_image", "save_image"),

@@ -1,6 +1,7 @@
 """The command `stylemix`: the nodes' jobs on files and folders.
 
-Every command writes into `--out`. Bad input ends with exit code 2 and one line that says what to do.
+Every command but `inspect` writes into `--out`. Bad input ends with exit code 2 and a message that says what to do:
+one line, and for a mask list also where in it.
 """
 
 import argparse
@@ -8,7 +9,7 @@ import dataclasses
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -19,14 +20,17 @@ from .errors import StyleMixError
 from .generator import Generator
 from .grid import compare_grid
 from .images import load_image, save_image
-from .injection import PAIRINGS, check_styles, inject_latents, result_labels
-from .latents import Latents, check_generator, load_latents, save_latents
-from .masks import parse_masks
+from .injection import PAIRINGS, check_styles, inject_latents, pairs, result_labels
+from .latents import Latents, check_generator, join_latents, load_latents, save_latents
+from .masks import STUDY_SWEEP, parse_masks
 from .progress import ProgressBar
-from .seeds import class_labels, sample_z
+from .seeds import class_labels, describe, sample_z
 
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
+LATENTS = ".safetensors"
+MAX_SEEDS = 100_000
 CHUNK = 4
+"""Pictures that are decoded at a time."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,11 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with torch.inference_mode():
             options.command(options)
-    except (StyleMixError, OSError) as error:
+    except (StyleMixError, OSError, torch.OutOfMemoryError) as error:
         print(f"stylemix {options.name}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"stylemix {options.name}: stopped; what is in {options.out} is complete", file=sys.stderr)
+        print(f"stylemix {options.name}: stopped; every file written so far is whole", file=sys.stderr)
         return 130
     return 0
 
@@ -64,11 +68,11 @@ def build_parser() -> argparse.ArgumentParser:
     sub = add("generate", generate, "Sample faces: pictures and their W+ codes.")
     sub.add_argument("--seeds", type=seed_list, required=True, help="for instance 0-3,7")
     add_sampling(sub)
-    add_models(sub, "generator")
+    add_models(sub)
 
     sub = add("encode", encode, "Read pictures into W+ codes, one file each, and draw them again.")
     sub.add_argument("pictures", nargs="+", type=Path, help="picture files or folders of them")
-    add_models(sub, "generator", "encoder")
+    add_models(sub, encoder=True)
 
     sub = add("mix", mix, "Inject layers of a style into faces through a mask list.")
     source = sub.add_mutually_exclusive_group(required=True)
@@ -77,7 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--style", nargs="+", type=Path, required=True, help="W+ files, pictures or folders of them"
     )
-    sub.add_argument("--masks", default="0; 1; 2; 3; 4; 5; 0-6", help='mask list (default "%(default)s")')
+    sub.add_argument("--masks", default=STUDY_SWEEP, help='mask list (default "%(default)s")')
     sub.add_argument(
         "--alpha", type=float, default=1.0, help="strength of terms without @, -2 to 3 (%(default)s)"
     )
@@ -86,7 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--seed", type=int, default=0, help="for random layers in the mask list (%(default)s)")
     add_sampling(sub)
-    add_models(sub, "generator", "encoder")
+    add_models(sub, encoder=True)
 
     sub = add("inspect", inspect, "Say what checkpoint files are, without loading them.", out=False)
     sub.add_argument("files", nargs="+", help='checkpoint files, or "demo"')
@@ -105,9 +109,13 @@ def add_sampling(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_models(parser: argparse.ArgumentParser, *parts: str) -> None:
-    for part in parts:
-        parser.add_argument(f"--{part}", default="demo", help=f'{part} checkpoint (the bundled "demo")')
+def add_models(parser: argparse.ArgumentParser, encoder: bool = False) -> None:
+    parser.add_argument(
+        "--generator",
+        help="generator checkpoint (the one in the encoder's file if it has one, else the bundled demo)",
+    )
+    if encoder:
+        parser.add_argument("--encoder", default="demo", help="encoder checkpoint (the bundled demo)")
     parser.add_argument("--device", default=None, help="cpu, cuda, mps (the fastest there is)")
     parser.add_argument("--dtype", default="float32", help="auto, float32, float16 or bfloat16 (%(default)s)")
 
@@ -115,7 +123,9 @@ def add_models(parser: argparse.ArgumentParser, *parts: str) -> None:
 def demo(options: argparse.Namespace) -> None:
     from .demo import experiment
 
-    done = experiment.run()
+    bar = ProgressBar(len(experiment.SEEDS) * len(STUDY_SWEEP.split(";")), "demo")
+    done = experiment.run(bar.update)
+    bar.close()
     for seed, picture in zip(experiment.SEEDS, done.source_pictures):
         save_image(options.out / "faces" / f"seed{seed:04d}.png", picture)
     save_image(options.out / "style.png", done.style_picture[0])
@@ -131,52 +141,54 @@ def demo(options: argparse.Namespace) -> None:
 def generate(options: argparse.Namespace) -> None:
     generator = open_generator(options)
     latents = sample(generator, options)
-    pictures = decode(generator, latents, options.noise)
-    for seed, picture in zip(options.seeds, pictures):
+    for seed, picture in zip(options.seeds, decode(generator, latents, options.noise, options.seeds)):
         save_image(options.out / f"seed{seed:04d}.png", picture)
     save_latents(options.out / "latents.safetensors", latents)
     print(f"{len(latents)} pictures and latents.safetensors in {options.out}")
 
 
 def encode(options: argparse.Namespace) -> None:
+    paths = expand(options.pictures, PICTURES)
     generator, encoder = open_generator(options), open_encoder(options)
-    paths = [path for path in expand(options.pictures) if path.suffix.lower() in PICTURES]
-    if not paths:
-        raise StyleMixError(f"found no picture; give files or folders with {', '.join(sorted(PICTURES))}")
+    names = unique([file_name(path.stem) for path in paths])
     bar = ProgressBar(len(paths), "encode")
-    for i, path in enumerate(paths):
+    warnings = set()
+    for i, (name, path) in enumerate(zip(names, paths)):
         latents = encode_picture(encoder, path)
-        check_generator(latents, generator)
-        name = file_name(path.stem if len({p.stem for p in paths}) == len(paths) else f"{path.stem}_{i}")
+        warnings.add(check_generator(latents, generator))
         save_latents(options.out / f"{name}.safetensors", latents)
-        save_image(options.out / f"{name}.png", generator.synthesis(latents.w)[0])
+        save_image(options.out / f"{name}_reconstruction.png", generator.synthesis(latents.w)[0])
         bar.update(i + 1)
     bar.close()
+    warn(options, warnings)
     print(f"{len(paths)} W+ files and their reconstructions in {options.out}")
 
 
 def mix(options: argparse.Namespace) -> None:
     generator = open_generator(options)
-    sources = sample(generator, options) if options.seeds else read_codes(options.source, options)
-    styles = read_codes(options.style, options)
-    warnings = {check_generator(sources, generator), check_generator(styles, generator)}
-    for warning in (warnings | {check_styles(sources, styles)}) - {None}:
-        print(f"stylemix mix: warning: {warning}", file=sys.stderr)
     masks = parse_masks(options.masks, generator.num_ws, options.alpha, options.seed)
-    results = inject_latents(sources, styles, masks, options.pairing)
-    pictures = decode(generator, results, options.noise)
-    source_pictures = decode(generator, sources, options.noise)
-    style_pictures = decode(generator, styles, options.noise)
+    given = [[sample(generator, options)] if options.seeds else read_codes(options.source, options)]
+    given.append(read_codes(options.style, options))
+    sources, styles = map(join_latents, given)
+    warnings = {check_generator(part, generator) for parts in given for part in parts}
+    warn(options, warnings | {check_styles(sources, styles)})
 
-    for i, picture in enumerate(pictures):
-        save_image(options.out / "results" / f"{i:04d}.png", picture)
-    save_latents(options.out / "results.safetensors", results)
-    if options.pairing == "all" and len(styles) > 1:
-        grid = compare_grid(
-            pictures, result_labels(masks, len(sources), len(styles), "all"), columns=len(masks)
-        )
-    else:
-        grid = compare_grid(pictures, masks.labels, source=source_pictures, style=style_pictures)
+    results = inject_latents(sources, styles, masks, options.pairing)
+    for name, latents in (("sources", sources), ("styles", styles), ("results", results)):
+        save_latents(options.out / f"{name}.safetensors", latents)
+    pictures = list(decode(generator, results, options.noise))
+    labels = result_labels(masks, len(sources), len(styles), options.pairing)
+    for i, (label, picture) in enumerate(zip(labels, pictures)):
+        save_image(options.out / "results" / f"{i:04d}_{file_name(label)}.png", picture)
+    source_pictures = list(decode(generator, sources, options.noise))
+    style_pictures = list(decode(generator, styles, options.noise))
+    rows = pairs(len(sources), len(styles), options.pairing)
+    grid = compare_grid(
+        pictures,
+        labels,
+        source=[source_pictures[i] for i, _ in rows],
+        style=[style_pictures[j] for _, j in rows],
+    )
     save_image(options.out / "grid.png", grid[0])
     print(f"{len(results)} results; the comparison is {options.out / 'grid.png'}")
 
@@ -192,75 +204,98 @@ def inspect(options: argparse.Namespace) -> None:
 
 
 def open_generator(options: argparse.Namespace) -> Generator:
-    return load_generator(options.generator, options.device, options.dtype)
+    """The generator asked for, else the one inside the encoder's file, else the demo's."""
+    source = options.generator
+    if source is None and getattr(options, "encoder", "demo") != "demo":
+        source = options.encoder if "generator" in inspect_checkpoint(options.encoder).contents else None
+    return load_generator(source or "demo", options.device, options.dtype)
 
 
 def open_encoder(options: argparse.Namespace) -> Encoder:
     return load_encoder(options.encoder, options.device, options.dtype)
 
 
+def warn(options: argparse.Namespace, warnings: set[str | None]) -> None:
+    for warning in sorted(filter(None, warnings)):
+        print(f"stylemix {options.name}: warning: {warning}", file=sys.stderr)
+
+
 def sample(generator: Generator, options: argparse.Namespace) -> Latents:
     labels = class_labels(options.class_label, generator.c_dim, len(options.seeds))
     w = generator.mapping(sample_z(options.seeds, generator.z_dim), labels, options.psi, options.cutoff)
-    origins = tuple(f"seed {seed}, psi {options.psi:g}" for seed in options.seeds)
+    origins = tuple(
+        describe(seed, options.psi, options.cutoff, options.class_label) for seed in options.seeds
+    )
     return Latents(w.cpu(), origins, generator.fingerprint())
 
 
-def decode(generator: Generator, latents: Latents, noise: str) -> torch.Tensor:
-    """Pictures `[B, C, R, R]`, a few at a time."""
+def decode(
+    generator: Generator, latents: Latents, noise: str, seeds: Sequence[int] | None = None
+) -> Iterator[torch.Tensor]:
+    """Pictures `[C, R, R]`, a few decoded at a time. seeds: of random noise, one per code; else 0, 1, …"""
+    seeds = range(len(latents)) if seeds is None else seeds
     bar = ProgressBar(len(latents), "decode")
-    pictures = []
     for start in range(0, len(latents), CHUNK):
-        w = latents.w[start : start + CHUNK]
-        pictures.append(generator.synthesis(w, noise, noise_seed=start).cpu())
-        bar.update(start + len(w))
+        chunk = slice(start, start + CHUNK)
+        yield from generator.synthesis(latents.w[chunk], noise, noise_seed=seeds[chunk]).cpu()
+        bar.update(min(start + CHUNK, len(latents)))
     bar.close()
-    return torch.cat(pictures)
 
 
 def encode_picture(encoder: Encoder, path: Path) -> Latents:
     return Latents.of(encoder(load_image(path)).cpu(), path.name, encoder.generator)
 
 
-def read_codes(paths: list[Path], options: argparse.Namespace) -> Latents:
+def read_codes(paths: list[Path], options: argparse.Namespace) -> list[Latents]:
     """W+ codes of W+ files and pictures; the encoder is loaded only for pictures."""
     encoder = None
     parts = []
-    for path in expand(paths):
-        if path.suffix.lower() == ".safetensors":
+    files = expand(paths, PICTURES | {LATENTS})
+    bar = ProgressBar(len(files), "read")
+    for i, path in enumerate(files):
+        if path.suffix.lower() == LATENTS:
             parts.append(load_latents(path))
-        elif path.suffix.lower() in PICTURES:
+        else:
             encoder = encoder or open_encoder(options)
             parts.append(encode_picture(encoder, path))
-        else:
-            raise StyleMixError(f"{path} is neither a W+ file (.safetensors) nor a picture")
-    return join(parts)
+        bar.update(i + 1)
+    bar.close()
+    return parts
 
 
-def join(parts: list[Latents]) -> Latents:
-    if not parts:
-        raise StyleMixError("found neither W+ files nor pictures in the folders given")
-    shapes = {tuple(part.w.shape[1:]) for part in parts}
-    if len(shapes) > 1:
-        raise StyleMixError(f"the codes have different shapes, {sorted(shapes)}; use files of one model")
-    generators = {part.generator for part in parts}
-    return Latents(
-        torch.cat([part.w for part in parts]),
-        tuple(origin for part in parts for origin in part.origins),
-        generators.pop() if len(generators) == 1 else None,
-    )
+def expand(paths: list[Path], endings: set[str]) -> list[Path]:
+    """The files given, and those inside the folders given.
 
-
-def expand(paths: list[Path]) -> list[Path]:
-    """The files, and the pictures and W+ files inside the folders, in order."""
-    found = []
+    A folder with W+ files stands for these: its pictures were drawn from them.
+    """
+    expected = f"expected files or folders with {', '.join(sorted(endings))}"
+    found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            wanted = PICTURES | {".safetensors"}
-            found += sorted(child for child in path.iterdir() if child.suffix.lower() in wanted)
+            inside = sorted(child for child in path.iterdir() if child.suffix.lower() in endings)
+            codes = [child for child in inside if child.suffix.lower() == LATENTS]
+            if not inside:
+                raise StyleMixError(f"the folder {path} holds nothing to read; {expected}")
+            found += codes or inside
+        elif not path.exists():
+            raise StyleMixError(f"there is no file or folder {path}; check the path")
+        elif path.suffix.lower() not in endings:
+            raise StyleMixError(f"{path} has the ending {path.suffix or '(none)'}; {expected}")
         else:
             found.append(path)
     return found
+
+
+def unique(names: list[str]) -> list[str]:
+    """The names, numbered where one comes up again."""
+    taken: list[str] = []
+    for name in names:
+        free, number = name, 1
+        while free in taken:
+            number += 1
+            free = f"{name}_{number}"
+        taken.append(free)
+    return taken
 
 
 def file_name(text: str) -> str:
@@ -269,16 +304,21 @@ def file_name(text: str) -> str:
 
 
 def seed_list(text: str) -> list[int]:
-    """Seeds of "0-3,7"."""
-    seeds: list[int] = []
+    """Seeds of "0-3,7", each once."""
+    seeds: dict[int, None] = {}
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
-        if not match or (match[2] and int(match[2]) < int(match[1])):
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if last < first:
             raise argparse.ArgumentTypeError(
                 f"{part!r} is no seed or range of seeds; write for instance 0-3,7"
             )
-        seeds += range(int(match[1]), int(match[2] or match[1]) + 1)
-    return seeds
+        if last - first >= MAX_SEEDS:
+            raise argparse.ArgumentTypeError(
+                f"{part!r} asks for {last - first + 1} pictures; write for instance 0-3,7, {MAX_SEEDS} at most"
+            )
+        seeds.update(dict.fromkeys(range(first, last + 1)))
+    return list(seeds)
 
 
 if __name__ == "__main__":

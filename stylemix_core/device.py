@@ -1,5 +1,7 @@
 """Where networks run and in which precision. The one place that picks either."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 
 from .errors import StyleMixError
@@ -8,9 +10,20 @@ DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.
 
 
 def resolve_device(device: str | torch.device | None = None) -> torch.device:
-    """The device to run on: `device` if given, else CUDA, else MPS, else the CPU."""
+    """The device to run on: `device` if given, else CUDA, else MPS, else the CPU.
+
+    `StyleMixError` when the device asked for is not there.
+    """
     if device is not None:
-        return torch.device(device)
+        try:
+            return torch.empty(0, device=device).device
+        except (RuntimeError, AssertionError, ValueError):
+            there = (
+                ["cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
+            )
+            raise StyleMixError(
+                f"there is no device {str(device)!r} here; choose one of: {', '.join(there)}"
+            ) from None
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():
@@ -32,3 +45,10 @@ def resolve_dtype(dtype: str | torch.dtype | None, device: torch.device) -> torc
     if resolved is None or resolved not in DTYPES.values():
         raise StyleMixError(f"dtype {dtype!r} is not supported; choose one of: auto, {', '.join(DTYPES)}")
     return resolved
+
+
+def exact_convolutions(x: torch.Tensor) -> AbstractContextManager:
+    """Keep float32 convolutions float32 on NVIDIA GPUs, where TF32 is the default, and repeats identical."""
+    if x.device.type != "cuda":
+        return nullcontext()
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)

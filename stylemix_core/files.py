@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from .errors import StyleMixError
 
 
@@ -19,11 +21,20 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
-        partial.chmod(0o644)  # safetensors makes files that only their owner can read
+        partial.chmod(0o666 & ~current_umask())  # safetensors makes files that only their owner can read
         os.replace(partial, path)
-    except OSError as error:
-        reason = error.strerror or error
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        if isinstance(error, FileExistsError | NotADirectoryError):
+            reason = "a file stands where a folder is needed"
         raise StyleMixError(f"cannot write {path}: {reason}; check the folder and its free space") from error
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def current_umask() -> int:
+    """Which permissions new files of this process lack. It can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

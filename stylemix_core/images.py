@@ -57,7 +57,11 @@ def resize(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
         raise StyleMixError(f"cannot resize to {width}×{height}; both sides need at least one pixel")
     if images.shape[2:] == (height, width):
         return images
-    return F.interpolate(images, (height, width), mode="bilinear", align_corners=False, antialias=True)
+    # Apple's GPUs lack the antialiased kernel in some of the PyTorch versions in use.
+    device = images.device if images.device.type == "mps" else None
+    images = images.cpu() if device else images
+    images = F.interpolate(images, (height, width), mode="bilinear", align_corners=False, antialias=True)
+    return images.to(device) if device else images
 
 
 def load_image(path: str | os.PathLike[str]) -> torch.Tensor:
@@ -89,7 +93,11 @@ def save_image(path: str | os.PathLike[str], image: torch.Tensor) -> None:
 def from_pil(image: Image.Image) -> torch.Tensor:
     """A Pillow picture of any mode as `[1, 3, H, W]` in −1…1; transparency is composited over white."""
     if image.mode.startswith("I"):  # 16-bit grey, which Pillow's own conversion clips at 255
-        pixels = np.asarray(image, dtype=np.float32)[..., None] / 65535
+        pixels = np.asarray(image, dtype=np.float32)[..., None].clip(0, 65535) / 65535
+    elif image.mode == "F":
+        raise StyleMixError(
+            "the picture holds floating point numbers of unknown range; save it with 8 or 16 bits"
+        )
     else:
         pixels = np.asarray(image.convert("RGBA"), dtype=np.float32) / 255
     return from_comfy(torch.from_numpy(pixels)[None])

@@ -25,6 +25,8 @@ def inject(
     `LatentMismatchError` when codes, styles and masks do not fit each other.
     """
     strengths = masks.strengths if isinstance(masks, MaskList) else masks
+    if not isinstance(strengths, torch.Tensor):
+        raise StyleMixError(f"masks is a {type(masks).__name__}; make it with parse_masks(masks, num_ws)")
     _check_shapes(w, style, strengths)
     sources, styles = map(list, zip(*pairs(len(w), len(style), pairing), strict=True))
     source = w[sources, None]  # [P, 1, L, D]

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +48,20 @@ class Latents:
             w = w[None]
         w = w.float() if w.is_floating_point() else w
         return cls(w, (origin,) * (len(w) if w.ndim else 0), generator)
+
+
+def join_latents(parts: Sequence[Latents]) -> Latents:
+    """One batch of all codes, in order. `LatentMismatchError` when there are none or their shapes differ."""
+    shapes = sorted({tuple(part.w.shape[1:]) for part in parts})
+    if len(shapes) != 1:
+        found = " and ".join(f"{layers} layers of {size} numbers" for layers, size in shapes) or "no codes"
+        raise LatentMismatchError(f"found {found}; give codes of one model")
+    generators = {part.generator for part in parts}
+    return Latents(
+        torch.cat([part.w for part in parts]),
+        tuple(origin for part in parts for origin in part.origins),
+        generators.pop() if len(generators) == 1 else None,
+    )
 
 
 def check_generator(latents: Latents, generator: Generator) -> str | None:

@@ -34,6 +34,9 @@ NAMES = {
 }
 
 # Holds for every model from 32 pixels on.
+STUDY_SWEEP = "0; 1; 2; 3; 4; 5; 0-6"
+"""The study project's experiment: each of the first layers alone, then all of them together."""
+
 EXAMPLE = "0; 1; 0-6; hair: 2-4, 5-6@0.5; coarse; random(3)"
 
 

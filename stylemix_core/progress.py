@@ -7,8 +7,8 @@ import time
 class ProgressBar:
     """One line on standard error that tells how far a job is.
 
-    Silent unless standard error is a terminal, or when the job ends within a second. `update` may be called
-    as often as one likes.
+    Nothing is written when the job ends within a second. Where standard error is no terminal, a line is written
+    every half minute. `update` may be called as often as one likes.
     """
 
     def __init__(self, total: int, title: str):
@@ -22,7 +22,8 @@ class ProgressBar:
         now = time.monotonic()
         if self.first is None:
             self.first = done - 1
-        if now - self.started < 1 or now - self.shown < self.interval:
+        last = done >= self.total and self.stream.isatty()
+        if now - self.started < 1 or (now - self.shown < self.interval and not last):
             return
         self.shown = now
         rate = (now - self.started) / max(done - self.first, 1)
@@ -34,5 +35,6 @@ class ProgressBar:
         self.stream.flush()
 
     def close(self) -> None:
+        """End the line, after the last step."""
         if self.stream.isatty() and self.shown > self.started:
             self.stream.write("\n")

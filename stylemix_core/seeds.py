@@ -19,6 +19,16 @@ def sample_z(seeds: Iterable[int], z_dim: int) -> torch.Tensor:
     return torch.from_numpy(np.array(rows, dtype=np.float32).reshape(-1, z_dim))
 
 
+def describe(seed: int, psi: float, cutoff: int | None = None, label: int | None = None) -> str:
+    """One line on how a sampled code came about: "seed 7, psi 0.7"."""
+    parts = [f"seed {seed}", f"psi {psi:g}"]
+    if cutoff is not None:
+        parts.append(f"cutoff {cutoff}")
+    if label is not None:
+        parts.append(f"class {label}")
+    return ", ".join(parts)
+
+
 def class_labels(label: int | None, c_dim: int, count: int) -> torch.Tensor | None:
     """The same class for `count` pictures, one-hot float32 `[count, c_dim]`.
 

@@ -22,6 +22,7 @@ from .source import ACCEPTED, Source, about
 __all__ = [
     "Checkpoint",
     "CheckpointInfo",
+    "convert_checkpoint",
     "inspect_checkpoint",
     "load_encoder",
     "load_generator",
@@ -69,7 +70,8 @@ def load_encoder(
     """
     path = find(source, "encoder")
     target = resolve_device(device)
-    precision = resolve_dtype(dtype, target)
+    # An encoder is run once a picture, and rounding its code costs more than the time it saves: "auto" is float32.
+    precision = resolve_dtype(None if dtype == "auto" else dtype, target)
     with about(path):
         checkpoint = read_checkpoint(path)
         config, weights = checkpoint.part("encoder")
@@ -87,6 +89,31 @@ def inspect_checkpoint(path: str | os.PathLike) -> CheckpointInfo:
     found = find(path, "generator")
     with about(found):
         return read_checkpoint(found).info
+
+
+def convert_checkpoint(
+    source: str | os.PathLike, target: str | os.PathLike, dtype: str | torch.dtype | None = None
+) -> None:
+    """Write any supported checkpoint as this project's safetensors: its generator, its encoder, or both.
+
+    dtype: "float32" (or None) keeps the weights as they are, "float16" halves the file. Errors as for
+    `load_generator`; `target` appears when it is complete.
+    """
+    path = find(source, "generator")
+    with about(path):
+        checkpoint = read_checkpoint(path)
+        generator = Generator.from_state_dict(*checkpoint.part("generator")) if checkpoint.generator else None
+        encoder = Encoder.from_state_dict(*checkpoint.part("encoder")) if checkpoint.encoder else None
+        if encoder is not None:
+            encoder.generator = checkpoint.fingerprint()
+    native.write(
+        target,
+        generator,
+        encoder,
+        dtype=resolve_dtype(dtype, torch.device("cpu")),
+        source=f"{checkpoint.info.format} {path.name}",
+        licence=checkpoint.info.licence or "",
+    )
 
 
 def read_checkpoint(path: str | os.PathLike) -> Checkpoint:

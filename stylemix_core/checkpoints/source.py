@@ -15,8 +15,8 @@ from .base import StoredTensor
 from .unpickle import DAMAGE, LEGACY_HEAD, TF_NETWORK, Record, read_pickle, read_torch
 
 ACCEPTED = (
-    "StyleMix reads StyleGAN2 generators (NVIDIA's PyTorch .pkl, or .safetensors with NVIDIA's tensor names) "
-    "and pSp encoders (.pt)"
+    "StyleMix reads StyleGAN2 generators (NVIDIA's PyTorch .pkl, or .safetensors with NVIDIA's tensor names), "
+    "pSp encoders (.pt), and the .safetensors that it makes of them"
 )
 PICTURES_AND_ARCHIVES = {
     b"\x89PNG": "a PNG picture",
@@ -109,6 +109,8 @@ class Source:
 
 
 def describe_tensors(names: list[str]) -> str:
+    if names == ["w"]:
+        return "a file of W+ codes, not a model; use it as a source or a style"
     joined = " ".join(names)
     if "lora_" in joined:
         return "a LoRA for a diffusion model"

@@ -3,23 +3,22 @@
 Four faces, one style picture with a bob, seven masks: each of the first six layers alone, then 0–6 together.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
 from ..checkpoints import load_encoder, load_generator
 from ..grid import compare_grid
-from ..images import resize
 from ..injection import inject_latents
 from ..latents import Latents
-from ..masks import parse_masks
-from ..seeds import sample_z
+from ..masks import STUDY_SWEEP, parse_masks
+from ..seeds import describe, sample_z
 from .attributes import ATTRIBUTES
 from .renderer import render
 
 SEEDS = (96, 97, 98, 99)
 TRUNCATION_PSI = 0.8
-MASKS = "0; 1; 2; 3; 4; 5; 0-6"
 
 # What the style picture shows where it is not the middle of every attribute.
 BOB = {
@@ -69,26 +68,30 @@ def style_picture(resolution: int = 256) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def run() -> Experiment:
-    """Run it on the CPU, as deterministically as it is drawn in the README."""
+def run(on_progress: Callable[[int], None] = lambda drawn: None) -> Experiment:
+    """Run it on the CPU. on_progress is called with the number of results drawn so far."""
     generator, encoder = load_generator("demo", device="cpu"), load_encoder("demo", device="cpu")
     sources = Latents(
         generator.mapping(sample_z(SEEDS, generator.z_dim), truncation_psi=TRUNCATION_PSI),
-        tuple(f"seed {seed}, psi {TRUNCATION_PSI}" for seed in SEEDS),
+        tuple(describe(seed, TRUNCATION_PSI) for seed in SEEDS),
         generator.fingerprint(),
     )
     picture = style_picture(generator.img_resolution)
     style = Latents.of(encoder(picture), "drawn bob", encoder.generator)
-    masks = parse_masks(MASKS, generator.num_ws)
+    masks = parse_masks(STUDY_SWEEP, generator.num_ws)
     results = inject_latents(sources, style, masks)
 
     source_pictures = generator.synthesis(sources.w)
-    result_pictures = torch.cat([generator.synthesis(w) for w in results.w.split(4)])
+    drawn: list[torch.Tensor] = []
+    for w in results.w.split(4):
+        drawn += generator.synthesis(w)
+        on_progress(len(drawn))
+    result_pictures = torch.stack(drawn)
     grid = compare_grid(
         result_pictures,
         masks.labels,
         source=source_pictures,
-        style=resize(picture, *source_pictures.shape[2:]),
+        style=picture,
         rows=[f"seed {seed}" for seed in SEEDS],
     )
     return Experiment(sources, source_pictures, style, picture, results, result_pictures, masks.labels, grid)

@@ -15,7 +15,9 @@ import torch
 from ..errors import StyleMixError
 from .attributes import ATTRIBUTES
 
-REGIONS = ("background", "clothes", "skin", "hair", "eyes", "brows", "nose", "mouth", "glasses")
+REGIONS = ("background", "clothes", "skin", "face", "hair", "eyes", "brows", "nose", "mouth", "glasses")
+"""What a pixel shows. "face" is the bare skin of the face, its features being regions of their own; "skin" is that
+of ears and neck."""
 
 # A chunk this large stays in the processor's cache, which makes drawing several times faster.
 _CHUNK_PIXELS = 2**17
@@ -401,7 +403,7 @@ def _draw_ears(a: Parts, canvas: _Canvas, frame: Parts, face: Parts, hair: Parts
 
 def _draw_face(canvas: _Canvas, frame: Parts, face: Parts, hair: Parts, colours: Parts) -> None:
     coverage = canvas.fill(face.distance)
-    canvas.paint(colours.skin, coverage, "skin")
+    canvas.paint(colours.skin, coverage, "face")
     x, y = frame.feature_x, frame.y
     across = frame.x / face.width
     form = (across * frame.light).mul_(-0.30).add_(0.02).clamp_(min=0)  # the side away from the light

@@ -229,6 +229,7 @@ class Run:
         if checkpoint.exists():
             saved = torch.load(checkpoint, weights_only=True)
             self.step = saved.pop("step")
+            torch.set_rng_state(saved.pop("random"))
             for name, state in saved.items():
                 parts[name].load_state_dict(state)
 
@@ -255,7 +256,9 @@ class Run:
         self.loss = value if self.loss == 0 else 0.98 * self.loss + 0.02 * value
 
     def save(self) -> None:
-        state = {"step": self.step} | {name: part.state_dict() for name, part in self.parts.items()}
+        state = {"step": self.step, "random": torch.get_rng_state()} | {
+            name: part.state_dict() for name, part in self.parts.items()
+        }
         with replacing(self.checkpoint) as partial:
             torch.save(state, partial)
 

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..device import exact_convolutions
 from ..errors import CheckpointError, StyleMixError
 from ..generator.network import EqualLinear
 from ..images import resize
@@ -182,22 +183,30 @@ class Encoder(nn.Module):
             head.convs.to(dtype)
         return self
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
+    def forward(self, images: torch.Tensor, iterations: int = 1) -> torch.Tensor:
         """Encode pictures.
 
         images: `[B, input_nc, H, W]` in −1…1, of any size: other sizes than `input_size` are resized.
-        Returns float32 W+ `[B, num_ws, w_dim]` with the latent average added. `StyleMixError` when the
-        shape does not fit.
+        iterations: for encoders that refine their codes; pSp's does not, and takes 1.
+        Returns float32 W+ `[B, num_ws, w_dim]` with the latent average added. `StyleMixError` when an argument
+        does not fit.
         """
+        if iterations != 1:
+            raise StyleMixError(
+                f"iterations is {iterations}, but this pSp encoder does not iterate; leave it at 1"
+            )
         if images.ndim != 4 or images.shape[1] != self.config.input_nc:
             raise StyleMixError(
                 f"the pictures have the shape {list(images.shape)}; this encoder takes "
                 f"[batch, {self.config.input_nc}, height, width]"
             )
-        images = images.to(self.latent_avg.device)
-        if images.shape[2:] != (self.input_size, self.input_size):
-            images = resize(images.float(), self.input_size, self.input_size)
-        x = images.to(self.dtype).contiguous(memory_format=torch.channels_last)
+        images = resize(images.float(), self.input_size, self.input_size)
+        x = images.to(self.latent_avg.device, self.dtype).contiguous(memory_format=torch.channels_last)
+        with exact_convolutions(x):
+            return self.codes(x) + self.latent_avg  # [B, L, D]
+
+    def codes(self, x: torch.Tensor) -> torch.Tensor:
+        """The network itself, without the average: `[B, input_nc, input_size, input_size]` → `[B, L, D]`."""
         x = self.input_layer(x)
         stages = []
         units = iter(self.body)
@@ -210,7 +219,7 @@ class Encoder(nn.Module):
         p1 = upsample_add(p2, self.latlayer2(c1))
         pyramid = (c3, p2, p1)
         codes = [head(pyramid[level]) for head, level in zip(self.styles, self.config.levels, strict=True)]
-        return torch.stack(codes, dim=1) + self.latent_avg  # [B, L, D]
+        return torch.stack(codes, dim=1)
 
 
 class ResidualUnit(nn.Module):

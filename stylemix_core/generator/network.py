@@ -6,13 +6,14 @@ Mapping turns z into W+, synthesis turns W+ into pictures. Weights may come from
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..device import exact_convolutions
 from ..errors import CheckpointError, LatentMismatchError, StyleMixError
 from ..weights import adopt
 from .ops import LRELU_GAIN, LRELU_SLOPE, fir_filter, modulated_conv, upsample_image
@@ -57,6 +58,7 @@ class GeneratorConfig:
         """Read the configuration off the tensors' shapes (NVIDIA's names)."""
         try:
             w_dim = shapes["synthesis.b4.conv1.affine.weight"][1]
+            _ = shapes["synthesis.b4.conv1.weight"]
             channels: list[int] = []
             while f"synthesis.b{4 << len(channels)}.conv1.weight" in shapes:
                 channels.append(shapes[f"synthesis.b{4 << len(channels)}.conv1.weight"][0])
@@ -74,6 +76,10 @@ class GeneratorConfig:
                 channels=tuple(channels),
                 conv_clamp=conv_clamp,
             )
+        except IndexError:
+            raise CheckpointError(
+                "a tensor of the generator has too few axes; the file is no StyleGAN2"
+            ) from None
         except KeyError as missing:
             raise CheckpointError(
                 f"the generator lacks the tensor {missing}; expected a StyleGAN2 generator with the skip architecture"
@@ -187,6 +193,12 @@ class MappingNetwork(nn.Module):
                 f"z has the shape {list(z.shape)}; this generator takes [batch, {self.z_dim}]"
             )
         x = normalize(z.to(self.w_avg.device, torch.float32))
+        if not math.isfinite(truncation_psi):
+            raise StyleMixError(f"truncation_psi is {truncation_psi}; give a number, usually 0 to 1")
+        if truncation_cutoff is not None and truncation_cutoff < 0:
+            raise StyleMixError(
+                f"truncation_cutoff is {truncation_cutoff}; give a number of layers, or None for all"
+            )
         if self.c_dim:
             if c is None or c.shape != (len(z), self.c_dim):
                 found = "no label" if c is None else f"labels of shape {list(c.shape)}"
@@ -238,7 +250,7 @@ class SynthesisNetwork(nn.Module):
         self,
         w: torch.Tensor,
         noise_mode: str = "const",
-        noise_seed: int | None = None,
+        noise_seed: int | Sequence[int] | None = None,
         resolution: int | None = None,
     ) -> torch.Tensor:
         """Draw pictures.
@@ -246,7 +258,8 @@ class SynthesisNetwork(nn.Module):
         w: `[B, num_ws, w_dim]`.
         noise_mode: "const" takes the noise that was stored in training, "random" draws new noise for every
             picture, "none" leaves noise out.
-        noise_seed: makes "random" repeatable; picture i of the batch draws from `noise_seed + i`.
+        noise_seed: makes "random" repeatable; picture i of the batch draws from `noise_seed + i`, or from its
+            own of a list of seeds.
         resolution: stop after this block and return its smaller picture; None for the full size.
         Returns float32 `[B, img_channels, R, R]`, nominally −1…1. `LatentMismatchError` when w does not fit.
         """
@@ -260,15 +273,20 @@ class SynthesisNetwork(nn.Module):
             raise StyleMixError(
                 f"noise_mode {noise_mode!r} is unknown; choose one of: {', '.join(NOISE_MODES)}"
             )
+        if resolution is not None and resolution not in self.resolutions:
+            raise StyleMixError(
+                f"there is no block of {resolution} pixels; choose one of: {', '.join(map(str, self.resolutions))}"
+            )
         w = w.to(self.b4.const.device, torch.float32)
         noise = NoiseSource(noise_mode, noise_seed, len(w))
         features: torch.Tensor | None = None
         image: torch.Tensor | None = None
-        for i, block in enumerate(self.blocks()):
-            first = max(2 * i - 1, 0)
-            features, image = block(features, image, w[:, first : 2 * i + 2], noise)
-            if block.resolution == resolution:
-                break
+        with exact_convolutions(w):
+            for i, block in enumerate(self.blocks()):
+                first = max(2 * i - 1, 0)
+                features, image = block(features, image, w[:, first : 2 * i + 2], noise)
+                if block.resolution == resolution:
+                    break
         assert image is not None  # every network has a block b4
         return image
 
@@ -377,12 +395,13 @@ class EqualLinear(nn.Module):
 class NoiseSource:
     """The noise of one synthesis pass."""
 
-    def __init__(self, mode: str, seed: int | None, batch: int):
+    def __init__(self, mode: str, seed: int | Sequence[int] | None, batch: int):
         self.mode, self.batch = mode, batch
         self.generators = None
         if mode == "random" and seed is not None:
             # One CPU generator a picture: the same noise on every device and in every batch size.
-            self.generators = [torch.Generator().manual_seed((seed + i) % 2**63) for i in range(batch)]
+            seeds = range(seed, seed + batch) if isinstance(seed, int) else seed
+            self.generators = [torch.Generator().manual_seed(one % 2**63) for one in seeds]
 
     def draw(self, const: torch.Tensor) -> torch.Tensor | None:
         """Noise for a layer whose stored noise is `const` `[R, R]`: `[R, R]`, `[B, 1, R, R]` or None."""

@@ -4,7 +4,7 @@ Styles scale the activations on their way into a convolution, and demodulation s
 way out. That equals the paper's per-sample weights (section 2.2, equations 1–3) because a
 convolution is linear, and one shared weight serves the whole batch.
 
-All feature maps are channels-last. Where autograd is off, element-wise work happens in place.
+All feature maps are channels-last. Where no gradient is wanted, element-wise work happens in place.
 """
 
 import math
@@ -32,7 +32,7 @@ def modulated_conv(
 ) -> torch.Tensor:
     """Modulated and demodulated convolution, upsampling by two when `fir` is given.
 
-    x: `[B, I, H, W]`, changed in place where autograd is off.
+    x: `[B, I, H, W]`, changed in place where no gradient is wanted.
     weight: `[O, I, k, k]`.
     style: float32 `[B, I]`, s in the paper's equation 1.
     fir: `[4, 4]` low-pass filter that follows the transposed convolution, or None for no upsampling.
@@ -57,9 +57,10 @@ def modulated_conv(
 
 
 def scale(x: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
-    """x `[B, C, H, W]` times factor `[B, C]`, in place where autograd is off."""
+    """x `[B, C, H, W]` times factor `[B, C]`, in place where no gradient is wanted."""
     factor = factor.to(x.dtype)[:, :, None, None]
-    return x * factor if torch.is_grad_enabled() else x.mul_(factor)
+    traced = torch.is_grad_enabled() and (x.requires_grad or factor.requires_grad)
+    return x * factor if traced else x.mul_(factor)
 
 
 def upsample_image(image: torch.Tensor, fir: torch.Tensor) -> torch.Tensor:

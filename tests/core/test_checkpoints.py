@@ -337,3 +337,15 @@ def test_mutated_files_end_in_success_or_a_checkpoint_error(tiny, tmp_path):
                 load(path)
             except CheckpointError:
                 continue
+
+
+@pytest.mark.parametrize(("dtype", "limit"), [(None, 1e-6), ("float16", 0.05)])
+def test_a_converted_file_draws_and_reads_the_same(tmp_path, dtype, limit):
+    source, target = builders.write_tiny_psp(tmp_path / "psp.pt"), tmp_path / "converted.safetensors"
+    checkpoints.convert_checkpoint(source, target, dtype)
+    pictures = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    codes = [load_encoder(path, device="cpu")(pictures) for path in (source, target)]
+    assert (codes[0] - codes[1]).abs().max() <= limit
+    drawn = [load_generator(path, device="cpu").synthesis(codes[0]) for path in (source, target)]
+    assert (drawn[0] - drawn[1]).abs().mean() <= limit * drawn[0].abs().mean()
+    assert load_encoder(target, device="cpu").generator == load_generator(target, device="cpu").fingerprint()

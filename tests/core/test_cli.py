@@ -49,7 +49,7 @@ def test_encode_takes_folders_and_draws_the_codes_again(models, tmp_path, photo)
     (tmp_path / "notes.txt").write_text("no picture")
     out = tmp_path / "out"
     assert run("encode", tmp_path, "--out", out, *models["generator"], *models["encoder"]) == 0
-    assert sorted(path.name for path in out.iterdir()) == ["photo.png", "photo.safetensors"]
+    assert sorted(path.name for path in out.iterdir()) == ["photo.safetensors", "photo_reconstruction.png"]
     assert load_latents(out / "photo.safetensors").origins == ("photo.png",)
 
 
@@ -83,6 +83,31 @@ def test_mix_takes_saved_codes_and_gives_every_source_every_style(models, tmp_pa
     assert len(load_latents(tmp_path / "b" / "results.safetensors")) == 18
 
 
+def test_encoding_into_the_folder_of_the_picture_leaves_the_picture_alone(models, tmp_path, photo):
+    before = photo.read_bytes()
+    twin = tmp_path / "photo.webp"
+    Image.open(photo).save(twin)
+    arguments = ["encode", photo, twin, "--out", tmp_path, *models["generator"], *models["encoder"]]
+    assert run(*arguments) == 0
+    assert photo.read_bytes() == before
+    assert len(list(tmp_path.glob("*.safetensors"))) == len(list(tmp_path.glob("*_reconstruction.png"))) == 2
+
+
+def test_a_folder_that_generate_made_is_read_as_its_codes(models, tmp_path):
+    assert run("generate", "--seeds", "0-1", "--out", tmp_path / "a", *models["generator"]) == 0
+    arguments = ["mix", "--source", tmp_path / "a", "--style", tmp_path / "a", "--masks", "0"]
+    assert run(*arguments, "--out", tmp_path / "b", *models["generator"]) == 0
+    assert len(load_latents(tmp_path / "b" / "results.safetensors")) == 2
+
+
+def test_random_noise_belongs_to_the_seed(models, tmp_path):
+    for seeds in ("4-6", "6"):
+        arguments = ["--seeds", seeds, "--noise", "random", "--out", tmp_path / seeds]
+        assert run("generate", *arguments, *models["generator"]) == 0
+    pictures = [load_image(tmp_path / seeds / "seed0006.png") for seeds in ("4-6", "6")]
+    assert (pictures[0] - pictures[1]).abs().max() <= 2.1 / 255
+
+
 def test_inspect_prints_text_or_json(models, capsys):
     path = models["generator"][1]
     assert run("inspect", path) == 0
@@ -98,13 +123,17 @@ def test_inspect_prints_text_or_json(models, capsys):
         (["generate", "--seeds", "1", "--class-label", "2"], "no classes"),
         (["mix", "--seeds", "1", "--style", "nowhere.png"], "nowhere.png"),
         (["encode", "nowhere.png"], "nowhere.png"),
+        (["encode", "nowhere"], "there is no file or folder nowhere"),
         (["inspect", "nowhere.pkl"], "nowhere.pkl"),
+        (["generate", "--seeds", "1", "--psi", "nan"], "truncation_psi is nan"),
+        (["generate", "--seeds", "1", "--device", "toaster"], "no device 'toaster'"),
+        (["generate", "--seeds", "1", "--cutoff", "-1"], "truncation_cutoff is -1"),
     ],
 )
 def test_bad_input_ends_with_exit_code_2_and_one_line(models, tmp_path, capsys, monkeypatch, arguments, says):
     monkeypatch.chdir(tmp_path)
     given = models["generator"] if "--generator" not in arguments and arguments[0] != "inspect" else []
-    given += models["encoder"] if arguments[0] in ("mix", "encode") else []
+    given = given + (models["encoder"] if arguments[0] in ("mix", "encode") else [])
     assert run(*arguments, *given) == 2
     error = capsys.readouterr().err
     assert says in error
@@ -112,7 +141,7 @@ def test_bad_input_ends_with_exit_code_2_and_one_line(models, tmp_path, capsys, 
     assert not any(tmp_path.glob("stylemix_*/*"))
 
 
-@pytest.mark.parametrize("seeds", ["", "a", "3-1", "1;2", "-1"])
+@pytest.mark.parametrize("seeds", ["", "a", "3-1", "1;2", "-1", "0-999999999"])
 def test_seeds_that_are_none_are_refused(seeds, capsys):
     with pytest.raises(SystemExit) as stopped:
         run("generate", f"--seeds={seeds}")

@@ -6,7 +6,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from stylemix_core.errors import LatentMismatchError, StyleMixError
-from stylemix_core.latents import Latents, check_generator, load_latents, save_latents
+from stylemix_core.latents import Latents, check_generator, join_latents, load_latents, save_latents
 
 
 def codes(count: int = 2) -> torch.Tensor:
@@ -132,3 +132,13 @@ def test_a_generator_with_other_weights_is_warned_about():
     assert check_generator(latents, generator(fingerprint="abc")) is None
     assert "other weights" in check_generator(latents, generator(fingerprint="def"))
     assert check_generator(Latents.of(codes()), generator(fingerprint="def")) is None
+
+
+def test_joined_codes_keep_their_order_and_a_common_generator():
+    a, b = Latents.of(codes(2), "a", "x"), Latents.of(codes(1), "b", "x")
+    joined = join_latents([a, b])
+    assert torch.equal(joined.w, torch.cat([a.w, b.w]))
+    assert (joined.origins, joined.generator) == (("a", "a", "b"), "x")
+    assert join_latents([a, Latents.of(codes(1))]).generator is None
+    with pytest.raises(LatentMismatchError, match="codes of one model"):
+        join_latents([a, Latents.of(torch.zeros(1, 3, 3))])
