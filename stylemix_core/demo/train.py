@@ -200,12 +200,9 @@ def train_encoder(out: Path, generator: Generator, phases=ENCODER_PHASES) -> Enc
         follow(averaged, encoder, min(0.998, (1 + step) / (10 + step)))
         run.report(loss)
         if step % 200 == 0:
+            shown = pictures[len(pictures) // 4 : -len(pictures) // 4]  # as many drawn as generated ones
             with torch.no_grad():
-                save_samples(
-                    out / "encoder.png",
-                    pictures[4:12],
-                    generator.synthesis(averaged(pictures[4:12]), "none"),
-                )
+                save_samples(out / "encoder.png", shown, generator.synthesis(averaged(shown), "none"))
     return averaged
 
 

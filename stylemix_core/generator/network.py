@@ -373,7 +373,7 @@ class ToRGB(nn.Module):
         rgb = torch.baddbmm(self.bias, pixels.float(), weight.transpose(1, 2))
         if self.conv_clamp is not None:
             rgb = rgb.clamp(-self.conv_clamp, self.conv_clamp)
-        return rgb.reshape(batch, height, width, -1).permute(0, 3, 1, 2)
+        return rgb.reshape(batch, height, width, len(self.weight)).permute(0, 3, 1, 2)
 
 
 class EqualLinear(nn.Module):

@@ -154,3 +154,7 @@ def test_impossible_arguments_are_refused(generator, w):
         generator.mapping(torch.zeros(1, 24), truncation_psi=0.5, truncation_cutoff=-1)
     with pytest.raises(StyleMixError, match="noise_mode 'loud' is unknown"):
         generator.synthesis(w, noise_mode="loud")
+
+
+def test_an_empty_batch_gives_an_empty_batch(generator):
+    assert generator.synthesis(torch.zeros(0, 8, 32)).shape == (0, 3, 32, 32)
