@@ -117,9 +117,8 @@ def run(model: Model, count: int, forward: Callable[[Any, slice], torch.Tensor])
     batch is halved; `OOM_EXCEPTION` when a single item is too much.
     """
     on_cpu = model.patcher.load_device.type == "cpu"
-    size = (
-        1 if on_cpu else GPU_BATCH
-    )  # a CPU gains nothing from batches, and single items report progress sooner
+    # A CPU gains little from batches, and single items report progress sooner.
+    size = 1 if on_cpu else GPU_BATCH
     progress = comfy.utils.ProgressBar(count)
     results: list[torch.Tensor] = []
     done = 0

@@ -3,7 +3,7 @@
 from comfy_api.v0_0_2 import io
 
 from ..stylemix_core.checkpoints import load_encoder, load_generator
-from ..stylemix_core.device import DTYPES
+from ..stylemix_core.device import DTYPES, encoder_dtype
 from . import host
 from .sockets import ENCODER, GENERATOR
 
@@ -91,9 +91,7 @@ class LoadEncoder(io.ComfyNode):
 
     @classmethod
     def execute(cls, checkpoint: str, dtype: str) -> io.NodeOutput:
-        # A rounded code costs more than an encoder's short run saves: auto stays exact here.
-        precision = "float32" if dtype == "auto" else dtype
-        encoder = host.open_model(load_encoder, host.ENCODERS, checkpoint, precision)
+        encoder = host.open_model(load_encoder, host.ENCODERS, checkpoint, encoder_dtype(dtype))
         _ = encoder.network  # read the file now: a damaged one is this node's error
         # Not read yet: many workflows take their generator from another file.
         generator = host.open_model(load_generator, host.ENCODERS, checkpoint, dtype)

@@ -21,10 +21,9 @@ from .generator import Generator
 from .grid import compare_grid
 from .images import load_image, save_image
 from .injection import PAIRINGS, check_styles, inject_latents, pairs, result_labels
-from .latents import Latents, check_generator, join_latents, load_latents, save_latents
+from .latents import Latents, check_generator, join_latents, load_latents, sample_latents, save_latents
 from .masks import STUDY_SWEEP, parse_masks
 from .progress import ProgressBar
-from .seeds import class_labels, describe, sample_z
 
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 LATENTS = ".safetensors"
@@ -221,12 +220,7 @@ def warn(options: argparse.Namespace, warnings: set[str | None]) -> None:
 
 
 def sample(generator: Generator, options: argparse.Namespace) -> Latents:
-    labels = class_labels(options.class_label, generator.c_dim, len(options.seeds))
-    w = generator.mapping(sample_z(options.seeds, generator.z_dim), labels, options.psi, options.cutoff)
-    origins = tuple(
-        describe(seed, options.psi, options.cutoff, options.class_label) for seed in options.seeds
-    )
-    return Latents(w.cpu(), origins, generator.fingerprint())
+    return sample_latents(generator, options.seeds, options.psi, options.cutoff, options.class_label)
 
 
 def decode(

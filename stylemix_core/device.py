@@ -47,6 +47,14 @@ def resolve_dtype(dtype: str | torch.dtype | None, device: torch.device) -> torc
     return resolved
 
 
+def encoder_dtype(dtype: str | torch.dtype | None) -> str | torch.dtype | None:
+    """The precision to ask for where an encoder is loaded.
+
+    An encoder is run once a picture, and rounding its code costs more than the time it saves: "auto" is float32.
+    """
+    return "float32" if dtype == "auto" else dtype
+
+
 def exact_convolutions(x: torch.Tensor) -> AbstractContextManager:
     """Keep float32 convolutions float32 on NVIDIA GPUs, where TF32 is the default, and repeats identical."""
     if x.device.type != "cuda":

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from .errors import LatentMismatchError, StyleMixError
 from .files import replacing
 from .generator import Generator
+from .seeds import class_labels, describe, sample_z
 
 FORMAT = "stylemix.latents"
 
@@ -48,6 +49,20 @@ class Latents:
             w = w[None]
         w = w.float() if w.is_floating_point() else w
         return cls(w, (origin,) * (len(w) if w.ndim else 0), generator)
+
+
+def sample_latents(
+    generator: Generator,
+    seeds: Sequence[int],
+    psi: float,
+    cutoff: int | None = None,
+    label: int | None = None,
+) -> Latents:
+    """The codes of seeds, one each, on the CPU. Arguments and errors as for `Generator.mapping` and `class_labels`."""
+    labels = class_labels(label, generator.c_dim, len(seeds))
+    w = generator.mapping(sample_z(seeds, generator.z_dim), labels, psi, cutoff)
+    origins = tuple(describe(seed, psi, cutoff, label) for seed in seeds)
+    return Latents(w.cpu(), origins, generator.fingerprint())
 
 
 def join_latents(parts: Sequence[Latents]) -> Latents:

@@ -33,10 +33,10 @@ NAMES = {
     "fine": slice(8, None),  # 64 pixels and up
 }
 
-# Holds for every model from 32 pixels on.
 STUDY_SWEEP = "0; 1; 2; 3; 4; 5; 0-6"
 """The study project's experiment: each of the first layers alone, then all of them together."""
 
+# Holds for every model from 32 pixels on.
 EXAMPLE = "0; 1; 0-6; hair: 2-4, 5-6@0.5; coarse; random(3)"
 
 

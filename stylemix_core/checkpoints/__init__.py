@@ -11,7 +11,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from ..device import resolve_device, resolve_dtype
+from ..device import encoder_dtype, resolve_device, resolve_dtype
 from ..encoder import Encoder
 from ..errors import CheckpointError
 from ..generator import Generator
@@ -70,8 +70,7 @@ def load_encoder(
     """
     path = find(source, "encoder")
     target = resolve_device(device)
-    # An encoder is run once a picture, and rounding its code costs more than the time it saves: "auto" is float32.
-    precision = resolve_dtype(None if dtype == "auto" else dtype, target)
+    precision = resolve_dtype(encoder_dtype(dtype), target)
     with about(path):
         checkpoint = read_checkpoint(path)
         config, weights = checkpoint.part("encoder")

@@ -113,9 +113,8 @@ class Machine:
             target.state = state
         elif isinstance(target, Stateful):
             target.set_state(state)
-        elif not isinstance(
-            target, dict
-        ):  # attributes of a dictionary, such as a state dict's _metadata, are dropped
+        # Attributes of a dictionary, such as a state dict's _metadata, are dropped.
+        elif not isinstance(target, dict):
             raise CheckpointError(f"refused to set the state of a {type(target).__name__}")
 
     def persistent_id(self, _) -> None:

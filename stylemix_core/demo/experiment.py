@@ -11,9 +11,8 @@ import torch
 from ..checkpoints import load_encoder, load_generator
 from ..grid import compare_grid
 from ..injection import inject_latents
-from ..latents import Latents
+from ..latents import Latents, sample_latents
 from ..masks import STUDY_SWEEP, parse_masks
-from ..seeds import describe, sample_z
 from .attributes import ATTRIBUTES
 from .renderer import render
 
@@ -71,11 +70,7 @@ def style_picture(resolution: int = 256) -> torch.Tensor:
 def run(on_progress: Callable[[int], None] = lambda drawn: None) -> Experiment:
     """Run it on the CPU. on_progress is called with the number of results drawn so far."""
     generator, encoder = load_generator("demo", device="cpu"), load_encoder("demo", device="cpu")
-    sources = Latents(
-        generator.mapping(sample_z(SEEDS, generator.z_dim), truncation_psi=TRUNCATION_PSI),
-        tuple(describe(seed, TRUNCATION_PSI) for seed in SEEDS),
-        generator.fingerprint(),
-    )
+    sources = sample_latents(generator, SEEDS, TRUNCATION_PSI)
     picture = style_picture(generator.img_resolution)
     style = Latents.of(encoder(picture), "drawn bob", encoder.generator)
     masks = parse_masks(STUDY_SWEEP, generator.num_ws)

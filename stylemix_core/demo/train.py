@@ -112,9 +112,8 @@ def new_generator() -> Generator:
         if name.endswith("affine.weight"):
             nn.init.zeros_(parameter)
         if name.endswith("torgb.weight"):
-            nn.init.normal_(
-                parameter, std=0.1
-            )  # a new block starts by passing the smaller picture on, nearly
+            # Small, so that a new block starts by passing the smaller picture on.
+            nn.init.normal_(parameter, std=0.1)
     with torch.no_grad():
         generator.w_avg.copy_(generator.mapping(torch.randn(50_000, truth.CONFIG.z_dim))[:, 0].mean(0))
     generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -58,10 +58,11 @@ class GeneratorConfig:
         """Read the configuration off the tensors' shapes (NVIDIA's names)."""
         try:
             w_dim = shapes["synthesis.b4.conv1.affine.weight"][1]
-            _ = shapes["synthesis.b4.conv1.weight"]
             channels: list[int] = []
             while f"synthesis.b{4 << len(channels)}.conv1.weight" in shapes:
                 channels.append(shapes[f"synthesis.b{4 << len(channels)}.conv1.weight"][0])
+            if not channels:
+                raise KeyError("synthesis.b4.conv1.weight")
             layers = 0
             while f"mapping.fc{layers}.weight" in shapes:
                 layers += 1
