@@ -48,7 +48,7 @@ def compare_grid(
 ) -> torch.Tensor:
     """Lay pictures out on one sheet.
 
-    images: `[B, 3 or 1, H, W]` in −1…1, or a sequence of such pictures of any sizes. The first sets the
+    images: `[B, 3, 1 or 4, H, W]` in −1…1, or a sequence of such pictures of any sizes. The first sets the
         cells' size; others are fitted into it, keeping their proportions.
     labels: one per picture. With `source` or `style` also one per column, written once at the top. Labels as
         `result_labels` gives them, "0-6 · source 2", are taken apart: "0-6" heads its column, "source 2" its row.
@@ -166,7 +166,8 @@ def _draw(cells: Cells, captions: Captions, rows: list[str], height: int, width:
                 draw.text((x + width / 2, y + strip / 2), text, TEXT, font, anchor="mm")
             fitted = _fit(picture, height, width)
             offset = (width - fitted.width) // 2, (height - fitted.height) // 2
-            sheet.paste(fitted, (x + offset[0], y + strip + offset[1]))
+            transparency = fitted if fitted.mode == "RGBA" else None
+            sheet.paste(fitted, (x + offset[0], y + strip + offset[1]), transparency)
         if rows:
             text = _shorten(rows[index], gutter - gap, font)
             draw.text((gutter, y + strip + height / 2), text, TEXT, font, anchor="rm")
@@ -179,9 +180,9 @@ def _pictures(pictures: Pictures, name: str) -> list[torch.Tensor]:
     batches = [pictures] if isinstance(pictures, torch.Tensor) else pictures
     singles: list[torch.Tensor] = []
     for batch in batches:
-        if batch.ndim not in (3, 4) or batch.shape[-3] not in (1, 3) or 0 in batch.shape:
+        if batch.ndim not in (3, 4) or batch.shape[-3] not in (1, 3, 4) or 0 in batch.shape:
             raise StyleMixError(
-                f"{name} has the shape {list(batch.shape)}; expected [batch, 3 or 1, height, width]"
+                f"{name} has the shape {list(batch.shape)}; expected [batch, 3, 1 or 4, height, width]"
             )
         singles += batch if batch.ndim == 4 else [batch]
     if not singles:

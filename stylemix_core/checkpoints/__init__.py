@@ -13,7 +13,8 @@ from torch import nn
 
 from ..device import encoder_dtype, resolve_device, resolve_dtype
 from ..encoder import Encoder
-from ..errors import CheckpointError
+from ..errors import CheckpointError, StyleMixError
+from ..files import sha256
 from ..generator import Generator
 from . import native, nvidia, psp
 from .base import Checkpoint, CheckpointInfo
@@ -31,6 +32,7 @@ __all__ = [
 
 FORMATS = (native, nvidia, psp)
 Model = TypeVar("Model", bound=nn.Module)
+PARTS = ("generator", "encoder")
 DEMO = Path(__file__).parent.parent / "demo"
 
 
@@ -91,28 +93,51 @@ def inspect_checkpoint(path: str | os.PathLike) -> CheckpointInfo:
 
 
 def convert_checkpoint(
-    source: str | os.PathLike, target: str | os.PathLike, dtype: str | torch.dtype | None = None
-) -> None:
-    """Write any supported checkpoint as this project's safetensors: its generator, its encoder, or both.
+    source: str | os.PathLike,
+    target: str | os.PathLike,
+    dtype: str | torch.dtype | None = None,
+    part: str | None = None,
+) -> CheckpointInfo:
+    """Write any supported checkpoint as this project's safetensors, which loads to the same pictures.
 
-    dtype: "float32" (or None) keeps the weights as they are, "float16" halves the file. Errors as for
-    `load_generator`; `target` appears when it is complete.
+    target: a file that ends in .safetensors. It appears when it is complete.
+    dtype: "float32" (or None) keeps the weights as they are, "float16" halves the file.
+    part: "generator" or "encoder" for one of the two, "both" to insist on both, None for whatever there is. An encoder
+        that refines its codes (ReStyle) takes its generator along.
+    Returns what the new file is. Its metadata hold the configuration, num_ws, the source's format, name and sha256,
+    and a note on the licence, which stays the source's. Errors as for `load_generator`.
     """
-    path = find(source, "generator")
+    path, written = find(source, "generator"), Path(target)
+    if written.suffix.lower() != ".safetensors":
+        raise StyleMixError(
+            f"converted files are safetensors; give {written.name or str(target)} the ending .safetensors"
+        )
+    if written.exists() and path.exists() and written.samefile(path):
+        raise StyleMixError(
+            f"{written.name} is the source itself; choose another name for the converted file"
+        )
+    if part not in (*PARTS, "both", None):
+        raise StyleMixError(f"part {part!r} is unknown; choose one of: {', '.join(PARTS)}, both")
     with about(path):
         checkpoint = read_checkpoint(path)
-        generator = Generator.from_state_dict(*checkpoint.part("generator")) if checkpoint.generator else None
-        encoder = Encoder.from_state_dict(*checkpoint.part("encoder")) if checkpoint.encoder else None
+        wanted = PARTS if part == "both" else (part,) if part else checkpoint.info.contents
+        generator = (
+            Generator.from_state_dict(*checkpoint.part("generator")) if "generator" in wanted else None
+        )
+        encoder = Encoder.from_state_dict(*checkpoint.part("encoder")) if "encoder" in wanted else None
         if encoder is not None:
             encoder.generator = checkpoint.fingerprint()
+        digest = sha256(path)
     native.write(
-        target,
+        written,
         generator,
         encoder,
         dtype=resolve_dtype(dtype, torch.device("cpu")),
         source=f"{checkpoint.info.format} {path.name}",
+        source_sha256=digest,
         licence=checkpoint.info.licence or "",
     )
+    return inspect_checkpoint(written)
 
 
 def read_checkpoint(path: str | os.PathLike) -> Checkpoint:

@@ -3,7 +3,7 @@
 Generator tensors carry NVIDIA's names (`mapping.*`, `synthesis.*`), encoder tensors pSp's (`encoder.*`, with
 the average as `encoder.latent_avg`); one file may hold both. Metadata: `format` "stylemix", `version`,
 `config` (JSON: the fields of `GeneratorConfig` and `EncoderConfig`), `num_ws`, `generator_fingerprint`,
-`source`, `licence`.
+`source` (format and name of the file that was converted), `source_sha256`, `licence`.
 """
 
 import json
@@ -98,12 +98,13 @@ def write(
     *,
     dtype: torch.dtype = torch.float32,
     source: str = "",
+    source_sha256: str = "",
     licence: str = "",
 ) -> None:
     """Write a generator, an encoder or both into one safetensors file.
 
     dtype: `torch.float16` halves the size: weights are rounded; biases, averages and norms stay float32.
-    source: where the weights come from. licence: the terms they are under.
+    source: where the weights come from. source_sha256: checksum of that file. licence: the terms they are under.
     The file appears under its name when it is complete. `StyleMixError` when there is nothing to write.
     """
     if generator is None and encoder is None:
@@ -128,6 +129,7 @@ def write(
         "num_ws": str(num_ws),
         "generator_fingerprint": fingerprint or "",
         "source": source,
+        "source_sha256": source_sha256,
         "licence": licence,
     }
     stored = {name: storable(name, tensor, dtype) for name, tensor in tensors.items()}

@@ -1,6 +1,7 @@
 """Recognising, describing and loading checkpoint files."""
 
 import argparse
+import hashlib
 import json
 import os
 import random
@@ -339,7 +340,10 @@ def test_mutated_files_end_in_success_or_a_checkpoint_error(tiny, tmp_path):
                 continue
 
 
-@pytest.mark.parametrize(("dtype", "limit"), [(None, 1e-6), ("float16", 0.05)])
+# Conversion
+
+
+@pytest.mark.parametrize(("dtype", "limit"), [(None, 0), ("float16", 0.05)])
 def test_a_converted_file_draws_and_reads_the_same(tmp_path, dtype, limit):
     source, target = builders.write_tiny_psp(tmp_path / "psp.pt"), tmp_path / "converted.safetensors"
     checkpoints.convert_checkpoint(source, target, dtype)
@@ -349,3 +353,40 @@ def test_a_converted_file_draws_and_reads_the_same(tmp_path, dtype, limit):
     drawn = [load_generator(path, device="cpu").synthesis(codes[0]) for path in (source, target)]
     assert (drawn[0] - drawn[1]).abs().mean() <= limit * drawn[0].abs().mean()
     assert load_encoder(target, device="cpu").generator == load_generator(target, device="cpu").fingerprint()
+
+
+def test_a_converted_file_says_where_it_comes_from(tmp_path):
+    source, target = builders.write_tiny_psp(tmp_path / "psp.pt"), tmp_path / "converted.safetensors"
+    info = checkpoints.convert_checkpoint(source, target)
+    assert info == inspect_checkpoint(target) and info.num_ws == 8
+    with safe_open(target, framework="pt") as file:
+        metadata = file.metadata()
+    assert metadata["source"] == "pSp checkpoint psp.pt"
+    assert metadata["source_sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
+    assert "non-commercial" in metadata["licence"]
+    assert json.loads(metadata["config"])["encoder"]["num_ws"] == 8
+
+
+@pytest.mark.parametrize(
+    ("part", "contents"),
+    [("generator", ("generator",)), ("encoder", ("encoder",)), ("both", ("generator", "encoder"))],
+)
+def test_a_part_can_be_converted_alone(part, contents, tmp_path):
+    source, target = builders.write_tiny_psp(tmp_path / "psp.pt"), tmp_path / "converted.safetensors"
+    assert checkpoints.convert_checkpoint(source, target, part=part).contents == contents
+
+
+def test_a_conversion_that_cannot_be_leaves_everything_as_it_was(tiny, tmp_path):
+    source = tmp_path / "generator.safetensors"
+    native.write(source, tiny)
+    before = source.read_bytes()
+    for target, part, message in (
+        (source, None, "is the source itself"),
+        (tmp_path / "converted.pt", None, "ending .safetensors"),
+        (tmp_path / "converted.safetensors", "encoder", "no encoder"),
+        (tmp_path / "converted.safetensors", "both", "no encoder"),
+        (tmp_path / "converted.safetensors", "decoder", "'decoder' is unknown"),
+    ):
+        with pytest.raises(StyleMixError, match=message):
+            checkpoints.convert_checkpoint(source, target, part=part)
+    assert os.listdir(tmp_path) == ["generator.safetensors"] and source.read_bytes() == before

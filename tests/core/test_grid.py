@@ -172,7 +172,14 @@ def test_counts_that_do_not_fit_are_refused(arguments, message):
         compare_grid(pictures(0, 0, 0, 0), **arguments)
 
 
-@pytest.mark.parametrize("images", [torch.zeros(0, 3, 4, 4), [], torch.zeros(1, 4, 4, 4), torch.zeros(4, 4)])
+@pytest.mark.parametrize("images", [torch.zeros(0, 3, 4, 4), [], torch.zeros(1, 2, 4, 4), torch.zeros(4, 4)])
 def test_what_is_no_picture_is_refused(images):
     with pytest.raises(StyleMixError, match="images"):
         compare_grid(images)
+
+
+def test_transparent_pictures_show_the_sheet_behind_them():
+    picture = torch.ones(1, 4, 32, 32)
+    picture[:, 3, :, :16] = -1
+    sheet = compare_grid(picture)
+    assert (sheet == 1).all(1).sum() == 16 * 32
