@@ -13,3 +13,6 @@ LATENT = io.Custom("STYLEMIX_LATENT")
 
 MASKS = io.Custom("STYLEMIX_MASKS")
 """Carries a `MaskList`."""
+
+INVERSION = io.Custom("STYLEMIX_INVERSION")
+"""Carries a dictionary of `InversionOptions`' fields."""

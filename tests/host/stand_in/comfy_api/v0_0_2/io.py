@@ -40,6 +40,7 @@ def Custom(io_type: str) -> type:
 
 
 Image = Custom("IMAGE")
+Mask = Custom("MASK")
 
 
 class Int:
