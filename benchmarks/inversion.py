@@ -94,7 +94,7 @@ def quality(count: int, steps: int) -> list[tuple[str, float, str, float]]:
 
 
 def speed(steps: int) -> list[tuple[str, float, str, float]]:
-    """A step of `optimize` on one demo picture, against a forward and a backward pass of the generator between steps."""
+    """A step of `optimize` on one demo picture, against a forward and a backward pass of the generator in between."""
     generator, encoder = sm.load_generator("demo", "cpu"), sm.load_encoder("demo", "cpu")
     picture = render(torch.full([1, len(truth.ATTRIBUTES)], 0.4), 256, with_regions=False).image
     w = generator.mapping(sm.sample_z([0], generator.z_dim)).requires_grad_()

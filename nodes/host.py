@@ -38,7 +38,7 @@ GPU_BATCH = 8
 BYTES_PER_PIXEL = 6 * 32 * 4
 """Memory that a forward pass needs: about six maps of 32 float32 channels at full resolution."""
 
-GRADIENT_FACTOR = 8
+GRADIENT_FACTOR = 4
 """How much more a pass needs whose maps are kept for its gradients; measured by benchmarks/inversion.py."""
 
 PREVIEWS, PREVIEW_SIDE = 4, 512
@@ -119,7 +119,7 @@ class Tuned:
 
     @property
     def network(self) -> Any:
-        """The base's network, its tensors shared, with the changes. As for `Model`, only `run` may call its `forward`."""
+        """The base's network, its tensors shared, with the changes. Only `run` may call its `forward`."""
         return self.delta.apply(self.base.network)
 
     @property
