@@ -16,7 +16,7 @@ from ..encoder import Encoder
 from ..errors import CheckpointError, StyleMixError
 from ..files import sha256
 from ..generator import Generator
-from . import native, nvidia, psp
+from . import native, nvidia, psp, rosinality, tensorflow
 from .base import Checkpoint, CheckpointInfo
 from .source import ACCEPTED, Source, about
 
@@ -30,7 +30,7 @@ __all__ = [
     "read_checkpoint",
 ]
 
-FORMATS = (native, nvidia, psp)
+FORMATS = (native, nvidia, tensorflow, psp, rosinality)
 Model = TypeVar("Model", bound=nn.Module)
 PARTS = ("generator", "encoder")
 DEMO = Path(__file__).parent.parent / "demo"

@@ -330,6 +330,7 @@ def record(name: str) -> Callable[..., Record]:
 
 PERSISTENT_OBJECT = "torch_utils.persistence._reconstruct_persistent_obj"
 TF_NETWORK = "dnnlib.tflib.network.Network"
+PROGAN_NETWORK = "tfutil.Network"
 NAMESPACE = "argparse.Namespace"
 
 NESTED_GLOBALS: dict[str, Callable] = {
@@ -348,7 +349,7 @@ NESTED_GLOBALS: dict[str, Callable] = {
     **{f"torch.{name}": not_callable for name in DTYPES},
     **{f"numpy.{module}.multiarray.scalar": numpy_scalar for module in ("core", "_core")},
     **{f"numpy.{module}.multiarray._reconstruct": numpy_array for module in ("core", "_core")},
-    **{name: record(name) for name in (PERSISTENT_OBJECT, TF_NETWORK, NAMESPACE)},
+    **{name: record(name) for name in (PERSISTENT_OBJECT, TF_NETWORK, PROGAN_NETWORK, NAMESPACE)},
 }
 GLOBALS: dict[str, Callable] = {**NESTED_GLOBALS, "torch.storage._load_from_bytes": load_from_bytes}
 """Every global that a pickle may name, and nothing else."""

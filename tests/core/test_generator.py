@@ -148,7 +148,7 @@ def test_the_fingerprint_tells_weights_apart_but_not_precisions(generator):
 
 
 def test_impossible_arguments_are_refused(generator, w):
-    with pytest.raises(StyleMixError, match=r"no block of 100 pixels; choose one of: 4, 8, 16, 32"):
+    with pytest.raises(StyleMixError, match=r"no picture of 100 pixels inside; choose one of: 4, 8, 16, 32"):
         generator.synthesis(w, resolution=100)
     with pytest.raises(StyleMixError, match="truncation_cutoff is -1"):
         generator.mapping(torch.zeros(1, 24), truncation_psi=0.5, truncation_cutoff=-1)
