@@ -164,7 +164,8 @@ def tensorflow_variables(state: State) -> dict[str, dict[str, Any]]:
         if place == "w_avg":
             variables[""]["dlatent_avg"] = x
         elif part == "mapping":
-            layer = "LabelEmbed" if place == "embed" else f"Dense{place[2:]}"
+            embedding = "LabelEmbed" if "mapping.embed.bias" in state else "LabelConcat"
+            layer = embedding if place == "embed" else f"Dense{place[2:]}"
             variables[part][f"{layer}/{kind}"] = np.ascontiguousarray(x.T)
         elif kind == "const":
             variables[part]["4x4/Const/const"] = x[None]

@@ -86,7 +86,7 @@ def described(states: list[dict[str, Any]]) -> str:
 
 
 def refuse_other_networks(generator: dict[str, Any], variables: Tensors) -> None:
-    """Refuses StyleGAN and StyleGAN2's configurations A to D, whose synthesis has no modulated convolutions."""
+    """Refuses StyleGAN, under its own name and as StyleGAN2's configuration A."""
     version, function = generator.get("version"), described([generator, components(generator)["synthesis"]])
     if not isinstance(version, int) or version < FIRST_VERSION:
         raise CheckpointError(
@@ -94,11 +94,6 @@ def refuse_other_networks(generator: dict[str, Any], variables: Tensors) -> None
         )
     if "synthesis/4x4/Conv/mod_weight" not in variables:
         raise CheckpointError(f"the generator ({function}) has no modulated convolutions; {EXPECTED}")
-    if "mapping/LabelConcat/weight" in variables:
-        raise CheckpointError(
-            f"the generator ({function}) normalises labels and latent together; expected class labels as "
-            "StyleGAN2-ADA embeds them"
-        )
 
 
 def arguments_of(generator: dict[str, Any]) -> dict[str, Any]:
@@ -138,6 +133,8 @@ def mapping(variables: Tensors, lr_multiplier: Any) -> Tensors:
     if "mapping/LabelEmbed/weight" in variables:
         for kind, tensor in linear(variables, "mapping/LabelEmbed").items():
             found[f"mapping.embed.{kind}"] = tensor
+    elif "mapping/LabelConcat/weight" in variables:  # before ADA
+        found["mapping.embed.weight"] = variables["mapping/LabelConcat/weight"].map(lambda x: x.t())
     for name in ("dlatent_avg", "mapping/dlatent_avg"):
         if name in variables:
             found["mapping.w_avg"] = variables[name]
@@ -173,7 +170,7 @@ def synthesis(variables: Tensors, arguments: dict[str, Any]) -> Tensors:
             found[f"{block}.skip.resample_filter"] = fir
         if f"{scope}/ToRGB/weight" in variables:
             found |= convolution(variables, f"{scope}/ToRGB", f"{block}.torgb")
-    if "synthesis/ToRGB_lod0/weight" in variables:
+    if "synthesis/ToRGB_lod0/weight" in variables:  # grown progressively; the others drew smaller pictures
         found |= convolution(variables, "synthesis/ToRGB_lod0", f"synthesis.b{resolutions[-1]}.torgb")
     return found
 

@@ -36,6 +36,9 @@ class GeneratorConfig:
     """Features between the mapping layers; None for `w_dim`."""
     embed_width: int | None = None
     """Length of a class label's embedding; None for `w_dim`."""
+    joint_labels: bool = False
+    """Whether z and the label's embedding are normalised as one vector, as the first StyleGAN2 did (its embeddings
+    have no bias), and not each by itself."""
 
     @property
     def num_ws(self) -> int:
@@ -91,6 +94,7 @@ class GeneratorConfig:
                 architecture=architecture,
                 mapping_width=first[0] if first[0] != w_dim else None,
                 embed_width=embedding[0] if embedding[0] not in (0, w_dim) else None,
+                joint_labels=embedding[1] > 0 and "mapping.embed.bias" not in shapes,
             )
         except IndexError:
             raise CheckpointError(

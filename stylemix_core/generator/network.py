@@ -7,6 +7,7 @@ Mapping turns z into W+, synthesis turns W+ into pictures. Weights may come from
 import hashlib
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -97,20 +98,23 @@ def fingerprint(config: GeneratorConfig, tensor: Callable[[str], torch.Tensor]) 
 class MappingNetwork(nn.Module):
     """z → w by fully connected layers, repeated to W+ (StyleGAN2 section 2, ADA for class labels)."""
 
-    embed: "EqualLinear"
+    embed: "EqualLinear | nn.Linear"
     w_avg: torch.Tensor
 
     def __init__(self, config: GeneratorConfig):
         super().__init__()
         self.z_dim, self.c_dim, self.num_ws = config.z_dim, config.c_dim, config.num_ws
-        self.num_layers = config.mapping_layers
-        widths = [config.z_dim] + [config.mapping_width or config.w_dim] * (config.mapping_layers - 1)
+        self.num_layers, self.joint_labels = config.mapping_layers, config.joint_labels
+        features = config.z_dim
         if config.c_dim:
             embed_width = config.embed_width or config.w_dim
-            self.embed = EqualLinear(config.c_dim, embed_width)
-            widths[0] += embed_width
-        for i, (width, following) in enumerate(zip(widths, [*widths[1:], config.w_dim])):
-            self.add_module(f"fc{i}", EqualLinear(width, following, lr_multiplier=MAPPING_LR_MULTIPLIER))
+            kind = partial(nn.Linear, bias=False) if config.joint_labels else EqualLinear
+            self.embed = kind(config.c_dim, embed_width)
+            features += embed_width
+        for i in range(config.mapping_layers):
+            width = (i < config.mapping_layers - 1 and config.mapping_width) or config.w_dim
+            self.add_module(f"fc{i}", EqualLinear(features, width, lr_multiplier=MAPPING_LR_MULTIPLIER))
+            features = width
         self.register_buffer("w_avg", torch.zeros(config.w_dim))
 
     def forward(
@@ -132,7 +136,8 @@ class MappingNetwork(nn.Module):
             raise StyleMixError(
                 f"z has the shape {list(z.shape)}; this generator takes [batch, {self.z_dim}]"
             )
-        x = normalize(z.to(self.w_avg.device, torch.float32))
+        z = z.to(self.w_avg.device, torch.float32)
+        parts = [z]
         if not math.isfinite(truncation_psi):
             raise StyleMixError(f"truncation_psi is {truncation_psi}; give a number, usually 0 to 1")
         if truncation_cutoff is not None and truncation_cutoff < 0:
@@ -146,7 +151,11 @@ class MappingNetwork(nn.Module):
                     f"this generator is conditional: it takes one-hot labels of shape [{len(z)}, {self.c_dim}], "
                     f"but was given {found}"
                 )
-            x = torch.cat([x, normalize(self.embed(c.to(x)))], dim=1)
+            parts.append(self.embed(c.to(z)))
+        if self.joint_labels:
+            x = normalize(torch.cat(parts, dim=1))
+        else:
+            x = torch.cat([normalize(part) for part in parts], dim=1)
         for i in range(self.num_layers):
             x = F.leaky_relu(getattr(self, f"fc{i}")(x), LRELU_SLOPE) * LRELU_GAIN
         w = x.unsqueeze(1).repeat(1, self.num_ws, 1)  # [B, L, D]

@@ -71,27 +71,6 @@ def test_conv_clamp_is_read_from_the_layers_or_the_constructor(tiny, attributes,
     assert load_generator(path, device="cpu").config.conv_clamp == 256
 
 
-@pytest.mark.parametrize("architecture", ["resnet", "orig"])
-def test_other_architectures_are_refused_by_name(tiny, architecture, tmp_path):
-    attributes = {"synthesis.b8": {"architecture": architecture}}
-    path = builders.write_nvidia(tmp_path / "network.pkl", tiny.state_dict(), attributes)
-    with pytest.raises(CheckpointError, match=f"network.pkl.*{architecture}"):
-        load_generator(path)
-
-
-def test_stylegan3_is_refused_by_name(tmp_path):
-    state = {"mapping.w_avg": torch.zeros(4), "synthesis.input.weight": torch.zeros(4, 4)}
-    path = builders.write_nvidia(tmp_path / "stylegan3.pkl", state)
-    with pytest.raises(CheckpointError, match="StyleGAN3"):
-        inspect_checkpoint(path)
-
-
-def test_a_pickle_without_the_averaged_generator_is_refused(tiny, tmp_path):
-    path = builders.write_nvidia(tmp_path / "network.pkl", tiny.state_dict(), keys=("D",))
-    with pytest.raises(CheckpointError, match="holds D only.*G_ema"):
-        inspect_checkpoint(path)
-
-
 # pSp's files
 
 
