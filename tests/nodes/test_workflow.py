@@ -41,7 +41,7 @@ CONTRACT = {
         ["latent", "labels"],
     ),
     "StyleMixDecode": ("StyleGAN2Decode", ["generator", "latent", "noise_mode"], ["image"]),
-    "StyleMixGrid": ("Compare Grid", ["images", "labels", "columns", "source", "style"], ["image"]),
+    "StyleMixGrid": ("Compare Grid", ["images", "labels", "columns", "source", "style", "top"], ["image"]),
 }
 
 
