@@ -3,8 +3,8 @@
 import torch
 from comfy_api.v0_0_2 import io
 
-from ..stylemix_core.errors import StyleMixError
 from ..stylemix_core.encoder.network import ITERATIONS
+from ..stylemix_core.errors import StyleMixError
 from ..stylemix_core.images import from_comfy, to_comfy
 from ..stylemix_core.latents import Latents
 from . import host

@@ -67,8 +67,9 @@ def load_encoder(
 ) -> Encoder:
     """Load an encoder of pSp, e4e or ReStyle. Arguments and errors as for `load_generator`.
 
-    A ReStyle encoder brings its generator along as `.decoder`. The encoder's `.source` is the file's name, its `.generator` the fingerprint of the generator that it was
-    made for: of the decoder in the same file, or as the file's metadata says, else None.
+    A ReStyle encoder brings its generator along as `.decoder`. An encoder's `.source` is the file's name, its
+    `.generator` the fingerprint of the generator that it was made for: of the decoder in the same file, or as the
+    file's metadata says, else None.
     """
     path = find(source, "encoder")
     target = resolve_device(device)

@@ -169,7 +169,9 @@ def kind_of(names: Collection[str], progressive: bool = False) -> str:
 
 def read_body(shapes: Mapping[str, tuple[int, ...]], body: str) -> dict[str, Any]:
     stem, first = (
-        ("conv1.weight", "conv1.weight") if body == "resnet34" else ("input_layer.0.weight", "res_layer.1.weight")
+        ("conv1.weight", "conv1.weight")
+        if body == "resnet34"
+        else ("input_layer.0.weight", "res_layer.1.weight")
     )
     widths: list[int] = []
     while f"body.{len(widths)}.{first}" in shapes:

@@ -129,13 +129,13 @@ class Encoder(nn.Module):
     def set_dtype(self, dtype: torch.dtype) -> "Encoder":
         """Compute features in `dtype`. The last linear layers and the average stay float32."""
         for name, module in self.named_children():
-            if name == "decoder":
-                module.set_dtype(dtype)
-            elif name == "styles":
-                for head in module:
-                    head.convs.to(dtype)
-            elif name != "linear":
+            if name not in ("decoder", "styles", "linear"):
                 module.to(dtype)
+        if hasattr(self, "styles"):
+            for head in self.styles:
+                head.convs.to(dtype)
+        if self.decoder is not None:
+            self.decoder.set_dtype(dtype)
         return self
 
     def fit(self, images: torch.Tensor) -> torch.Tensor:
@@ -205,10 +205,8 @@ class Encoder(nn.Module):
 
     def features(self, x: torch.Tensor) -> list[torch.Tensor]:
         """What the four stages find, at 1/2, 1/4, 1/8 and 1/16 of the picture's size."""
-        if self.config.traits.body == "resnet34":
-            x = self.relu(self.bn1(self.conv1(x)))
-        else:
-            x = self.input_layer(x)
+        resnet = self.config.traits.body == "resnet34"
+        x = self.relu(self.bn1(self.conv1(x))) if resnet else self.input_layer(x)
         stages = []
         units = iter(self.body)
         for count in self.config.stage_units:

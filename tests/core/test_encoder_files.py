@@ -37,7 +37,7 @@ def one_thread():
 
 @pytest.fixture(scope="module")
 def pictures():
-    return builders.value("pictures", (2, 3, 64, 64)).tanh()
+    return builders.value("pictures", (1, 3, 64, 64)).tanh()
 
 
 def same_codes(a: Encoder, b: Encoder, pictures: torch.Tensor) -> bool:
@@ -52,8 +52,10 @@ def stored_size(config):
 # Files of the original tools
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
-@pytest.mark.parametrize("iterative", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "iterative"),
+    [*((kind, False) for kind in list(KINDS)[:4]), *((kind, True) for kind in KINDS if "Into" not in kind)],
+)
 def test_every_kind_loads_and_keeps_its_numbers_when_converted(kind, iterative, pictures, tmp_path):
     config = builders.tiny_encoder_config(kind=kind, iterative=iterative, input_nc=6 if iterative else 3)
     path = builders.write_tiny_psp(tmp_path / "encoder.pt", config)
@@ -82,7 +84,11 @@ def test_what_else_training_leaves_in_a_file_is_ignored(zipped, pictures, tmp_pa
     """Options as a Namespace with numpy numbers, names of several GPUs, optimizers, a discriminator, stray tensors."""
     config = builders.tiny_encoder_config(kind="Encoder4Editing")
     state = builders.psp_encoder_state(config) | builders.psp_decoder_state(builders.tiny_generator_config())
-    state |= {"face_pool.weight": torch.ones(2), "encoder.unknown": torch.ones(2), "loss.weight": torch.ones(2)}
+    state |= {
+        "face_pool.weight": torch.ones(2),
+        "encoder.unknown": torch.ones(2),
+        "loss.weight": torch.ones(2),
+    }
     parameter = torch.nn.Parameter(torch.ones(3))
     optimizer = torch.optim.Adam([parameter])
     parameter.sum().backward()
@@ -97,7 +103,9 @@ def test_what_else_training_leaves_in_a_file_is_ignored(zipped, pictures, tmp_pa
     }
     path = tmp_path / "e4e.pt"
     torch.save(content, path, _use_new_zipfile_serialization=zipped)
-    assert same_codes(load_encoder(path, device="cpu"), builders.tiny_encoder(kind="Encoder4Editing"), pictures)
+    assert same_codes(
+        load_encoder(path, device="cpu"), builders.tiny_encoder(kind="Encoder4Editing"), pictures
+    )
     info = inspect_checkpoint(path)
     assert info.format == "e4e checkpoint" and info.opts["stylegan_size"] == 32
 
@@ -208,7 +216,9 @@ def test_an_unknown_kind_is_refused_by_name_but_its_generator_loads(tmp_path):
     path = builders.write_tiny_psp(tmp_path / "other.pt", opts={"encoder_type": "HyperEncoder"})
     info = inspect_checkpoint(path)
     assert info.encoder == "HyperEncoder" and info.contents == ("generator", "encoder")
-    with pytest.raises(CheckpointError, match="other.pt.*HyperEncoder.*GradualStyleEncoder.*generator can be"):
+    with pytest.raises(
+        CheckpointError, match="other.pt.*HyperEncoder.*GradualStyleEncoder.*generator can be"
+    ):
         load_encoder(path)
     assert load_generator(path, device="cpu").num_ws == 8
 
@@ -217,7 +227,9 @@ def test_an_encoder_for_a_larger_generator_is_refused(tmp_path):
     state = builders.psp_encoder_state(builders.tiny_encoder_config(num_ws=6))
     state |= builders.psp_decoder_state(builders.tiny_generator_config())
     path = builders.write_psp(tmp_path / "six.pt", state, None, {})
-    with pytest.raises(CheckpointError, match="encoder writes 6 w vectors of 16, but the decoder reads 8 of 16"):
+    with pytest.raises(
+        CheckpointError, match="encoder writes 6 w vectors of 16, but the decoder reads 8 of 16"
+    ):
         load_encoder(path)
 
 

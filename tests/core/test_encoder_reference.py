@@ -13,6 +13,7 @@ from stylemix_core.encoder import EncoderConfig
 from tests import builders
 
 STRIDE = 16
+RESNET_34 = (3, 4, 6, 3)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +93,8 @@ def test_label_maps_are_read_as_psp_reads_them(numbers, picture):
     ],
 )
 def test_five_iterations_agree_with_restyle(kind, numbers, picture, decoder):
-    config = EncoderConfig(num_ws=8, kind=kind, input_nc=6, iterative=True)
+    units = RESNET_34 if kind.startswith("ResNet") else EncoderConfig.stage_units
+    config = EncoderConfig(num_ws=8, kind=kind, input_nc=6, iterative=True, stage_units=units)
     check_iterations(config, decoder, picture, numbers[f"restyle_{kind}"], numbers[f"restyle_{kind}_image"])
 
 
@@ -100,7 +102,12 @@ def test_five_iterations_agree_with_restyle(kind, numbers, picture, decoder):
 @torch.no_grad()
 def test_pictures_of_cars_are_lower_than_wide(numbers, picture, decoder):
     config = EncoderConfig(
-        num_ws=8, kind="ResNetGradualStyleEncoder", input_nc=6, iterative=True, input_height=192
+        num_ws=8,
+        kind="ResNetGradualStyleEncoder",
+        input_nc=6,
+        iterative=True,
+        stage_units=RESNET_34,
+        input_height=192,
     )
     picture = picture[:, :, 32:224]
     check_iterations(config, decoder, picture, numbers["restyle_cars"], numbers["restyle_cars_image"])
