@@ -5,10 +5,11 @@ All three tools write this layout, and their encoders share tensor names; `opts`
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..encoder import KINDS, EncoderConfig, kind_of
-from ..errors import CheckpointError
+from ..errors import CheckpointError, StyleMixError
 from ..generator import GeneratorConfig
 from .base import Checkpoint, CheckpointInfo, StoredTensor, Tensors, generator_facts, sampled_w_avg, shapes
 from .rosinality import to_nvidia
@@ -69,7 +70,7 @@ def read(source: Source) -> Checkpoint:
             if added is not None:
                 encoder_tensors["latent_avg"] = added
             facts |= {"num_ws": encoder.num_ws, "w_dim": encoder.w_dim}
-        except CheckpointError as error:
+        except StyleMixError as error:
             if config is None:
                 raise
             kind = str(opts.get("encoder_type") or "of an unknown kind")
@@ -134,17 +135,17 @@ def encoder_config(
     known: dict[str, Any] = {"kind": kind}
     if KINDS[kind].heads == "w":
         known["num_ws"] = decoder.num_ws if decoder else announced_num_ws(opts)
-    if str(opts.get("dataset_type")).startswith("cars"):
-        known["input_height"] = 192
     config = EncoderConfig.from_shapes(shapes(tensors), **known)
     changes: dict[str, Any] = {}
+    if str(opts.get("dataset_type")).startswith("cars"):
+        changes["input_height"] = config.input_size * 3 // 4
     # 6 channels are two pictures, unless they are labels. Only ReStyle has that.
     if config.input_nc == 6 and not opts.get("label_nc"):
         changes["iterative"] = True
     # The original decoder overlooks codes beyond its own layers.
     if decoder and config.num_ws > decoder.num_ws and KINDS[kind].heads in ("pyramid", "last"):
         changes["num_ws"] = decoder.num_ws
-    config = EncoderConfig(**{**vars(config), **changes})
+    config = replace(config, **changes)
     if decoder and (decoder.num_ws, decoder.w_dim) != (config.num_ws, config.w_dim):
         raise CheckpointError(
             f"the encoder writes {config.num_ws} w vectors of {config.w_dim}, but the decoder reads "

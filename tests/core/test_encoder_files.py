@@ -157,9 +157,6 @@ def test_heads_beyond_the_decoders_layers_are_left_out(pictures, tmp_path):
     config = builders.tiny_encoder_config(num_ws=10)
     state = builders.psp_encoder_state(config) | builders.psp_decoder_state(builders.tiny_generator_config())
     average = builders.psp_latent_avg(10, 16)
-    path = builders.write_psp(tmp_path / "cars.pt", state, average, {"dataset_type": "cars_encode"})
-    with pytest.raises(StyleMixError, match="input_height"):
-        inspect_checkpoint(path)  # 192 lines do not go into the 64 px of this one
     path = builders.write_psp(tmp_path / "ten.pt", state, average, {})
     encoder = load_encoder(path, device="cpu")
     whole = builders.tiny_encoder(num_ws=10)
@@ -167,7 +164,7 @@ def test_heads_beyond_the_decoders_layers_are_left_out(pictures, tmp_path):
     assert torch.equal(load_generator(path, device="cpu").w_avg, average[:8].mean(0))
 
 
-def test_models_of_cars_read_192_lines(tmp_path):
+def test_models_of_cars_read_pictures_of_4_to_3(tmp_path):
     config = builders.tiny_encoder_config(input_size=256)
     opts = {"encoder_type": "GradualStyleEncoder", "dataset_type": "cars_encode"}
     path = builders.write_tiny_psp(tmp_path / "cars.pt", config, opts=opts)
