@@ -166,7 +166,8 @@ def _checkpoint_path(folder: str, checkpoint: str) -> str:
 def _place(model: Model, items: int) -> None:
     """Bring a network to the device that computes, and make room there for `items` pictures."""
     network, device = model.network, model.patcher.load_device
-    side = getattr(network, "img_resolution", None) or network.input_size
+    draws = getattr(network, "decoder", None) or network  # ReStyle's encoders draw pictures on their way
+    side = getattr(draws, "img_resolution", None) or network.input_size
     memory = items * side * side * BYTES_PER_PIXEL
     model_management.load_models_gpu([model.patcher], memory_required=memory, force_full_load=True)
     # Partial loads and --novram leave parameters behind that are not a leaf module's own.

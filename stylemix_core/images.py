@@ -69,6 +69,13 @@ def resize(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
     return images.to(device) if device else images
 
 
+def resize_labels(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Nearest-neighbour resize of `[B, C, H, W]`: no level appears that was not there, as label maps need it."""
+    if height < 1 or width < 1:
+        raise StyleMixError(f"cannot resize to {width}×{height}; both sides need at least one pixel")
+    return F.interpolate(images, (height, width), mode="nearest-exact")
+
+
 def load_image(path: str | os.PathLike[str]) -> torch.Tensor:
     """A picture file, turned upright by its EXIF tag, as `[1, 3, H, W]` in −1…1.
 
