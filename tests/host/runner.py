@@ -76,7 +76,10 @@ class StandIn:
         checked = []
         if hasattr(node, "validate_inputs"):
             checked = [*signature(node.validate_inputs).parameters]
-            answer = node.validate_inputs(**{name: given[name] for name in checked if name in given})
+            values = {name: given[name] for name in checked if name in given}
+            # ComfyUI does not know wired values yet.
+            wired = {name: None for name, value in values.items() if isinstance(value, list)}
+            answer = node.validate_inputs(**values | wired)
             if answer is not True:
                 return f"Custom validation failed for node: {checked[0]} - {answer}"
         for item in node.define_schema().inputs:
