@@ -2,7 +2,7 @@
 
 from comfy_api.v0_0_2 import ComfyExtension, io
 
-from . import encode, explore, host, inject, invert, load, sample
+from . import encode, explore, host, inject, invert, latent, load, sample
 
 
 class StyleMixExtension(ComfyExtension):
@@ -15,6 +15,13 @@ class StyleMixExtension(ComfyExtension):
             sample.Decode,
             encode.Encode,
             inject.Inject,
+            inject.MaskListNode,
+            latent.SaveLatent,
+            latent.LoadLatent,
+            latent.BlendLatent,
+            latent.TruncateLatent,
+            latent.LatentFromBatch,
+            latent.LatentBatch,
             invert.Invert,
             invert.InvertOptions,
             explore.Grid,

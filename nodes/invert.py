@@ -96,8 +96,7 @@ class Invert(io.ComfyNode):
         options: dict[str, Any] | None = None,
     ) -> io.NodeOutput:
         warning = None if encoder is None else check_encoder(encoder.network, generator.network)
-        if warning:
-            host.warn(cls.hidden.unique_id, warning)
+        host.warn(cls.hidden.unique_id, warning)
         chosen = {"perceptual": host.vgg_file(), **(options or {})}
         pictures = from_comfy(image)
         result = host.descend(

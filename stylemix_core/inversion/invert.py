@@ -238,7 +238,7 @@ def check(
         if options.identity_weight:
             raise StyleMixError("identity_weight needs an encoder that sees it; give one, or set it to 0")
         return
-    if method == "iterate" and not getattr(encoder, "iterative", False):
+    if method == "iterate" and not encoder.iterative:
         raise StyleMixError(
             f"the encoder ({encoder.source or 'in memory'}) does not refine its codes; method 'iterate' needs a "
             "ReStyle encoder. Choose one, or the method encode, optimize or tune"

@@ -45,7 +45,7 @@ class Objective:
         """The loss of every picture, `[B]`."""
         images = self.masked(images)
         levels = pyramid(images)
-        loss = sum_of_means(levels, self.target_pyramid) / len(levels)
+        loss = sum_of_means(levels, self.target_pyramid)
         if self.perceptual_weight:
             loss = loss + self.perceptual_weight * self.looks(images, levels)
         if self.identity is not None and self.identity_weight:

@@ -115,7 +115,7 @@ def optimize(
         return drawn, objective(drawn), penalty
 
     groups = [([w], learning_rate * spread.deviation), (list(found.values()), NOISE_RATE)]
-    losses = descend(groups, evaluate, steps, projector_schedule, generator.dtype, watch)
+    losses = descend(groups, evaluate, steps, generator.dtype, watch)
     for name, image in found.items():
         put(generator, name, image.detach())
     return w.detach(), {name: found[name].detach() - images[name] for name in found}, losses
@@ -125,7 +125,6 @@ def descend(
     groups: list[tuple[list[torch.Tensor], float]],
     evaluate: Callable[[float], tuple[torch.Tensor, torch.Tensor, torch.Tensor]],
     steps: int,
-    schedule: Callable[[float], float],
     dtype: torch.dtype,
     watch: Watch,
 ) -> torch.Tensor:
@@ -151,7 +150,7 @@ def descend(
     return torch.stack(losses) if losses else torch.zeros(0, 0, device=device)
 
 
-def projector_schedule(progress: float) -> float:
+def schedule(progress: float) -> float:
     """Up linearly, level, and down along a cosine."""
     falling = min(1.0, (1 - progress) / RAMP_DOWN)
     return min(1.0, (progress + 1e-3) / RAMP_UP) * (0.5 - 0.5 * math.cos(math.pi * falling))

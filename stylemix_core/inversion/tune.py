@@ -49,14 +49,13 @@ def tune(
             with torch.no_grad():
                 before = pyramid(base.synthesis(near))
             after = pyramid(generator.synthesis(near))
-            penalty = locality * sum_of_means(after, before).sum() / len(before)
+            penalty = locality * sum_of_means(after, before).sum()
         return images, objective(images), penalty
 
     losses = descend(
         [(list(changes.values()), learning_rate)],
         evaluate,
         steps,
-        lambda progress: 1.0,
         generator.dtype,
         watch,
     )

@@ -5,7 +5,7 @@ import torch
 
 import stylemix_core as sm
 from stylemix_core.inversion import QUALITIES, optimize
-from stylemix_core.inversion.optimize import noise_correlation, off_w, projector_schedule
+from stylemix_core.inversion.optimize import noise_correlation, off_w, schedule
 
 from .. import builders
 
@@ -59,6 +59,7 @@ class Refining(torch.nn.Module):
     """Stands for a ReStyle encoder: its code says how often it was asked to refine."""
 
     num_ws, w_dim, input_size, iterative, source, generator = 8, 16, 64, True, None, None
+    config = builders.tiny_encoder_config(input_nc=6)
 
     def forward(self, images, iterations=1):
         return torch.full([len(images), 8, 16], float(iterations))
@@ -180,10 +181,10 @@ def test_the_pull_keeps_the_layers_alike(generator, encoder, pictures):
 
 
 def test_the_learning_rate_rises_and_falls_to_zero():
-    assert projector_schedule(0) < 0.05
-    assert projector_schedule(0.3) == 1
-    assert projector_schedule(0.875) == pytest.approx(0.5)
-    assert projector_schedule(1) == 0
+    assert schedule(0) < 0.05
+    assert schedule(0.3) == 1
+    assert schedule(0.875) == pytest.approx(0.5)
+    assert schedule(1) == 0
 
 
 def test_only_what_the_mask_shows_is_matched(generator, encoder, pictures):
