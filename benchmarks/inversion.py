@@ -133,15 +133,15 @@ def full_size(resolution: int) -> None:
 def measure_step(resolution: int, checkpointing: bool) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     generator = random_generator(resolution).to(device)
-    target = generator.synthesis(generator.mapping(sm.sample_z([0], generator.z_dim)), "none").clamp(-1, 1)
     before, times = peak_memory(device), [time.perf_counter()]
+    picture = generator.synthesis(generator.mapping(sm.sample_z([0], generator.z_dim)), "none").detach()
 
     def on_step(done: int, total: int, images: torch.Tensor | None) -> None:
         times.append(time.perf_counter())
 
     sm.invert(
         generator,
-        target,
+        picture,
         None,
         "optimize",
         FULL_SIZE_STEPS,

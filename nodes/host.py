@@ -323,19 +323,33 @@ def _checkpoint_path(folder: str, checkpoint: str) -> str:
     return path
 
 
+def _is_latents(path: str) -> bool:
+    try:
+        return _read_is_latents(path, file_stamp(path))
+    except OSError:
+        return False  # it vanished meanwhile
+
+
+@lru_cache(maxsize=4096)
+def _read_is_latents(path: str, stamp: str) -> bool:
+    return holds_latents(path)
+
+
 def _place(models: Sequence[Model | Tuned], items: int) -> None:
     """Bring networks to the device that computes, and make room there for `items` pictures."""
     patchers = list(dict.fromkeys(model.patcher for model in models))
-    side = max(
-        getattr(patcher.model, "img_resolution", None) or patcher.model.input_size for patcher in patchers
-    )
-    memory = items * side * side * BYTES_PER_PIXEL
+    memory = items * max(_side(patcher.model) for patcher in patchers) ** 2 * BYTES_PER_PIXEL
     model_management.load_models_gpu(patchers, memory_required=memory, force_full_load=True)
     for patcher in patchers:
         network, device = patcher.model, patcher.load_device
         # Partial loads and --novram leave parameters behind that are not a leaf module's own.
         tensors = chain(network.parameters(), network.buffers())
-        if any(
-            tensor.device.type != device.type or tensor.device.index != device.index for tensor in tensors
-        ):
+        places = {(tensor.device.type, tensor.device.index) for tensor in tensors}
+        if places != {(device.type, device.index)}:
             network.to(device)
+
+
+def _side(network: Any) -> int:
+    """Width of the pictures that a network works on."""
+    draws = getattr(network, "decoder", None) or network  # ReStyle's encoders draw pictures on their way
+    return getattr(draws, "img_resolution", None) or network.input_size

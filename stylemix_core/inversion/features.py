@@ -160,8 +160,8 @@ def encoder_features(encoder: Encoder | None) -> Features | None:
 
 
 def reads_pictures(encoder: Encoder) -> bool:
-    """Whether it is an IR-SE body that reads colours."""
-    return hasattr(encoder, "input_layer") and encoder.config.input_nc in (3, 6)
+    """Whether it has an IR-SE body that reads colours."""
+    return encoder.config.traits.body == "ir_se" and encoder.config.picture_nc == 3
 
 
 def cached_vgg() -> Path | None:

@@ -59,7 +59,7 @@ class Refining(torch.nn.Module):
     """Stands for a ReStyle encoder: its code says how often it was asked to refine."""
 
     num_ws, w_dim, input_size, iterative, source, generator = 8, 16, 64, True, None, None
-    config = builders.tiny_encoder_config(input_nc=6)
+    config = builders.tiny_encoder_config()
 
     def forward(self, images, iterations=1):
         return torch.full([len(images), 8, 16], float(iterations))
