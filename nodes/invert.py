@@ -190,11 +190,10 @@ class InvertOptions(io.ComfyNode):
                 ),
                 io.Float.Input(
                     "tune_learning_rate",
-                    default=0.001,
+                    default=0.24,
                     min=0.0,
-                    max=0.1,
-                    step=0.0001,
-                    round=0.0001,
+                    max=10.0,
+                    step=0.01,
                     tooltip="How fast tune changes the generator.",
                 ),
                 strength(

@@ -48,8 +48,8 @@ class InversionOptions:
     """Of `iterate`."""
     tune_steps: int | None = None
     """Steps of `tune` after those of `optimize`; None for as many."""
-    tune_learning_rate: float = 1e-3
-    """Rate of Adam for the generator's weights."""
+    tune_learning_rate: float = 0.24
+    """Highest rate of Adam for the generator's weights, times the root of the inputs of its widest convolution."""
     locality: float = 0.1
     """How much a tuned generator is kept as it was away from the pictures, 0 for not at all."""
     checkpointing: bool = False

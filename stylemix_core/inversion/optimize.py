@@ -15,7 +15,7 @@ from .delta import put
 from .losses import Objective
 
 RAMP_UP, RAMP_DOWN = 0.05, 0.25
-"""Shares of the steps over which the learning rate rises and falls."""
+"""Shares of the steps over which the learning rate rises (in W+) and falls."""
 W_NOISE, W_NOISE_SHARE = 0.05, 0.75
 """Noise on W+ at the first step, in deviations of w, and the share of the steps over which it fades."""
 NOISE_RATE = 0.05
@@ -127,6 +127,7 @@ def descend(
     steps: int,
     dtype: torch.dtype,
     watch: Watch,
+    ramp_up: float = RAMP_UP,
 ) -> torch.Tensor:
     """Adam. `evaluate(progress)`, progress 0…1, gives pictures, losses `[B]` and a penalty to minimise with them.
 
@@ -139,7 +140,7 @@ def descend(
     losses = []
     for step in range(steps):
         for group in optimizer.param_groups:
-            group["lr"] = group["peak"] * schedule(step / steps)
+            group["lr"] = group["peak"] * schedule(step / steps, ramp_up)
         images, loss, penalty = evaluate(step / steps)
         optimizer.zero_grad()
         scaler.scale(loss.sum() + penalty).backward()
@@ -150,10 +151,10 @@ def descend(
     return torch.stack(losses) if losses else torch.zeros(0, 0, device=device)
 
 
-def schedule(progress: float) -> float:
+def schedule(progress: float, ramp_up: float = RAMP_UP) -> float:
     """Up linearly, level, and down along a cosine."""
     falling = min(1.0, (1 - progress) / RAMP_DOWN)
-    return min(1.0, (progress + 1e-3) / RAMP_UP) * (0.5 - 0.5 * math.cos(math.pi * falling))
+    return min(1.0, (progress + 1e-3) / ramp_up) * (0.5 - 0.5 * math.cos(math.pi * falling))
 
 
 def off_w(w: torch.Tensor, deviation: float) -> torch.Tensor:

@@ -7,6 +7,8 @@ from .delta import put
 from .losses import Objective, pyramid, sum_of_means
 from .optimize import Spread, Watch, descend
 
+RAMP_UP = 0.2
+"""Share of the steps over which the learning rate rises: all weights start to move at once."""
 LOCALITY_EVERY = 4
 """The regularisation is computed at every fourth step, as it costs more than a step."""
 LOCALITY_DISTANCE = 0.6
@@ -28,6 +30,8 @@ def tune(
     """Tune so that the pivots `w` `[B, L, D]` draw their targets; one generator for the whole batch.
 
     generator: a working copy whose weights are replaced. base: one that stays as it is.
+    learning_rate: the highest rate of the widest convolution, times the root of its inputs: a step moves a map by
+        about as much in any generator.
     locality: strength of the regularisation: codes near the pivots shall draw what `base` draws (section 3.3).
     Returns the changes of the weights by name, and the losses `[steps, B]`.
     """
@@ -37,6 +41,7 @@ def tune(
         name: torch.zeros_like(tensor, dtype=torch.float32, requires_grad=True)
         for name, tensor in held.items()
     }
+    inputs = max(tensor[0].numel() for tensor in held.values())
     random = torch.Generator().manual_seed(seed % 2**63)
 
     def evaluate(progress: float):
@@ -53,11 +58,12 @@ def tune(
         return images, objective(images), penalty
 
     losses = descend(
-        [(list(changes.values()), learning_rate)],
+        [(list(changes.values()), learning_rate / inputs**0.5)],
         evaluate,
         steps,
         generator.dtype,
         watch,
+        RAMP_UP,
     )
     return {name: change.detach() for name, change in changes.items()} if steps else {}, losses
 

@@ -135,7 +135,7 @@ def tuned(generator, encoder, pictures):
         10,
         perceptual="gradients",
         tune_steps=30,
-        tune_learning_rate=0.01,
+        tune_learning_rate=0.15,
     )
 
 
@@ -169,7 +169,7 @@ def test_locality_keeps_other_faces_as_they_were(generator, encoder, pictures):
         options = {
             "perceptual": "gradients",
             "locality": locality,
-            "tune_learning_rate": 0.01,
+            "tune_learning_rate": 0.15,
             "tune_steps": 30,
         }
         result = sm.invert(generator, pictures[:1], encoder, "tune", 0, **options)

@@ -69,7 +69,7 @@ def test_more_options_reach_the_inversion(host):
         starts=2,
         iterations=5,
         tune_steps=1,
-        tune_learning_rate=0.001,
+        tune_learning_rate=0.2,
         locality=0.0,
         memory="save",
     )
