@@ -231,9 +231,13 @@ def run(
 
 def warn(node_id: str | None, message: str | None) -> None:
     """Tell the user, in the log and on the node. Without a message nothing happens."""
-    if message is None:
-        return
-    logging.warning("StyleMix: %s", message)
+    if message is not None:
+        logging.warning("StyleMix: %s", message)
+        tell(node_id, message)
+
+
+def tell(node_id: str | None, message: str) -> None:
+    """Show a text on the node."""
     from server import PromptServer  # not at import: the server imports the packs
 
     if node_id is not None and PromptServer.instance is not None:

@@ -47,16 +47,17 @@ def load_generator(
     device: None for CUDA, else MPS, else the CPU.
     dtype: precision of the convolutions: "auto", "float32", "float16", "bfloat16", the torch dtype, or None
         for float32.
-    Returns the generator in evaluation mode; its `.source` is the file's name. `CheckpointError` when the file
+    Returns the generator in evaluation mode; its `.info` says what the file is. `CheckpointError` when the file
     is not a checkpoint with a generator, is damaged, or asks to run code.
     """
     path = find(source, "generator")
     target = resolve_device(device)
     precision = resolve_dtype(dtype, target)
     with about(path):
-        config, weights = read_checkpoint(path).part("generator")
+        checkpoint = read_checkpoint(path)
+        config, weights = checkpoint.part("generator")
         generator = own(Generator.from_state_dict(config, weights), weights)
-    generator.source = path.name
+    generator.info = checkpoint.info
     return generator.to(target).set_dtype(precision)
 
 
@@ -67,25 +68,26 @@ def load_encoder(
 ) -> Encoder:
     """Load an encoder of pSp, e4e or ReStyle. Arguments and errors as for `load_generator`.
 
-    A ReStyle encoder brings its generator along as `.decoder`. An encoder's `.source` is the file's name, its
-    `.generator` the fingerprint of the generator that it was made for: of the decoder in the same file, or as the
+    A ReStyle encoder brings its generator along as `.decoder`. An encoder's `.info` says what the file is, its
+    `.generator` is the fingerprint of the generator that it was made for: of the decoder in the same file, or as the
     file's metadata says, else None.
     """
     path = find(source, "encoder")
     target = resolve_device(device)
     precision = resolve_dtype(encoder_dtype(dtype), target)
     with about(path):
-        encoder = own(*build_encoder(read_checkpoint(path)))
-    encoder.source = path.name
+        checkpoint = read_checkpoint(path)
+        encoder = own(*build_encoder(checkpoint))
+    encoder.info = checkpoint.info
     return encoder.to(target).set_dtype(precision)
 
 
-def inspect_checkpoint(path: str | os.PathLike) -> CheckpointInfo:
+def inspect_checkpoint(path: str | os.PathLike, part: str = "generator") -> CheckpointInfo:
     """What a file is, without building a model or reading its weights. Errors as for `load_generator`.
 
-    "demo" stands for the bundled generator.
+    part: which of the bundled models "demo" stands for, "generator" or "encoder".
     """
-    found = find(path, "generator")
+    found = find(path, part)
     with about(found):
         return read_checkpoint(found).info
 

@@ -8,6 +8,7 @@ models and the small bundled one are the same code.
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +22,9 @@ from ..weights import adopt
 from .body import residual_units
 from .config import EncoderConfig
 from .pictures import fit, network_input
+
+if TYPE_CHECKING:
+    from ..checkpoints import CheckpointInfo
 
 HEAD_SLOPE = 0.01
 """Negative slope of the leaky ReLU inside the style heads."""
@@ -36,15 +40,15 @@ class Encoder(nn.Module):
     """Pictures → W+.
 
     Attributes: `num_ws`, `w_dim`, `input_size`, `config`, `latent_avg` `[num_ws, w_dim]`, and `generator`,
-    the fingerprint (`Generator.fingerprint()`) of the generator that the codes are meant for, and `source`, the
-    name of the file that it was loaded from, each None where unknown. `decoder` is the generator itself where the
-    encoder needs it to refine codes, else None.
+    the fingerprint (`Generator.fingerprint()`) of the generator that the codes are meant for, and `info`, what
+    `inspect_checkpoint` says of the file that it was loaded from, each None where unknown. `decoder` is the
+    generator itself where the encoder needs it to refine codes, else None.
     """
 
     latent_avg: torch.Tensor
     decoder: Generator | None
     generator: str | None = None
-    source: str | None = None
+    info: "CheckpointInfo | None" = None
 
     def __init__(self, config: EncoderConfig):
         super().__init__()

@@ -8,6 +8,7 @@ import hashlib
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,9 @@ from ..weights import adopt
 from .config import GeneratorConfig
 from .ops import LRELU_GAIN, LRELU_SLOPE, fir_filter, modulated_conv, upsample
 
+if TYPE_CHECKING:
+    from ..checkpoints import CheckpointInfo
+
 NOISE_MODES = ("const", "random", "none")
 MAPPING_LR_MULTIPLIER = 0.01
 """How much slower than the rest the mapping was trained: its weights are stored that much larger."""
@@ -28,10 +32,10 @@ class Generator(nn.Module):
     """z → `mapping` → W+ → `synthesis` → pictures.
 
     Attributes: `z_dim`, `c_dim`, `w_dim`, `num_ws`, `img_resolution`, `img_channels`, `w_avg` `[w_dim]`, `config`,
-    and `source`, the name of the file that it was loaded from, or None.
+    and `info`, what `inspect_checkpoint` says of the file that it was loaded from, or None.
     """
 
-    source: str | None = None
+    info: "CheckpointInfo | None" = None
 
     def __init__(self, config: GeneratorConfig):
         super().__init__()

@@ -112,19 +112,50 @@ def test_a_model_that_nobody_holds_is_freed(stand_in):
     assert network() is None
 
 
-def test_codes_of_other_weights_are_drawn_with_a_warning(stand_in, caplog):
+@pytest.fixture
+def messages():
+    """Node and text of what is shown on nodes."""
     from server import PromptServer
 
+    PromptServer.instance.messages.clear()
+    return PromptServer.instance.messages
+
+
+def test_codes_of_other_weights_are_drawn_with_a_warning(stand_in, messages, caplog):
     (generator,) = stand_in.call("StyleMixLoadGenerator", checkpoint="tiny.safetensors", dtype="float32")
+    messages.clear()
     w = torch.zeros(1, 8, 16)
     stand_in.call("StyleMixDecode", "5", generator=generator, latent=Latents.of(w), noise_mode="const")
-    assert PromptServer.instance.messages == []
+    assert messages == []
     stand_in.call(
         "StyleMixDecode", "5", generator=generator, latent=Latents.of(w, generator="x"), noise_mode="const"
     )
-    ((node_id, message),) = PromptServer.instance.messages
+    ((node_id, message),) = messages
     assert node_id == "5" and "other weights" in message
     assert "other weights" in caplog.text
+
+
+def test_loaders_show_what_the_file_is(stand_in, messages):
+    stand_in.call("StyleMixLoadGenerator", "1", checkpoint="tiny.safetensors", dtype="float32")
+    stand_in.call("StyleMixLoadEncoder", "2", checkpoint="psp.pt", dtype="float32")
+    (first, generator), (second, encoder) = messages
+    assert (first, second) == ("1", "2")
+    assert "32×32 RGB pictures from 8 w vectors of 16" in generator
+    assert encoder.startswith("pSp checkpoint") and "(GradualStyleEncoder) reads 3-channel" in encoder
+
+
+def test_injection_says_whether_source_and_style_are_of_one_generator(stand_in, messages):
+    def shown(style):
+        messages.clear()
+        inputs = {"mask_list": "0", "alpha": 1.0, "pairing": "match", "seed": 0}
+        stand_in.call("StyleMixInject", latent=source, style=style, **inputs)
+        return " ".join(text for _, text in messages)
+
+    w = torch.zeros(1, 8, 16)
+    source = Latents.of(w, generator="a")
+    assert "same generator" in shown(Latents.of(w, generator="a"))
+    assert "other weights" in shown(Latents.of(w, generator="b"))
+    assert shown(Latents.of(w)) == ""
 
 
 def test_latents_remember_where_they_come_from(stand_in):
