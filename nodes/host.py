@@ -23,12 +23,16 @@ from comfy.cli_args import args
 from comfy.model_patcher import ModelPatcher
 from PIL import Image
 
+from ..stylemix_core.checkpoints import DEMO as DEMO_FOLDER
 from ..stylemix_core.device import resolve_dtype
 from ..stylemix_core.errors import CheckpointError, StyleMixError
 from ..stylemix_core.latents import holds_latents
 
 DEMO = "demo (bundled)"
 """How the bundled models are called in the list of checkpoints."""
+
+BOB = "bob haircut (bundled)"
+"""How the bundled W+ code is called in the list of W+ files."""
 
 GENERATORS, ENCODERS = "stylegan", "psp"
 EXTENSIONS = {GENERATORS: {".pkl", ".pt", ".safetensors"}, ENCODERS: {".pt", ".safetensors"}}
@@ -85,7 +89,8 @@ def file_stamp(path: str) -> str:
 
 
 def latent_names() -> list[str]:
-    """The W+ files in the input and output folders, as ComfyUI names them: "latents/a.safetensors [output]"."""
+    """The bundled code, then the W+ files in the input and output folders, as ComfyUI names them:
+    "latents/a.safetensors [output]"."""
     names = []
     for folder, mark in (
         (folder_paths.get_input_directory(), ""),
@@ -97,11 +102,13 @@ def latent_names() -> list[str]:
                 os.path.relpath(path, folder).replace(os.sep, "/") for path in paths if _is_latents(path)
             ]
             names += [name + mark for name in relative]
-    return sorted(names, key=lambda name: (name.endswith("]"), name))
+    return [BOB, *sorted(names, key=lambda name: (name.endswith("]"), name))]
 
 
 def latent_path(name: str) -> str:
     """The file that a name of `latent_names` means. `StyleMixError` when there is none, or it lies elsewhere."""
+    if name == BOB:
+        return str(DEMO_FOLDER / "bob.safetensors")
     relative, folder = folder_paths.annotated_filepath(name)
     folder = os.path.abspath(folder or folder_paths.get_input_directory())
     path = os.path.abspath(os.path.join(folder, relative))
