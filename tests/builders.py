@@ -33,6 +33,15 @@ ADA_UNCOND32 = GeneratorConfig(
     conv_clamp=256.0,
 )
 PSP_256_ENCODER = EncoderConfig(num_ws=14)
+PSP_32_DECODER = GeneratorConfig(
+    z_dim=512,
+    c_dim=0,
+    w_dim=512,
+    img_resolution=32,
+    img_channels=3,
+    mapping_layers=8,
+    channels=(512, 512, 512, 512),
+)
 PSP_256_DECODER = GeneratorConfig(
     z_dim=512,
     c_dim=0,
@@ -88,7 +97,7 @@ def value(name: str, shape: tuple[int, ...]) -> torch.Tensor:
 
 
 def expected(name: str) -> dict[str, torch.Tensor]:
-    """Numbers of the original implementations: "ada_uncond32", "psp_256" or "originals"."""
+    """Numbers of the originals: "ada_uncond32", "psp_256", "originals" (generators) or "encoders"."""
     with np.load(Path(__file__).parent / "data" / f"{name}_expected.npz") as file:
         return {key: torch.from_numpy(file[key]) for key in file.files}
 
@@ -213,6 +222,15 @@ def psp_encoder_value(name: str, shape: tuple[int, ...]) -> torch.Tensor:
     return 1 + 0.1 * x if name.endswith("weight") else 0.1 * x
 
 
+def reference_encoder(config: EncoderConfig, decoder: Generator | None = None) -> Encoder:
+    """An encoder by the formula as in `encoders_expected.npz`; ReStyle's take small steps, as trained ones do."""
+    state = {name.removeprefix("encoder."): tensor for name, tensor in psp_encoder_state(config).items()}
+    if config.iterative:
+        state = {k: 0.1 * v if k.endswith("linear.weight") else v for k, v in state.items()}
+    state["latent_avg"] = psp_latent_avg(config.num_ws, config.w_dim)
+    return Encoder.from_state_dict(config, state, decoder)
+
+
 def psp_decoder_state(config: GeneratorConfig) -> State:
     """A generator's weights by the formula, under rosinality's names with the prefix `decoder.`."""
     with torch.device("meta"):
@@ -243,7 +261,7 @@ def psp_input() -> torch.Tensor:
 
 
 def psp_style() -> torch.Tensor:
-    """The picture that `psp_256`'s `w_style` was computed from, `[1, 3, 256, 256]`."""
+    """The picture that `psp_256`'s `w_style` and all of `encoders` were computed from, `[1, 3, 256, 256]`."""
     return 5 * F.avg_pool2d(torch.tanh(value("style_image", (1, 3, 256, 256))), 15, 1, 7)
 
 
@@ -283,11 +301,13 @@ def tiny_generator(**changes: Any) -> Generator:
     return Generator.from_state_dict(config, nvidia_state(config))
 
 
-def tiny_encoder(**changes: Any) -> Encoder:
+def tiny_encoder(decoder: Generator | None = None, **changes: Any) -> Encoder:
     config = tiny_encoder_config(**changes)
     state = {name.removeprefix("encoder."): tensor for name, tensor in psp_encoder_state(config).items()}
     state["latent_avg"] = psp_latent_avg(config.num_ws, config.w_dim)
-    return Encoder.from_state_dict(config, state)
+    if config.iterative and decoder is None:
+        decoder = tiny_generator()
+    return Encoder.from_state_dict(config, state, decoder)
 
 
 # Files
@@ -314,10 +334,14 @@ def write_psp(
     return path
 
 
-def write_tiny_psp(path: Path, **options: Any) -> Path:
-    """A small pSp file, encoder and decoder; `options` replace those of `write_psp`."""
-    state = psp_encoder_state(tiny_encoder_config()) | psp_decoder_state(tiny_generator_config())
-    opts = {"encoder_type": "GradualStyleEncoder", "output_size": 32, "start_from_latent_avg": True}
+def write_tiny_psp(path: Path, config: EncoderConfig | None = None, **options: Any) -> Path:
+    """A small file of pSp, e4e or ReStyle, encoder and decoder; `options` replace those of `write_psp`.
+
+    config: of the encoder, `tiny_encoder_config()` by default.
+    """
+    config = config or tiny_encoder_config()
+    state = psp_encoder_state(config) | psp_decoder_state(tiny_generator_config())
+    opts = {"encoder_type": config.kind, "output_size": 32, "start_from_latent_avg": True}
     arguments: dict[str, Any] = {"state": state, "latent_avg": psp_latent_avg(8, 16), "opts": opts}
     return write_psp(path, **{**arguments, **options})
 

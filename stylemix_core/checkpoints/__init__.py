@@ -65,19 +65,17 @@ def load_encoder(
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
 ) -> Encoder:
-    """Load a pSp encoder. Arguments and errors as for `load_generator`.
+    """Load an encoder of pSp, e4e or ReStyle. Arguments and errors as for `load_generator`.
 
-    The encoder's `.source` is the file's name, its `.generator` the fingerprint of the generator that it was
-    made for: of the decoder in the same file, or as the file's metadata says, else None.
+    A ReStyle encoder brings its generator along as `.decoder`. An encoder's `.source` is the file's name, its
+    `.generator` the fingerprint of the generator that it was made for: of the decoder in the same file, or as the
+    file's metadata says, else None.
     """
     path = find(source, "encoder")
     target = resolve_device(device)
     precision = resolve_dtype(encoder_dtype(dtype), target)
     with about(path):
-        checkpoint = read_checkpoint(path)
-        config, weights = checkpoint.part("encoder")
-        encoder = own(Encoder.from_state_dict(config, weights), weights)
-        encoder.generator = checkpoint.fingerprint()
+        encoder = own(*build_encoder(read_checkpoint(path)))
     encoder.source = path.name
     return encoder.to(target).set_dtype(precision)
 
@@ -124,9 +122,7 @@ def convert_checkpoint(
         generator = (
             Generator.from_state_dict(*checkpoint.part("generator")) if "generator" in wanted else None
         )
-        encoder = Encoder.from_state_dict(*checkpoint.part("encoder")) if "encoder" in wanted else None
-        if encoder is not None:
-            encoder.generator = checkpoint.fingerprint()
+        encoder = build_encoder(checkpoint)[0] if "encoder" in wanted else None
         digest = sha256(path)
     native.write(
         written,
@@ -150,6 +146,19 @@ def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
         if reader.detect(source):
             return reader.read(source)
     raise CheckpointError(f"not a checkpoint that can be read: it is {source.describe()}. {ACCEPTED}.")
+
+
+def build_encoder(checkpoint: Checkpoint) -> tuple[Encoder, dict[str, torch.Tensor]]:
+    """The encoder, with its generator where it needs one, and the weights that both were given."""
+    config, weights = checkpoint.part("encoder")
+    decoder, given = None, dict(weights)
+    if config.iterative and checkpoint.generator is not None:
+        generator_config, generator_weights = checkpoint.part("generator")
+        decoder = Generator.from_state_dict(generator_config, generator_weights)
+        given |= generator_weights
+    encoder = Encoder.from_state_dict(config, weights, decoder)
+    encoder.generator = checkpoint.fingerprint()
+    return encoder, given
 
 
 def find(source: str | os.PathLike, part: str) -> Path:

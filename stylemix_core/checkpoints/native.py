@@ -39,6 +39,7 @@ def detect(source: Source) -> bool:
         metadata.get("format") == "stylemix"
         or generator_prefix(tensors) is not None
         or f"{ENCODER}input_layer.0.weight" in tensors
+        or f"{ENCODER}conv1.weight" in tensors
     )
 
 
@@ -85,8 +86,8 @@ def read(source: Source) -> Checkpoint:
         else "safetensors with NVIDIA's names",
         contents=("generator",) * bool(generator_tensors) + ("encoder",) * bool(encoder_tensors),
         has_w_avg=averaged,
-        encoder="GradualStyleEncoder" if encoder else None,
-        encoder_input=(encoder.input_nc, encoder.input_size) if encoder else None,
+        encoder=encoder.name if encoder else None,
+        encoder_input=(encoder.picture_nc, encoder.input_size) if encoder else None,
         generator_fingerprint=metadata.get("generator_fingerprint"),
         licence=metadata.get("licence"),
         **facts,
@@ -113,11 +114,20 @@ def write(
     """Write a generator, an encoder or both into one safetensors file.
 
     dtype: `torch.float16` halves the size: weights are rounded; biases, averages and norms stay float32.
+    An encoder that refines its codes (ReStyle) is written with its generator.
     source: where the weights come from. source_sha256: checksum of that file. licence: the terms they are under.
-    The file appears under its name when it is complete. `StyleMixError` when there is nothing to write.
+    The file appears under its name when it is complete. `StyleMixError` when there is nothing to write,
+    and when the encoder refines its codes with another generator than the one given.
     """
     if generator is None and encoder is None:
         raise StyleMixError("there is nothing to write; give a generator, an encoder or both")
+    if encoder is not None and encoder.decoder is not None:
+        generator = generator or encoder.decoder
+        if generator.fingerprint() != encoder.decoder.fingerprint():
+            raise StyleMixError(
+                "this encoder refines its codes with another generator than the one given; write it with its own, or "
+                "the generator into a file of its own"
+            )
     if dtype not in (torch.float32, torch.float16):
         raise StyleMixError(f"dtype {dtype} is not supported in files; choose torch.float32 or torch.float16")
     tensors: dict[str, torch.Tensor] = {}
@@ -128,7 +138,11 @@ def write(
         config["generator"] = asdict(generator.config)
         fingerprint, num_ws = generator.fingerprint(), generator.num_ws
     if encoder is not None:
-        tensors |= {ENCODER + name: tensor for name, tensor in encoder.state_dict().items()}
+        tensors |= {
+            ENCODER + name: tensor
+            for name, tensor in encoder.state_dict().items()
+            if not name.startswith("decoder.")  # written above, under the generator's names
+        }
         config["encoder"] = asdict(encoder.config)
         fingerprint, num_ws = fingerprint or encoder.generator, encoder.num_ws
     metadata = {
@@ -161,11 +175,13 @@ def encoder_config(stored: Any, tensors: dict[str, StoredTensor]) -> EncoderConf
     if not isinstance(stored, dict):
         return EncoderConfig.from_shapes(shapes(tensors))
     config = EncoderConfig(**stored)
-    units = sum(name.startswith("body.") and name.endswith(".res_layer.1.weight") for name in tensors)
+    unit = ".conv1.weight" if config.traits.body == "resnet34" else ".res_layer.1.weight"
+    units = sum(name.startswith("body.") and name.endswith(unit) for name in tensors)
     heads = sum(name.startswith("styles.") and name.endswith(".linear.weight") for name in tensors)
-    if (sum(config.stage_units), config.num_ws) != (units, heads) or config.input_size > 4096:
+    announced = config.num_ws if config.traits.heads in ("pyramid", "last") else 0
+    if (sum(config.stage_units), announced) != (units, heads) or config.input_size > 4096:
         raise CheckpointError(
-            f"the metadata announces an encoder of {sum(config.stage_units)} residual units and {config.num_ws} "
+            f"the metadata announces an encoder of {sum(config.stage_units)} residual units and {announced} "
             f"style heads, the file holds {units} and {heads}"
         )
     return config

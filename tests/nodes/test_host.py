@@ -10,6 +10,7 @@ import torch
 
 from stylemix_core.latents import Latents
 
+from .. import builders
 from ..host import PACK
 
 
@@ -172,6 +173,47 @@ def test_grey_and_transparent_pictures_are_encoded(stand_in, channels):
     )
     assert len(latent) == 2
     assert aligned.shape == (2, 64, 64, 3)
+
+
+def test_only_restyle_encoders_are_told_how_often_to_refine(stand_in, monkeypatch):
+    network = stand_in.module("stylemix_core.encoder").Encoder
+    given = []
+    monkeypatch.setattr(
+        network, "forward", lambda E, images, iterations: given.append(iterations) or torch.zeros(1, 8, 16)
+    )
+    for checkpoint in ("tiny.safetensors", "restyle.pt"):
+        encoder, _ = stand_in.call("StyleMixLoadEncoder", checkpoint=checkpoint, dtype="float32")
+        arguments = {"encoder": encoder, "image": torch.rand(1, 64, 64, 3), "align": "never"}
+        stand_in.call("StyleMixEncode", **arguments)
+        stand_in.call("StyleMixEncode", **arguments, n_iters=3)
+    assert given == [None, None, 5, 3]
+
+
+def test_codes_of_every_encoder_belong_to_the_generator_in_its_file(stand_in, caplog):
+    for checkpoint in ("psp.pt", "restyle.pt"):
+        encoder, generator = stand_in.call("StyleMixLoadEncoder", checkpoint=checkpoint, dtype="float32")
+        style, _ = stand_in.call(
+            "StyleMixEncode", encoder=encoder, image=torch.rand(1, 64, 64, 3), align="never"
+        )
+        faces = Latents.of(torch.zeros(1, 8, 16), generator=generator.network.fingerprint())
+        mixed, _ = stand_in.call(
+            "StyleMixInject", latent=faces, style=style, mask_list="0", alpha=1.0, pairing="match", seed=0
+        )
+        stand_in.call("StyleMixDecode", generator=generator, latent=mixed, noise_mode="const")
+    assert "StyleMix" not in caplog.text
+
+
+def test_label_maps_keep_their_labels_when_they_are_resized(stand_in):
+    path = stand_in.base / "models" / "psp" / "labels.pt"
+    builders.write_tiny_psp(path, builders.tiny_encoder_config(input_nc=5))
+    try:
+        encoder, _ = stand_in.call("StyleMixLoadEncoder", checkpoint=path.name, dtype="float32")
+        labels = torch.arange(5.0).repeat(1, 100, 20)[..., None].expand(-1, -1, -1, 3) / 255
+        latent, aligned = stand_in.call("StyleMixEncode", encoder=encoder, image=labels, align="never")
+    finally:
+        path.unlink()
+    assert latent.w.shape == (1, 8, 16)
+    assert sorted((aligned * 255).unique().round().tolist()) == [0, 1, 2, 3, 4]
 
 
 def test_styles_that_do_not_match_are_refused(stand_in):
