@@ -7,6 +7,7 @@ from ..stylemix_core.errors import StyleMixError
 from ..stylemix_core.images import from_comfy, resize, to_comfy
 from ..stylemix_core.latents import Latents
 from . import host
+from .search import search_words
 from .sockets import ENCODER, LATENT
 
 
@@ -17,7 +18,10 @@ class Encode(io.ComfyNode):
             node_id="StyleMixEncode",
             display_name="PSPEncode",
             category="StyleMix/encode",
-            description="Find the W+ codes of pictures, so that a generator can draw and change them.",
+            description="Find the W+ codes of pictures of faces, so that a generator can draw and change them.",
+            **search_words(
+                "pSp", "encode", "invert", "photo", "face", "style", "StyleGAN", "image to latent"
+            ),
             inputs=[
                 ENCODER.Input("encoder", tooltip="The encoder, from Load pSp Encoder."),
                 io.Image.Input(

@@ -1,10 +1,11 @@
 """Nodes that show what happened."""
 
 import torch
-from comfy_api.v0_0_2 import io
+from comfy_api.v0_0_2 import io, ui
 
 from ..stylemix_core.grid import compare_grid
 from ..stylemix_core.images import from_comfy, to_comfy
+from .search import search_words
 
 
 class Grid(io.ComfyNode):
@@ -14,7 +15,9 @@ class Grid(io.ComfyNode):
             node_id="StyleMixGrid",
             display_name="Compare Grid",
             category="StyleMix/explore",
-            description="Lay pictures out side by side on one labelled sheet.",
+            description="Lay pictures out side by side on one labelled sheet, and show it.",
+            **search_words("grid", "compare", "contact sheet", "table", "XY plot", "collage", "StyleGAN"),
+            is_output_node=True,
             inputs=[
                 io.Image.Input("images", tooltip="The pictures, in order."),
                 io.String.Input(
@@ -61,4 +64,5 @@ class Grid(io.ComfyNode):
             None if source is None else from_comfy(source),
             None if style is None else from_comfy(style),
         )
-        return io.NodeOutput(to_comfy(sheet))
+        picture = to_comfy(sheet)
+        return io.NodeOutput(picture, ui=ui.PreviewImage(picture, cls=cls))

@@ -2,7 +2,7 @@
 
 from comfy_api.v0_0_2 import ComfyExtension, io
 
-from . import encode, explore, host, inject, load, sample
+from . import encode, explore, host, inject, latent, load, sample
 
 
 class StyleMixExtension(ComfyExtension):
@@ -15,5 +15,12 @@ class StyleMixExtension(ComfyExtension):
             sample.Decode,
             encode.Encode,
             inject.Inject,
+            inject.MaskListNode,
+            latent.SaveLatent,
+            latent.LoadLatent,
+            latent.BlendLatent,
+            latent.TruncateLatent,
+            latent.LatentFromBatch,
+            latent.LatentBatch,
             explore.Grid,
         ]

@@ -5,6 +5,7 @@ from comfy_api.v0_0_2 import io
 from ..stylemix_core.checkpoints import load_encoder, load_generator
 from ..stylemix_core.device import DTYPES, encoder_dtype
 from . import host
+from .search import search_words
 from .sockets import ENCODER, GENERATOR
 
 
@@ -31,7 +32,8 @@ class LoadGenerator(io.ComfyNode):
             node_id="StyleMixLoadGenerator",
             display_name="Load StyleGAN2",
             category="StyleMix/load",
-            description="Load a StyleGAN2 generator, which draws pictures of faces (or of whatever it was trained on).",
+            description="Load a StyleGAN2 generator (GAN), which draws faces or whatever else it was trained on.",
+            **search_words("StyleGAN", "GAN", "face", "generator", "checkpoint", "model", "FFHQ"),
             inputs=[
                 checkpoint_input(
                     host.GENERATORS,
@@ -66,7 +68,8 @@ class LoadEncoder(io.ComfyNode):
             node_id="StyleMixLoadEncoder",
             display_name="Load pSp Encoder",
             category="StyleMix/load",
-            description="Load a pSp encoder, which finds the W+ code of a picture of a face.",
+            description="Load a pSp encoder, which finds the W+ code of a picture of a face for StyleGAN2.",
+            **search_words("pSp", "pixel2style2pixel", "e4e", "encoder", "face", "inversion", "StyleGAN"),
             inputs=[
                 checkpoint_input(
                     host.ENCODERS,

@@ -14,6 +14,9 @@ from .images import from_pil, resize, to_pil
 BACKGROUND = (24, 24, 27)
 TEXT = (228, 228, 231)
 
+OVERVIEW_SIDE = 256
+"""The longer side of a picture in an overview, in pixels."""
+
 Pictures = torch.Tensor | Sequence[torch.Tensor]
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -72,6 +75,15 @@ def compare_grid(
     if rows is not None and len(rows) != len(cells):
         raise StyleMixError(f"there are {len(rows)} row labels for {len(cells)} rows; give one per row")
     return from_pil(_draw(cells, captions, [_one_line(row) for row in rows or ()], *results[0].shape[1:]))
+
+
+def overview(pictures: torch.Tensor) -> torch.Tensor:
+    """A batch `[B, 3 or 1, H, W]` as one picture `[3, height, width]`: itself, or a sheet of small ones."""
+    if len(pictures) > 1:
+        height, width = pictures.shape[2:]
+        scale = min(1, OVERVIEW_SIDE / max(height, width))
+        pictures = compare_grid(resize(pictures, max(round(height * scale), 1), max(round(width * scale), 1)))
+    return pictures[0]
 
 
 Cells = list[list[torch.Tensor]]

@@ -194,12 +194,6 @@ class MappingNetwork(nn.Module):
                 f"z has the shape {list(z.shape)}; this generator takes [batch, {self.z_dim}]"
             )
         x = normalize(z.to(self.w_avg.device, torch.float32))
-        if not math.isfinite(truncation_psi):
-            raise StyleMixError(f"truncation_psi is {truncation_psi}; give a number, usually 0 to 1")
-        if truncation_cutoff is not None and truncation_cutoff < 0:
-            raise StyleMixError(
-                f"truncation_cutoff is {truncation_cutoff}; give a number of layers, or None for all"
-            )
         if self.c_dim:
             if c is None or c.shape != (len(z), self.c_dim):
                 found = "no label" if c is None else f"labels of shape {list(c.shape)}"
@@ -211,10 +205,20 @@ class MappingNetwork(nn.Module):
         for i in range(self.num_layers):
             x = F.leaky_relu(getattr(self, f"fc{i}")(x), LRELU_SLOPE) * LRELU_GAIN
         w = x.unsqueeze(1).repeat(1, self.num_ws, 1)  # [B, L, D]
-        if truncation_psi != 1:
-            layers = slice(0, truncation_cutoff)
-            w[:, layers] = self.w_avg.lerp(w[:, layers], truncation_psi)
-        return w
+        return self.truncate(w, truncation_psi, truncation_cutoff)
+
+    def truncate(self, w: torch.Tensor, psi: float, cutoff: int | None = None) -> torch.Tensor:
+        """StyleGAN's truncation trick on W+ `[B, num_ws, w_dim]`; arguments as for `forward`. Changes no input."""
+        if not math.isfinite(psi):
+            raise StyleMixError(f"truncation_psi is {psi}; give a number, usually 0 to 1")
+        if cutoff is not None and cutoff < 0:
+            raise StyleMixError(f"truncation_cutoff is {cutoff}; give a number of layers, or None for all")
+        if psi == 1:
+            return w
+        truncated = self.w_avg.lerp(w, psi)
+        if cutoff is not None:
+            truncated[:, cutoff:] = w[:, cutoff:]
+        return truncated
 
 
 class SynthesisNetwork(nn.Module):

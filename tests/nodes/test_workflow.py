@@ -40,6 +40,17 @@ CONTRACT = {
         ["latent", "style", "mask_list", "alpha", "pairing", "seed", "masks"],
         ["latent", "labels"],
     ),
+    "StyleMixMaskList": ("Mask List", ["mask_list", "alpha", "seed", "masks"], ["masks", "mask_list"]),
+    "StyleMixSaveLatent": ("Save W+", ["latent", "filename_prefix", "image", "generator"], ["latent"]),
+    "StyleMixLoadLatent": ("Load W+", ["file"], ["latent", "labels"]),
+    "StyleMixBlendLatent": ("Blend W+", ["a", "b", "weight"], ["latent"]),
+    "StyleMixTruncateLatent": (
+        "Truncate W+",
+        ["generator", "latent", "truncation_psi", "truncation_cutoff"],
+        ["latent"],
+    ),
+    "StyleMixLatentFromBatch": ("Latent From Batch", ["latent", "index", "length"], ["latent"]),
+    "StyleMixLatentBatch": ("Batch W+", ["a", "b"], ["latent"]),
     "StyleMixDecode": ("StyleGAN2Decode", ["generator", "latent", "noise_mode"], ["image"]),
     "StyleMixGrid": ("Compare Grid", ["images", "labels", "columns", "source", "style"], ["image"]),
 }

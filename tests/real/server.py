@@ -154,6 +154,7 @@ class RealComfy:
             elif kind == "execution_cached":
                 run.executed -= set(details["nodes"])
         for node_id, output in entry["outputs"].items():
+            run.shown[node_id] = output
             if "images" in output:
                 run.pictures[node_id] = [self.picture(**image) for image in output["images"]]
             if "text" in output:
