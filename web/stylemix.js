@@ -13,6 +13,8 @@ const MARGIN = 10;
 /** Refreshes the grids of nodes that are in a graph. */
 const refreshers = new Map();
 
+let count = 0;
+
 function refreshAll() {
   for (const [node, refresh] of refreshers) if (node.graph) refresh();
 }
@@ -21,15 +23,16 @@ function addGrid(node) {
   const text = node.widgets?.find(({ name }) => name === TEXT);
   if (!text) return;
   const linked = (name) => node.inputs?.find((input) => input.name === name)?.link != null;
-  let laidOut = null;
+  let placed = false;
+  let height = 0;
   let later = 0;
 
   const grid = new MaskGrid({
     text: () => String(text.value ?? ""),
     setText(value) {
-      text.value = value;
-      // Some front ends call back when the value is set, others do not.
-      grid.refresh();
+      text.value = value; // calls back, which refreshes
+      // Not every widget calls back when its value is set.
+      if (grid.document.text !== value) refresh();
     },
     model: () => modelOf(node, api, refreshAll),
     alpha() {
@@ -75,12 +78,13 @@ function addGrid(node) {
   /** Let the node grow and shrink with the grid. The text keeps its height. */
   function layOut() {
     cancelAnimationFrame(later);
+    const more = grid.height - height;
+    height += more;
     if (!node.graph) return;
-    const height = grid.height;
     const [width, before] = node.size;
-    const wanted = laidOut === null ? before : before + height - laidOut;
-    laidOut = height;
-    const after = Math.max(wanted, node.computeSize()[1]);
+    // Until the grid is on the page, the size is the one that was saved with the grid in it.
+    const after = Math.max(before + (placed ? more : 0), node.computeSize()[1]);
+    placed = grid.measured !== null;
     if (after !== before) node.setSize([width, after]);
     app.canvas.setDirty(true, true);
   }
@@ -96,11 +100,12 @@ function addGrid(node) {
     soon();
   }
 
-  const widget = node.addDOMWidget("mask_grid", "STYLEMIX_MASK_GRID", grid.element, {
+  // A type of its own for each: Vue nodes would go on showing the grid of the node that undo has replaced.
+  const widget = node.addDOMWidget("mask_grid", `STYLEMIX_MASK_GRID_${++count}`, grid.element, {
     serialize: false, // not in the prompt
     hideInPanel: true,
-    getMinHeight: () => grid.height + 2 * MARGIN,
-    getMaxHeight: () => grid.height + 2 * MARGIN,
+    getMinHeight: () => height + 2 * MARGIN,
+    getMaxHeight: () => height + 2 * MARGIN,
     getValue: () => "",
     setValue: () => {},
   });
@@ -118,7 +123,8 @@ function addGrid(node) {
   });
   const alpha = node.widgets.find(({ name }) => name === "alpha");
   if (alpha) chain(alpha, "callback", refresh);
-  grid.refresh();
+  refresh();
+  layOut();
 
   function soonRefresh() {
     requestAnimationFrame(refresh);

@@ -38,6 +38,7 @@ const grids = new WeakMap();
 export class MaskGrid {
   constructor(host) {
     this.host = host;
+    this.measured = null;
     this.gesture = null;
     this.editing = false;
     this.focused = { row: 0, column: 0 };
@@ -58,8 +59,9 @@ export class MaskGrid {
 
   /** Height of the content in pixels, at zoom 1. */
   get height() {
-    // Not in the page yet, or hidden: as high as it will be without a message.
-    return this.content.offsetHeight || 68 + 17 * Math.max(1, this.document?.masks.length ?? 1);
+    // Not on the page yet, hidden, or on its way to its width: as high as it will be without a message.
+    if (this.content.offsetWidth < 100) return this.measured ?? 68 + 17 * (this.document?.masks.length ?? 1);
+    return (this.measured = this.content.offsetHeight);
   }
 
   /** Show the text as it is now. */
@@ -175,7 +177,7 @@ export class MaskGrid {
     const title = error ? `${describe(this.texts, error)}\n${this.say("cannotShow")}` : this.say("random");
     const element = make("div", `stylemix-locked stylemix-locked-${error ? error.kind : "random"}`, { role: "gridcell", tabindex: "-1", title });
     const text = this.document.text.slice(mask.terms, mask.end);
-    if (!error || error.position < mask.terms) element.append(mask.locked === "random" ? `⚄ ${text}` : text);
+    if (!error || error.position < mask.terms) element.append(text);
     else element.append(...this.marked(text, error.position - mask.terms));
     return element;
   }
@@ -304,7 +306,9 @@ export class MaskGrid {
     on(this.rows, "focusin", this.focusIn);
     on(this.rows, "dblclick", (event) => {
       event.stopPropagation();
-      if (event.target.closest(".stylemix-label")) this.editLabel(rowOf(event.target));
+      // Not the event's target, which has captured the pointer.
+      const label = document.elementFromPoint(event.clientX, event.clientY)?.closest(".stylemix-label");
+      if (label) this.editLabel(rowOf(label));
     });
     on(this.rows, "click", (event) => {
       const more = event.target.closest(".stylemix-more");
@@ -411,7 +415,10 @@ export class MaskGrid {
     const row = rowOf(target);
     if (row < 0 || this.editing) return;
     const layer = layerOf(target);
-    const column = target.closest(".stylemix-label") ? -1 : target.closest("button") ? this.columns : Math.max(layer, 0);
+    let { column } = this.focused; // kept in rows without cells
+    if (target.closest(".stylemix-label")) column = -1;
+    else if (target.closest("button")) column = this.columns;
+    else if (layer >= 0) column = layer;
     if (row !== this.focused.row || column !== this.focused.column) this.focus(row, column, false);
     this.showStatus(row, layer);
   }

@@ -20,7 +20,8 @@ const measured = new WeakMap();
  * @returns {{numWs: number, known: boolean}}
  */
 export function modelOf(node, api, arrived) {
-  for (const user of users(node)) {
+  // A node that is being copied has links, but no graph yet to follow them in.
+  for (const user of node.graph ? users(node) : []) {
     const loader = loaderOf(user);
     const numWs = (loader && layersOf(loader, api, arrived)) ?? measured.get(user);
     if (numWs) return { numWs, known: true };
