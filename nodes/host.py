@@ -75,6 +75,11 @@ def checkpoint_names(folder: str) -> list[str]:
     return [DEMO, *(name for name in files if Path(name).suffix.lower() in EXTENSIONS[folder])]
 
 
+def checkpoint_source(folder: str, checkpoint: str) -> str:
+    """What `load_generator` and its kin take for a checkpoint: "demo" or the file's path."""
+    return "demo" if checkpoint == DEMO else _checkpoint_path(folder, checkpoint)
+
+
 def checkpoint_stamp(folder: str, checkpoint: str) -> str:
     """Text that changes when the file behind `checkpoint` does."""
     if checkpoint == DEMO:
@@ -187,7 +192,7 @@ def open_model(load: Callable[..., torch.nn.Module], folder: str, checkpoint: st
     key = (load.__name__, checkpoint_stamp(folder, checkpoint), dtype)
     model = _models.get(key)
     if model is None:
-        source = "demo" if checkpoint == DEMO else _checkpoint_path(folder, checkpoint)
+        source = checkpoint_source(folder, checkpoint)
         model = _models[key] = Model(load, source, dtype)
     return model
 
@@ -249,6 +254,13 @@ def tell(node_id: str | None, message: str) -> None:
 
     if node_id is not None and PromptServer.instance is not None:
         PromptServer.instance.send_progress_text(message, node_id)
+
+
+def routes() -> Any:
+    """The server's table of routes (aiohttp's), or None where nothing is served."""
+    from server import PromptServer  # not at import: the server imports the packs
+
+    return getattr(PromptServer.instance, "routes", None)
 
 
 def _checkpoint_path(folder: str, checkpoint: str) -> str:
