@@ -52,6 +52,19 @@ def test_every_pass_is_announced_to_comfyui(stand_in, comfy, model):
     assert comfy.updates == [(1, 3), (2, 3), (3, 3)]
 
 
+def test_the_newest_picture_is_shown_once_a_second(stand_in, comfy, model, monkeypatch):
+    from comfy import utils
+
+    host = stand_in.module("nodes.host")
+    now = iter(range(0, 1000))
+    monkeypatch.setattr(host.time, "monotonic", lambda: next(now) * 0.4)
+    monkeypatch.setattr(utils, "previews", [])
+    host.run(model, 7, lambda network, items: torch.arange(7)[items], preview=int)
+    # Asked at 0.4, 0.8, 1.2 (shown; noted at 1.6), 2.0, 2.4, 2.8 (shown; noted at 3.2) and 3.6 seconds.
+    assert [picture for _, picture, _ in utils.previews] == [2, 5]
+    assert {(kind, side) for kind, _, side in utils.previews} == {("JPEG", 512)}
+
+
 def test_no_parameter_stays_behind(stand_in, comfy, model):
     comfy.device, comfy.no_vram = torch.device("meta"), True
     stand_in.module("nodes.host").run(model, 1, lambda network, items: torch.zeros(1))
