@@ -233,11 +233,13 @@ def run(
             continue
         results.append(result)
         done = items.stop
-        picture = None
-        if preview is not None and time.monotonic() - shown >= PREVIEW_SECONDS:
-            picture = ("JPEG", preview(result[-1]), PREVIEW_SIDE)
+        newest = None
+        # Not the last one: the results themselves follow at once.
+        if preview is not None and done < count and time.monotonic() - shown >= PREVIEW_SECONDS:
+            picture = preview(result[-1])
+            newest = ("JPEG", picture, min(PREVIEW_SIDE, max(picture.size)))  # ComfyUI enlarges small ones
             shown = time.monotonic()
-        progress.update_absolute(done, count, picture)
+        progress.update_absolute(done, count, newest)
     return torch.cat(results)
 
 

@@ -7,6 +7,7 @@ import weakref
 
 import pytest
 import torch
+from PIL import Image
 
 from stylemix_core.latents import Latents
 
@@ -51,6 +52,25 @@ def test_every_pass_is_announced_to_comfyui(stand_in, comfy, model):
     assert [patchers for patchers, _ in comfy.requests] == [[model.patcher]] * 3
     assert all(memory > 0 for _, memory in comfy.requests)
     assert comfy.updates == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_the_newest_picture_is_shown_once_a_second(stand_in, comfy, model, monkeypatch):
+    from comfy import utils
+
+    host = stand_in.module("nodes.host")
+    now = iter(range(0, 1000))
+    monkeypatch.setattr(host.time, "monotonic", lambda: next(now) * 0.4)
+    monkeypatch.setattr(utils, "previews", [])
+    sizes = torch.arange(100, 1000, 100)
+
+    def picture(size):
+        return Image.new("RGB", (int(size), 8))
+
+    host.run(model, 9, lambda network, items: sizes[items], preview=picture)
+    # Asked at 0.4, 0.8, 1.2 (shown; noted at 1.6), 2.0, 2.4, 2.8 (shown; noted at 3.2), 3.6 and 4.0 seconds, and
+    # not after the last one.
+    shown = [(kind, preview.width, side) for kind, preview, side in utils.previews]
+    assert shown == [("JPEG", 300, 300), ("JPEG", 600, 512)]
 
 
 def test_no_parameter_stays_behind(stand_in, comfy, model):
