@@ -26,6 +26,13 @@ def test_the_pack_loads_without_a_warning(real_comfy):
     assert "Error while calling comfy_entrypoint" not in log
 
 
+def test_the_page_can_ask_what_a_checkpoint_is(real_comfy):
+    demo = real_comfy.get("/stylemix/inspect?folder=psp&checkpoint=demo%20(bundled)")
+    assert demo["num_ws"] == 14
+    outside = real_comfy.get("/stylemix/inspect?folder=stylegan&checkpoint=..%2Fpsp%2Fpsp.pt")
+    assert list(outside) == ["error"]
+
+
 @pytest.mark.slow
 def test_memory_does_not_grow_in_fifty_runs(real_comfy):
     def run(seed: int) -> None:
