@@ -15,6 +15,9 @@ const refreshers = new Map();
 
 let count = 0;
 
+/** Where the focus was when undo or redo was pressed: they bring back another node of that id. */
+let lostFocus = null;
+
 function refreshAll() {
   for (const [node, refresh] of refreshers) if (node.graph) refresh();
 }
@@ -84,7 +87,10 @@ function addGrid(node) {
     const [width, before] = node.size;
     // Until the grid is on the page, the size is the one that was saved with the grid in it.
     const after = Math.max(before + (placed ? more : 0), node.computeSize()[1]);
-    placed = grid.measured !== null;
+    if (!placed && grid.measured !== null) {
+      placed = true;
+      if (lostFocus?.id === node.id && performance.now() - lostFocus.time < 2000) grid.focus(lostFocus.row, lostFocus.column);
+    }
     if (after !== before) node.setSize([width, after]);
     app.canvas.setDirty(true, true);
   }
@@ -117,6 +123,10 @@ function addGrid(node) {
   chain(node, "onConnectionsChange", soonRefresh);
   chain(node, "onAdded", () => refreshers.set(node, refresh));
   chain(node, "onRemoved", () => refreshers.delete(node));
+  grid.element.addEventListener("keydown", (event) => {
+    const undo = (event.ctrlKey || event.metaKey) && ["z", "y"].includes(event.key.toLowerCase());
+    if (undo && grid.hasFocus) lostFocus = { ...grid.focused, id: node.id, time: performance.now() };
+  });
   chain(node, "onExecuted", (output) => {
     noteRun(node, output);
     refreshAll();

@@ -21,3 +21,10 @@ def test_the_pack_loads_without_a_warning(real_comfy):
     log = real_comfy.log_text()
     assert "IMPORT FAILED" not in "".join(line for line in log.splitlines() if "stylemix" in line)
     assert "Error while calling comfy_entrypoint" not in log
+
+
+def test_the_page_can_ask_what_a_checkpoint_is(real_comfy):
+    demo = real_comfy.get("/stylemix/inspect?folder=psp&checkpoint=demo%20(bundled)")
+    assert demo["num_ws"] == 14
+    outside = real_comfy.get("/stylemix/inspect?folder=stylegan&checkpoint=..%2Fpsp%2Fpsp.pt")
+    assert list(outside) == ["error"]

@@ -28,7 +28,7 @@ def test_the_grid_shows_the_text(widget):
     assert [widget.label(row).inner_text() for row in range(3)] == ["0", "hair", "1@-1, 2@3, 3@-2, 4@2"]
     assert widget.row(0).get_attribute("role") == "row"
     assert widget.cell(1, 7).get_attribute("aria-label") == "hair, layer 7: 0.5"
-    heads = widget.model().locator(".stylemix-sizes").inner_text().split()
+    heads = widget.grid().locator(".stylemix-sizes").inner_text().split()
     assert heads == ["4", "8", "16", "32", "64", "128", "256"]
 
 
@@ -153,7 +153,7 @@ def test_labels(widget):
 def test_rows_are_added_duplicated_removed_and_moved(widget):
     widget.open("0; hair: 2-6; random(3)")
     height = widget.js("return node.size[1]")
-    widget.model().get_by_text("+ mask").click()
+    widget.grid().get_by_text("+ mask").click()
     widget.settle()
     widget.row_menu(1, "Duplicate")
     assert widget.text == "0; hair: 2-6; hair: 2-6; random(3); none"
@@ -163,8 +163,8 @@ def test_rows_are_added_duplicated_removed_and_moved(widget):
     widget.row_menu(2, "Move up")
     widget.row_menu(2, "Move down")
     assert widget.text == "hair: 2-6; random(3); none; hair: 2-6"
-    middle = lambda row: (widget.label(row).bounding_box()["x"] + 5, widget.place(row, 0)[1])  # noqa: E731
-    widget.drag(middle(0), middle(2))
+    x = widget.label(0).bounding_box()["x"] + 5
+    widget.drag((x, widget.place(0, 0)[1]), (x, widget.row(2).bounding_box()["y"] + 8))
     assert widget.text == "random(3); none; hair: 2-6; hair: 2-6"
 
 
@@ -177,7 +177,7 @@ def test_presets(widget):
     assert widget.text == "# mine\n0; 1; 2; 3; 4; 5; 0-6; hair shape: 2-6; random"
     widget.preset("Each layer alone")
     assert widget.text.endswith("; ".join(map(str, range(14))))
-    widget.model().locator(".stylemix-button").nth(1).click()
+    widget.grid().locator(".stylemix-button").nth(1).click()
     tip = widget.tab.locator(".stylemix-menu-item").filter(has_text="Hair colour").get_attribute("title")
     assert "GANSpace" in tip and "StyleSpace" in tip
     widget.press("ArrowUp", "Escape")
@@ -191,17 +191,17 @@ def test_a_wrong_text_is_marked_and_kept(widget):
     assert widget.row(1).locator("mark").inner_text() == "x"
     widget.click(2, 5)
     assert widget.text == "0; 1, x@2; 2, 5; [3"
-    widget.model().locator(".stylemix-place").click()
+    widget.grid().locator(".stylemix-place").click()
     area = widget.text_area()
     area.wait_for()
     assert area.evaluate("e => [document.activeElement === e, e.selectionStart]") == [True, 6]
     widget.set_text("[[0], [1]")
     assert widget.levels() == []
-    assert widget.model().locator(".stylemix-button:disabled").count() == 2
-    assert widget.model().locator(".stylemix-quote").inner_text().startswith("[[0], [1]")
+    assert widget.grid().locator(".stylemix-button:disabled").count() == 2
+    assert widget.grid().locator(".stylemix-quote").inner_text().startswith("[[0], [1]")
     assert widget.text == "[[0], [1]"
     widget.set_text("# empty\n")
-    widget.model().get_by_text("+ mask").click()
+    widget.grid().get_by_text("+ mask").click()
     widget.settle()
     assert widget.text == "# empty\nnone"
 
@@ -217,7 +217,7 @@ def test_lists_become_masks_when_they_are_painted(widget):
 def test_layers_beyond_the_model_are_shown_and_kept(widget):
     widget.open("0; 16, 3; random(99)")
     assert widget.on(1) == [3, 16]
-    assert widget.model().locator(".stylemix-index.stylemix-beyond").all_inner_texts() == ["14", "15", "16"]
+    assert widget.grid().locator(".stylemix-index.stylemix-beyond").all_inner_texts() == ["14", "15", "16"]
     assert "there is no layer 16: this model has the layers 0-13" in widget.message()
     widget.click(1, 4)
     assert widget.text == "0; 3-4, 16; random(99)"
@@ -227,23 +227,60 @@ def test_layers_beyond_the_model_are_shown_and_kept(widget):
 
 
 def test_columns_follow_the_connected_model(widget):
-    status = widget.model().locator(".stylemix-status")
     widget.open("0", checkpoint="tiny.safetensors")
-    widget.tab.wait_for_function("document.querySelectorAll('.stylemix-index').length === 8")
-    widget.js("app.graph.getNodeById(1).widgets[0].value = 'demo (bundled)'; app.canvas.emitBeforeChange(); app.canvas.emitAfterChange()")
-    widget.tab.wait_for_function("document.querySelectorAll('.stylemix-index').length === 14")
-    assert status.inner_text() == "14 layers"
+    widget.wait_for_columns(8)
+    widget.js(
+        "app.graph.getNodeById(1).widgets[0].value = 'demo (bundled)';"
+        "app.canvas.emitBeforeChange(); app.canvas.emitAfterChange()"
+    )
+    widget.wait_for_columns(14)
+    assert widget.status() == "14 layers"
     widget.js("node.disconnectInput(0); node.disconnectInput(1)")
-    widget.tab.wait_for_function("document.querySelectorAll('.stylemix-index').length === 18")
-    assert status.inner_text() == "18 layers, until a model is connected"
+    widget.wait_for_columns(18)
+    assert widget.status() == "18 layers, until a model is connected"
     widget.js("node.onExecuted({stylemix_num_ws: [10]})")
     widget.settle()
-    assert status.inner_text() == "10 layers"
+    assert widget.status() == "10 layers"
+
+
+def test_columns_follow_the_last_run_where_the_file_is_not_known(widget):
+    answer = {"json": {"error": "not today"}}
+    widget.tab.route("**/stylemix/inspect*", lambda route: route.fulfill(**answer))
+    try:
+        widget.open("random; 16")
+        widget.js("node.onExecuted({})")  # forget what was inspected
+        widget.settle()
+        assert widget.status() == "18 layers, until a model is connected"
+        widget.set_text("random")
+        widget.js(
+            "const end = LiteGraph.createNode('PreviewAny'); end.pos = [900, 0]; app.graph.add(end);"
+            "node.connect(1, end, 0)"
+        )
+        widget.page.queue()
+        widget.wait_for_columns(14, timeout=60)
+        assert widget.status() == "14 layers"
+    finally:
+        widget.tab.unroute("**/stylemix/inspect*")
+        widget.js("node.onExecuted({})")
+
+
+def test_the_middle_button_moves_the_canvas(widget):
+    widget.open("0; 1")
+    before = widget.js("return [...app.canvas.ds.offset]")
+    widget.tab.mouse.move(*widget.place(1, 5))
+    widget.tab.mouse.down(button="middle")
+    widget.tab.mouse.move(widget.place(1, 5)[0] + 60, 600, steps=5)
+    widget.tab.mouse.up(button="middle")
+    widget.settle()
+    assert widget.js("return [...app.canvas.ds.offset]") != before
+    assert widget.text == "0; 1"
 
 
 def test_alpha_is_the_strength_of_terms_without_one(widget):
     widget.open("0, 1@1")
-    widget.js("const alpha = node.widgets.find(w => w.name === 'alpha'); alpha.value = 0.25; alpha.callback?.(0.25)")
+    widget.js(
+        "const alpha = node.widgets.find(w => w.name === 'alpha'); alpha.value = 0.25; alpha.callback?.(0.25)"
+    )
     widget.settle()
     assert widget.levels()[0][:2] == [0.25, 1]
 
@@ -260,7 +297,9 @@ def test_a_linked_mask_list_is_read_only(widget):
     grid.locator('[data-row="1"] [data-layer="5"]').click(force=True)
     assert widget.text == "0; 1"
     widget.js("node.disconnectInput(node.inputs.findIndex(input => input.name === 'mask_list'))")
-    widget.js("app.graph._nodes.find(n => n.type === 'StyleMixMaskList').connect(0, node, node.findInputSlot('masks'))")
+    widget.js(
+        "app.graph._nodes.find(n => n.type === 'StyleMixMaskList').connect(0, node, node.findInputSlot('masks'))"
+    )
     widget.settle()
     assert grid.count() == 0
     assert "masks is connected" in widget.tab.locator(".stylemix-note").inner_text()
@@ -291,18 +330,23 @@ def test_undo_and_redo_go_stroke_by_stroke(widget):
     widget.drag(widget.place(1, 5), widget.place(1, 8))
     widget.press("Space")
     assert widget.text == "0, 4; 1, 5-7"
-    for text in ("0, 4; 1, 5-8", "0, 4; 1", "0; 1"):
-        widget.press("Control+z")
+    for keys, text in (
+        ("Control+z", "0, 4; 1, 5-8"),
+        ("Control+z", "0, 4; 1"),
+        ("Control+z", "0; 1"),
+        ("Control+y", "0, 4; 1"),
+    ):
+        widget.press(keys)
+        # The node is another one, the focus is where it was.
         widget.tab.wait_for_function(
-            "t => app.graph.getNodeById(3)?.widgets.find(w => w.name === 'mask_list').value === t", arg=text
+            "text => app.graph.getNodeById(3)?.widgets.find(each => each.name === 'mask_list').value === text"
+            " && document.activeElement.dataset.layer === '8'",
+            arg=text,
         )
         widget.settle()
-    widget.press("Control+y")
-    widget.tab.wait_for_function(
-        "app.graph.getNodeById(3)?.widgets.find(w => w.name === 'mask_list').value === '0, 4; 1'"
-    )
-    widget.settle()
     assert [widget.on(0), widget.on(1)] == [[0, 4], [1]]
+    widget.press("Space")
+    assert widget.text == "0, 4; 1, 8"
 
 
 def test_a_copy_has_a_grid_of_its_own(widget):
@@ -316,7 +360,8 @@ def test_a_copy_has_a_grid_of_its_own(widget):
     copies.nth(1).locator('[data-layer="9"]').click()
     widget.settle()
     texts = widget.tab.evaluate(
-        "() => app.graph._nodes.filter(n => n.type === 'StyleMixInject').map(n => n.widgets.find(w => w.name === 'mask_list').value)"
+        "() => app.graph._nodes.filter(node => node.type === 'StyleMixInject')"
+        ".map(node => node.widgets.find(each => each.name === 'mask_list').value)"
     )
     assert texts == ["hair: 2-6", "hair: 2-6, 9"]
 
@@ -325,10 +370,14 @@ def test_a_collapsed_node_hides_its_grid(widget):
     widget.open("0; 1")
     widget.js("node.collapse()")
     widget.settle()
-    widget.tab.wait_for_function("![...document.querySelectorAll('.stylemix-masks')].some(e => e.offsetHeight)")
+    widget.tab.wait_for_function(
+        "![...document.querySelectorAll('.stylemix-masks')].some(e => e.offsetHeight)"
+    )
     widget.js("text.value = '0; 1; 2'; node.collapse()")
     widget.settle()
-    widget.tab.wait_for_function("[...document.querySelectorAll('.stylemix-masks')].some(e => e.offsetHeight)")
+    widget.tab.wait_for_function(
+        "[...document.querySelectorAll('.stylemix-masks')].some(e => e.offsetHeight)"
+    )
     widget.settle()
     widget.click(2, 7)
     assert widget.text == "0; 1; 2, 7"
@@ -347,16 +396,21 @@ def test_painting_at_other_zooms(widget, scale):
 
 def test_inside_a_subgraph(widget):
     widget.open("0; 1")
-    widget.js("app.canvas.deselectAll?.(); app.canvas.selectNode(node); app.graph.convertToSubgraph(new Set([node]))")
+    widget.js(
+        "app.canvas.deselectAll?.(); app.canvas.selectNode(node); app.graph.convertToSubgraph(new Set([node]))"
+    )
     widget.tab.wait_for_function("app.graph._nodes.length === 3")
-    outer = "app.graph._nodes.find(n => n.subgraph)"
-    inner = widget.js(f"const outer = {outer}; app.canvas.openSubgraph(outer.subgraph, outer); return outer.subgraph._nodes[0].id")
-    widget.node = inner
+    widget.node = widget.js(
+        "const outer = app.graph._nodes.find(each => each.subgraph);"
+        "app.canvas.openSubgraph(outer.subgraph, outer); return outer.subgraph._nodes[0].id"
+    )
     widget.settle()
     widget.view()
     widget.click(1, 6)
     assert widget.text == "0; 1, 6"
-    inputs = [node["inputs"] for node in widget.page.api_prompt().values() if node["class_type"] == "StyleMixInject"]
+    inputs = [
+        node["inputs"] for node in widget.page.api_prompt().values() if node["class_type"] == "StyleMixInject"
+    ]
     assert [each["mask_list"] for each in inputs] == ["0; 1, 6"]
 
 
@@ -365,7 +419,7 @@ def test_in_korean(widget, screenshots):
     widget.tab.evaluate(set_locale, "ko")
     try:
         widget.open("0; 머리 모양: 2-6, 99")
-        assert widget.model().get_by_text("프리셋").count() == 1
+        assert widget.grid().get_by_text("프리셋").count() == 1
         assert "99번 레이어가 없습니다. 이 모델의 레이어는 0-13입니다" in widget.message()
         assert "1행 16열" in widget.message()
         widget.page.screenshot(screenshots / f"mask grid in Korean, {widget.page.name}.png")
@@ -376,20 +430,28 @@ def test_in_korean(widget, screenshots):
 
 @pytest.mark.parametrize("palette", ["dark", "light"])
 def test_it_is_readable_in_both_themes(widget, screenshots, palette):
-    widget.tab.evaluate("async name => { await app.extensionManager.setting.set('Comfy.ColorPalette', name) }", palette)
+    widget.tab.evaluate(
+        "async name => { await app.extensionManager.setting.set('Comfy.ColorPalette', name) }", palette
+    )
     try:
         widget.open("hair: 2-6, 7-9@0.5; 0@2, 1@-0.5, 2@3, 3@-2; random(3); all, 5@0")
         widget.page.screenshot(screenshots / f"mask grid, {palette}, {widget.page.name}.png")
         contrast = widget.tab.evaluate(
             """() => {
-                const light = css => { const [r, g, b] = css.match(/[0-9.]+/g).map(Number); return (2 * r + 5 * g + b) / 8; };
                 const style = selector => getComputedStyle(document.querySelector(selector));
-                return Math.abs(light(style('.stylemix-named').color) - light(style('.stylemix-content').backgroundColor));
+                const light = colour => {
+                    const [red, green, blue] = colour.match(/[0-9.]+/g).map(Number);
+                    return (2 * red + 5 * green + blue) / 8;
+                };
+                return Math.abs(
+                    light(style('.stylemix-named').color) - light(style('.stylemix-content').backgroundColor));
             }"""
         )
         assert contrast > 90
     finally:
-        widget.tab.evaluate("async () => { await app.extensionManager.setting.set('Comfy.ColorPalette', 'dark') }")
+        widget.tab.evaluate(
+            "async () => { await app.extensionManager.setting.set('Comfy.ColorPalette', 'dark') }"
+        )
         widget.settle()
 
 

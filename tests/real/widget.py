@@ -79,7 +79,8 @@ class Widget:
     def view(self, scale: float = 1) -> None:
         """Put the node's upper left corner at (500, 150), at a zoom."""
         self.js(
-            "app.canvas.ds.scale = given; app.canvas.ds.offset = [500 / given - node.pos[0], 150 / given - node.pos[1]];"
+            "app.canvas.ds.scale = given;"
+            "app.canvas.ds.offset = [500 / given - node.pos[0], 150 / given - node.pos[1]];"
             "app.canvas.setDirty(true, true)",
             scale,
         )
@@ -117,12 +118,12 @@ class Widget:
         self.js("text.value = given", text)
         self.settle()
 
-    def model(self, index: int = 0) -> Any:
-        """The parts of the grid on the page: the only one, or one of several."""
-        return self.tab.locator(".stylemix-masks").nth(index)
+    def grid(self) -> Any:
+        """The grid on the page, the first of several."""
+        return self.tab.locator(".stylemix-masks").first
 
     def row(self, row: int) -> Any:
-        return self.model().locator(f'[data-row="{row}"]')
+        return self.grid().locator(f'[data-row="{row}"]')
 
     def cell(self, row: int, layer: int) -> Any:
         return self.row(row).locator(f'[data-layer="{layer}"]')
@@ -169,6 +170,16 @@ class Widget:
         """Layers that a row shows as taken."""
         return [layer for layer, strength in enumerate(self.levels()[row]) if strength]
 
+    def wait_for_columns(self, count: int, timeout: float = 10) -> None:
+        self.tab.wait_for_function(
+            "count => document.querySelectorAll('.stylemix-index').length === count",
+            arg=count,
+            timeout=1000 * timeout,
+        )
+
+    def status(self) -> str:
+        return self.grid().locator(".stylemix-status").inner_text()
+
     def menu(self, opener: Any, item: str, extra: bool = False) -> None:
         """Open a menu of the grid and choose an item, or the item's second button."""
         opener.click()
@@ -180,7 +191,7 @@ class Widget:
         self.menu(self.row(row).locator(".stylemix-more"), item)
 
     def preset(self, item: str, extra: bool = False) -> None:
-        self.menu(self.model().locator(".stylemix-button").nth(1), item, extra)
+        self.menu(self.grid().locator(".stylemix-button").nth(1), item, extra)
 
     def text_area(self) -> Any:
         """The text field that the user sees."""
@@ -191,4 +202,4 @@ class Widget:
         ).first
 
     def message(self) -> str:
-        return self.model().locator(".stylemix-message").inner_text()
+        return self.grid().locator(".stylemix-message").inner_text()

@@ -42,8 +42,8 @@ export class MaskGrid {
     this.gesture = null;
     this.editing = false;
     this.focused = { row: 0, column: 0 };
-    this.rows = make("div", "stylemix-rows", { "data-capture-wheel": "true" });
-    this.head = make("div", "stylemix-head");
+    this.rows = make("div", "stylemix-rows", { role: "rowgroup", "data-capture-wheel": "true" });
+    this.head = make("div", "stylemix-head", { role: "rowgroup" });
     this.table = make("div", "stylemix-table", { role: "grid" }, this.head, this.rows);
     this.add = make("button", "stylemix-button", { type: "button" });
     this.preset = make("button", "stylemix-button", { type: "button", "aria-haspopup": "menu" });
@@ -68,7 +68,7 @@ export class MaskGrid {
   refresh() {
     if (this.editing && this.host.text() === this.document.text) return;
     this.cancelEdit?.();
-    const hadFocus = this.rows.contains(document.activeElement);
+    const { hasFocus } = this;
     const { numWs, known } = this.host.model();
     this.texts = textsFor(this.host.locale());
     this.numWs = numWs;
@@ -92,7 +92,7 @@ export class MaskGrid {
     this.add.disabled = this.preset.disabled = this.readOnly || !this.document.readable;
     this.showMessage(note);
     this.showStatus();
-    this.focus(this.focused.row, this.focused.column, hadFocus);
+    this.focus(this.focused.row, this.focused.column, hasFocus);
   }
 
   say(key, values) {
@@ -224,6 +224,11 @@ export class MaskGrid {
 
   cell(row, layer) {
     return this.document.masks[row].cells[layer] ?? 0;
+  }
+
+  /** Whether a key would go to a row. */
+  get hasFocus() {
+    return this.rows.contains(document.activeElement);
   }
 
   // Focus: column −1 is the label, the one behind the last layer the row's menu.
