@@ -29,7 +29,9 @@ def inspect(query: Mapping[str, str]) -> dict[str, Any]:
     folder, checkpoint = query.get("folder", ""), query.get("checkpoint", "")
     # Names from the list only: nothing else on the disk can be asked for.
     if folder not in host.EXTENSIONS or checkpoint not in host.checkpoint_names(folder):
-        return {"error": f"there is no checkpoint {checkpoint!r} in {folder!r}; choose one that a loader lists"}
+        return {
+            "error": f"there is no checkpoint {checkpoint!r} in {folder!r}; choose one that a loader lists"
+        }
     try:
         return _inspect(host.checkpoint_source(folder, checkpoint), host.checkpoint_stamp(folder, checkpoint))
     except (StyleMixError, OSError) as error:

@@ -10,6 +10,7 @@ pytestmark = [pytest.mark.real, pytest.mark.browser]
 
 WORKFLOWS = sorted((PACK / "example_workflows").glob("*.json"))
 
+
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=[path.stem for path in WORKFLOWS])
 def test_an_example_workflow_opens_and_runs(page, workflow, screenshots):
     page.problems.clear()

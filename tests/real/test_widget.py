@@ -230,7 +230,9 @@ def test_columns_follow_the_connected_model(widget):
     status = widget.model().locator(".stylemix-status")
     widget.open("0", checkpoint="tiny.safetensors")
     widget.tab.wait_for_function("document.querySelectorAll('.stylemix-index').length === 8")
-    widget.js("app.graph.getNodeById(1).widgets[0].value = 'demo (bundled)'; app.canvas.emitBeforeChange(); app.canvas.emitAfterChange()")
+    widget.js(
+        "app.graph.getNodeById(1).widgets[0].value = 'demo (bundled)'; app.canvas.emitBeforeChange(); app.canvas.emitAfterChange()"
+    )
     widget.tab.wait_for_function("document.querySelectorAll('.stylemix-index').length === 14")
     assert status.inner_text() == "14 layers"
     widget.js("node.disconnectInput(0); node.disconnectInput(1)")
@@ -243,7 +245,9 @@ def test_columns_follow_the_connected_model(widget):
 
 def test_alpha_is_the_strength_of_terms_without_one(widget):
     widget.open("0, 1@1")
-    widget.js("const alpha = node.widgets.find(w => w.name === 'alpha'); alpha.value = 0.25; alpha.callback?.(0.25)")
+    widget.js(
+        "const alpha = node.widgets.find(w => w.name === 'alpha'); alpha.value = 0.25; alpha.callback?.(0.25)"
+    )
     widget.settle()
     assert widget.levels()[0][:2] == [0.25, 1]
 
@@ -260,7 +264,9 @@ def test_a_linked_mask_list_is_read_only(widget):
     grid.locator('[data-row="1"] [data-layer="5"]').click(force=True)
     assert widget.text == "0; 1"
     widget.js("node.disconnectInput(node.inputs.findIndex(input => input.name === 'mask_list'))")
-    widget.js("app.graph._nodes.find(n => n.type === 'StyleMixMaskList').connect(0, node, node.findInputSlot('masks'))")
+    widget.js(
+        "app.graph._nodes.find(n => n.type === 'StyleMixMaskList').connect(0, node, node.findInputSlot('masks'))"
+    )
     widget.settle()
     assert grid.count() == 0
     assert "masks is connected" in widget.tab.locator(".stylemix-note").inner_text()
@@ -325,10 +331,14 @@ def test_a_collapsed_node_hides_its_grid(widget):
     widget.open("0; 1")
     widget.js("node.collapse()")
     widget.settle()
-    widget.tab.wait_for_function("![...document.querySelectorAll('.stylemix-masks')].some(e => e.offsetHeight)")
+    widget.tab.wait_for_function(
+        "![...document.querySelectorAll('.stylemix-masks')].some(e => e.offsetHeight)"
+    )
     widget.js("text.value = '0; 1; 2'; node.collapse()")
     widget.settle()
-    widget.tab.wait_for_function("[...document.querySelectorAll('.stylemix-masks')].some(e => e.offsetHeight)")
+    widget.tab.wait_for_function(
+        "[...document.querySelectorAll('.stylemix-masks')].some(e => e.offsetHeight)"
+    )
     widget.settle()
     widget.click(2, 7)
     assert widget.text == "0; 1; 2, 7"
@@ -347,16 +357,22 @@ def test_painting_at_other_zooms(widget, scale):
 
 def test_inside_a_subgraph(widget):
     widget.open("0; 1")
-    widget.js("app.canvas.deselectAll?.(); app.canvas.selectNode(node); app.graph.convertToSubgraph(new Set([node]))")
+    widget.js(
+        "app.canvas.deselectAll?.(); app.canvas.selectNode(node); app.graph.convertToSubgraph(new Set([node]))"
+    )
     widget.tab.wait_for_function("app.graph._nodes.length === 3")
     outer = "app.graph._nodes.find(n => n.subgraph)"
-    inner = widget.js(f"const outer = {outer}; app.canvas.openSubgraph(outer.subgraph, outer); return outer.subgraph._nodes[0].id")
+    inner = widget.js(
+        f"const outer = {outer}; app.canvas.openSubgraph(outer.subgraph, outer); return outer.subgraph._nodes[0].id"
+    )
     widget.node = inner
     widget.settle()
     widget.view()
     widget.click(1, 6)
     assert widget.text == "0; 1, 6"
-    inputs = [node["inputs"] for node in widget.page.api_prompt().values() if node["class_type"] == "StyleMixInject"]
+    inputs = [
+        node["inputs"] for node in widget.page.api_prompt().values() if node["class_type"] == "StyleMixInject"
+    ]
     assert [each["mask_list"] for each in inputs] == ["0; 1, 6"]
 
 
@@ -376,7 +392,9 @@ def test_in_korean(widget, screenshots):
 
 @pytest.mark.parametrize("palette", ["dark", "light"])
 def test_it_is_readable_in_both_themes(widget, screenshots, palette):
-    widget.tab.evaluate("async name => { await app.extensionManager.setting.set('Comfy.ColorPalette', name) }", palette)
+    widget.tab.evaluate(
+        "async name => { await app.extensionManager.setting.set('Comfy.ColorPalette', name) }", palette
+    )
     try:
         widget.open("hair: 2-6, 7-9@0.5; 0@2, 1@-0.5, 2@3, 3@-2; random(3); all, 5@0")
         widget.page.screenshot(screenshots / f"mask grid, {palette}, {widget.page.name}.png")
@@ -389,7 +407,9 @@ def test_it_is_readable_in_both_themes(widget, screenshots, palette):
         )
         assert contrast > 90
     finally:
-        widget.tab.evaluate("async () => { await app.extensionManager.setting.set('Comfy.ColorPalette', 'dark') }")
+        widget.tab.evaluate(
+            "async () => { await app.extensionManager.setting.set('Comfy.ColorPalette', 'dark') }"
+        )
         widget.settle()
 
 

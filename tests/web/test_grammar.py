@@ -21,7 +21,9 @@ def test_the_page_reads_and_writes_mask_lists_as_python_does():
         pytest.skip("the page's tests need node, which is not installed")
     if node_version() < (20,):
         pytest.skip("the page's tests need node 20 or newer")
-    done = subprocess.run([NODE, "--test", TESTS], capture_output=True, text=True, encoding="utf-8", check=False)
+    done = subprocess.run(
+        [NODE, "--test", TESTS], capture_output=True, text=True, encoding="utf-8", check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     passed = re.search(r"pass (\d+)", done.stdout)
     assert passed and int(passed[1]) > 60
