@@ -299,3 +299,10 @@ def test_the_pack_imports_without_comfyui_and_torch():
         "assert 'torch' not in sys.modules and 'comfy' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_newer_cores_get_search_words_and_older_ones_none(stand_in, monkeypatch):
+    search = stand_in.module("nodes.search")
+    assert search.search_words("face", "GAN") == {}  # the stand-in is as old as they come
+    monkeypatch.setattr(search, "KNOWN", True)
+    assert search.search_words("face", "GAN") == {"search_aliases": ["face", "GAN"]}
