@@ -22,12 +22,16 @@ WIDTH = 1000
 MARGIN = 24
 """Around a node, in pixels: the ends of its wires are seen."""
 
+TITLE = 30
+"""Height of a node's title, which is not part of its size."""
+
 TO_NODE = """type => {
     const node = app.graph._nodes.find(node => node.type === type);
     app.canvas.ds.scale = 1;
     app.canvas.ds.offset = [300 - node.pos[0], 200 - node.pos[1]];
     app.canvas.setDirty(true, true);
-    return [...node.size];
+    const page = app.canvas.canvas.getBoundingClientRect();
+    return [page.left + 300, page.top + 200, ...node.size];
 }"""
 
 
@@ -58,10 +62,14 @@ def main() -> None:
 
 
 def picture_of_node(page: browser.Page, kind: str) -> Image.Image:
-    width, height = page.page.evaluate(TO_NODE, kind)
+    left, top, width, height = page.page.evaluate(TO_NODE, kind)
     page.page.wait_for_timeout(700)
-    x, y, title = 300 - MARGIN, 200 - 30 - MARGIN, 30
-    clip = {"x": x, "y": y, "width": width + 2 * MARGIN, "height": height + title + 2 * MARGIN}
+    clip = {
+        "x": left - MARGIN,
+        "y": top - TITLE - MARGIN,
+        "width": width + 2 * MARGIN,
+        "height": TITLE + height + 2 * MARGIN,
+    }
     return Image.open(io.BytesIO(page.page.screenshot(clip=clip)))
 
 
