@@ -1,33 +1,53 @@
 """Giving a network the weights of a file."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from .errors import CheckpointError
 
 Network = TypeVar("Network", bound=nn.Module)
 
 
+@contextmanager
+def without_numbers() -> Iterator[None]:
+    """Networks made inside have shapes only: their tensors are on the meta device."""
+    with torch.device("meta"), NothingDrawn():
+        yield
+
+
+class NothingDrawn(TorchFunctionMode):
+    """Turns `torch.randn` into `torch.empty`: on the meta device it imports PyTorch's compiler, a second's work."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        return (torch.empty if function is torch.randn else function)(*args, **(kwargs or {}))
+
+
 def adopt(network: Network, weights: Mapping[str, torch.Tensor], what: str) -> Network:
     """Make a network, built on the meta device, hold `weights` themselves; ready for inference.
 
-    Tensors are copied only where their type or memory format must change. `CheckpointError` names the tensors
-    that are missing or of another shape.
+    Each tensor is taken once, and copied only where its type or memory format must change: with a mapping that
+    reads them from a file, no more than one is there twice. `CheckpointError` names the tensors that are missing
+    or of another shape.
     """
     expected = network.state_dict()
     missing = [name for name in expected if name not in weights]
     if missing:
         raise CheckpointError(f"the {what} lacks {len(missing)} tensors, among them {', '.join(missing[:3])}")
-    for name, tensor in expected.items():
-        if weights[name].shape != tensor.shape:
+    for name, place in expected.items():
+        tensor = weights[name]
+        if tensor.shape != place.shape:
             raise CheckpointError(
-                f"the tensor {name} has the shape {list(weights[name].shape)}, expected {list(tensor.shape)}"
+                f"the tensor {name} has the shape {list(tensor.shape)}, expected {list(place.shape)}"
             )
-    network.load_state_dict(
-        {name: weights[name].to(tensor.dtype) for name, tensor in expected.items()}, assign=True
-    )
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        layout = torch.channels_last if tensor.ndim == 4 else torch.preserve_format
+        tensor = tensor.detach().to(place.dtype, memory_format=layout)
+        path, _, leaf = name.rpartition(".")
+        module = network.get_submodule(path)
+        is_parameter = isinstance(getattr(module, leaf), nn.Parameter)
+        setattr(module, leaf, nn.Parameter(tensor, requires_grad=False) if is_parameter else tensor)
     return network.eval().requires_grad_(False)

@@ -6,10 +6,8 @@ order.
 
 import os
 from pathlib import Path
-from typing import TypeVar
 
 import torch
-from torch import nn
 
 from ..device import encoder_dtype, resolve_device, resolve_dtype
 from ..encoder import Encoder
@@ -30,7 +28,6 @@ __all__ = [
 ]
 
 FORMATS = (native, nvidia, psp)
-Model = TypeVar("Model", bound=nn.Module)
 DEMO = Path(__file__).parent.parent / "demo"
 
 
@@ -52,8 +49,7 @@ def load_generator(
     target = resolve_device(device)
     precision = resolve_dtype(dtype, target)
     with about(path):
-        config, weights = read_checkpoint(path).part("generator")
-        generator = own(Generator.from_state_dict(config, weights), weights)
+        generator = Generator.from_state_dict(*read_checkpoint(path).part("generator"))
     generator.source = path.name
     return generator.to(target).set_dtype(precision)
 
@@ -73,8 +69,7 @@ def load_encoder(
     precision = resolve_dtype(encoder_dtype(dtype), target)
     with about(path):
         checkpoint = read_checkpoint(path)
-        config, weights = checkpoint.part("encoder")
-        encoder = own(Encoder.from_state_dict(config, weights), weights)
+        encoder = Encoder.from_state_dict(*checkpoint.part("encoder"))
         encoder.generator = checkpoint.fingerprint()
     encoder.source = path.name
     return encoder.to(target).set_dtype(precision)
@@ -123,7 +118,9 @@ def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
     source = Source(path)
     for reader in FORMATS:
         if reader.detect(source):
-            return reader.read(source)
+            checkpoint = reader.read(source)
+            checkpoint.require_backing(source.size)
+            return checkpoint
     raise CheckpointError(f"not a checkpoint that can be read: it is {source.describe()}. {ACCEPTED}.")
 
 
@@ -134,12 +131,3 @@ def find(source: str | os.PathLike, part: str) -> Path:
     if not path.exists():
         raise CheckpointError(f"the bundled demo {part} is missing ({path}); install the package again")
     return path
-
-
-def own(model: Model, weights: dict[str, torch.Tensor]) -> Model:
-    """Copy what still lies in the mapped file, so that the file may be replaced while the model is in use."""
-    mapped = {tensor.data_ptr() for tensor in weights.values()}
-    for tensor in (*model.parameters(), *model.buffers()):
-        if tensor.data_ptr() in mapped:
-            tensor.data = tensor.data.clone()
-    return model

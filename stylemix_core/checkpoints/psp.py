@@ -49,7 +49,7 @@ def read(source: Source) -> Checkpoint:
         else:
             require_average(average, config.w_dim, config.num_ws)
             width = config.w_dim
-            generator["mapping.w_avg"] = average.map(lambda x: x.reshape(-1, width).mean(0))
+            generator["mapping.w_avg"] = average.map(lambda x: x.reshape(-1, width).mean(0), (width,))
 
     encoder, kind, refusals = None, None, {}
     if encoder_tensors:

@@ -72,7 +72,8 @@ def add_convolution(found: dict[str, StoredTensor], tensors: Tensors, name: str,
 
 
 def kernel(tensors: Tensors, name: str) -> StoredTensor:
-    return tensors[name].map(lambda x: x / 4) if name in tensors else StoredTensor.of(fir_filter())
+    stored = tensors.get(name)
+    return stored.map(lambda x: x / 4, stored.shape) if stored else StoredTensor.of(fir_filter())
 
 
 def made_noise(name: str, resolution: int) -> StoredTensor:

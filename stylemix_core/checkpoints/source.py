@@ -8,6 +8,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 
 from ..errors import CheckpointError, StyleMixError
@@ -84,7 +85,7 @@ class Source:
         tensors = {}
         for name in file.keys():  # noqa: SIM118 (safe_open is no mapping)
             tensors[name] = StoredTensor(
-                tuple(file.get_slice(name).get_shape()), partial(file.get_tensor, name)
+                tuple(file.get_slice(name).get_shape()), partial(copy_of, file, name)
             )
         return tensors, file.metadata() or {}
 
@@ -106,6 +107,11 @@ class Source:
         if self.size < 1000:
             return f"a file of {self.size} bytes, too small for a checkpoint"
         return "of no known checkpoint format"
+
+
+def copy_of(file: Any, name: str) -> torch.Tensor:
+    """A tensor of an open safetensors file, whose own tensors stay in the mapped file."""
+    return file.get_tensor(name).clone()
 
 
 def describe_tensors(names: list[str]) -> str:

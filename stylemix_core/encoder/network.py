@@ -6,6 +6,7 @@ that the same build serves both the published 256 px models and the small bundle
 """
 
 import math
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from ..device import exact_convolutions
 from ..errors import CheckpointError, StyleMixError
 from ..generator.network import EqualLinear
 from ..images import resize
-from ..weights import adopt
+from ..weights import adopt, without_numbers
 
 HEAD_SLOPE = 0.01
 """Negative slope of the leaky ReLU inside the style heads."""
@@ -158,9 +159,9 @@ class Encoder(nn.Module):
         `latent_avg` may be `[num_ws, w_dim]`, `[1, w_dim]` or `[w_dim]` (repeated), or absent (zeros).
         `CheckpointError` names the tensors that are missing or of another shape.
         """
-        with torch.device("meta"):
+        with without_numbers():
             encoder = cls(config)
-        given = dict(state_dict)
+        given: ChainMap[str, torch.Tensor] = ChainMap({}, state_dict)  # type: ignore[arg-type]
         average = given.get("latent_avg", torch.zeros(config.w_dim))
         if average.numel() == config.w_dim:
             given["latent_avg"] = average.reshape(1, -1).repeat(config.num_ws, 1)

@@ -6,7 +6,7 @@ Mapping turns z into W+, synthesis turns W+ into pictures. Weights may come from
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +15,7 @@ from torch import nn
 
 from ..device import exact_convolutions
 from ..errors import CheckpointError, LatentMismatchError, StyleMixError
-from ..weights import adopt
+from ..weights import adopt, without_numbers
 from .ops import LRELU_GAIN, LRELU_SLOPE, fir_filter, modulated_conv, upsample_image
 
 NOISE_MODES = ("const", "random", "none")
@@ -106,12 +106,12 @@ class Generator(nn.Module):
         self.img_resolution, self.img_channels = config.img_resolution, config.img_channels
 
     @classmethod
-    def from_state_dict(cls, config: GeneratorConfig, state_dict: dict[str, torch.Tensor]) -> "Generator":
+    def from_state_dict(cls, config: GeneratorConfig, state_dict: Mapping[str, torch.Tensor]) -> "Generator":
         """A generator that holds `state_dict` itself, without initialising or copying weights first.
 
         `CheckpointError` names the tensors that are missing or of another shape.
         """
-        with torch.device("meta"):
+        with without_numbers():
             generator = cls(config)
         return adopt(generator, state_dict, "generator")
 
