@@ -1,7 +1,6 @@
 """Giving a network the weights of a file."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TypeVar
 
 import torch
@@ -13,22 +12,23 @@ from .errors import CheckpointError
 Network = TypeVar("Network", bound=nn.Module)
 
 
-@contextmanager
-def without_numbers() -> Iterator[None]:
-    """Networks made inside have shapes only: their tensors are on the meta device."""
-    with torch.device("meta"), NothingDrawn():
-        yield
+class without_numbers(TorchFunctionMode):
+    """Networks made inside have weights with shapes and nothing in them.
 
-
-class NothingDrawn(TorchFunctionMode):
-    """Turns `torch.randn` into `torch.empty`: on the meta device it imports PyTorch's compiler, a second's work."""
+    `torch.device("meta")` alone would do, but arithmetic there imports PyTorch's compiler, a second's work.
+    """
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        return (torch.empty if function is torch.randn else function)(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        if function in (torch.empty, torch.randn):
+            return torch.empty(*args, **{**kwargs, "device": "meta"})
+        if getattr(function, "__module__", None) == nn.init.__name__:
+            return kwargs.get("tensor", args[0] if args else None)
+        return function(*args, **kwargs)
 
 
 def adopt(network: Network, weights: Mapping[str, torch.Tensor], what: str) -> Network:
-    """Make a network, built on the meta device, hold `weights` themselves; ready for inference.
+    """Make a network, built `without_numbers`, hold `weights` themselves; ready for inference.
 
     Each tensor is taken once, and copied only where its type or memory format must change: with a mapping that
     reads them from a file, no more than one is there twice. `CheckpointError` names the tensors that are missing

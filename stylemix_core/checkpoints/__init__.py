@@ -15,7 +15,8 @@ from ..errors import CheckpointError
 from ..generator import Generator
 from . import native, nvidia, psp
 from .base import Checkpoint, CheckpointInfo
-from .source import ACCEPTED, Source, about
+from .describe import ACCEPTED, another_model, describe
+from .source import Source, about
 
 __all__ = [
     "Checkpoint",
@@ -116,12 +117,20 @@ def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
     `CheckpointError` if no reader knows the file.
     """
     source = Source(path)
-    for reader in FORMATS:
-        if reader.detect(source):
-            checkpoint = reader.read(source)
-            checkpoint.require_backing(source.size)
-            return checkpoint
-    raise CheckpointError(f"not a checkpoint that can be read: it is {source.describe()}. {ACCEPTED}.")
+    try:
+        for reader in FORMATS:
+            if reader.detect(source):
+                checkpoint = reader.read(source)
+                checkpoint.require_backing(source.size)
+                return checkpoint
+    except CheckpointError as error:
+        other = another_model(source)
+        if other is None:
+            raise
+        raise CheckpointError(
+            f"not a checkpoint that can be read: it is {other} ({error}). {ACCEPTED}."
+        ) from error
+    raise CheckpointError(f"not a checkpoint that can be read: it is {describe(source)}. {ACCEPTED}.")
 
 
 def find(source: str | os.PathLike, part: str) -> Path:

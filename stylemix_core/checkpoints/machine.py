@@ -5,8 +5,6 @@ returns. It needs no recursion, and everything that it does is paid for from a `
 exhaust the stack, the memory or anyone's patience.
 """
 
-import mmap
-import os
 import pickle
 import pickletools
 import struct
@@ -344,20 +342,6 @@ def require_key(value: Any) -> Any:
     return value
 
 
-def require_sizes(shape: Any) -> int:
-    """The product of `shape`, a tuple of at most 8 natural numbers."""
-    if (
-        not isinstance(shape, tuple)
-        or len(shape) > 8
-        or not all(type(n) is int and 0 <= n < 2**40 for n in shape)
-    ):
-        raise CheckpointError("a tensor's shape or stride is not a short tuple of natural numbers")
-    product = 1
-    for size in shape:
-        product *= size
-    return product
-
-
 class Stream:
     """Reads mapped memory from a position on. Nothing is copied that may be long."""
 
@@ -393,15 +377,3 @@ class Stream:
                 break
             length *= 4
         raise CheckpointError("the pickle has a line without an end; it is damaged")
-
-
-def map_file(path: str | os.PathLike) -> memoryview:
-    """The file's bytes, read-only."""
-    with open(path, "rb") as file:
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-
-
-def release(view: memoryview) -> None:
-    """Give the mapped file's memory back to the system, where that is possible; it is read again when needed."""
-    if len(view) >= mmap.PAGESIZE and isinstance(view.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        view.obj.madvise(mmap.MADV_DONTNEED)

@@ -9,11 +9,13 @@ from typing import Any
 from ..errors import CheckpointError
 from ..generator import GeneratorConfig
 from .base import Checkpoint, CheckpointInfo, StoredTensor, generator_facts, sampled_w_avg, shapes
+from .machine import shown
 from .source import Source
 from .unpickle import PERSISTENT_OBJECT, Record
 
 FORMAT = "NVIDIA PyTorch pickle"
 LICENCE = "that of the weights' publisher; NVIDIA's own are for non-commercial research"
+MAX_PREFIX = 100
 NETWORK_KEYS = ("G", "D", "G_ema")
 
 
@@ -74,17 +76,20 @@ def modules_of(state: dict[str, Any]) -> dict[str, Any]:
     return children if isinstance(children, dict) else {}
 
 
-def walk(state: dict[str, Any], prefix: str, depth: int = 0):
+def walk(state: dict[str, Any], prefix: str, seen: set[int] | None = None):
     """Every (name, tensor) below a module."""
-    if depth > 4:  # generator, synthesis, block, layer, affine
-        raise CheckpointError("the network's modules are nested deeper than any StyleGAN2's")
+    seen = set() if seen is None else seen
+    # A module below itself has no end, and few that each hold the next twice have billions of names.
+    if id(state) in seen or len(prefix) > MAX_PREFIX:
+        raise CheckpointError("the network's modules are nested as in none of NVIDIA's")
+    seen.add(id(state))
     for kind in ("_parameters", "_buffers"):
         for name, tensor in (state.get(kind) or {}).items():
             if isinstance(tensor, StoredTensor):
                 yield prefix + str(name), tensor
     for name, module in modules_of(state).items():
         if module is not None:
-            yield from walk(module_state(module), f"{prefix}{name}.", depth + 1)
+            yield from walk(module_state(module), f"{prefix}{name}.", seen)
 
 
 def refuse_other_networks(class_name: Any, synthesis: dict[str, Any]) -> None:
@@ -94,14 +99,12 @@ def refuse_other_networks(class_name: Any, synthesis: dict[str, Any]) -> None:
             "this is a StyleGAN3 network; expected StyleGAN2, whose W+ layers StyleMix works on"
         )
     if "b4" not in children:
-        raise CheckpointError(
-            f"the network {str(class_name)[:80]!r} has no block b4; expected NVIDIA's StyleGAN2"
-        )
+        raise CheckpointError(f"the network {shown(class_name)} has no block b4; expected NVIDIA's StyleGAN2")
     for name, block in children.items():
         architecture = module_state(block).get("architecture", "skip")
         if architecture != "skip":
             raise CheckpointError(
-                f"the generator has the architecture {architecture!r} (block {name}); this version reads "
+                f"the generator has the architecture {shown(architecture)} (block {shown(name)}); this version reads "
                 "'skip', which NVIDIA's published models have"
             )
 

@@ -19,6 +19,7 @@ LICENCE = (
 )
 READ_ENCODER = "GradualStyleEncoder"
 MAX_OPTS = 500
+MAX_TEXT = 1000
 
 
 def detect(source: Source) -> bool:
@@ -130,16 +131,17 @@ def plain_opts(opts: Any) -> dict[str, Any]:
         opts = opts.state
     if not isinstance(opts, dict):
         return {}
-    return {str(key): plain(value) for key, value in list(opts.items())[:MAX_OPTS]}
+    return {str(key)[:MAX_TEXT]: plain(value) for key, value in list(opts.items())[:MAX_OPTS]}
 
 
 def plain(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | float | str):
+    if isinstance(value, str):
+        return value[:MAX_TEXT]
+    if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**64):
         return value
     if isinstance(value, list | tuple):
         return [
-            item if isinstance(item, bool | int | float | str) else type(item).__name__
-            for item in value[:100]
+            plain(item) if not isinstance(item, list | tuple) else type(item).__name__ for item in value[:100]
         ]
     if isinstance(value, StoredTensor):
         return f"tensor {list(value.shape)}"

@@ -21,20 +21,8 @@ import torch
 
 from ..errors import CheckpointError
 from .base import StoredTensor
-from .machine import (
-    Budget,
-    Global,
-    LongText,
-    Machine,
-    Record,
-    Stateful,
-    Stream,
-    map_file,
-    release,
-    require_key,
-    require_sizes,
-    shown,
-)
+from .machine import Budget, Global, LongText, Machine, Record, Stateful, Stream, require_key, shown
+from .mapped import Storage, map_file, release, require_sizes
 
 BROADCAST_LIMIT = 1 << 20
 """Elements that a tensor may have beyond those of its storage (a stride of 0 repeats values)."""
@@ -57,10 +45,6 @@ DTYPES = {
     "ByteStorage": torch.uint8,
     "BoolStorage": torch.bool,
 }
-AS_NUMPY = {
-    dtype: torch.empty(0, dtype=dtype).numpy().dtype for dtype in DTYPES.values() if dtype != torch.bfloat16
-}
-AS_NUMPY[torch.bfloat16] = np.dtype(np.int16)
 
 DAMAGE = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
 """What reading a damaged pickle may end in before any of its values has been checked."""
@@ -137,34 +121,6 @@ class guarded:
 
 
 # PyTorch's files
-
-
-class Storage:
-    """A run of numbers in the file. `data` is filled in when its place is known."""
-
-    def __init__(self, dtype: torch.dtype, size: int):
-        self.dtype, self.size = dtype, size
-        self.data: memoryview | None = None
-
-    @property
-    def nbytes(self) -> int:
-        return self.size * self.dtype.itemsize
-
-    def fill(self, data: memoryview) -> None:
-        if len(data) < self.nbytes:
-            raise CheckpointError(f"a tensor's data is cut off: {len(data)} of {self.nbytes} bytes are there")
-        self.data = data[: self.nbytes]
-
-    def read(self, size: tuple[int, ...], stride: tuple[int, ...], offset: int) -> torch.Tensor:
-        """A part of it, in memory of its own."""
-        if self.data is None:
-            raise CheckpointError("the file lacks the data of a tensor")
-        step = self.dtype.itemsize
-        strides = tuple(step * n for n in stride)
-        view: np.ndarray = np.ndarray(size, AS_NUMPY[self.dtype], self.data, step * offset, strides)
-        tensor = torch.from_numpy(view.copy())
-        release(self.data)
-        return tensor.view(self.dtype)
 
 
 def read_torch_data(data: memoryview, known: Mapping[str, Callable], budget: Budget) -> Any:
@@ -383,6 +339,7 @@ def record(name: str) -> Callable[..., Record]:
 
 PERSISTENT_OBJECT = "torch_utils.persistence._reconstruct_persistent_obj"
 TF_NETWORK = "dnnlib.tflib.network.Network"
+PROGAN_NETWORK = "tfutil.Network"
 NAMESPACE = "argparse.Namespace"
 
 NESTED_GLOBALS: dict[str, Callable] = {
@@ -404,7 +361,7 @@ NESTED_GLOBALS: dict[str, Callable] = {
     **{f"numpy.{module}.multiarray.scalar": numpy_scalar for module in ("core", "_core")},
     **{f"numpy.{module}.multiarray._reconstruct": numpy_array for module in ("core", "_core")},
     **{f"numpy.{module}.numeric._frombuffer": numpy_from_buffer for module in ("core", "_core")},
-    **{name: record(name) for name in (PERSISTENT_OBJECT, TF_NETWORK, NAMESPACE)},
+    **{name: record(name) for name in (PERSISTENT_OBJECT, TF_NETWORK, PROGAN_NETWORK, NAMESPACE)},
 }
 """Every global that a pickle may name but one, which only the outermost may: `STORED_STORAGE`."""
 STORED_STORAGE = "torch.storage._load_from_bytes"
