@@ -121,7 +121,7 @@ def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
         for reader in FORMATS:
             if reader.detect(source):
                 checkpoint = reader.read(source)
-                checkpoint.require_backing(source.size)
+                checkpoint.require_content(source.size)
                 return checkpoint
     except CheckpointError as error:
         other = another_model(source)

@@ -155,11 +155,13 @@ class Checkpoint:
         tensors = self.generator_tensors if name == "generator" else self.encoder_tensors
         return config, Weights(tensors)
 
-    def require_backing(self, size: int) -> None:
-        """`CheckpointError` unless a file of `size` bytes can hold what this one says that it holds.
+    def require_content(self, size: int) -> None:
+        """`CheckpointError` unless there is something, and a file of `size` bytes can hold it.
 
         Many tensors may share a few bytes of a hostile file, and its shapes may ask for more than any machine has.
         """
+        if not self.info.contents:
+            raise CheckpointError(f"the {self.info.format} holds neither a generator nor an encoder")
         config = self.generator
         if config is not None and (
             max(config.z_dim, config.w_dim, config.img_resolution) > WIDEST

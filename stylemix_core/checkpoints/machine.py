@@ -331,14 +331,14 @@ def shown(value: Any) -> str:
         return repr(value if len(value) <= 80 else value[:80] + "…")
     if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**64):
         return repr(value)
-    return f"a {type(value).__name__}"
+    return f"a value of the type {type(value).__name__}"
 
 
 def require_key(value: Any) -> Any:
     """Keys and set members are plain: hashing a nested tuple may overflow the C stack, big integers may collide."""
     plain = value is None or isinstance(value, str | float | bytes)
     if not plain and not (isinstance(value, int) and abs(value) < 2**64):
-        raise CheckpointError(f"refused a {type(value).__name__} as the key of a dictionary")
+        raise CheckpointError(f"refused a key of a dictionary that is {shown(value)}")
     return value
 
 
