@@ -12,4 +12,4 @@ LATENT = io.Custom("STYLEMIX_LATENT")
 """Carries `Latents`."""
 
 MASKS = io.Custom("STYLEMIX_MASKS")
-"""Carries a `MaskList`."""
+"""Carries a `MaskText`, a `MaskList` or lists of layers: what `MaskText.of` takes."""

@@ -44,7 +44,7 @@ def adopt(network: Network, weights: Mapping[str, torch.Tensor], what: str) -> N
             raise CheckpointError(
                 f"the tensor {name} has the shape {list(tensor.shape)}, expected {list(place.shape)}"
             )
-        layout = torch.channels_last if tensor.ndim == 4 else torch.preserve_format
+        layout = torch.channels_last if tensor.ndim == 4 else torch.contiguous_format
         tensor = tensor.detach().to(place.dtype, memory_format=layout)
         path, _, leaf = name.rpartition(".")
         module = network.get_submodule(path)

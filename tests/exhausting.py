@@ -288,13 +288,15 @@ def main(folder: Path, *names: str) -> None:
 
 
 def peak_memory() -> float:
-    """The most memory that this process had at any time, MB, or 0 where the platform does not say."""
-    try:
-        import resource
-    except ImportError:
+    """The most memory that this process had at any time, MB, or 0 where the platform does not say.
+
+    `getrusage` would count what the parent process had, too.
+    """
+    status = Path("/proc/self/status")
+    if not status.exists():
         return 0
-    unit = 1e6 if sys.platform == "darwin" else 1e3
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
+    return int(fields["VmHWM"].split()[0]) * 1024 / 1e6
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ MADE_NUMBERS = 1 << 22
 """Numbers that readers may make up where a file keeps none, such as the noise of a 1024 px generator."""
 WIDEST = 4096
 """z, w and pictures. StyleGAN2's are 512, 512 and at most 1024."""
-MOST_CLASSES = 100_000
+MOST_CLASSES = 20_000
 DEEPEST_MAPPING = 64
 
 
@@ -35,7 +35,7 @@ class StoredTensor:
 
     @classmethod
     def of(cls, tensor: torch.Tensor) -> "StoredTensor":
-        return cls(tuple(tensor.shape), lambda: tensor)
+        return cls(tuple(tensor.shape), tensor.clone)
 
     def map(
         self, change: Callable[[torch.Tensor], torch.Tensor], shape: tuple[int, ...] | None = None
@@ -164,7 +164,7 @@ class Checkpoint:
             raise CheckpointError(f"the {self.info.format} holds neither a generator nor an encoder")
         config = self.generator
         if config is not None and (
-            max(config.z_dim, config.w_dim, config.img_resolution) > WIDEST
+            max(config.z_dim, config.w_dim, config.mapping_width or 0, config.img_resolution) > WIDEST
             or config.mapping_layers > DEEPEST_MAPPING
             or config.c_dim > MOST_CLASSES
         ):
@@ -172,6 +172,8 @@ class Checkpoint:
                 f"the generator would be of {config.img_resolution} px, z {config.z_dim}, w {config.w_dim}, "
                 f"{config.c_dim} classes and {config.mapping_layers} mapping layers, beyond any StyleGAN2"
             )
+        if self.encoder is not None and self.encoder.input_size > WIDEST:
+            raise CheckpointError("the encoder would read pictures beyond any encoder's")
         for tensors in (self.generator_tensors, self.encoder_tensors):
             numbers = sum(math.prod(tensor.shape) for tensor in tensors.values())
             # The smallest stored numbers have two bytes.

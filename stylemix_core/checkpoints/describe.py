@@ -82,7 +82,7 @@ BEGINNINGS = (
 """How tensor names start in models whose layers others have below a prefix."""
 CONTAINERS = ("state_dict", "params_ema", "params", "model", "module", "d")
 """Keys under which PyTorch files keep their tensors."""
-SEARCHED = 1 << 24
+SEARCHED = 1 << 22
 """Bytes of a file that are searched for names."""
 
 

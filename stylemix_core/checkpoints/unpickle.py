@@ -302,7 +302,7 @@ def numpy_array(*_: Any) -> StoredArray:
     return StoredArray()
 
 
-def numpy_from_buffer(data: Any, dtype: Any, shape: Any, order: Any) -> StoredArray:
+def numpy_from_buffer(data: Any, dtype: Any, shape: Any, order: Any, *_: Any) -> StoredArray:
     """As protocol 5 writes an array."""
     if order not in ("C", "F") or isinstance(data, LongText):
         raise CheckpointError("an array is not made of bytes in a known order")

@@ -14,11 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
 
 from stylemix_core.checkpoints import inspect_checkpoint, load_encoder, load_generator
 from stylemix_core.checkpoints.unpickle import NESTED_GLOBALS
 from stylemix_core.errors import CheckpointError
 from tests import builders
+
+
+def write_rosinality(path: Path) -> Path:
+    state = builders.rosinality_state(builders.nvidia_state(builders.tiny_generator_config()))
+    torch.save({"g_ema": state, "latent_avg": torch.zeros(16)}, path)
+    return path
+
 
 FORMATS: dict[str, Callable[[Path], Path]] = {
     "NVIDIA": lambda folder: builders.write_nvidia(
@@ -26,6 +34,16 @@ FORMATS: dict[str, Callable[[Path], Path]] = {
     ),
     "pSp": lambda folder: builders.write_tiny_psp(folder / "psp.pt"),
     "pSp, legacy": lambda folder: builders.write_tiny_psp(folder / "psp_old.pt", zipped=False),
+    "e4e": lambda folder: builders.write_tiny_psp(
+        folder / "psp.pt", builders.tiny_encoder_config(kind="Encoder4Editing")
+    ),
+    "ReStyle": lambda folder: builders.write_tiny_psp(
+        folder / "psp.pt", builders.tiny_encoder_config(kind="BackboneEncoder", input_nc=6, iterative=True)
+    ),
+    "TensorFlow": lambda folder: builders.write_tensorflow(
+        folder / "network.pkl", builders.nvidia_state(builders.tiny_generator_config()), fmap_base=64
+    ),
+    "rosinality": lambda folder: write_rosinality(folder / "rosinality.pt"),
     "generator": lambda folder: builders.write_tiny_native(folder)[0],
     "encoder": lambda folder: builders.write_tiny_native(folder)[1],
 }
@@ -56,8 +74,9 @@ class Original:
     def of(cls, data: bytes) -> "Original":
         if data[:2] == b"PK":
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                start = data.index(archive.read("psp/data.pkl"))
-                return cls(data, slice(start, start + archive.getinfo("psp/data.pkl").file_size))
+                (name,) = [name for name in archive.namelist() if name.endswith("data.pkl")]
+                content = archive.read(name)
+                return cls(data, slice(data.index(content), data.index(content) + len(content)))
         return cls(data, slice(0, len(data)) if data[:1] == b"\x80" else None)
 
     def with_pickle(self, content: bytes) -> bytes:
