@@ -84,7 +84,7 @@ def components(state: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def described(states: list[dict[str, Any]]) -> str:
-    return ", ".join(shown(state.get("build_func_name")) for state in states[:3])
+    return ", ".join(shown(state.get("build_func_name")).strip("'") for state in states[:3])
 
 
 def refuse_other_networks(generator: dict[str, Any], variables: Tensors) -> None:
