@@ -114,8 +114,8 @@ class CheckpointInfo:
                 self.img_channels or 0, f"{self.img_channels}-channel"
             )
             sentences.append(
-                f"The generator ({self.network}) draws {self.resolution}×{self.resolution} {colours} pictures from {self.num_ws} "
-                f"w vectors of {self.w_dim} (z {self.z_dim}, {self.mapping_layers} mapping layers, "
+                f"The generator ({self.network}) draws {self.resolution}×{self.resolution} {colours} pictures from "
+                f"{self.num_ws} w vectors of {self.w_dim} (z {self.z_dim}, {self.mapping_layers} mapping layers, "
                 f"{f'{self.c_dim} class labels' if self.c_dim else 'no class labels'}); its average w is "
                 f"{'stored' if self.has_w_avg else 'not stored and will be sampled'}."
             )
