@@ -44,6 +44,12 @@ class Grid(io.ComfyNode):
                 io.Image.Input(
                     "style", optional=True, tooltip="The picture of the style, shown beside the results."
                 ),
+                io.Image.Input(
+                    "top",
+                    optional=True,
+                    tooltip="Pictures above the columns, one each: the styles of a mixing matrix, where InjectW+ gave "
+                    "every style to every source.",
+                ),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The sheet.")],
         )
@@ -56,6 +62,7 @@ class Grid(io.ComfyNode):
         columns: int = 0,
         source: torch.Tensor | None = None,
         style: torch.Tensor | None = None,
+        top: torch.Tensor | None = None,
     ) -> io.NodeOutput:
         sheet = compare_grid(
             from_comfy(images),
@@ -63,6 +70,7 @@ class Grid(io.ComfyNode):
             columns,
             None if source is None else from_comfy(source),
             None if style is None else from_comfy(style),
+            top=None if top is None else from_comfy(top),
         )
         picture = to_comfy(sheet)
         return io.NodeOutput(picture, ui=ui.PreviewImage(picture, cls=cls))

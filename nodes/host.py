@@ -23,12 +23,16 @@ from comfy.cli_args import args
 from comfy.model_patcher import ModelPatcher
 from PIL import Image
 
+from ..stylemix_core.checkpoints import DEMO as DEMO_FOLDER
 from ..stylemix_core.device import resolve_dtype
 from ..stylemix_core.errors import CheckpointError, StyleMixError
 from ..stylemix_core.latents import holds_latents
 
 DEMO = "demo (bundled)"
 """How the bundled models are called in the list of checkpoints."""
+
+BOB = "bob haircut (bundled)"
+"""How the bundled W+ code is called in the list of W+ files."""
 
 GENERATORS, ENCODERS = "stylegan", "psp"
 EXTENSIONS = {GENERATORS: {".pkl", ".pt", ".safetensors"}, ENCODERS: {".pt", ".safetensors"}}
@@ -90,7 +94,8 @@ def file_stamp(path: str) -> str:
 
 
 def latent_names() -> list[str]:
-    """The W+ files in the input and output folders, as ComfyUI names them: "latents/a.safetensors [output]"."""
+    """The bundled code, then the W+ files in the input and output folders, as ComfyUI names them:
+    "latents/a.safetensors [output]"."""
     names = []
     for folder, mark in (
         (folder_paths.get_input_directory(), ""),
@@ -102,11 +107,13 @@ def latent_names() -> list[str]:
                 os.path.relpath(path, folder).replace(os.sep, "/") for path in paths if _is_latents(path)
             ]
             names += [name + mark for name in relative]
-    return sorted(names, key=lambda name: (name.endswith("]"), name))
+    return [BOB, *sorted(names, key=lambda name: (name.endswith("]"), name))]
 
 
 def latent_path(name: str) -> str:
     """The file that a name of `latent_names` means. `StyleMixError` when there is none, or it lies elsewhere."""
+    if name == BOB:
+        return str(DEMO_FOLDER / "bob.safetensors")
     relative, folder = folder_paths.annotated_filepath(name)
     folder = os.path.abspath(folder or folder_paths.get_input_directory())
     path = os.path.abspath(os.path.join(folder, relative))
@@ -226,19 +233,25 @@ def run(
             continue
         results.append(result)
         done = items.stop
-        picture = None
-        if preview is not None and time.monotonic() - shown >= PREVIEW_SECONDS:
-            picture = ("JPEG", preview(result[-1]), PREVIEW_SIDE)
+        newest = None
+        # Not the last one: the results themselves follow at once.
+        if preview is not None and done < count and time.monotonic() - shown >= PREVIEW_SECONDS:
+            picture = preview(result[-1])
+            newest = ("JPEG", picture, min(PREVIEW_SIDE, max(picture.size)))  # ComfyUI enlarges small ones
             shown = time.monotonic()
-        progress.update_absolute(done, count, picture)
+        progress.update_absolute(done, count, newest)
     return torch.cat(results)
 
 
 def warn(node_id: str | None, message: str | None) -> None:
     """Tell the user, in the log and on the node. Without a message nothing happens."""
-    if message is None:
-        return
-    logging.warning("StyleMix: %s", message)
+    if message is not None:
+        logging.warning("StyleMix: %s", message)
+        tell(node_id, message)
+
+
+def tell(node_id: str | None, message: str) -> None:
+    """Show a text on the node."""
     from server import PromptServer  # not at import: the server imports the packs
 
     if node_id is not None and PromptServer.instance is not None:
@@ -277,7 +290,8 @@ def _read_is_latents(path: str, stamp: str) -> bool:
 def _place(model: Model, items: int) -> None:
     """Bring a network to the device that computes, and make room there for `items` pictures."""
     network, device = model.network, model.patcher.load_device
-    side = getattr(network, "img_resolution", None) or network.input_size
+    draws = getattr(network, "decoder", None) or network  # ReStyle's encoders draw pictures on their way
+    side = getattr(draws, "img_resolution", None) or network.input_size
     memory = items * side * side * BYTES_PER_PIXEL
     model_management.load_models_gpu([model.patcher], memory_required=memory, force_full_load=True)
     # Partial loads and --novram leave parameters behind that are not a leaf module's own.

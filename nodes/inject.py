@@ -100,7 +100,11 @@ class Inject(io.ComfyNode):
     ) -> io.NodeOutput:
         num_ws = latent.w.shape[1]
         resolved = MaskText.of(mask_list if masks is None else masks, alpha, seed).resolve(num_ws)
-        host.warn(cls.hidden.unique_id, check_styles(latent, style))
+        warning = check_styles(latent, style)
+        if warning:
+            host.warn(cls.hidden.unique_id, warning)
+        elif latent.generator is not None and latent.generator == style.generator:
+            host.tell(cls.hidden.unique_id, "Source and style are codes of the same generator.")
         labels = result_labels(resolved, len(latent), len(style), pairing)
         mixed = inject_latents(latent, style, resolved, pairing)
         # The page's mask list shows as many columns as the model has layers.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from .checkpoints import inspect_checkpoint, load_encoder, load_generator
+from .checkpoints import PARTS, convert_checkpoint, inspect_checkpoint, load_encoder, load_generator
 from .encoder import Encoder
 from .errors import StyleMixError
 from .generator import Generator
@@ -90,6 +90,18 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=int, default=0, help="for random layers in the mask list (%(default)s)")
     add_sampling(sub)
     add_models(sub, encoder=True)
+
+    sub = add("convert", convert, "Write checkpoints as safetensors, which load faster and cannot run code.")
+    sub.add_argument("files", nargs="+", type=Path, help="checkpoint files of any supported format")
+    sub.add_argument(
+        "--part", choices=(*PARTS, "both"), help="only the generator or the encoder (all that is there)"
+    )
+    sub.add_argument(
+        "--dtype",
+        choices=("float32", "float16"),
+        default="float32",
+        help="float16 halves the file (%(default)s)",
+    )
 
     sub = add("inspect", inspect, "Say what checkpoint files are, without loading them.", out=False)
     sub.add_argument("files", nargs="+", help='checkpoint files, or "demo"')
@@ -190,6 +202,17 @@ def mix(options: argparse.Namespace) -> None:
     )
     save_image(options.out / "grid.png", grid[0])
     print(f"{len(results)} results; the comparison is {options.out / 'grid.png'}")
+
+
+def convert(options: argparse.Namespace) -> None:
+    names = unique([file_name(path.stem) for path in options.files])
+    bar = ProgressBar(len(options.files), "convert")
+    for i, (name, path) in enumerate(zip(names, options.files)):
+        target = options.out / f"{name}{LATENTS}"
+        info = convert_checkpoint(path, target, options.dtype, options.part)
+        bar.update(i + 1)
+        print(f"{target}: {info.summary()}")
+    bar.close()
 
 
 def inspect(options: argparse.Namespace) -> None:

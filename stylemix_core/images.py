@@ -41,13 +41,18 @@ def from_comfy(image: torch.Tensor) -> torch.Tensor:
 
 
 def to_comfy(images: torch.Tensor) -> torch.Tensor:
-    """`[B, 3, H, W]` or `[B, 1, H, W]` in −1…1 as ComfyUI's IMAGE, float32 `[B, H, W, 3]` clamped to 0…1."""
-    if images.ndim != 4 or images.shape[1] not in (1, 3):
+    """`[B, C, H, W]` in −1…1 as ComfyUI's IMAGE, float32 `[B, H, W, 3]` clamped to 0…1.
+
+    C is 3 (RGB), 1 (grey, repeated) or 4 (RGBA, whose transparency is kept: `[B, H, W, 4]`).
+    """
+    if images.ndim != 4 or images.shape[1] not in (1, 3, 4):
         raise StyleMixError(
-            f"the pictures have the shape {list(images.shape)}; expected [batch, 3 or 1, height, width]"
+            f"the pictures have the shape {list(images.shape)}; expected [batch, 3, 1 or 4, height, width]"
         )
     images = (images.to(torch.float32) / 2 + 0.5).clamp(0, 1)
-    return images.permute(0, 2, 3, 1).expand(-1, -1, -1, 3).contiguous()
+    if images.shape[1] == 1:
+        images = images.expand(-1, 3, -1, -1)
+    return images.permute(0, 2, 3, 1).contiguous()
 
 
 def resize(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
@@ -64,6 +69,13 @@ def resize(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
     images = images.cpu() if device else images
     images = F.interpolate(images, (height, width), mode="bilinear", align_corners=False, antialias=True)
     return images.to(device) if device else images
+
+
+def resize_labels(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Nearest-neighbour resize of `[B, C, H, W]`: no level appears that was not there, as label maps need it."""
+    if height < 1 or width < 1:
+        raise StyleMixError(f"cannot resize to {width}×{height}; both sides need at least one pixel")
+    return F.interpolate(images, (height, width), mode="nearest-exact")
 
 
 def load_image(path: str | os.PathLike[str]) -> torch.Tensor:
@@ -86,7 +98,7 @@ def load_image(path: str | os.PathLike[str]) -> torch.Tensor:
 def save_image(
     path: str | os.PathLike[str], image: torch.Tensor, texts: Mapping[str, str] | None = None
 ) -> None:
-    """Write one picture `[3, H, W]` in −1…1 as an 8-bit PNG. The file appears complete or not at all.
+    """Write one picture `[C, H, W]` (see `to_pil`) as an 8-bit PNG. The file appears complete or not at all.
 
     texts: text chunks by name, such as the workflow that made the picture.
     """
@@ -114,7 +126,7 @@ def from_pil(image: Image.Image) -> torch.Tensor:
 
 
 def to_pil(image: torch.Tensor) -> Image.Image:
-    """One picture `[3, H, W]` or `[1, H, W]` in −1…1 as an 8-bit RGB Pillow picture, clamped."""
+    """One picture `[C, H, W]` in −1…1, of 3 or 1 channels as an 8-bit RGB Pillow picture, of 4 as RGBA; clamped."""
     if image.ndim != 3:
         raise StyleMixError(f"the picture has the shape {list(image.shape)}; expected [3, height, width]")
     pixels = to_comfy(image.detach()[None])[0].cpu()

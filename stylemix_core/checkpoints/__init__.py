@@ -13,9 +13,10 @@ from torch import nn
 
 from ..device import encoder_dtype, resolve_device, resolve_dtype
 from ..encoder import Encoder
-from ..errors import CheckpointError
+from ..errors import CheckpointError, StyleMixError
+from ..files import sha256
 from ..generator import Generator
-from . import native, nvidia, psp
+from . import native, nvidia, psp, rosinality, tensorflow
 from .base import Checkpoint, CheckpointInfo
 from .source import ACCEPTED, Source, about
 
@@ -29,8 +30,9 @@ __all__ = [
     "read_checkpoint",
 ]
 
-FORMATS = (native, nvidia, psp)
+FORMATS = (native, nvidia, tensorflow, psp, rosinality)
 Model = TypeVar("Model", bound=nn.Module)
+PARTS = ("generator", "encoder")
 DEMO = Path(__file__).parent.parent / "demo"
 
 
@@ -45,16 +47,17 @@ def load_generator(
     device: None for CUDA, else MPS, else the CPU.
     dtype: precision of the convolutions: "auto", "float32", "float16", "bfloat16", the torch dtype, or None
         for float32.
-    Returns the generator in evaluation mode; its `.source` is the file's name. `CheckpointError` when the file
+    Returns the generator in evaluation mode; its `.info` says what the file is. `CheckpointError` when the file
     is not a checkpoint with a generator, is damaged, or asks to run code.
     """
     path = find(source, "generator")
     target = resolve_device(device)
     precision = resolve_dtype(dtype, target)
     with about(path):
-        config, weights = read_checkpoint(path).part("generator")
+        checkpoint = read_checkpoint(path)
+        config, weights = checkpoint.part("generator")
         generator = own(Generator.from_state_dict(config, weights), weights)
-    generator.source = path.name
+    generator.info = checkpoint.info
     return generator.to(target).set_dtype(precision)
 
 
@@ -63,56 +66,76 @@ def load_encoder(
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
 ) -> Encoder:
-    """Load a pSp encoder. Arguments and errors as for `load_generator`.
+    """Load an encoder of pSp, e4e or ReStyle. Arguments and errors as for `load_generator`.
 
-    The encoder's `.source` is the file's name, its `.generator` the fingerprint of the generator that it was
-    made for: of the decoder in the same file, or as the file's metadata says, else None.
+    A ReStyle encoder brings its generator along as `.decoder`. An encoder's `.info` says what the file is, its
+    `.generator` is the fingerprint of the generator that it was made for: of the decoder in the same file, or as the
+    file's metadata says, else None.
     """
     path = find(source, "encoder")
     target = resolve_device(device)
     precision = resolve_dtype(encoder_dtype(dtype), target)
     with about(path):
         checkpoint = read_checkpoint(path)
-        config, weights = checkpoint.part("encoder")
-        encoder = own(Encoder.from_state_dict(config, weights), weights)
-        encoder.generator = checkpoint.fingerprint()
-    encoder.source = path.name
+        encoder = own(*build_encoder(checkpoint))
+    encoder.info = checkpoint.info
     return encoder.to(target).set_dtype(precision)
 
 
-def inspect_checkpoint(path: str | os.PathLike) -> CheckpointInfo:
+def inspect_checkpoint(path: str | os.PathLike, part: str = "generator") -> CheckpointInfo:
     """What a file is, without building a model or reading its weights. Errors as for `load_generator`.
 
-    "demo" stands for the bundled generator.
+    part: which of the bundled models "demo" stands for, "generator" or "encoder".
     """
-    found = find(path, "generator")
+    found = find(path, part)
     with about(found):
         return read_checkpoint(found).info
 
 
 def convert_checkpoint(
-    source: str | os.PathLike, target: str | os.PathLike, dtype: str | torch.dtype | None = None
-) -> None:
-    """Write any supported checkpoint as this project's safetensors: its generator, its encoder, or both.
+    source: str | os.PathLike,
+    target: str | os.PathLike,
+    dtype: str | torch.dtype | None = None,
+    part: str | None = None,
+) -> CheckpointInfo:
+    """Write any supported checkpoint as this project's safetensors, which loads to the same pictures.
 
-    dtype: "float32" (or None) keeps the weights as they are, "float16" halves the file. Errors as for
-    `load_generator`; `target` appears when it is complete.
+    target: a file that ends in .safetensors. It appears when it is complete.
+    dtype: "float32" (or None) keeps the weights as they are, "float16" halves the file.
+    part: "generator" or "encoder" for one of the two, "both" to insist on both, None for whatever there is. An encoder
+        that refines its codes (ReStyle) takes its generator along.
+    Returns what the new file is. Its metadata hold the configuration, num_ws, the source's format, name and sha256,
+    and a note on the licence, which stays the source's. Errors as for `load_generator`.
     """
-    path = find(source, "generator")
+    path, written = find(source, "generator"), Path(target)
+    if written.suffix.lower() != ".safetensors":
+        raise StyleMixError(
+            f"converted files are safetensors; give {written.name or str(target)} the ending .safetensors"
+        )
+    if written.exists() and path.exists() and written.samefile(path):
+        raise StyleMixError(
+            f"{written.name} is the source itself; choose another name for the converted file"
+        )
+    if part not in (*PARTS, "both", None):
+        raise StyleMixError(f"part {part!r} is unknown; choose one of: {', '.join(PARTS)}, both")
     with about(path):
         checkpoint = read_checkpoint(path)
-        generator = Generator.from_state_dict(*checkpoint.part("generator")) if checkpoint.generator else None
-        encoder = Encoder.from_state_dict(*checkpoint.part("encoder")) if checkpoint.encoder else None
-        if encoder is not None:
-            encoder.generator = checkpoint.fingerprint()
+        wanted = PARTS if part == "both" else (part,) if part else checkpoint.info.contents
+        generator = (
+            Generator.from_state_dict(*checkpoint.part("generator")) if "generator" in wanted else None
+        )
+        encoder = build_encoder(checkpoint)[0] if "encoder" in wanted else None
+        digest = sha256(path)
     native.write(
-        target,
+        written,
         generator,
         encoder,
         dtype=resolve_dtype(dtype, torch.device("cpu")),
         source=f"{checkpoint.info.format} {path.name}",
+        source_sha256=digest,
         licence=checkpoint.info.licence or "",
     )
+    return inspect_checkpoint(written)
 
 
 def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
@@ -125,6 +148,19 @@ def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
         if reader.detect(source):
             return reader.read(source)
     raise CheckpointError(f"not a checkpoint that can be read: it is {source.describe()}. {ACCEPTED}.")
+
+
+def build_encoder(checkpoint: Checkpoint) -> tuple[Encoder, dict[str, torch.Tensor]]:
+    """The encoder, with its generator where it needs one, and the weights that both were given."""
+    config, weights = checkpoint.part("encoder")
+    decoder, given = None, dict(weights)
+    if config.iterative and checkpoint.generator is not None:
+        generator_config, generator_weights = checkpoint.part("generator")
+        decoder = Generator.from_state_dict(generator_config, generator_weights)
+        given |= generator_weights
+    encoder = Encoder.from_state_dict(config, weights, decoder)
+    encoder.generator = checkpoint.fingerprint()
+    return encoder, given
 
 
 def find(source: str | os.PathLike, part: str) -> Path:

@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 
 from stylemix_core import cli
+from stylemix_core.checkpoints import inspect_checkpoint
 from stylemix_core.images import load_image
 from stylemix_core.latents import load_latents
 from tests import builders
@@ -160,3 +161,12 @@ def test_demo_runs_the_experiment(tmp_path):
     assert torch.equal(results.w[6, :7], style.w[0, :7])
     assert torch.equal(results.w[6, 7:], faces.w[0, 7:])
     assert results.generator == style.generator
+
+
+def test_convert_writes_safetensors(tmp_path, capsys):
+    source = builders.write_tiny_psp(tmp_path / "psp.pt")
+    assert run("convert", source, "--part", "encoder", "--out", tmp_path / "out") == 0
+    assert inspect_checkpoint(tmp_path / "out" / "psp.safetensors").contents == ("encoder",)
+    assert "psp.safetensors: StyleMix safetensors with encoder" in capsys.readouterr().out
+    assert run("convert", tmp_path / "nothing.pt", "--out", tmp_path / "out") == 2
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["psp.safetensors"]

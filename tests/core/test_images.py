@@ -43,8 +43,16 @@ def test_to_comfy_clamps_and_repeats_grey():
     image = to_comfy(torch.tensor([-3.0, 0.0, 3.0]).reshape(1, 1, 1, 3).half())
     assert image.dtype == torch.float32
     assert image.tolist() == [[[[0.0] * 3, [0.5] * 3, [1.0] * 3]]]
-    with pytest.raises(StyleMixError, match="3 or 1"):
-        to_comfy(torch.zeros(1, 4, 2, 2))
+    with pytest.raises(StyleMixError, match="3, 1 or 4"):
+        to_comfy(torch.zeros(1, 2, 2, 2))
+
+
+def test_the_transparency_of_generated_pictures_is_kept(tmp_path):
+    drawn = torch.tensor([1.0, -1.0, 0.0, -0.5]).reshape(1, 4, 1, 1).expand(1, 4, 2, 2)
+    assert to_comfy(drawn)[0, 0, 0].tolist() == [1.0, 0.0, 0.5, 0.25]
+    save_image(tmp_path / "drawn.png", drawn[0])
+    with Image.open(tmp_path / "drawn.png") as picture:
+        assert picture.getpixel((0, 0)) == (255, 0, 128, 64)
 
 
 def test_resize_averages_instead_of_skipping_pixels():
@@ -108,6 +116,12 @@ def test_saved_pictures_load_again(tmp_path):
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["a.png"]
     with pytest.raises(StyleMixError, match=r"ending \.png"):
         save_image(tmp_path / "a.jpg", picture)
+
+
+def test_a_saved_picture_carries_texts(tmp_path):
+    save_image(tmp_path / "a.png", torch.zeros(3, 2, 2), {"workflow": '{"한": 1}'})
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.text == {"workflow": '{"한": 1}'}
 
 
 def test_unreadable_files_are_refused(tmp_path):
