@@ -296,7 +296,13 @@ export class MaskGrid {
     this.rows.querySelector("[tabindex='0']")?.setAttribute("tabindex", "-1");
     const element = this.elementAt(row, column);
     element?.setAttribute("tabindex", "0");
-    if (take) element?.focus({ preventScroll: true });
+    if (!take || !element) return;
+    // Only the rows may scroll for it, not what is around the grid.
+    element.focus({ preventScroll: true });
+    const { offsetTop, offsetHeight } = this.rows.children[row];
+    const top = offsetTop - this.rows.offsetTop;
+    const lowest = top + offsetHeight - this.rows.clientHeight;
+    this.rows.scrollTop = clamp(this.rows.scrollTop, lowest, top);
   }
 
   elementAt(row, column) {
