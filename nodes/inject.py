@@ -18,7 +18,8 @@ def mask_list_input() -> io.String.Input:
         dynamic_prompts=False,
         tooltip="Which layers to take from the style. Masks are separated by ; or line breaks, each gives "
         "one result. A mask is a list of layers (0, 2, 5), ranges (0-6) and names (all, none, coarse, "
-        "middle, fine, random(3)), with a strength if you like: hair: 2-6, 7-9@0.5. # starts a comment.",
+        "middle, fine, random(3)). A label may come first, as in hair: 2-6, and a strength after an at sign. "
+        "# starts a comment.",
     )
 
 

@@ -6,10 +6,8 @@ order.
 
 import os
 from pathlib import Path
-from typing import TypeVar
 
 import torch
-from torch import nn
 
 from ..device import encoder_dtype, resolve_device, resolve_dtype
 from ..encoder import Encoder
@@ -18,7 +16,8 @@ from ..files import sha256
 from ..generator import Generator
 from . import native, nvidia, psp, rosinality, tensorflow
 from .base import Checkpoint, CheckpointInfo
-from .source import ACCEPTED, Source, about
+from .describe import ACCEPTED, another_model, describe
+from .source import Source, about
 
 __all__ = [
     "Checkpoint",
@@ -31,7 +30,6 @@ __all__ = [
 ]
 
 FORMATS = (native, nvidia, tensorflow, psp, rosinality)
-Model = TypeVar("Model", bound=nn.Module)
 PARTS = ("generator", "encoder")
 DEMO = Path(__file__).parent.parent / "demo"
 
@@ -55,8 +53,7 @@ def load_generator(
     precision = resolve_dtype(dtype, target)
     with about(path):
         checkpoint = read_checkpoint(path)
-        config, weights = checkpoint.part("generator")
-        generator = own(Generator.from_state_dict(config, weights), weights)
+        generator = Generator.from_state_dict(*checkpoint.part("generator"))
     generator.info = checkpoint.info
     return generator.to(target).set_dtype(precision)
 
@@ -77,7 +74,7 @@ def load_encoder(
     precision = resolve_dtype(encoder_dtype(dtype), target)
     with about(path):
         checkpoint = read_checkpoint(path)
-        encoder = own(*build_encoder(checkpoint))
+        encoder = build_encoder(checkpoint)
     encoder.info = checkpoint.info
     return encoder.to(target).set_dtype(precision)
 
@@ -124,7 +121,7 @@ def convert_checkpoint(
         generator = (
             Generator.from_state_dict(*checkpoint.part("generator")) if "generator" in wanted else None
         )
-        encoder = build_encoder(checkpoint)[0] if "encoder" in wanted else None
+        encoder = build_encoder(checkpoint) if "encoder" in wanted else None
         digest = sha256(path)
     native.write(
         written,
@@ -144,23 +141,31 @@ def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
     `CheckpointError` if no reader knows the file.
     """
     source = Source(path)
-    for reader in FORMATS:
-        if reader.detect(source):
-            return reader.read(source)
-    raise CheckpointError(f"not a checkpoint that can be read: it is {source.describe()}. {ACCEPTED}.")
+    try:
+        for reader in FORMATS:
+            if reader.detect(source):
+                checkpoint = reader.read(source)
+                checkpoint.require_content(source.size)
+                return checkpoint
+    except CheckpointError as error:
+        other = another_model(source)
+        if other is None:
+            raise
+        raise CheckpointError(
+            f"not a checkpoint that can be read: it is {other} ({error}). {ACCEPTED}."
+        ) from error
+    raise CheckpointError(f"not a checkpoint that can be read: it is {describe(source)}. {ACCEPTED}.")
 
 
-def build_encoder(checkpoint: Checkpoint) -> tuple[Encoder, dict[str, torch.Tensor]]:
-    """The encoder, with its generator where it needs one, and the weights that both were given."""
+def build_encoder(checkpoint: Checkpoint) -> Encoder:
+    """The encoder, with its generator where it needs one."""
     config, weights = checkpoint.part("encoder")
-    decoder, given = None, dict(weights)
+    decoder = None
     if config.iterative and checkpoint.generator is not None:
-        generator_config, generator_weights = checkpoint.part("generator")
-        decoder = Generator.from_state_dict(generator_config, generator_weights)
-        given |= generator_weights
+        decoder = Generator.from_state_dict(*checkpoint.part("generator"))
     encoder = Encoder.from_state_dict(config, weights, decoder)
     encoder.generator = checkpoint.fingerprint()
-    return encoder, given
+    return encoder
 
 
 def find(source: str | os.PathLike, part: str) -> Path:
@@ -170,12 +175,3 @@ def find(source: str | os.PathLike, part: str) -> Path:
     if not path.exists():
         raise CheckpointError(f"the bundled demo {part} is missing ({path}); install the package again")
     return path
-
-
-def own(model: Model, weights: dict[str, torch.Tensor]) -> Model:
-    """Copy what still lies in the mapped file, so that the file may be replaced while the model is in use."""
-    mapped = {tensor.data_ptr() for tensor in weights.values()}
-    for tensor in (*model.parameters(), *model.buffers()):
-        if tensor.data_ptr() in mapped:
-            tensor.data = tensor.data.clone()
-    return model

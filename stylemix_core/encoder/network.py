@@ -7,6 +7,7 @@ models and the small bundled one are the same code.
 """
 
 import math
+from collections import ChainMap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from ..device import exact_convolutions
 from ..errors import CheckpointError, StyleMixError
 from ..generator import Generator
 from ..generator.network import EqualLinear
-from ..weights import adopt
+from ..weights import adopt, without_numbers
 from .body import residual_units
 from .config import EncoderConfig
 from .pictures import fit, network_input
@@ -104,9 +105,9 @@ class Encoder(nn.Module):
         decoder: the generator of an iterative encoder.
         `CheckpointError` names the tensors that are missing or of another shape.
         """
-        with torch.device("meta"):
+        with without_numbers():
             encoder = cls(config)
-        given = dict(state_dict)
+        given: ChainMap[str, torch.Tensor] = ChainMap({}, state_dict)  # type: ignore[arg-type]
         average = given.get("latent_avg", torch.zeros(config.w_dim))
         if average.numel() == config.w_dim:
             given["latent_avg"] = average.reshape(1, -1).repeat(config.num_ws, 1)
