@@ -2,7 +2,7 @@
 
 from comfy_api.v0_0_2 import ComfyExtension, io
 
-from . import encode, explore, host, inject, load, sample
+from . import align, encode, explore, host, inject, load, sample
 
 
 class StyleMixExtension(ComfyExtension):
@@ -16,4 +16,6 @@ class StyleMixExtension(ComfyExtension):
             encode.Encode,
             inject.Inject,
             explore.Grid,
+            align.AlignFace,
+            align.PasteFace,
         ]

@@ -13,3 +13,6 @@ LATENT = io.Custom("STYLEMIX_LATENT")
 
 MASKS = io.Custom("STYLEMIX_MASKS")
 """Carries a `MaskList`."""
+
+TRANSFORM = io.Custom("STYLEMIX_TRANSFORM")
+"""Carries a tuple of `FaceTransform`, one per face."""
