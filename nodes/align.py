@@ -65,10 +65,10 @@ class AlignFace(io.ComfyNode):
                     f"by itself; used for every picture. For example: {EXAMPLE}. Empty: find the face.",
                 ),
                 io.Boolean.Input(
-                    "upside_down",
+                    "any_angle",
                     optional=True,
                     default=False,
-                    tooltip="Whether to look for upside-down faces too, where no other is found.",
+                    tooltip="Find faces that lie on their side or upside down, too. Takes four times as long.",
                 ),
             ],
             outputs=[
@@ -95,7 +95,7 @@ class AlignFace(io.ComfyNode):
         margin: float,
         output_size: int,
         points: str = "",
-        upside_down: bool = False,
+        any_angle: bool = False,
     ) -> io.NodeOutput:
         pictures = comfy_to_pil(image)
         faces = align_pictures(
@@ -104,7 +104,7 @@ class AlignFace(io.ComfyNode):
             output_size,
             face_index if face == "index" else face,
             margin,
-            upside_down,
+            any_angle,
         )
         previews = [
             draw_faces(picture, [aligned for aligned in faces if aligned.transform.picture == index])
@@ -170,4 +170,7 @@ class PasteFace(io.ComfyNode):
         mask: torch.Tensor | None = None,
     ) -> io.NodeOutput:
         faces = to_comfy(from_comfy(face))
-        return io.NodeOutput(paste_faces(image, faces, transform, feather, mask, colour_match))
+        masks = (
+            None if mask is None else mask.reshape(-1, *mask.shape[-2:])
+        )  # some nodes give a single one as [H, W]
+        return io.NodeOutput(paste_faces(image, faces, transform, feather, masks, colour_match))

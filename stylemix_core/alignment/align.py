@@ -41,7 +41,7 @@ def align_face(
     output_size: int = 256,
     face: str | int = "largest",
     margin: float = 0.0,
-    upside_down: bool = False,
+    any_angle: bool = False,
 ) -> tuple[Image.Image, FaceTransform]:
     """Crop a picture to a face, turned upright and framed as in FFHQ.
 
@@ -51,7 +51,7 @@ def align_face(
     output_size: side of the crop, 16…2048.
     face: "largest", or a number, 0 being the leftmost face.
     margin: how much more of the picture to show, as a fraction of the side; negative for less.
-    upside_down: also look for faces that lean by more than 90°.
+    any_angle: also find faces that lie on their side or upside down; four times the work.
     Returns the crop (RGB) and its `FaceTransform`, with which `paste_face` puts it back. `NoFaceError` when there
     is no such face, `StyleMixError` on impossible sizes and points.
 
@@ -60,15 +60,15 @@ def align_face(
     """
     if face == "all":
         raise StyleMixError('align_face returns one face; use align_faces for all, or face="largest"')
-    (aligned,) = align_pictures([image], landmarks, output_size, face, margin, upside_down)
+    (aligned,) = align_pictures([image], landmarks, output_size, face, margin, any_angle)
     return aligned.crop, aligned.transform
 
 
 def align_faces(
-    image: Image.Image, output_size: int = 256, margin: float = 0.0, upside_down: bool = False
+    image: Image.Image, output_size: int = 256, margin: float = 0.0, any_angle: bool = False
 ) -> list[tuple[Image.Image, FaceTransform]]:
     """`align_face` for every face of a picture, from left to right."""
-    faces = align_pictures([image], None, output_size, "all", margin, upside_down)
+    faces = align_pictures([image], None, output_size, "all", margin, any_angle)
     return [(aligned.crop, aligned.transform) for aligned in faces]
 
 
@@ -78,7 +78,7 @@ def align_pictures(
     output_size: int = 256,
     face: str | int = "largest",
     margin: float = 0.0,
-    upside_down: bool = False,
+    any_angle: bool = False,
 ) -> list[AlignedFace]:
     """`align_face` for several pictures: the results of the first one, then of the second, and so on.
 
@@ -94,7 +94,7 @@ def align_pictures(
     if landmarks is not None:
         chosen = [(index, 0, Landmarks.of(landmarks)) for index in range(len(pictures))]
     else:
-        for index, faces in enumerate(find_faces(pictures, upside_down)):
+        for index, faces in enumerate(find_faces(pictures, any_angle)):
             name = f"picture {index + 1} of {len(pictures)}" if len(pictures) > 1 else "the picture"
             chosen += [(index, number, faces[number].landmarks) for number in _choose(faces, face, name)]
     results = []

@@ -14,7 +14,9 @@ from PIL import Image
 from .landmarks import Landmarks
 from .networks import Detector, anchors, networks
 
-DETECTION_SCORE = 0.5
+CANDIDATE_SCORE = 0.5
+"""What a box of a detector needs to count towards a face's mean box; the best needs `Detector.min_score`."""
+
 MESH_SCORE = 0.5
 SAME_FACE = 0.3
 """Boxes that overlap by more (intersection over union) are one face."""
@@ -37,7 +39,7 @@ class Face:
     points: np.ndarray
     """The mesh: float64 `[468, 2]`."""
     score: float
-    """How sure the mesh is that this is a face, 0.5…1."""
+    """How sure both networks are that this is a face, 0…1."""
 
     @property
     def landmarks(self) -> Landmarks:
@@ -57,27 +59,43 @@ class _Region:
     """A square of a picture, turned by `angle`: what the mesh looks at."""
 
     picture: int
+    score: float
     centre: tuple[float, float]
     side: float
     angle: float
 
 
-def find_faces(pictures: Sequence[Image.Image], upside_down: bool = False) -> list[list[Face]]:
+def find_faces(pictures: Sequence[Image.Image], any_angle: bool = False) -> list[list[Face]]:
     """The faces of every RGB picture, from left to right; an empty list where there is none.
 
-    Faces may lean by up to 90° to either side. upside_down: also look at the pictures turned round, where there is
-    no face otherwise.
+    any_angle: look at every picture turned by each quarter, and trust what is surest. Without it, faces are found up
+    to a quarter turn; drawn ones that lean by far more than 25° may be framed wrongly.
     """
-    found: list[list[Face]] = []
-    for start in range(0, len(pictures), CHUNK):
-        found += _find(pictures[start : start + CHUNK])
-    missing = [index for index, faces in enumerate(found) if not faces] if upside_down else []
-    if missing:
-        turned = find_faces([pictures[index].transpose(Image.Transpose.ROTATE_180) for index in missing])
-        for index, faces in zip(missing, turned, strict=True):
-            corner = np.subtract(pictures[index].size, 1)
-            found[index] = [Face(corner - face.points, face.score) for face in reversed(faces)]
-    return found
+    found: list[list[Face]] = [[] for _ in pictures]
+    for quarters in range(4 if any_angle else 1):
+        for start in range(0, len(pictures), CHUNK):
+            part = range(start, min(start + CHUNK, len(pictures)))
+            turned = [_turn(pictures[index], quarters) for index in part]
+            for index, faces in zip(part, _find(turned), strict=True):
+                width, height = pictures[index].size
+                found[index] += [
+                    Face(_turn_back(face.points, quarters, width, height), face.score) for face in faces
+                ]
+    return [sorted(_distinct(faces), key=lambda face: face.points[:, 0].mean()) for faces in found]
+
+
+def _turn(picture: Image.Image, quarters: int) -> Image.Image:
+    """Counterclockwise."""
+    turns = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
+    return picture.transpose(turns[quarters - 1]) if quarters else picture
+
+
+def _turn_back(points: np.ndarray, quarters: int, width: int, height: int) -> np.ndarray:
+    """Points of a turned picture in the original, which has the given size."""
+    x, y = points.T
+    right, bottom = width - 1, height - 1
+    turned = ((x, y), (right - y, x), (right - x, bottom - y), (y, bottom - x))
+    return np.stack(turned[quarters], 1)
 
 
 @torch.inference_mode()
@@ -90,8 +108,8 @@ def _find(pictures: Sequence[Image.Image]) -> list[list[Face]]:
             regions = _detect(detector, pictures, missing)
             for region, face in zip(regions, _meshes(pictures, regions), strict=True):
                 if face.score >= MESH_SCORE:
-                    found[region.picture].append(face)
-    return [sorted(_distinct(faces), key=lambda face: face.points[:, 0].mean()) for faces in found]
+                    found[region.picture].append(Face(face.points, face.score * region.score))
+    return found
 
 
 def _detect(detector: Detector, pictures: Sequence[Image.Image], which: Sequence[int]) -> list[_Region]:
@@ -103,13 +121,14 @@ def _detect(detector: Detector, pictures: Sequence[Image.Image], which: Sequence
     points[:, :, 1] = boxes[:, :, 1]  # sizes are not relative to the anchor
     regions = []
     for index, candidates, score in zip(which, points, scores, strict=True):
-        likely = score > DETECTION_SCORE
+        likely = score > CANDIDATE_SCORE
         width, height = pictures[index].size
         longer = max(width, height)
-        for box in _suppress(candidates[likely].double().numpy(), score[likely].numpy()):
+        candidates, score = candidates[likely].double().numpy(), score[likely].numpy()
+        for certainty, box in _suppress(candidates, score, detector.min_score):
             (x, y), left, right = (box[[0, 2, 3]] - 0.5) * longer + (width / 2, height / 2)
             angle = math.atan2(right[1] - left[1], right[0] - left[0])
-            regions.append(_Region(index, (x, y), REGION * longer * box[1].max(), angle))
+            regions.append(_Region(index, certainty, (x, y), REGION * longer * box[1].max(), angle))
     return regions
 
 
@@ -124,15 +143,18 @@ def _letterbox(picture: Image.Image, side: int) -> torch.Tensor:
     return square
 
 
-def _suppress(boxes: np.ndarray, scores: np.ndarray) -> Iterator[np.ndarray]:
-    """Weighted non-maximum suppression: boxes `[N, 8, 2]` of one face become their mean, weighted by the scores."""
+def _suppress(boxes: np.ndarray, scores: np.ndarray, min_score: float) -> Iterator[tuple[float, np.ndarray]]:
+    """Weighted non-maximum suppression: boxes `[N, 8, 2]` of one face become their mean, weighted by the scores.
+
+    With it comes the best of the scores, which must reach `min_score`.
+    """
     low, high = boxes[:, 0] - boxes[:, 1] / 2, boxes[:, 0] + boxes[:, 1] / 2
     left = np.argsort(-scores, kind="stable")
-    while len(left):
+    while len(left) and scores[left[0]] >= min_score:
         same = _overlap(low[left[0]], high[left[0]], low[left], high[left]) > SAME_FACE
         same[0] = True
         group = left[same]
-        yield np.average(boxes[group], 0, scores[group])
+        yield float(scores[left[0]]), np.average(boxes[group], 0, scores[group])
         left = left[~same]
 
 
@@ -143,7 +165,7 @@ def _overlap(low: np.ndarray, high: np.ndarray, lows: np.ndarray, highs: np.ndar
 
 
 def _meshes(pictures: Sequence[Image.Image], regions: Sequence[_Region]) -> list[Face]:
-    """The face of every region, certain or not."""
+    """The face of every region, with the mesh's own score, certain or not."""
     mesh = networks()[2]
     faces = []
     for start in range(0, len(regions), CHUNK):
@@ -194,6 +216,6 @@ def _distinct(faces: Sequence[Face]) -> list[Face]:
     kept: list[Face] = []
     for face in sorted(faces, key=lambda face: -face.score):
         low, high = face.points.min(0), face.points.max(0)
-        if all(_overlap(low, high, other.points.min(0), other.points.max(0)) < 0.5 for other in kept):
+        if all(_overlap(low, high, other.points.min(0), other.points.max(0)) <= SAME_FACE for other in kept):
             kept.append(face)
     return kept

@@ -52,10 +52,12 @@ class BlazeBlock(nn.Module):
 class Detector(nn.Module):
     """BlazeFace: looks at every place of a 16² and an 8² map for faces of small and of large size.
 
-    `input_size` is the side of the square picture it takes.
+    `input_size` is the side of the square picture it takes, `min_score` what a box needs to be
+    a face.
     """
 
     input_size: int
+    min_score: float
 
     def __init__(self, stem: nn.Module, near: nn.Module, far: nn.Module, channels: tuple[int, int]):
         super().__init__()
@@ -82,6 +84,7 @@ class BackDetector(Detector):
     """The variant for phones' back cameras: sees faces from about a tenth of the picture's side."""
 
     input_size = 256
+    min_score = 0.65
 
     def __init__(self) -> None:
         blocks = (
@@ -95,6 +98,7 @@ class ShortDetector(Detector):
     """The short-range variant: better at faces that fill the picture."""
 
     input_size = 128
+    min_score = 0.6
 
     def __init__(self) -> None:
         near = [

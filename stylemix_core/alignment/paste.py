@@ -65,17 +65,15 @@ def paste_face(
     """
     edge = _Edge(feather, colour_match)
     result = to_rgb(picture)
-    result = result.copy() if result is picture else result
     _check_size(transform, result.size)
-    left, top, right, bottom = _bounds(transform)
-    if right > left and bottom > top:
-        area = np.asarray(result.crop((left, top, right, bottom)))
-        pixels = torch.from_numpy(area.astype(np.float32) / 255)
-        face_pixels = torch.from_numpy(np.asarray(to_rgb(face), dtype=np.float32) / 255).permute(2, 0, 1)
-        _paste(pixels, (left, top), face_pixels, transform, mask, edge)
-        result.paste(
-            Image.fromarray((pixels * 255).round().clamp(0, 255).to(torch.uint8).numpy()), (left, top)
-        )
+    result = result.copy() if result is picture else result
+    box = _bounds(transform)
+    # In place where it can be: the face may fill a huge picture.
+    area = _to_float(result.crop(box))
+    if area.numel():
+        _paste(area, box[:2], _to_float(to_rgb(face)).permute(2, 0, 1), transform, mask, edge)
+        pixels = area.mul_(255).round_().clamp_(0, 255).to(torch.uint8)
+        result.paste(Image.fromarray(pixels.numpy()), box[:2])
     return result
 
 
@@ -122,12 +120,17 @@ def paste_faces(
         transform = transforms[index // versions]
         mask = None
         if masks is not None:
-            mask = masks[{1: 0, count: index // versions}.get(len(masks), index)]
+            mask = masks[0 if len(masks) == 1 else index * len(masks) // len(faces)]
         left, top, right, bottom = _bounds(transform)
         area = result[transform.picture * versions + index % versions, top:bottom, left:right, :3]
         if area.numel():
             _paste(area, (left, top), face[:, :, :3].permute(2, 0, 1), transform, mask, edge)
     return result
+
+
+def _to_float(picture: Image.Image) -> torch.Tensor:
+    """`[H, W, 3]` in 0…1."""
+    return torch.from_numpy(np.array(picture)).float().div_(255)
 
 
 @dataclass(frozen=True)
