@@ -3,10 +3,12 @@
 import torch
 from comfy_api.v0_0_2 import io
 
+from ..stylemix_core.encoder.network import ITERATIONS
 from ..stylemix_core.errors import StyleMixError
-from ..stylemix_core.images import from_comfy, resize, to_comfy
+from ..stylemix_core.images import from_comfy, to_comfy
 from ..stylemix_core.latents import Latents
 from . import host
+from .search import search_words
 from .sockets import ENCODER, LATENT
 
 
@@ -17,7 +19,10 @@ class Encode(io.ComfyNode):
             node_id="StyleMixEncode",
             display_name="PSPEncode",
             category="StyleMix/encode",
-            description="Find the W+ codes of pictures, so that a generator can draw and change them.",
+            description="Find the W+ codes of pictures of faces, so that a generator can draw and change them.",
+            **search_words(
+                "pSp", "encode", "invert", "photo", "face", "style", "StyleGAN", "image to latent"
+            ),
             inputs=[
                 ENCODER.Input("encoder", tooltip="The encoder, from Load pSp Encoder."),
                 io.Image.Input(
@@ -31,6 +36,16 @@ class Encode(io.ComfyNode):
                     default="never",
                     tooltip="Whether to find the face and crop the picture to it first. never: the picture as it is.",
                 ),
+                io.Int.Input(
+                    "n_iters",
+                    default=ITERATIONS,
+                    min=1,
+                    max=20,
+                    # Prompts from before there was this input lack it.
+                    optional=True,
+                    tooltip="How often a ReStyle encoder compares its picture with yours and refines the codes. Only "
+                    "ReStyle encoders use it; others find the codes at once.",
+                ),
             ],
             outputs=[
                 LATENT.Output(display_name="latent", tooltip="The W+ codes, one per picture."),
@@ -39,13 +54,15 @@ class Encode(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, encoder: host.Model, image: torch.Tensor, align: str) -> io.NodeOutput:
+    def execute(
+        cls, encoder: host.Model, image: torch.Tensor, align: str, n_iters: int = ITERATIONS
+    ) -> io.NodeOutput:
         if align != "never":  # the host does not check it
             raise StyleMixError(
                 f"align {align!r} is unknown to this version; choose never, or update StyleMix"
             )
-        size = encoder.network.input_size
-        pictures = resize(from_comfy(image), size, size)
-        w = host.run(encoder, len(pictures), lambda E, items: E(pictures[items]))
+        pictures = encoder.network.fit(from_comfy(image))
+        iterations = n_iters if encoder.network.iterative else None
+        w = host.run(encoder, len(pictures), lambda E, items: E(pictures[items], iterations))
         origins = tuple(f"encoded picture {i}" for i in range(1, len(w) + 1))
         return io.NodeOutput(Latents(w, origins, encoder.network.generator), to_comfy(pictures))

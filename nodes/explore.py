@@ -1,10 +1,11 @@
 """Nodes that show what happened."""
 
 import torch
-from comfy_api.v0_0_2 import io
+from comfy_api.v0_0_2 import io, ui
 
 from ..stylemix_core.grid import compare_grid
 from ..stylemix_core.images import from_comfy, to_comfy
+from .search import search_words
 
 
 class Grid(io.ComfyNode):
@@ -14,7 +15,9 @@ class Grid(io.ComfyNode):
             node_id="StyleMixGrid",
             display_name="Compare Grid",
             category="StyleMix/explore",
-            description="Lay pictures out side by side on one labelled sheet.",
+            description="Lay pictures out side by side on one labelled sheet, and show it.",
+            **search_words("grid", "compare", "contact sheet", "table", "XY plot", "collage", "StyleGAN"),
+            is_output_node=True,
             inputs=[
                 io.Image.Input("images", tooltip="The pictures, in order."),
                 io.String.Input(
@@ -41,6 +44,12 @@ class Grid(io.ComfyNode):
                 io.Image.Input(
                     "style", optional=True, tooltip="The picture of the style, shown beside the results."
                 ),
+                io.Image.Input(
+                    "top",
+                    optional=True,
+                    tooltip="Pictures above the columns, one each: the styles of a mixing matrix, where InjectW+ gave "
+                    "every style to every source.",
+                ),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The sheet.")],
         )
@@ -53,6 +62,7 @@ class Grid(io.ComfyNode):
         columns: int = 0,
         source: torch.Tensor | None = None,
         style: torch.Tensor | None = None,
+        top: torch.Tensor | None = None,
     ) -> io.NodeOutput:
         sheet = compare_grid(
             from_comfy(images),
@@ -60,5 +70,7 @@ class Grid(io.ComfyNode):
             columns,
             None if source is None else from_comfy(source),
             None if style is None else from_comfy(style),
+            top=None if top is None else from_comfy(top),
         )
-        return io.NodeOutput(to_comfy(sheet))
+        picture = to_comfy(sheet)
+        return io.NodeOutput(picture, ui=ui.PreviewImage(picture, cls=cls))

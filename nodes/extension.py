@@ -2,12 +2,13 @@
 
 from comfy_api.v0_0_2 import ComfyExtension, io
 
-from . import align, encode, explore, host, inject, load, sample
+from . import align, encode, explore, host, inject, latent, load, routes, sample
 
 
 class StyleMixExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         host.register_model_folders()
+        routes.register()
         return [
             load.LoadGenerator,
             load.LoadEncoder,
@@ -15,6 +16,13 @@ class StyleMixExtension(ComfyExtension):
             sample.Decode,
             encode.Encode,
             inject.Inject,
+            inject.MaskListNode,
+            latent.SaveLatent,
+            latent.LoadLatent,
+            latent.BlendLatent,
+            latent.TruncateLatent,
+            latent.LatentFromBatch,
+            latent.LatentBatch,
             explore.Grid,
             align.AlignFace,
             align.PasteFace,

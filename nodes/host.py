@@ -1,13 +1,15 @@
-"""Everything this pack asks of ComfyUI: model folders, devices, progress, interrupts, messages.
+"""Everything this pack asks of ComfyUI: folders, devices, progress, interrupts, messages.
 
 No other file touches `comfy`, `folder_paths` or `server`.
 """
 
+import json
 import logging
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,13 +19,20 @@ import comfy.utils
 import folder_paths
 import torch
 from comfy import model_management
+from comfy.cli_args import args
 from comfy.model_patcher import ModelPatcher
+from PIL import Image
 
+from ..stylemix_core.checkpoints import DEMO as DEMO_FOLDER
 from ..stylemix_core.device import resolve_dtype
-from ..stylemix_core.errors import CheckpointError
+from ..stylemix_core.errors import CheckpointError, StyleMixError
+from ..stylemix_core.latents import holds_latents
 
 DEMO = "demo (bundled)"
 """How the bundled models are called in the list of checkpoints."""
+
+BOB = "bob haircut (bundled)"
+"""How the bundled W+ code is called in the list of W+ files."""
 
 GENERATORS, ENCODERS = "stylegan", "psp"
 EXTENSIONS = {GENERATORS: {".pkl", ".pt", ".safetensors"}, ENCODERS: {".pt", ".safetensors"}}
@@ -31,6 +40,12 @@ EXTENSIONS = {GENERATORS: {".pkl", ".pt", ".safetensors"}, ENCODERS: {".pt", ".s
 
 GPU_BATCH = 8
 """Pictures in one forward pass on a GPU."""
+
+CPU_BATCH = 1
+"""A CPU gains little from batches, and single pictures report progress sooner."""
+
+PREVIEW_SECONDS, PREVIEW_SIDE = 1.0, 512
+"""How often a picture is shown while more are made, and how large at most."""
 
 BYTES_PER_PIXEL = 6 * 32 * 4
 """Memory that a forward pass needs: about six maps of 32 float32 channels at full resolution."""
@@ -60,13 +75,86 @@ def checkpoint_names(folder: str) -> list[str]:
     return [DEMO, *(name for name in files if Path(name).suffix.lower() in EXTENSIONS[folder])]
 
 
+def checkpoint_source(folder: str, checkpoint: str) -> str:
+    """What `load_generator` and its kin take for a checkpoint: "demo" or the file's path."""
+    return "demo" if checkpoint == DEMO else _checkpoint_path(folder, checkpoint)
+
+
 def checkpoint_stamp(folder: str, checkpoint: str) -> str:
     """Text that changes when the file behind `checkpoint` does."""
     if checkpoint == DEMO:
         return DEMO
-    path = _checkpoint_path(folder, checkpoint)
+    return file_stamp(_checkpoint_path(folder, checkpoint))
+
+
+def file_stamp(path: str) -> str:
+    """Text that changes when the file does."""
     status = os.stat(path)
     return f"{path} {status.st_mtime_ns} {status.st_size}"
+
+
+def latent_names() -> list[str]:
+    """The bundled code, then the W+ files in the input and output folders, as ComfyUI names them:
+    "latents/a.safetensors [output]"."""
+    names = []
+    for folder, mark in (
+        (folder_paths.get_input_directory(), ""),
+        (folder_paths.get_output_directory(), " [output]"),
+    ):
+        for place, _, files in os.walk(folder):
+            paths = [os.path.join(place, file) for file in files if file.lower().endswith(".safetensors")]
+            relative = [
+                os.path.relpath(path, folder).replace(os.sep, "/") for path in paths if _is_latents(path)
+            ]
+            names += [name + mark for name in relative]
+    return [BOB, *sorted(names, key=lambda name: (name.endswith("]"), name))]
+
+
+def latent_path(name: str) -> str:
+    """The file that a name of `latent_names` means. `StyleMixError` when there is none, or it lies elsewhere."""
+    if name == BOB:
+        return str(DEMO_FOLDER / "bob.safetensors")
+    relative, folder = folder_paths.annotated_filepath(name)
+    folder = os.path.abspath(folder or folder_paths.get_input_directory())
+    path = os.path.abspath(os.path.join(folder, relative))
+    if not Path(path).is_relative_to(folder):
+        raise StyleMixError(
+            f"{name} lies outside of ComfyUI's folders; choose a file of the list, or upload it"
+        )
+    if not os.path.isfile(path):
+        raise StyleMixError(f"there is no file {name} in {folder}; choose another file, or upload it again")
+    return path
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """A place in the output folder that is not taken yet."""
+
+    folder: str
+    subfolder: str
+    stem: str
+
+    def path(self, ending: str) -> str:
+        return os.path.join(self.folder, self.stem + ending)
+
+    def shown(self, ending: str) -> dict[str, str]:
+        """How the page asks for the file."""
+        return {"filename": self.stem + ending, "subfolder": self.subfolder, "type": "output"}
+
+
+def new_file(prefix: str, width: int = 0, height: int = 0) -> NewFile:
+    """The next free number for a prefix, as ComfyUI's own save nodes count: "faces_00001_"."""
+    output = folder_paths.get_output_directory()
+    folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(prefix, output, width, height)
+    return NewFile(folder, subfolder, f"{name}_{counter:05}_")
+
+
+def workflow_texts(hidden: Any) -> dict[str, str]:
+    """The workflow as JSON, for a file's metadata; empty where the user wants none. `hidden`: of an output node."""
+    if args.disable_metadata:
+        return {}
+    parts = {"prompt": hidden.prompt, **(hidden.extra_pnginfo or {})}
+    return {name: json.dumps(part) for name, part in parts.items() if part is not None}
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,22 +192,27 @@ def open_model(load: Callable[..., torch.nn.Module], folder: str, checkpoint: st
     key = (load.__name__, checkpoint_stamp(folder, checkpoint), dtype)
     model = _models.get(key)
     if model is None:
-        source = "demo" if checkpoint == DEMO else _checkpoint_path(folder, checkpoint)
+        source = checkpoint_source(folder, checkpoint)
         model = _models[key] = Model(load, source, dtype)
     return model
 
 
-def run(model: Model, count: int, forward: Callable[[Any, slice], torch.Tensor]) -> torch.Tensor:
+def run(
+    model: Model,
+    count: int,
+    forward: Callable[[Any, slice], torch.Tensor],
+    preview: Callable[[torch.Tensor], Image.Image] | None = None,
+) -> torch.Tensor:
     """Map `count` items through a network, with ComfyUI's memory management, progress and interrupts.
 
     forward: called as `forward(network, items)`; computes the items of that slice, `[n, …]`.
+    preview: makes a picture of one result, to show the newest while the rest is computed.
     Returns all results `[count, …]` on the device where ComfyUI wants node outputs. When memory runs out the
     batch is halved; `OOM_EXCEPTION` when a single item is too much.
     """
-    on_cpu = model.patcher.load_device.type == "cpu"
-    # A CPU gains little from batches, and single items report progress sooner.
-    size = 1 if on_cpu else GPU_BATCH
+    size = CPU_BATCH if model.patcher.load_device.type == "cpu" else GPU_BATCH
     progress = comfy.utils.ProgressBar(count)
+    shown = time.monotonic()
     results: list[torch.Tensor] = []
     done = 0
     while done < count:
@@ -140,17 +233,36 @@ def run(model: Model, count: int, forward: Callable[[Any, slice], torch.Tensor])
             continue
         results.append(result)
         done = items.stop
-        progress.update_absolute(done, count)
+        newest = None
+        # Not the last one: the results themselves follow at once.
+        if preview is not None and done < count and time.monotonic() - shown >= PREVIEW_SECONDS:
+            picture = preview(result[-1])
+            newest = ("JPEG", picture, min(PREVIEW_SIDE, max(picture.size)))  # ComfyUI enlarges small ones
+            shown = time.monotonic()
+        progress.update_absolute(done, count, newest)
     return torch.cat(results)
 
 
-def warn(node_id: str | None, message: str) -> None:
-    """Tell the user, in the log and on the node."""
-    logging.warning("StyleMix: %s", message)
+def warn(node_id: str | None, message: str | None) -> None:
+    """Tell the user, in the log and on the node. Without a message nothing happens."""
+    if message is not None:
+        logging.warning("StyleMix: %s", message)
+        tell(node_id, message)
+
+
+def tell(node_id: str | None, message: str) -> None:
+    """Show a text on the node."""
     from server import PromptServer  # not at import: the server imports the packs
 
     if node_id is not None and PromptServer.instance is not None:
         PromptServer.instance.send_progress_text(message, node_id)
+
+
+def routes() -> Any:
+    """The server's table of routes (aiohttp's), or None where nothing is served."""
+    from server import PromptServer  # not at import: the server imports the packs
+
+    return getattr(PromptServer.instance, "routes", None)
 
 
 def _checkpoint_path(folder: str, checkpoint: str) -> str:
@@ -163,10 +275,23 @@ def _checkpoint_path(folder: str, checkpoint: str) -> str:
     return path
 
 
+def _is_latents(path: str) -> bool:
+    try:
+        return _read_is_latents(path, file_stamp(path))
+    except OSError:
+        return False  # it vanished meanwhile
+
+
+@lru_cache(maxsize=4096)
+def _read_is_latents(path: str, stamp: str) -> bool:
+    return holds_latents(path)
+
+
 def _place(model: Model, items: int) -> None:
     """Bring a network to the device that computes, and make room there for `items` pictures."""
     network, device = model.network, model.patcher.load_device
-    side = getattr(network, "img_resolution", None) or network.input_size
+    draws = getattr(network, "decoder", None) or network  # ReStyle's encoders draw pictures on their way
+    side = getattr(draws, "img_resolution", None) or network.input_size
     memory = items * side * side * BYTES_PER_PIXEL
     model_management.load_models_gpu([model.patcher], memory_required=memory, force_full_load=True)
     # Partial loads and --novram leave parameters behind that are not a leaf module's own.

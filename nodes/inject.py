@@ -1,12 +1,49 @@
-"""Nodes that mix W+ codes."""
+"""Nodes that mix W+ codes, and the mask lists that say how."""
 
 from comfy_api.v0_0_2 import io
 
 from ..stylemix_core.injection import PAIRINGS, check_styles, inject_latents, result_labels
 from ..stylemix_core.latents import Latents
-from ..stylemix_core.masks import MAX_STRENGTH, MIN_STRENGTH, STUDY_SWEEP, MaskList, parse_masks
+from ..stylemix_core.masks import MAX_STRENGTH, MIN_STRENGTH, STUDY_SWEEP, MaskText
 from . import host
+from .search import search_words
 from .sockets import LATENT, MASKS
+
+
+def mask_list_input() -> io.String.Input:
+    return io.String.Input(
+        "mask_list",
+        multiline=True,
+        default=STUDY_SWEEP,
+        dynamic_prompts=False,
+        tooltip="Which layers to take from the style. Masks are separated by ; or line breaks, each gives "
+        "one result. A mask is a list of layers (0, 2, 5), ranges (0-6) and names (all, none, coarse, "
+        "middle, fine, random(3)), with a strength if you like: hair: 2-6, 7-9@0.5. # starts a comment.",
+    )
+
+
+def alpha_input() -> io.Float.Input:
+    return io.Float.Input(
+        "alpha",
+        default=1.0,
+        min=MIN_STRENGTH,
+        max=MAX_STRENGTH,
+        step=0.05,
+        tooltip="Strength where the mask list names none. 0 keeps the source, 1 takes the style, more "
+        "exaggerates it, negative values go the opposite way.",
+    )
+
+
+def seed_input() -> io.Int.Input:
+    return io.Int.Input(
+        "seed",
+        default=0,
+        min=0,
+        max=2**64 - 1,
+        # A seed that changes by itself would redraw everything for mask lists without `random`.
+        control_after_generate=False,
+        tooltip="Which layers random in a mask list draws. Without random it does nothing.",
+    )
 
 
 class Inject(io.ComfyNode):
@@ -16,29 +53,16 @@ class Inject(io.ComfyNode):
             node_id="StyleMixInject",
             display_name="InjectW+",
             category="StyleMix/inject",
-            description="Put layers of a style's W+ code into other codes. Every mask of the list gives one result "
-            "per source.",
+            description="Put layers of a style's W+ code into other codes: its hair, colours or face shape. Every mask "
+            "of the list gives one result per source.",
+            **search_words(
+                "style mixing", "inject", "face", "hair", "style transfer", "swap", "StyleGAN", "W+"
+            ),
             inputs=[
                 LATENT.Input("latent", tooltip="The source: codes that keep what the masks leave alone."),
                 LATENT.Input("style", tooltip="The style: codes whose layers are put in."),
-                io.String.Input(
-                    "mask_list",
-                    multiline=True,
-                    default=STUDY_SWEEP,
-                    dynamic_prompts=False,
-                    tooltip="Which layers to take from the style. Masks are separated by ; or line breaks, each gives "
-                    "one result. A mask is a list of layers (0, 2, 5), ranges (0-6) and names (all, none, coarse, "
-                    "middle, fine, random(3)), with a strength if you like: hair: 2-6, 7-9@0.5. # starts a comment.",
-                ),
-                io.Float.Input(
-                    "alpha",
-                    default=1.0,
-                    min=MIN_STRENGTH,
-                    max=MAX_STRENGTH,
-                    step=0.05,
-                    tooltip="Strength where the mask list names none. 0 keeps the source, 1 takes the style, more "
-                    "exaggerates it, negative values go the opposite way.",
-                ),
+                mask_list_input(),
+                alpha_input(),
                 io.Combo.Input(
                     "pairing",
                     options=list(PAIRINGS),
@@ -46,17 +70,11 @@ class Inject(io.ComfyNode):
                     tooltip="match: the one style for all sources, or the first style for the first source, and so "
                     "on. all: every style for every source.",
                 ),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=2**64 - 1,
-                    # A seed that changes by itself would redraw everything for mask lists without `random`.
-                    control_after_generate=False,
-                    tooltip="Which layers random in a mask list draws. Without random it does nothing.",
-                ),
+                seed_input(),
                 MASKS.Input(
-                    "masks", optional=True, tooltip="A mask list from another node. Replaces mask_list."
+                    "masks",
+                    optional=True,
+                    tooltip="A mask list from another node. Replaces mask_list, alpha and seed.",
                 ),
             ],
             outputs=[
@@ -78,12 +96,52 @@ class Inject(io.ComfyNode):
         alpha: float,
         pairing: str,
         seed: int,
-        masks: MaskList | None = None,
+        masks: object = None,
     ) -> io.NodeOutput:
-        if masks is None:
-            masks = parse_masks(mask_list, latent.w.shape[1], alpha, seed)
+        num_ws = latent.w.shape[1]
+        resolved = MaskText.of(mask_list if masks is None else masks, alpha, seed).resolve(num_ws)
         warning = check_styles(latent, style)
         if warning:
             host.warn(cls.hidden.unique_id, warning)
-        labels = result_labels(masks, len(latent), len(style), pairing)
-        return io.NodeOutput(inject_latents(latent, style, masks, pairing), "\n".join(labels))
+        elif latent.generator is not None and latent.generator == style.generator:
+            host.tell(cls.hidden.unique_id, "Source and style are codes of the same generator.")
+        labels = result_labels(resolved, len(latent), len(style), pairing)
+        mixed = inject_latents(latent, style, resolved, pairing)
+        # The page's mask list shows as many columns as the model has layers.
+        return io.NodeOutput(mixed, "\n".join(labels), ui={"stylemix_num_ws": [num_ws]})
+
+
+class MaskListNode(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixMaskList",
+            display_name="Mask List",
+            category="StyleMix/inject",
+            description="Say which layers take the style, once for several InjectW+. Lists are joined by wiring one "
+            "into the next.",
+            **search_words("mask", "layers", "style mixing", "hair", "face", "StyleGAN", "W+"),
+            inputs=[
+                mask_list_input(),
+                alpha_input(),
+                seed_input(),
+                MASKS.Input(
+                    "masks",
+                    optional=True,
+                    tooltip="Another mask list. Its masks come first and keep their own alpha and seed.",
+                ),
+            ],
+            outputs=[
+                MASKS.Output(display_name="masks", tooltip="All masks, for InjectW+ or another Mask List."),
+                io.String.Output(
+                    display_name="mask_list",
+                    tooltip="All masks as text, one a line, with their strengths. random stays random.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, mask_list: str, alpha: float, seed: int, masks: object = None) -> io.NodeOutput:
+        before = None if masks is None else MaskText.of(masks, alpha, seed)
+        joined = MaskText(mask_list, alpha, seed, before)
+        return io.NodeOutput(joined, joined.text)

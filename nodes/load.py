@@ -5,6 +5,7 @@ from comfy_api.v0_0_2 import io
 from ..stylemix_core.checkpoints import load_encoder, load_generator
 from ..stylemix_core.device import DTYPES, encoder_dtype
 from . import host
+from .search import search_words
 from .sockets import ENCODER, GENERATOR
 
 
@@ -31,12 +32,13 @@ class LoadGenerator(io.ComfyNode):
             node_id="StyleMixLoadGenerator",
             display_name="Load StyleGAN2",
             category="StyleMix/load",
-            description="Load a StyleGAN2 generator, which draws pictures of faces (or of whatever it was trained on).",
+            description="Load a StyleGAN2 generator (GAN), which draws faces or whatever else it was trained on.",
+            **search_words("StyleGAN", "GAN", "face", "generator", "checkpoint", "model", "FFHQ"),
             inputs=[
                 checkpoint_input(
                     host.GENERATORS,
-                    "The generator. The bundled demo draws cartoon avatars at once; put files of your own "
-                    "(.pkl, .pt, .safetensors) into models/stylegan.",
+                    "The generator. The bundled demo draws cartoon avatars at once. Files of your own go into "
+                    "models/stylegan: NVIDIA's .pkl (PyTorch or TensorFlow), rosinality's .pt, .safetensors.",
                 ),
                 dtype_input(),
             ],
@@ -46,6 +48,7 @@ class LoadGenerator(io.ComfyNode):
                     tooltip="The generator, for StyleGAN2Sampler and StyleGAN2Decode.",
                 )
             ],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -55,7 +58,8 @@ class LoadGenerator(io.ComfyNode):
     @classmethod
     def execute(cls, checkpoint: str, dtype: str) -> io.NodeOutput:
         generator = host.open_model(load_generator, host.GENERATORS, checkpoint, dtype)
-        _ = generator.network  # read the file now: a damaged one is this node's error
+        # This reads the file: a damaged one is this node's error.
+        host.tell(cls.hidden.unique_id, generator.network.info.summary())
         return io.NodeOutput(generator)
 
 
@@ -66,12 +70,13 @@ class LoadEncoder(io.ComfyNode):
             node_id="StyleMixLoadEncoder",
             display_name="Load pSp Encoder",
             category="StyleMix/load",
-            description="Load a pSp encoder, which finds the W+ code of a picture of a face.",
+            description="Load an encoder (pSp, e4e, ReStyle), which finds the W+ code of a face in a picture.",
+            **search_words("pSp", "pixel2style2pixel", "e4e", "encoder", "face", "inversion", "StyleGAN"),
             inputs=[
                 checkpoint_input(
                     host.ENCODERS,
-                    "The encoder. The bundled demo knows cartoon avatars; put pSp's files (.pt, .safetensors) "
-                    "into models/psp.",
+                    "The encoder. The bundled demo knows cartoon avatars. Files of your own go into models/psp: the "
+                    ".pt of pSp, e4e or ReStyle, .safetensors.",
                 ),
                 dtype_input(),
             ],
@@ -83,6 +88,7 @@ class LoadEncoder(io.ComfyNode):
                     "It is loaded when it is used.",
                 ),
             ],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -92,7 +98,8 @@ class LoadEncoder(io.ComfyNode):
     @classmethod
     def execute(cls, checkpoint: str, dtype: str) -> io.NodeOutput:
         encoder = host.open_model(load_encoder, host.ENCODERS, checkpoint, encoder_dtype(dtype))
-        _ = encoder.network  # read the file now: a damaged one is this node's error
+        # This reads the file: a damaged one is this node's error.
+        host.tell(cls.hidden.unique_id, encoder.network.info.summary())
         # Not read yet: many workflows take their generator from another file.
         generator = host.open_model(load_generator, host.ENCODERS, checkpoint, dtype)
         return io.NodeOutput(encoder, generator)

@@ -4,10 +4,11 @@ import torch
 from comfy_api.v0_0_2 import io
 
 from ..stylemix_core.generator.network import NOISE_MODES
-from ..stylemix_core.images import to_comfy
+from ..stylemix_core.images import to_comfy, to_pil
 from ..stylemix_core.latents import Latents, check_generator
 from ..stylemix_core.seeds import class_labels, describe, sample_z
 from . import host
+from .search import search_words
 from .sockets import GENERATOR, LATENT
 
 
@@ -21,6 +22,28 @@ def noise_mode_input() -> io.Combo.Input:
     )
 
 
+def truncation_inputs() -> list[io.Input]:
+    return [
+        io.Float.Input(
+            "truncation_psi",
+            default=0.7,
+            min=-2.0,
+            max=2.0,
+            step=0.01,
+            tooltip="How far from the average face. 0 is the average itself, 0.7 gives good pictures, 1 the "
+            "full variety with odd ones among them; negative values give opposites.",
+        ),
+        io.Int.Input(
+            "truncation_cutoff",
+            default=-1,
+            min=-1,
+            max=18,
+            tooltip="How many layers truncation_psi acts on, counted from the coarsest. -1: on all of them. "
+            "8 keeps shapes typical while colours vary freely.",
+        ),
+    ]
+
+
 class Sampler(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -28,7 +51,9 @@ class Sampler(io.ComfyNode):
             node_id="StyleMixSampler",
             display_name="StyleGAN2Sampler",
             category="StyleMix/sample",
-            description="Draw new pictures from seeds. The same seed and settings always give the same picture.",
+            description="Draw new faces from seeds with a StyleGAN2 generator (GAN). The same seed and settings always "
+            "give the same picture.",
+            **search_words("StyleGAN", "GAN", "face", "generate", "portrait", "avatar", "random face"),
             inputs=[
                 GENERATOR.Input("generator", tooltip="The generator, from Load StyleGAN2."),
                 io.Int.Input(
@@ -43,23 +68,7 @@ class Sampler(io.ComfyNode):
                 io.Int.Input(
                     "batch_size", default=1, min=1, max=64, tooltip="How many pictures, from as many seeds."
                 ),
-                io.Float.Input(
-                    "truncation_psi",
-                    default=0.7,
-                    min=-2.0,
-                    max=2.0,
-                    step=0.01,
-                    tooltip="How far from the average face. 0 is the average itself, 0.7 gives good pictures, 1 the "
-                    "full variety with odd ones among them; negative values give opposites.",
-                ),
-                io.Int.Input(
-                    "truncation_cutoff",
-                    default=-1,
-                    min=-1,
-                    max=18,
-                    tooltip="How many layers truncation_psi acts on, counted from the coarsest. -1: on all of them. "
-                    "8 keeps shapes typical while colours vary freely.",
-                ),
+                *truncation_inputs(),
                 io.Int.Input(
                     "class_label",
                     default=-1,
@@ -108,7 +117,8 @@ class Decode(io.ComfyNode):
             node_id="StyleMixDecode",
             display_name="StyleGAN2Decode",
             category="StyleMix/sample",
-            description="Draw the pictures of W+ codes.",
+            description="Draw the faces of W+ codes with a StyleGAN2 generator (GAN).",
+            **search_words("StyleGAN", "GAN", "face", "decode", "W+", "latent to image"),
             inputs=[
                 GENERATOR.Input(
                     "generator", tooltip="The generator that the codes were sampled or encoded for."
@@ -122,9 +132,7 @@ class Decode(io.ComfyNode):
 
     @classmethod
     def execute(cls, generator: host.Model, latent: Latents, noise_mode: str) -> io.NodeOutput:
-        warning = check_generator(latent, generator.network)
-        if warning:
-            host.warn(cls.hidden.unique_id, warning)
+        host.warn(cls.hidden.unique_id, check_generator(latent, generator.network))
         return io.NodeOutput(draw(generator, latent, noise_mode, noise_seed=0))
 
 
@@ -134,5 +142,6 @@ def draw(generator: host.Model, latent: Latents, noise_mode: str, noise_seed: in
         generator,
         len(latent),
         lambda G, items: G.synthesis(latent.w[items], noise_mode, noise_seed + items.start),
+        preview=to_pil,
     )
     return to_comfy(pictures)

@@ -12,7 +12,7 @@ LATENT = io.Custom("STYLEMIX_LATENT")
 """Carries `Latents`."""
 
 MASKS = io.Custom("STYLEMIX_MASKS")
-"""Carries a `MaskList`."""
+"""Carries a `MaskText`, a `MaskList` or lists of layers: what `MaskText.of` takes."""
 
 TRANSFORM = io.Custom("STYLEMIX_TRANSFORM")
 """Carries a tuple of `FaceTransform`, one per face."""

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .latents import load_latents as load_latents
     from .latents import save_latents as save_latents
     from .masks import MaskList as MaskList
+    from .masks import MaskText as MaskText
     from .masks import parse_masks as parse_masks
     from .seeds import sample_z as sample_z
 
@@ -49,7 +50,7 @@ _HOMES = {
     "images": ("load_image", "save_image"),
     "injection": ("inject", "inject_latents"),
     "latents": ("Latents", "load_latents", "save_latents"),
-    "masks": ("MaskList", "parse_masks"),
+    "masks": ("MaskList", "MaskText", "parse_masks"),
     "seeds": ("sample_z",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

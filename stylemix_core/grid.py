@@ -14,6 +14,9 @@ from .images import from_pil, resize, to_pil
 BACKGROUND = (24, 24, 27)
 TEXT = (228, 228, 231)
 
+OVERVIEW_SIDE = 256
+"""The longer side of a picture in an overview, in pixels."""
+
 Pictures = torch.Tensor | Sequence[torch.Tensor]
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -45,17 +48,20 @@ def compare_grid(
     source: Pictures | None = None,
     style: Pictures | None = None,
     rows: Sequence[str] | None = None,
+    top: Pictures | None = None,
 ) -> torch.Tensor:
     """Lay pictures out on one sheet.
 
     images: `[B, 3, 1 or 4, H, W]` in −1…1, or a sequence of such pictures of any sizes. The first sets the
         cells' size; others are fitted into it, keeping their proportions.
     labels: one per picture. With `source` or `style` also one per column, written once at the top. Labels as
-        `result_labels` gives them, "0-6 · source 2", are taken apart: "0-6" heads its column, "source 2" its row.
+        `result_labels` gives them are taken apart: of "0-6 · source 2 · style 1" the column is headed by
+        "0-6 · style 1" and the row by "source 2".
     columns: pictures in a row, 0 for a balanced sheet. Leave at 0 with `source` or `style`.
     source, style: one picture, or one per row, shown before the row's results. All sources then have
         equally many results: those of source 0 first, as `inject` returns them.
     rows: one label per row, written to its left.
+    top: pictures above the columns, one each, or one for every few columns: the styles of a mixing matrix.
     Returns the sheet, `[1, 3, height, width]` in −1…1. `StyleMixError` when counts do not fit.
     """
     results = _pictures(images, "images")
@@ -65,16 +71,29 @@ def compare_grid(
     leading = {name: _pictures(pictures, name) for name, pictures in given.items() if pictures is not None}
     if leading:
         cells, captions = _rows_with_leading(results, labels, columns, leading)
-        if rows is None:
-            captions, rows = _headings(captions, len(leading))
     else:
         cells, captions = _balanced_rows(results, labels, columns)
+    if rows is None and leading:
+        captions, rows = _headings(captions, len(leading))
     if rows is not None and len(rows) != len(cells):
         raise StyleMixError(f"there are {len(rows)} row labels for {len(cells)} rows; give one per row")
+    if top is not None:
+        cells, captions = _below(_pictures(top, "top"), cells, captions, len(leading))
+        rows = ["", *rows] if rows else rows
     return from_pil(_draw(cells, captions, [_one_line(row) for row in rows or ()], *results[0].shape[1:]))
 
 
-Cells = list[list[torch.Tensor]]
+def overview(pictures: torch.Tensor) -> torch.Tensor:
+    """A batch `[B, 3, 1 or 4, H, W]` as one picture `[3, height, width]`: itself, or a sheet of small ones."""
+    if len(pictures) > 1:
+        height, width = pictures.shape[2:]
+        scale = min(1, OVERVIEW_SIDE / max(height, width))
+        pictures = compare_grid(resize(pictures, max(round(height * scale), 1), max(round(width * scale), 1)))
+    return pictures[0]
+
+
+Cells = Sequence[Sequence[torch.Tensor | None]]
+"""Rows of pictures; None leaves a place empty."""
 Captions = list[list[str]]
 """One list of captions per row of cells; an empty one takes no space."""
 
@@ -132,14 +151,34 @@ def _rows_with_leading(
 
 def _headings(captions: Captions, leading: int) -> tuple[Captions, list[str] | None]:
     """Write once at the top what is the same in every row, and to the left what is the same in every column."""
-    parts = [[caption.partition(" · ")[::2] for caption in row[leading:]] for row in captions]
-    columns = {tuple(head for head, _ in row) for row in parts}
-    tails = [{tail for _, tail in row} for row in parts]
-    if len(captions) < 2 or len(columns) > 1 or any(len(found) != 1 for found in tails):
+    parts = [[caption.split(" · ") for caption in row[leading:]] for row in captions]
+    if len(captions) < 2 or len({len(caption) for row in parts for caption in row}) != 1:
         return captions, None
-    heads = captions[0][:leading] + list(columns.pop())
-    rows = [found.pop() for found in tails]
-    return [heads] + [[]] * (len(captions) - 1), rows if any(rows) else None
+    places = range(len(parts[0][0]))
+    heads = [place for place in places if all(same(place, column) for column in zip(*parts))]
+    tails = [place for place in places if place not in heads]
+    if not all(same(place, row) for place in tails for row in parts):
+        return captions, None
+    columns = [" · ".join(caption[place] for place in heads) for caption in parts[0]]
+    rows = [" · ".join(row[0][place] for place in tails) for row in parts]
+    return [captions[0][:leading] + columns] + [[]] * (len(captions) - 1), rows if any(rows) else None
+
+
+def same(place: int, captions: Sequence[list[str]]) -> bool:
+    return len({caption[place] for caption in captions}) == 1
+
+
+def _below(top: list[torch.Tensor], cells: Cells, captions: Captions, leading: int) -> tuple[Cells, Captions]:
+    """Put a row of pictures above the columns of results, under the columns' headings if there are any."""
+    columns = len(cells[0]) - leading
+    if columns % len(top):
+        raise StyleMixError(f"there are {len(top)} top pictures for {columns} columns; give one per column")
+    each = columns // len(top)
+    row: list[torch.Tensor | None] = [None] * leading
+    row += [picture for picture in top for _ in range(each)]
+    headed = any(captions[0]) and not any(map(any, captions[1:]))
+    below = [captions[0], *[[]] * len(cells)] if headed else [[], *captions]
+    return [row, *cells], below
 
 
 def _draw(cells: Cells, captions: Captions, rows: list[str], height: int, width: int) -> Image.Image:
@@ -160,6 +199,8 @@ def _draw(cells: Cells, captions: Captions, rows: list[str], height: int, width:
     y = gap
     for index, (pictures, texts, strip) in enumerate(zip(cells, captions, strips, strict=True)):
         for column, picture in enumerate(pictures):
+            if picture is None:
+                continue
             x = gutter + gap + column * (width + gap)
             if strip:
                 text = _shorten(texts[column], width, font)

@@ -5,12 +5,14 @@ package converts or resizes pictures.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 from .errors import StyleMixError
 from .files import replacing
@@ -72,6 +74,13 @@ def resize(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
     return images.to(device) if device else images
 
 
+def resize_labels(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Nearest-neighbour resize of `[B, C, H, W]`: no level appears that was not there, as label maps need it."""
+    if height < 1 or width < 1:
+        raise StyleMixError(f"cannot resize to {width}×{height}; both sides need at least one pixel")
+    return F.interpolate(images, (height, width), mode="nearest-exact")
+
+
 def load_image(path: str | os.PathLike[str]) -> torch.Tensor:
     """A picture file, turned upright by its EXIF tag, as `[1, 3, H, W]` in −1…1.
 
@@ -89,13 +98,21 @@ def load_image(path: str | os.PathLike[str]) -> torch.Tensor:
         ) from error
 
 
-def save_image(path: str | os.PathLike[str], image: torch.Tensor) -> None:
-    """Write one picture `[C, H, W]` (see `to_pil`) as an 8-bit PNG. The file appears complete or not at all."""
+def save_image(
+    path: str | os.PathLike[str], image: torch.Tensor, texts: Mapping[str, str] | None = None
+) -> None:
+    """Write one picture `[C, H, W]` (see `to_pil`) as an 8-bit PNG. The file appears complete or not at all.
+
+    texts: text chunks by name, such as the workflow that made the picture.
+    """
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise StyleMixError(f"pictures are saved as PNG; give {path.name} the ending .png")
+    chunks = PngInfo()
+    for name, text in (texts or {}).items():
+        chunks.add_text(name, text)
     with replacing(path) as partial:
-        to_pil(image).save(partial, "PNG")
+        to_pil(image).save(partial, "PNG", pnginfo=chunks)
 
 
 def from_pil(image: Image.Image) -> torch.Tensor:

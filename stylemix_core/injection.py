@@ -5,7 +5,7 @@ with a strength for every layer.
 import torch
 
 from .errors import LatentMismatchError, StyleMixError
-from .latents import Latents
+from .latents import Latents, for_other_generators, within
 from .masks import MaskList, layers_text
 
 PAIRINGS = ("match", "all")
@@ -41,9 +41,7 @@ def inject_latents(source: Latents, style: Latents, masks: MaskList, pairing: st
     w = inject(source.w, style.w, masks, pairing)
     origins = []
     for i, j in pairs(len(source), len(style), pairing):
-        origin = style.origins[j]
-        if "←" in origin:
-            origin = f"({origin})"
+        origin = within(style.origins[j])
         origins += [f"{source.origins[i]} ← {origin}, layers {layers_text(row)}" for row in masks]
     return Latents(w, tuple(origins), source.generator)
 
@@ -53,7 +51,7 @@ def check_styles(source: Latents, style: Latents) -> str | None:
 
     The layers of another generator mean other things, even where the shapes fit.
     """
-    if None in (source.generator, style.generator) or source.generator == style.generator:
+    if not for_other_generators(source, style):
         return None
     return (
         "the style's W+ codes were made for a generator with other weights than the source's, so its layers may "

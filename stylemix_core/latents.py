@@ -1,8 +1,9 @@
 """W+ codes with their provenance, and the files that keep both."""
 
 import json
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +80,65 @@ def join_latents(parts: Sequence[Latents]) -> Latents:
     )
 
 
+def blend_latents(a: Latents, b: Latents, weight: float) -> Latents:
+    """a + weight·(b − a): 0 gives `a` and 1 gives `b`, bit for bit; numbers beyond them exaggerate.
+
+    A single code on either side meets every code of the other. The generator is that of `a`.
+    `LatentMismatchError` when shapes or counts do not fit.
+    """
+    if a.w.shape[1:] != b.w.shape[1:]:
+        (_, layers, size), (_, other_layers, other_size) = a.w.shape, b.w.shape
+        raise LatentMismatchError(
+            f"a has {layers} layers of {size} numbers, b has {other_layers} of {other_size}: they belong to models "
+            "of different shape. Sample or encode both for the same generator."
+        )
+    count = max(len(a), len(b))
+    if 0 in (len(a), len(b)) or not {len(a), len(b)} <= {1, count}:
+        raise LatentMismatchError(
+            f"{len(a)} codes cannot be blended with {len(b)}; give equally many, or one on either side"
+        )
+    if not math.isfinite(weight):
+        raise StyleMixError(f"the weight is {weight}; give a number, usually 0 to 1")
+    # One on either side is repeated.
+    pairs = zip(a.origins * (count // len(a)), b.origins * (count // len(b)))
+    origins = tuple(f"{within(one)} ~ {within(other)}, weight {weight:g}" for one, other in pairs)
+    return Latents(torch.lerp(a.w, b.w.to(a.w), weight), origins, a.generator)
+
+
+def truncate_latents(
+    latents: Latents, generator: Generator, psi: float, cutoff: int | None = None
+) -> Latents:
+    """The truncation trick on codes of any origin; arguments as for `Generator.mapping`, errors of both."""
+    check_generator(latents, generator)
+    w = generator.mapping.truncate(latents.w.to(generator.w_avg), psi, cutoff).to(latents.w)
+    layers = "" if cutoff is None else f" before layer {cutoff}"
+    origins = tuple(f"{origin}, truncated to {psi:g}{layers}" for origin in latents.origins)
+    return Latents(w, origins, latents.generator)
+
+
+def pick_latents(latents: Latents, index: int, length: int = 1) -> Latents:
+    """`length` codes from `index` on; a negative index counts from the end. `LatentMismatchError` beyond it."""
+    start = index + len(latents) if index < 0 else index
+    if length < 1 or not 0 <= start <= len(latents) - length:
+        last = len(latents) - 1
+        raise LatentMismatchError(
+            f"the batch has {len(latents)} codes, 0 to {last} or -{last + 1} to -1; there are no {length} from "
+            f"{index} on. Choose a smaller index or length."
+        )
+    codes = slice(start, start + length)
+    return Latents(latents.w[codes], latents.origins[codes], latents.generator)
+
+
+def for_other_generators(a: Latents, b: Latents) -> bool:
+    """Whether the codes are known to be for generators with different weights."""
+    return None not in (a.generator, b.generator) and a.generator != b.generator
+
+
+def within(origin: str) -> str:
+    """An origin as part of another: in brackets when it is made of several itself."""
+    return f"({origin})" if "←" in origin or "~" in origin else origin
+
+
 def check_generator(latents: Latents, generator: Generator) -> str | None:
     """Whether `generator` can draw `latents`.
 
@@ -100,18 +160,31 @@ def check_generator(latents: Latents, generator: Generator) -> str | None:
     )
 
 
-def save_latents(path: str | os.PathLike[str], latents: Latents | torch.Tensor) -> None:
+def save_latents(
+    path: str | os.PathLike[str], latents: Latents | torch.Tensor, extra: Mapping[str, str] | None = None
+) -> None:
     """Write codes as safetensors: tensor `w`, provenance in the metadata.
 
+    extra: further metadata, such as the workflow that made the codes.
     The file appears complete or not at all.
     """
     if not isinstance(latents, Latents):
         latents = Latents.of(latents)
-    metadata = {"format": FORMAT, "version": "1", "origins": json.dumps(latents.origins, ensure_ascii=False)}
+    origins = json.dumps(latents.origins, ensure_ascii=False)
+    metadata = {**(extra or {}), "format": FORMAT, "version": "1", "origins": origins}
     if latents.generator is not None:
         metadata["generator"] = latents.generator
     with replacing(path) as partial:
         save_file({"w": latents.w.detach().float().cpu().contiguous()}, partial, metadata)
+
+
+def holds_latents(path: str | os.PathLike[str]) -> bool:
+    """Whether a file looks like one for `load_latents`. Only its header is read."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return "w" in file.keys() and len(file.get_slice("w").get_shape()) in (2, 3)  # noqa: SIM118
+    except (SafetensorError, OSError):
+        return False
 
 
 def load_latents(path: str | os.PathLike[str]) -> Latents:

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 from unicodedata import east_asian_width
 
 import numpy as np
@@ -67,6 +67,15 @@ class MaskList:
             masks.append(f"{label}: {layers}" if needs_label else layers)
         return "; ".join(masks)
 
+    def resolve(self, num_ws: int) -> "MaskList":
+        """Itself, as `MaskText.resolve`. `LatentMismatchError` when the masks are for another model."""
+        if self.num_ws != num_ws:
+            raise LatentMismatchError(
+                f"the masks are for a model with {self.num_ws} layers, the codes have {num_ws}; "
+                f"make the mask list for num_ws = {num_ws}"
+            )
+        return self
+
     @classmethod
     def join(cls, *lists: "MaskList") -> "MaskList":
         """One list of all masks, in order. `LatentMismatchError` when they are for different models."""
@@ -86,6 +95,51 @@ class MaskList:
         return iter(self.strengths)
 
 
+@dataclass(frozen=True)
+class MaskText:
+    """Mask lists for a model that is not known yet; `resolve` reads them for one.
+
+    `MaskSyntaxError` at once where the text is wrong whatever the model.
+    """
+
+    source: str
+    """Text in the grammar above."""
+    strength: float = 1.0
+    """What a term without `@` gets, −2 … 3."""
+    seed: int = 0
+    """Where `random` draws its layers from."""
+    before: "MaskText | MaskList | None" = None
+    """Masks that come first. They keep the strength and seed they were made with."""
+
+    def __post_init__(self) -> None:
+        _check_strength(self.strength)
+        _Parser(self.source)
+
+    @classmethod
+    def of(cls, masks: object, strength: float = 1.0, seed: int = 0) -> "MaskText | MaskList":
+        """Whatever says a mask list: text, lists, a `MaskText` or a `MaskList`; the last two stay as they are."""
+        if isinstance(masks, MaskText | MaskList):
+            return masks
+        return cls(masks if isinstance(masks, str) else _list_text(masks), strength, seed)
+
+    @property
+    def text(self) -> str:
+        """All masks, one a line, with their strengths. `random` stays: its layers depend on the seed."""
+        lines = [self.before.text.replace("; ", "\n")] if self.before is not None else []
+        for label, terms in _Parser(self.source).masks:
+            layers = ", ".join(
+                term.text + (_suffix(self.strength) if term.strength is None and term.name != "none" else "")
+                for term in terms
+            )
+            lines.append(f"{label}: {layers}" if label else layers or "none")
+        return "\n".join(lines)
+
+    def resolve(self, num_ws: int) -> MaskList:
+        """The masks for a model with `num_ws` layers. `MaskSyntaxError` when it has no such layers."""
+        masks = parse_masks(self.source, num_ws, self.strength, self.seed)
+        return masks if self.before is None else MaskList.join(self.before.resolve(num_ws), masks)
+
+
 def parse_masks(
     masks: str | Sequence[int] | Sequence[Sequence[int]], num_ws: int, strength: float = 1.0, seed: int = 0
 ) -> MaskList:
@@ -99,10 +153,9 @@ def parse_masks(
     >>> parse_masks("hair: 2-3, 5@0.5; none", num_ws=6).strengths.tolist()
     [[0.0, 0.0, 1.0, 1.0, 0.0, 0.5], [0.0, 0.0, 0.0, 0.0, 0.0, 0.0]]
     """
-    if not MIN_STRENGTH <= strength <= MAX_STRENGTH:
-        raise MaskSyntaxError(f"the strength {strength:g} is out of range; {_STRENGTH_RANGE}")
+    _check_strength(strength)
     text = masks if isinstance(masks, str) else _list_text(masks)
-    return _Parser(text, num_ws, strength, seed).parse()
+    return _Parser(text).resolve(num_ws, strength, seed)
 
 
 def layers_text(row: torch.Tensor) -> str:
@@ -113,10 +166,19 @@ def layers_text(row: torch.Tensor) -> str:
         if strength != 0:
             layers = list(run)
             term = f"{layers[0]}-{layers[-1]}" if len(layers) > 1 else f"{layers[0]}"
-            # Positional and as short as float32 allows: the grammar has no exponents.
-            suffix = "" if strength == 1 else "@" + np.format_float_positional(strength, trim="-")
-            terms.append(term + suffix)
+            terms.append(term + _suffix(strength))
     return ", ".join(terms) or "none"
+
+
+def _suffix(strength: float | np.floating) -> str:
+    """A strength as a term ends with it: "@0.5", or nothing for 1."""
+    # Positional and as short as it gets: the grammar has no exponents.
+    return "" if strength == 1 else "@" + np.format_float_positional(strength, trim="-")
+
+
+def _check_strength(strength: float) -> None:
+    if not MIN_STRENGTH <= strength <= MAX_STRENGTH:
+        raise MaskSyntaxError(f"the strength {strength:g} is out of range; {_STRENGTH_RANGE}")
 
 
 def _list_text(masks: object) -> str:
@@ -137,7 +199,7 @@ _STRENGTH_RANGE = f"use a number from {MIN_STRENGTH:g} to {MAX_STRENGTH:g}"
 _MASK = re.compile(r"[^;\n]+")
 _COMMENT = re.compile(r"#[^\n]*")
 _LAYERS = re.compile(
-    r"(?P<first>[0-9]{1,9})(\s*-\s*(?P<last>[0-9]{1,9}))?|random(\s*\(\s*(?P<count>[0-9]{1,9})\s*\))?|(?P<name>[a-z]+)",
+    r"(?P<first>[0-9]+)(\s*-\s*(?P<last>[0-9]+))?|random(\s*\(\s*(?P<count>[0-9]+)\s*\))?|(?P<name>[a-z]+)",
     re.IGNORECASE | re.ASCII,
 )
 _AT = re.compile(r"\s*@\s*")
@@ -149,28 +211,82 @@ _LIST_ITEM = re.compile(r"[^\s\[\],]+")
 _TRAILING_COMMA = re.compile(r",(?=\s*\])")
 
 
-class _Parser:
-    """One pass over one text. Positions count from the text's start, for the error's caret."""
+def _number(digits: str) -> int:
+    """Nine digits are enough to be out of range; Python refuses to read thousands."""
+    return int(digits.lstrip("0")[:9] or 0)
 
-    def __init__(self, text: str, num_ws: int, strength: float, seed: int):
+
+class _Term(NamedTuple):
+    """One term as it was written. Whether a model has its layers is not known yet."""
+
+    name: str
+    """A key of `NAMES`, "random", or empty for indices."""
+    numbers: tuple[int, ...]
+    """The index, or a range's first and last; how many layers `random` draws."""
+    positions: tuple[int, ...]
+    """Where the numbers stand in the text, or the name."""
+    strength: float | None
+    """None: the default."""
+    text: str
+    """Without spaces."""
+
+
+class _Mask(NamedTuple):
+    label: str
+    """Empty when there is none."""
+    terms: list[_Term]
+
+
+class _Parser:
+    """One text, read without a model in mind. Positions count from its start, for the error's caret."""
+
+    def __init__(self, text: str):
         self.text = text.replace("\r\n", "\n")
-        self.num_ws, self.strength = num_ws, strength
-        self.random = np.random.RandomState(seed % 2**32)
         # Comments become spaces, which keeps every position.
         self.source = _COMMENT.sub(lambda comment: " " * len(comment[0]), self.text)
-
-    def parse(self) -> MaskList:
-        if _LIST.match(self.source):
-            masks = self.lists()
-        else:
-            masks = [self.mask(*m.span()) for m in _MASK.finditer(self.source) if m[0].strip()]
-        if not masks:
+        self.is_lists = bool(_LIST.match(self.source))
+        self.masks = self.lists() if self.is_lists else self.grammar()
+        if not self.masks:
             self.fail(0, "the mask list is empty")
-        labels, rows = zip(*masks, strict=True)
-        return MaskList(torch.from_numpy(np.stack(rows)), list(labels))
 
-    def mask(self, start: int, end: int) -> tuple[str, np.ndarray]:
-        """Label and strengths of `source[start:end]`."""
+    def resolve(self, num_ws: int, strength: float, seed: int) -> MaskList:
+        """The masks for a model."""
+        random = np.random.RandomState(seed % 2**32)
+        rows, labels = np.zeros((len(self.masks), num_ws), dtype=np.float32), []
+        for row, (label, terms) in zip(rows, self.masks):
+            for term in terms:
+                row[self.layers(term, num_ws, random)] = strength if term.strength is None else term.strength
+            if self.is_lists:
+                marks = torch.zeros(num_ws)
+                marks[[layer for term in terms for layer in term.numbers]] = 1
+                label = layers_text(marks)
+            labels.append(label or ", ".join(term.text for term in terms))
+        return MaskList(torch.from_numpy(rows), labels)
+
+    def layers(self, term: _Term, num_ws: int, random: np.random.RandomState) -> Sequence[int]:
+        """The layers of a model that a term means."""
+        model_range = f"this model has the layers 0-{num_ws - 1}"
+        if term.name == "random":
+            (count,) = term.numbers
+            if not 1 <= count <= num_ws:
+                self.fail(term.positions[0], f"random can draw 1 to {num_ws} layers from this model")
+            return random.permutation(num_ws)[:count].tolist()
+        if term.name:
+            layers = range(num_ws)[NAMES[term.name]]
+            if not layers and term.name != "none":
+                start = NAMES[term.name].start
+                self.fail(term.positions[0], f"{term.name} starts at layer {start}, but {model_range}")
+            return layers
+        for layer, position in zip(term.numbers, term.positions):
+            if not 0 <= layer < num_ws:
+                self.fail(position, f"there is no layer {layer}: {model_range}")
+        return range(term.numbers[0], term.numbers[-1] + 1)
+
+    def grammar(self) -> list[_Mask]:
+        return [self.mask(*m.span()) for m in _MASK.finditer(self.source) if m[0].strip()]
+
+    def mask(self, start: int, end: int) -> _Mask:
+        """The mask in `source[start:end]`."""
         label = ""
         colon = self.source.find(":", start, end)
         if colon >= 0:
@@ -180,24 +296,31 @@ class _Parser:
             if "," in label:
                 self.fail(self.source.index(",", start), "a label cannot contain a comma")
             start = colon + 1
-        row = np.zeros(self.num_ws, dtype=np.float32)
         terms = []
         for term in self.source[start:end].split(","):
-            layers, strength = self.term(start, start + len(term))
-            row[layers] = strength
-            terms.append("".join(term.split()).lower())
+            terms.append(self.term(start, start + len(term)))
             start += len(term) + 1
-        return label or ", ".join(terms), row
+        return _Mask(label, terms)
 
-    def term(self, start: int, end: int) -> tuple[Sequence[int], float]:
-        """Layers and strength of `source[start:end]`."""
+    def term(self, start: int, end: int) -> _Term:
+        """The term in `source[start:end]`."""
         start = self.skip_space(start, end)
         found = _LAYERS.match(self.source, start, end)
         if not found:
             self.fail(start, f"expected a layer, a range or a name here, found {self.quote(start, end)}")
-        layers = self.layers(found)
+        name = (found["name"] or ("" if found["first"] else "random")).lower()
+        if name not in (*NAMES, "random", ""):
+            names = ", ".join((*NAMES, "random", "random(k)"))
+            self.fail(start, f"{name[:40]!r} is unknown; names are {names}; a label ends with a colon")
+        groups = [group for group in ("first", "last", "count") if found[group]]
+        numbers = tuple(_number(found[group]) for group in groups)
+        if len(numbers) == 2 and numbers[1] < numbers[0]:
+            first, last = numbers
+            self.fail(start, f"the range {first}-{last} runs backwards; write {last}-{first}")
+        if name == "random" and not numbers:
+            numbers = (1,)
 
-        strength = self.strength
+        strength = None
         position = found.end()
         at = _AT.match(self.source, position, end)
         if at:
@@ -212,44 +335,11 @@ class _Parser:
         position = self.skip_space(position, end)
         if position < end:
             self.fail(position, f"{self.quote(start, end)} is not understood from here on")
-        return layers, strength
+        positions = tuple(found.start(group) for group in groups) or (start,)
+        return _Term(name, numbers, positions, strength, "".join(self.source[start:end].split()).lower())
 
-    def layers(self, found: re.Match[str]) -> Sequence[int]:
-        """The layers that a match of `_LAYERS` means."""
-        if found["first"]:
-            first = self.index(found, "first")
-            last = self.index(found, "last") if found["last"] else first
-            if last < first:
-                self.fail(found.start(), f"the range {first}-{last} runs backwards; write {last}-{first}")
-            return range(first, last + 1)
-        if not found["name"]:
-            count = int(found["count"] or 1)
-            if not 1 <= count <= self.num_ws:
-                self.fail(found.start("count"), f"random can draw 1 to {self.num_ws} layers from this model")
-            return self.random.permutation(self.num_ws)[:count].tolist()
-        name = found["name"].lower()
-        if name not in NAMES:
-            names = ", ".join((*NAMES, "random", "random(k)"))
-            self.fail(
-                found.start(), f"{name[:40]!r} is unknown; names are {names}; a label ends with a colon"
-            )
-        layers = range(self.num_ws)[NAMES[name]]
-        if not layers and name != "none":
-            start = NAMES[name].start
-            self.fail(found.start(), f"{name} starts at layer {start}, but {self.model_range()}")
-        return layers
-
-    def index(self, found: re.Match[str], group: str) -> int:
-        layer = int(found[group])
-        self.check_index(layer, found.start(group))
-        return layer
-
-    def check_index(self, layer: int, position: int) -> None:
-        if not 0 <= layer < self.num_ws:
-            self.fail(position, f"there is no layer {layer}: {self.model_range()}")
-
-    def lists(self) -> list[tuple[str, np.ndarray]]:
-        """Labels and strengths of `[0, 2, 5]` or `[[0], [1]]`."""
+    def lists(self) -> list[_Mask]:
+        """The masks of `[0, 2, 5]` or `[[0], [1]]`."""
         try:
             value = json.loads(_TRAILING_COMMA.sub(" ", self.source))
         except (ValueError, RecursionError) as error:
@@ -259,23 +349,22 @@ class _Parser:
         masks = value if any(isinstance(mask, list) for mask in value) else [value]
         # The text's items come in the order in which the loops below meet them.
         items = _LIST_ITEM.finditer(self.source)
-        rows = []
+        found = []
         for mask in masks:
             if not isinstance(mask, list):
                 self.fail(next(items).start(), "layers and lists are mixed; put brackets around every mask")
-            row = np.zeros(self.num_ws, dtype=np.float32)
+            terms = []
             for layer in mask:
                 item = next(items, None)
                 position = item.start() if item else 0
                 if isinstance(layer, list):
                     self.fail(position, "the brackets are nested too deep; expected lists of layers")
                 if type(layer) is not int:  # bool is an int to isinstance
-                    found = self.quote(position, item.end() if item else position)
-                    self.fail(position, f"a list holds layers, which are whole numbers, found {found}")
-                self.check_index(layer, position)
-                row[layer] = 1
-            rows.append((layers_text(torch.from_numpy(row)), row * np.float32(self.strength)))
-        return rows
+                    quoted = self.quote(position, item.end() if item else position)
+                    self.fail(position, f"a list holds layers, which are whole numbers, found {quoted}")
+                terms.append(_Term("", (layer,), (position,), None, str(layer)))
+            found.append(_Mask("", terms))
+        return found
 
     def skip_space(self, start: int, end: int) -> int:
         return _SPACE.match(self.source, start, end).end()  # type: ignore[union-attr]  # always matches
@@ -283,9 +372,6 @@ class _Parser:
     def quote(self, start: int, end: int) -> str:
         found = self.source[start:end].strip()
         return repr(found if len(found) <= 40 else found[:39] + "…") if found else "nothing"
-
-    def model_range(self) -> str:
-        return f"this model has the layers 0-{self.num_ws - 1}"
 
     def fail(self, position: int, problem: str) -> NoReturn:
         line_start = self.text.rfind("\n", 0, position) + 1

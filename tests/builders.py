@@ -37,6 +37,15 @@ ADA_UNCOND32 = GeneratorConfig(
     conv_clamp=256.0,
 )
 PSP_256_ENCODER = EncoderConfig(num_ws=14)
+PSP_32_DECODER = GeneratorConfig(
+    z_dim=512,
+    c_dim=0,
+    w_dim=512,
+    img_resolution=32,
+    img_channels=3,
+    mapping_layers=8,
+    channels=(512, 512, 512, 512),
+)
 PSP_256_DECODER = GeneratorConfig(
     z_dim=512,
     c_dim=0,
@@ -48,6 +57,43 @@ PSP_256_DECODER = GeneratorConfig(
 )
 
 
+def small(**changes: Any) -> GeneratorConfig:
+    """A 32 px generator with 8 w vectors of 16 that is not like the published ones; see `ORIGINALS`."""
+    fields: dict[str, Any] = {
+        "z_dim": 12,
+        "c_dim": 0,
+        "w_dim": 16,
+        "img_resolution": 32,
+        "img_channels": 3,
+        "mapping_layers": 2,
+        "channels": (20, 20, 20, 12),
+    }
+    return GeneratorConfig(**{**fields, **changes})
+
+
+ORIGINALS = {
+    "skip_labels_rgba": small(c_dim=3, img_channels=4, conv_clamp=256.0),
+    "resnet": small(architecture="resnet"),
+    "resnet_clamp_labels_rgba": small(architecture="resnet", conv_clamp=1.0, c_dim=3, img_channels=4),
+    "resnet_8px": small(architecture="resnet", img_resolution=8, channels=(20, 20), mapping_layers=8),
+    "orig_grey": small(architecture="orig", img_channels=1, mapping_layers=3),
+    "orig_labels": small(architecture="orig", c_dim=3, conv_clamp=256.0),
+    "orig_no_noise": small(architecture="orig", img_channels=1),
+    "skip_4px": small(img_resolution=4, channels=(20,)),
+    "skip_wide_mapping": small(c_dim=2, mapping_layers=3, mapping_width=24, embed_width=10, conv_clamp=256.0),
+    "stylegan3_skip": small(mapping_layers=8, conv_clamp=256.0),
+    "stylegan3_resnet_labels": small(architecture="resnet", c_dim=3, conv_clamp=256.0),
+    "stylegan3_orig_grey": small(architecture="orig", img_channels=1, conv_clamp=256.0),
+}
+"""Networks whose numbers the originals gave: the classes of the stylegan3 repository where the name says so, of
+stylegan2-ada-pytorch elsewhere, on CPU in float32, with the weights of `nvidia_state`. "skip_wide_mapping" has a
+mapping learning rate multiplier of 0.03, "orig_no_noise" was built with use_noise=False. In
+`originals_expected.npz` are, by `{name}/`: `w` `[2, w_dim]`, of z = RandomState(7).randn(2, z_dim) and the labels 1
+and 0; `w_truncated`, W+ with truncation 0.7 of the first two layers; and `image`, drawn from the first of these with
+constant noise."""
+WIDE_MAPPING_LR_MULTIPLIER = 0.03
+
+
 def value(name: str, shape: tuple[int, ...]) -> torch.Tensor:
     """Standard normal numbers that depend on nothing but the name and the shape."""
     random = np.random.Generator(np.random.PCG64(zlib.crc32(name.encode())))
@@ -55,7 +101,7 @@ def value(name: str, shape: tuple[int, ...]) -> torch.Tensor:
 
 
 def expected(name: str) -> dict[str, torch.Tensor]:
-    """Numbers of the original implementations: "ada_uncond32" or "psp_256"."""
+    """Numbers of the originals: "ada_uncond32", "psp_256", "originals" (generators) or "encoders"."""
     with np.load(Path(__file__).parent / "data" / f"{name}_expected.npz") as file:
         return {key: torch.from_numpy(file[key]) for key in file.files}
 
@@ -84,6 +130,77 @@ def nvidia_value(name: str, shape: tuple[int, ...]) -> torch.Tensor:
     return 0.1 * x if name.endswith("bias") else x
 
 
+def rosinality_state(state: State) -> State:
+    """A generator's weights under rosinality's names, without its average w."""
+    changes = {
+        "weight": ("conv.weight", lambda x: x[None]),
+        "bias": ("activate.bias", lambda x: x),
+        "affine.weight": ("conv.modulation.weight", lambda x: x),
+        "affine.bias": ("conv.modulation.bias", lambda x: x),
+        "noise_strength": ("noise.weight", lambda x: x.reshape(1)),
+        "resample_filter": ("conv.blur.kernel", lambda x: 4 * x),
+    }
+    renamed: State = {}
+    for name, x in state.items():
+        part, place, *rest = name.split(".")
+        level = int(place[1:]).bit_length() - 3 if part == "synthesis" else 0  # 0 at 4 px
+        match rest:
+            case [kind] if part == "mapping":
+                renamed[f"style.{int(place[2:]) + 1}.{kind}"] = x
+            case ["const"]:
+                renamed["input.input"] = x[None]
+            case ["resample_filter"] if level:
+                renamed[f"to_rgbs.{level - 1}.upsample.kernel"] = 4 * x
+            case ["torgb", "bias"]:
+                renamed[f"to_rgbs.{level - 1}.bias" if level else "to_rgb1.bias"] = x[None, :, None, None]
+            case [layer, *kind] if kind and (layer, *kind) != ("conv1", "resample_filter"):
+                index = 2 * level - (layer == "conv0")  # of the convolution, as of its noise
+                if kind == ["noise_const"]:
+                    renamed[f"noises.noise_{index}"] = x[None, None]
+                    continue
+                to = (f"convs.{index - 1}", f"to_rgbs.{level - 1}") if level else ("conv1", "to_rgb1")
+                new, change = changes[".".join(kind)]
+                renamed[f"{to[layer == 'torgb']}.{new}"] = change(x)
+    return renamed
+
+
+def tensorflow_variables(state: State) -> dict[str, dict[str, Any]]:
+    """A generator's weights as NVIDIA's TensorFlow networks name and lay them out: of "", "mapping", "synthesis"."""
+    variables: dict[str, dict[str, Any]] = {"": {"lod": np.float32(0)}, "mapping": {}, "synthesis": {}}
+    names = {"conv0": "Conv0_up", "conv1": "Conv1", "torgb": "ToRGB", "skip": "Skip"}
+    for name, tensor in state.items():
+        part, place, *rest = name.split(".")
+        kind = ".".join(rest)
+        x = tensor.numpy()
+        if kind.endswith("resample_filter"):
+            continue
+        if place == "w_avg":
+            variables[""]["dlatent_avg"] = x
+        elif part == "mapping":
+            embedding = "LabelEmbed" if "mapping.embed.bias" in state else "LabelConcat"
+            layer = embedding if place == "embed" else f"Dense{place[2:]}"
+            variables[part][f"{layer}/{kind}"] = np.ascontiguousarray(x.T)
+        elif kind == "const":
+            variables[part]["4x4/Const/const"] = x[None]
+        else:
+            resolution = int(place[1:])
+            layer, kind = kind.split(".", 1)
+            scope = f"{resolution}x{resolution}/" + ("Conv" if place + layer == "b4conv1" else names[layer])
+            if kind == "noise_const":
+                index = 2 * int(np.log2(resolution)) - (5 if layer == "conv0" else 4)
+                variables[part][f"noise{index}"] = x[None, None]
+            elif kind == "weight":
+                mirrored = x[:, :, ::-1, ::-1] if layer in ("conv0", "skip") else x
+                variables[part][f"{scope}/weight"] = np.ascontiguousarray(mirrored.transpose(2, 3, 1, 0))
+            elif kind == "affine.weight":
+                variables[part][f"{scope}/mod_weight"] = np.ascontiguousarray(x.T)
+            elif kind == "affine.bias":
+                variables[part][f"{scope}/mod_bias"] = x - 1
+            else:
+                variables[part][f"{scope}/{kind}"] = np.float32(x) if x.ndim == 0 else x
+    return variables
+
+
 def psp_encoder_state(config: EncoderConfig) -> State:
     """An encoder's weights by the formula, under pSp's names with the prefix `encoder.`."""
     with torch.device("meta"):
@@ -109,40 +226,22 @@ def psp_encoder_value(name: str, shape: tuple[int, ...]) -> torch.Tensor:
     return 1 + 0.1 * x if name.endswith("weight") else 0.1 * x
 
 
+def reference_encoder(config: EncoderConfig, decoder: Generator | None = None) -> Encoder:
+    """An encoder by the formula as in `encoders_expected.npz`; ReStyle's take small steps, as trained ones do."""
+    state = {name.removeprefix("encoder."): tensor for name, tensor in psp_encoder_state(config).items()}
+    if config.iterative:
+        state = {k: 0.1 * v if k.endswith("linear.weight") else v for k, v in state.items()}
+    state["latent_avg"] = psp_latent_avg(config.num_ws, config.w_dim)
+    return Encoder.from_state_dict(config, state, decoder)
+
+
 def psp_decoder_state(config: GeneratorConfig) -> State:
     """A generator's weights by the formula, under rosinality's names with the prefix `decoder.`."""
-    shapes: dict[str, tuple[int, ...]] = {}
-
-    def convolution(name: str, in_channels: int, out_channels: int, size: int, up: bool = False) -> None:
-        shapes[f"{name}.conv.weight"] = (1, out_channels, in_channels, size, size)
-        if up:
-            shapes[f"{name}.conv.blur.kernel"] = (4, 4)
-        shapes[f"{name}.conv.modulation.weight"] = (in_channels, config.w_dim)
-        shapes[f"{name}.conv.modulation.bias"] = (in_channels,)
-        if size == 3:
-            shapes[f"{name}.noise.weight"] = (1,)
-            shapes[f"{name}.activate.bias"] = (out_channels,)
-        else:
-            shapes[f"{name}.bias"] = (1, out_channels, 1, 1)
-
-    for i in range(config.mapping_layers):
-        shapes[f"style.{i + 1}.weight"] = (config.w_dim, config.z_dim if i == 0 else config.w_dim)
-        shapes[f"style.{i + 1}.bias"] = (config.w_dim,)
-    first, *later = config.channels
-    shapes["input.input"] = (1, first, 4, 4)
-    convolution("conv1", first, first, 3)
-    convolution("to_rgb1", first, config.img_channels, 1)
-    shapes["noises.noise_0"] = (1, 1, 4, 4)
-    before = first
-    for level, channels in enumerate(later):
-        convolution(f"convs.{2 * level}", before, channels, 3, up=True)
-        convolution(f"convs.{2 * level + 1}", channels, channels, 3)
-        convolution(f"to_rgbs.{level}", channels, config.img_channels, 1)
-        shapes[f"to_rgbs.{level}.upsample.kernel"] = (4, 4)
-        for k in (2 * level + 1, 2 * level + 2):
-            shapes[f"noises.noise_{k}"] = (1, 1, 8 << level, 8 << level)
-        before = channels
-    return {f"decoder.{name}": psp_decoder_value(f"decoder.{name}", shape) for name, shape in shapes.items()}
+    with torch.device("meta"):
+        names = rosinality_state(Generator(config).state_dict())
+    return {
+        f"decoder.{name}": psp_decoder_value(f"decoder.{name}", tuple(x.shape)) for name, x in names.items()
+    }
 
 
 def psp_decoder_value(name: str, shape: tuple[int, ...]) -> torch.Tensor:
@@ -166,7 +265,7 @@ def psp_input() -> torch.Tensor:
 
 
 def psp_style() -> torch.Tensor:
-    """The picture that `psp_256`'s `w_style` was computed from, `[1, 3, 256, 256]`."""
+    """The picture that `psp_256`'s `w_style` and all of `encoders` were computed from, `[1, 3, 256, 256]`."""
     return 5 * F.avg_pool2d(torch.tanh(value("style_image", (1, 3, 256, 256))), 15, 1, 7)
 
 
@@ -206,11 +305,13 @@ def tiny_generator(**changes: Any) -> Generator:
     return Generator.from_state_dict(config, nvidia_state(config))
 
 
-def tiny_encoder(**changes: Any) -> Encoder:
+def tiny_encoder(decoder: Generator | None = None, **changes: Any) -> Encoder:
     config = tiny_encoder_config(**changes)
     state = {name.removeprefix("encoder."): tensor for name, tensor in psp_encoder_state(config).items()}
     state["latent_avg"] = psp_latent_avg(config.num_ws, config.w_dim)
-    return Encoder.from_state_dict(config, state)
+    if config.iterative and decoder is None:
+        decoder = tiny_generator()
+    return Encoder.from_state_dict(config, state, decoder)
 
 
 # Files
@@ -237,10 +338,14 @@ def write_psp(
     return path
 
 
-def write_tiny_psp(path: Path, **options: Any) -> Path:
-    """A small pSp file, encoder and decoder; `options` replace those of `write_psp`."""
-    state = psp_encoder_state(tiny_encoder_config()) | psp_decoder_state(tiny_generator_config())
-    opts = {"encoder_type": "GradualStyleEncoder", "output_size": 32, "start_from_latent_avg": True}
+def write_tiny_psp(path: Path, config: EncoderConfig | None = None, **options: Any) -> Path:
+    """A small file of pSp, e4e or ReStyle, encoder and decoder; `options` replace those of `write_psp`.
+
+    config: of the encoder, `tiny_encoder_config()` by default.
+    """
+    config = config or tiny_encoder_config()
+    state = psp_encoder_state(config) | psp_decoder_state(tiny_generator_config())
+    opts = {"encoder_type": config.kind, "output_size": 32, "start_from_latent_avg": True}
     arguments: dict[str, Any] = {"state": state, "latent_avg": psp_latent_avg(8, 16), "opts": opts}
     return write_psp(path, **{**arguments, **options})
 
@@ -259,6 +364,45 @@ def write_nvidia(
     content = {**networks, "training_set_kwargs": EasyDict({"path": "faces.zip"}), "augment_pipe": None}
     with path.open("wb") as file:
         Pickler(file, protocol=4).dump(content)
+    return path
+
+
+def write_tensorflow(
+    path: Path,
+    state: State,
+    protocol: int = 3,
+    version: int = 4,
+    functions=("G_main", "G_synthesis"),
+    **arguments,
+) -> Path:
+    """A pickle `(G, D, Gs)` of the structure that NVIDIA's TensorFlow tools write; G and D are others.
+
+    functions: how the generator and its synthesis are built. arguments: constructor arguments of `Gs`.
+    """
+    variables = tensorflow_variables(state)
+    static = {"mapping": {}, "synthesis": {}, "": EasyDict(arguments)}
+
+    def network(name: str, function: str, components: dict[str, Any], held: dict[str, Any]) -> Call:
+        fields = {
+            "version": version,
+            "name": name or "Gs",
+            "static_kwargs": static[name],
+            "components": components,
+            "build_module_src": "raise SystemExit",
+            "build_func_name": function,
+            "variables": list(held.items()),
+        }
+        return Call(Name("dnnlib.tflib.network", "Network"), (), fields)
+
+    parts = {
+        name: network(name, function, {}, variables[name])
+        for name, function in (("synthesis", functions[1]), ("mapping", "G_mapping"))
+    }
+    average = network("", functions[0], parts, variables[""])
+    other = network("", functions[0], {}, {"dlatent_avg": np.zeros(4, np.float32)})
+    discriminator = network("", "D_stylegan2", {}, {"4x4/Conv/weight": np.zeros((3, 3, 4, 4), np.float32)})
+    with path.open("wb") as file:
+        Pickler(file, protocol).dump((other, discriminator, average))
     return path
 
 
@@ -304,13 +448,13 @@ class Name:
 
 
 class Call:
-    """Pickles as a call of a global."""
+    """Pickles as a call of a global, and the state that what it returns is given."""
 
-    def __init__(self, function: Any, arguments: tuple):
-        self.function, self.arguments = function, arguments
+    def __init__(self, function: Any, arguments: tuple, state: Any = None):
+        self.reduced = (function, arguments) if state is None else (function, arguments, state)
 
     def __reduce__(self) -> tuple:
-        return self.function, self.arguments
+        return self.reduced
 
     def __call__(self) -> None:
         """As for `Name`."""
@@ -329,6 +473,9 @@ class Pickler(pickle._Pickler):
     dispatch = dict(pickle._Pickler.dispatch)
 
     def save_name(self, name: Name) -> None:
+        if self.proto < 4:
+            self.write(pickle.GLOBAL + f"{name.module}\n{name.name}\n".encode())
+            return
         self.save(name.module)
         self.save(name.name)
         self.write(pickle.STACK_GLOBAL)

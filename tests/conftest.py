@@ -25,6 +25,8 @@ def add_tiny_models(host: Host) -> None:
     generator.replace(generators / "tiny.safetensors")
     encoder.replace(encoders / "tiny.safetensors")
     builders.write_tiny_psp(encoders / "psp.pt")
+    restyle = builders.tiny_encoder_config(kind="BackboneEncoder", input_nc=6, iterative=True)
+    builders.write_tiny_psp(encoders / "restyle.pt", restyle)
     (generators / "broken.pkl").write_bytes(b"not a checkpoint")
     (generators / "notes.txt").write_text("not a checkpoint")
 

@@ -16,7 +16,7 @@ from ..encoder import Encoder
 from ..errors import CheckpointError, StyleMixError
 from ..files import sha256
 from ..generator import Generator
-from . import native, nvidia, psp
+from . import native, nvidia, psp, rosinality, tensorflow
 from .base import Checkpoint, CheckpointInfo
 from .source import ACCEPTED, Source, about
 
@@ -30,7 +30,7 @@ __all__ = [
     "read_checkpoint",
 ]
 
-FORMATS = (native, nvidia, psp)
+FORMATS = (native, nvidia, tensorflow, psp, rosinality)
 Model = TypeVar("Model", bound=nn.Module)
 PARTS = ("generator", "encoder")
 DEMO = Path(__file__).parent.parent / "demo"
@@ -47,16 +47,17 @@ def load_generator(
     device: None for CUDA, else MPS, else the CPU.
     dtype: precision of the convolutions: "auto", "float32", "float16", "bfloat16", the torch dtype, or None
         for float32.
-    Returns the generator in evaluation mode; its `.source` is the file's name. `CheckpointError` when the file
+    Returns the generator in evaluation mode; its `.info` says what the file is. `CheckpointError` when the file
     is not a checkpoint with a generator, is damaged, or asks to run code.
     """
     path = find(source, "generator")
     target = resolve_device(device)
     precision = resolve_dtype(dtype, target)
     with about(path):
-        config, weights = read_checkpoint(path).part("generator")
+        checkpoint = read_checkpoint(path)
+        config, weights = checkpoint.part("generator")
         generator = own(Generator.from_state_dict(config, weights), weights)
-    generator.source = path.name
+    generator.info = checkpoint.info
     return generator.to(target).set_dtype(precision)
 
 
@@ -65,29 +66,28 @@ def load_encoder(
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
 ) -> Encoder:
-    """Load a pSp encoder. Arguments and errors as for `load_generator`.
+    """Load an encoder of pSp, e4e or ReStyle. Arguments and errors as for `load_generator`.
 
-    The encoder's `.source` is the file's name, its `.generator` the fingerprint of the generator that it was
-    made for: of the decoder in the same file, or as the file's metadata says, else None.
+    A ReStyle encoder brings its generator along as `.decoder`. An encoder's `.info` says what the file is, its
+    `.generator` is the fingerprint of the generator that it was made for: of the decoder in the same file, or as the
+    file's metadata says, else None.
     """
     path = find(source, "encoder")
     target = resolve_device(device)
     precision = resolve_dtype(encoder_dtype(dtype), target)
     with about(path):
         checkpoint = read_checkpoint(path)
-        config, weights = checkpoint.part("encoder")
-        encoder = own(Encoder.from_state_dict(config, weights), weights)
-        encoder.generator = checkpoint.fingerprint()
-    encoder.source = path.name
+        encoder = own(*build_encoder(checkpoint))
+    encoder.info = checkpoint.info
     return encoder.to(target).set_dtype(precision)
 
 
-def inspect_checkpoint(path: str | os.PathLike) -> CheckpointInfo:
+def inspect_checkpoint(path: str | os.PathLike, part: str = "generator") -> CheckpointInfo:
     """What a file is, without building a model or reading its weights. Errors as for `load_generator`.
 
-    "demo" stands for the bundled generator.
+    part: which of the bundled models "demo" stands for, "generator" or "encoder".
     """
-    found = find(path, "generator")
+    found = find(path, part)
     with about(found):
         return read_checkpoint(found).info
 
@@ -124,9 +124,7 @@ def convert_checkpoint(
         generator = (
             Generator.from_state_dict(*checkpoint.part("generator")) if "generator" in wanted else None
         )
-        encoder = Encoder.from_state_dict(*checkpoint.part("encoder")) if "encoder" in wanted else None
-        if encoder is not None:
-            encoder.generator = checkpoint.fingerprint()
+        encoder = build_encoder(checkpoint)[0] if "encoder" in wanted else None
         digest = sha256(path)
     native.write(
         written,
@@ -150,6 +148,19 @@ def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
         if reader.detect(source):
             return reader.read(source)
     raise CheckpointError(f"not a checkpoint that can be read: it is {source.describe()}. {ACCEPTED}.")
+
+
+def build_encoder(checkpoint: Checkpoint) -> tuple[Encoder, dict[str, torch.Tensor]]:
+    """The encoder, with its generator where it needs one, and the weights that both were given."""
+    config, weights = checkpoint.part("encoder")
+    decoder, given = None, dict(weights)
+    if config.iterative and checkpoint.generator is not None:
+        generator_config, generator_weights = checkpoint.part("generator")
+        decoder = Generator.from_state_dict(generator_config, generator_weights)
+        given |= generator_weights
+    encoder = Encoder.from_state_dict(config, weights, decoder)
+    encoder.generator = checkpoint.fingerprint()
+    return encoder, given
 
 
 def find(source: str | os.PathLike, part: str) -> Path:

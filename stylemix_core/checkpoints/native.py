@@ -1,7 +1,8 @@
 """Safetensors files: this project's own, and those of others with NVIDIA's tensor names.
 
-Generator tensors carry NVIDIA's names (`mapping.*`, `synthesis.*`), encoder tensors pSp's (`encoder.*`, with
-the average as `encoder.latent_avg`); one file may hold both. Metadata: `format` "stylemix", `version`,
+Generator tensors carry NVIDIA's names (`mapping.*`, `synthesis.*`; other packs may put one prefix before all of
+them), encoder tensors pSp's (`encoder.*`, with the average as `encoder.latent_avg`); one file may hold both.
+Metadata: `format` "stylemix", `version`,
 `config` (JSON: the fields of `GeneratorConfig` and `EncoderConfig`), `num_ws`, `generator_fingerprint`,
 `source` (format and name of the file that was converted), `source_sha256`, `licence`.
 """
@@ -17,12 +18,16 @@ from safetensors.torch import save_file
 from ..encoder import Encoder, EncoderConfig
 from ..errors import CheckpointError, StyleMixError
 from ..files import replacing
-from ..generator import Generator, GeneratorConfig
-from .base import Checkpoint, CheckpointInfo, StoredTensor, generator_facts, sampled_w_avg, shapes
+from ..generator import Generator
+from ..generator.network import MAPPING_LR_MULTIPLIER
+from .base import Checkpoint, CheckpointInfo, StoredTensor, Tensors, generator_facts, shapes
+from .canonical import complete, refuse_arguments, with_lr_multiplier
 from .source import Source, parse_json
 
 VERSION = "1"
 ENCODER = "encoder."
+MARK = "synthesis.b4.const"
+"""The tensor that every generator has, and no other network."""
 KEPT_EXACT = ("encoder.latent_avg",)
 """Tensors that half-precision files keep in float32: small, and they centre a model."""
 
@@ -32,8 +37,9 @@ def detect(source: Source) -> bool:
     tensors, metadata = source.safetensors
     return (
         metadata.get("format") == "stylemix"
-        or "synthesis.b4.const" in tensors
+        or generator_prefix(tensors) is not None
         or f"{ENCODER}input_layer.0.weight" in tensors
+        or f"{ENCODER}conv1.weight" in tensors
     )
 
 
@@ -49,19 +55,23 @@ def read(source: Source) -> Checkpoint:
     encoder_tensors = {
         name.removeprefix(ENCODER): value for name, value in tensors.items() if name.startswith(ENCODER)
     }
+    prefix = generator_prefix(tensors) or ""
     generator_tensors = {
-        name: value for name, value in tensors.items() if name.startswith(("mapping.", "synthesis."))
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith((f"{prefix}mapping.", f"{prefix}synthesis."))
     }
     facts: dict[str, Any] = {}
     config, encoder = None, None
     averaged = "mapping.w_avg" in generator_tensors or "latent_avg" in encoder_tensors
     if generator_tensors:
-        config = GeneratorConfig.from_shapes(
-            shapes(generator_tensors), conv_clamp=conv_clamp(stored, metadata)
+        arguments = init_arguments(metadata)
+        generator_tensors = as_constructed(generator_tensors, arguments)
+        clamp = (stored.get("generator") or arguments).get("conv_clamp")
+        config, generator_tensors = complete(
+            generator_tensors, float(clamp) if isinstance(clamp, int | float) else None
         )
         facts |= generator_facts(config)
-        if "mapping.w_avg" not in generator_tensors:
-            generator_tensors["mapping.w_avg"] = sampled_w_avg(config, generator_tensors)
     if encoder_tensors:
         encoder = encoder_config(stored.get("encoder"), encoder_tensors)
         facts |= {"num_ws": encoder.num_ws, "w_dim": encoder.w_dim}
@@ -76,8 +86,8 @@ def read(source: Source) -> Checkpoint:
         else "safetensors with NVIDIA's names",
         contents=("generator",) * bool(generator_tensors) + ("encoder",) * bool(encoder_tensors),
         has_w_avg=averaged,
-        encoder="GradualStyleEncoder" if encoder else None,
-        encoder_input=(encoder.input_nc, encoder.input_size) if encoder else None,
+        encoder=encoder.name if encoder else None,
+        encoder_input=(encoder.picture_nc, encoder.input_size) if encoder else None,
         generator_fingerprint=metadata.get("generator_fingerprint"),
         licence=metadata.get("licence"),
         **facts,
@@ -104,11 +114,20 @@ def write(
     """Write a generator, an encoder or both into one safetensors file.
 
     dtype: `torch.float16` halves the size: weights are rounded; biases, averages and norms stay float32.
+    An encoder that refines its codes (ReStyle) is written with its generator.
     source: where the weights come from. source_sha256: checksum of that file. licence: the terms they are under.
-    The file appears under its name when it is complete. `StyleMixError` when there is nothing to write.
+    The file appears under its name when it is complete. `StyleMixError` when there is nothing to write,
+    and when the encoder refines its codes with another generator than the one given.
     """
     if generator is None and encoder is None:
         raise StyleMixError("there is nothing to write; give a generator, an encoder or both")
+    if encoder is not None and encoder.decoder is not None:
+        generator = generator or encoder.decoder
+        if generator.fingerprint() != encoder.decoder.fingerprint():
+            raise StyleMixError(
+                "this encoder refines its codes with another generator than the one given; write it with its own, or "
+                "the generator into a file of its own"
+            )
     if dtype not in (torch.float32, torch.float16):
         raise StyleMixError(f"dtype {dtype} is not supported in files; choose torch.float32 or torch.float16")
     tensors: dict[str, torch.Tensor] = {}
@@ -119,7 +138,11 @@ def write(
         config["generator"] = asdict(generator.config)
         fingerprint, num_ws = generator.fingerprint(), generator.num_ws
     if encoder is not None:
-        tensors |= {ENCODER + name: tensor for name, tensor in encoder.state_dict().items()}
+        tensors |= {
+            ENCODER + name: tensor
+            for name, tensor in encoder.state_dict().items()
+            if not name.startswith("decoder.")  # written above, under the generator's names
+        }
         config["encoder"] = asdict(encoder.config)
         fingerprint, num_ws = fingerprint or encoder.generator, encoder.num_ws
     metadata = {
@@ -152,20 +175,39 @@ def encoder_config(stored: Any, tensors: dict[str, StoredTensor]) -> EncoderConf
     if not isinstance(stored, dict):
         return EncoderConfig.from_shapes(shapes(tensors))
     config = EncoderConfig(**stored)
-    units = sum(name.startswith("body.") and name.endswith(".res_layer.1.weight") for name in tensors)
+    unit = ".conv1.weight" if config.traits.body == "resnet34" else ".res_layer.1.weight"
+    units = sum(name.startswith("body.") and name.endswith(unit) for name in tensors)
     heads = sum(name.startswith("styles.") and name.endswith(".linear.weight") for name in tensors)
-    if (sum(config.stage_units), config.num_ws) != (units, heads) or config.input_size > 4096:
+    announced = config.num_ws if config.traits.heads in ("pyramid", "last") else 0
+    if (sum(config.stage_units), announced) != (units, heads) or config.input_size > 4096:
         raise CheckpointError(
-            f"the metadata announces an encoder of {sum(config.stage_units)} residual units and {config.num_ws} "
+            f"the metadata announces an encoder of {sum(config.stage_units)} residual units and {announced} "
             f"style heads, the file holds {units} and {heads}"
         )
     return config
 
 
-def conv_clamp(stored: dict[str, Any], metadata: dict[str, str]) -> float | None:
-    """From this project's configuration, or from the constructor arguments that other packs store."""
+def generator_prefix(tensors: Tensors) -> str | None:
+    """What stands before a generator's NVIDIA names; None when there is no generator."""
+    marked = [name.removesuffix(MARK) for name in tensors if name.endswith(MARK)]
+    # Of several networks in a file, the one of this project's layout, else the averaged one.
+    return min(marked, key=lambda prefix: (prefix != "", "ema" not in prefix.lower(), prefix), default=None)
+
+
+def init_arguments(metadata: dict[str, str]) -> dict[str, Any]:
+    """The constructor arguments that other packs store, those of mapping and synthesis among them."""
     arguments = parse_json(metadata.get("init_kwargs"))
-    for holder in (stored.get("generator"), arguments.get("synthesis_kwargs"), arguments):
-        if isinstance(holder, dict) and isinstance(holder.get("conv_clamp"), int | float):
-            return float(holder["conv_clamp"])
-    return None
+    parts = [arguments.get(f"{part}_kwargs") for part in ("mapping", "synthesis")]
+    mapping, synthesis = (part if isinstance(part, dict) else {} for part in parts)
+    renamed = {f"mapping_{name}": value for name, value in mapping.items()}
+    return {**arguments, **renamed, **synthesis}
+
+
+def as_constructed(tensors: dict[str, StoredTensor], arguments: dict[str, Any]) -> dict[str, StoredTensor]:
+    """The tensors with what only the constructor's arguments tell expressed in them, or refused."""
+    refuse_arguments(arguments, "resample_filter", "activation", "mapping_activation")
+    multiplier = arguments.get("mapping_lr_multiplier", MAPPING_LR_MULTIPLIER)
+    return {
+        name: with_lr_multiplier(tensor, multiplier) if name.startswith("mapping.fc") else tensor
+        for name, tensor in tensors.items()
+    }

@@ -1,53 +1,54 @@
 """NVIDIA's PyTorch pickles: stylegan2-ada-pytorch, and StyleGAN2 from the stylegan3 repository.
 
-A dictionary `G, D, G_ema, training_set_kwargs, augment_pipe` of modules that embed their own source code.
-Only the averaged generator `G_ema` is read, and no code.
+A dictionary `G, D, G_ema, training_set_kwargs, augment_pipe` of modules that embed their own source code, or
+one such module alone. Only the averaged generator is read, and no code: what the network is follows from the
+modules' tensors and attributes.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from ..errors import CheckpointError
-from ..generator import GeneratorConfig
-from .base import Checkpoint, CheckpointInfo, StoredTensor, generator_facts, sampled_w_avg, shapes
+from .base import Checkpoint, StoredTensor
+from .canonical import generator_checkpoint, refuse_activation, with_lr_multiplier
 from .source import Source
 from .unpickle import PERSISTENT_OBJECT, Record
 
 FORMAT = "NVIDIA PyTorch pickle"
-LICENCE = "that of the weights' publisher; NVIDIA's own are for non-commercial research"
-NETWORK_KEYS = ("G", "D", "G_ema")
+NETWORK_KEYS = ("G_ema", "G", "D")
+ACCEPTED = "expected the generator of NVIDIA's StyleGAN2 (stylegan2-ada-pytorch, or stylegan2 of stylegan3)"
+
+State = dict[str, Any]
 
 
 def detect(source: Source) -> bool:
-    """Whether the file is a pickled dictionary of NVIDIA's networks."""
-    content = source.content if source.kind == "pickle" else None
-    return isinstance(content, dict) and any(is_module(content.get(key)) for key in NETWORK_KEYS)
+    """Whether the file is a pickle of NVIDIA's networks."""
+    return bool(networks(source.content))
 
 
 def read(source: Source) -> Checkpoint:
-    """The averaged generator. `CheckpointError` for other networks than StyleGAN2 with skip architecture."""
-    network = source.content.get("G_ema")
-    if not is_module(network):
-        held = ", ".join(key for key in NETWORK_KEYS if is_module(source.content.get(key)))
-        raise CheckpointError(
-            f"the NVIDIA pickle holds {held} only; expected one with the averaged generator G_ema"
-        )
+    """The averaged generator, or the one in training where the file has no average of it.
+
+    `CheckpointError` for other networks than StyleGAN2's generator.
+    """
+    key, network = next(iter(networks(source.content).items()))
     generator = module_state(network)
     synthesis = module_state(modules_of(generator).get("synthesis"))
-    refuse_other_networks(network.args[0].get("class_name"), synthesis)
-    tensors = dict(walk(generator, ""))
-    config = GeneratorConfig.from_shapes(shapes(tensors), conv_clamp=conv_clamp(generator, synthesis))
-    averaged = "mapping.w_avg" in tensors
-    if not averaged:
-        tensors["mapping.w_avg"] = sampled_w_avg(config, tensors)
-    info = CheckpointInfo(
-        path=str(source.path),
-        format=FORMAT,
-        contents=("generator",),
-        has_w_avg=averaged,
-        licence=LICENCE,
-        **generator_facts(config),
+    refuse_other_networks(str(network.args[0].get("class_name"))[:80], generator, synthesis)
+    return generator_checkpoint(
+        source,
+        dict(tensors_of(generator)),
+        format=FORMAT if key != "G" else f"{FORMAT} without an averaged generator (its G is used)",
+        conv_clamp=conv_clamp(generator, synthesis),
     )
-    return Checkpoint(info, generator=config, generator_tensors=tensors)
+
+
+def networks(content: Any) -> dict[str, Record]:
+    """The pickled networks by their keys, the best to use first; a network alone counts as `G_ema`."""
+    if is_module(content):
+        return {"G_ema": content}
+    held = content if isinstance(content, dict) else {}
+    return {key: held[key] for key in NETWORK_KEYS if is_module(held.get(key))}
 
 
 def is_module(value: Any) -> bool:
@@ -60,61 +61,74 @@ def is_module(value: Any) -> bool:
     )
 
 
-def module_state(module: Any) -> dict[str, Any]:
-    """The attributes of a pickled module."""
-    if not is_module(module):
-        raise CheckpointError(
-            "a network of the NVIDIA pickle is not the kind of module that NVIDIA's tools write"
-        )
-    return module.args[0]["state"]
+def module_state(module: Any) -> State:
+    """The attributes of a pickled module, none for what is not one."""
+    return module.args[0]["state"] if is_module(module) else {}
 
 
-def modules_of(state: dict[str, Any]) -> dict[str, Any]:
+def modules_of(state: State) -> dict[str, Any]:
     children = state.get("_modules")
     return children if isinstance(children, dict) else {}
 
 
-def walk(state: dict[str, Any], prefix: str, depth: int = 0):
-    """Every (name, tensor) below a module."""
+def walk(state: State, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, State]]:
+    """Every module at and below one: the prefix of its tensors' names, and its attributes."""
     if depth > 4:  # generator, synthesis, block, layer, affine
         raise CheckpointError("the network's modules are nested deeper than any StyleGAN2's")
-    for kind in ("_parameters", "_buffers"):
-        for name, tensor in (state.get(kind) or {}).items():
-            if isinstance(tensor, StoredTensor):
-                yield prefix + str(name), tensor
+    yield prefix, state
     for name, module in modules_of(state).items():
-        if module is not None:
+        if is_module(module):
             yield from walk(module_state(module), f"{prefix}{name}.", depth + 1)
 
 
-def refuse_other_networks(class_name: Any, synthesis: dict[str, Any]) -> None:
-    children = modules_of(synthesis)
-    if "input" in children:
-        raise CheckpointError(
-            "this is a StyleGAN3 network; expected StyleGAN2, whose W+ layers StyleMix works on"
-        )
-    if "b4" not in children:
-        raise CheckpointError(
-            f"the network {str(class_name)[:80]!r} has no block b4; expected NVIDIA's StyleGAN2"
-        )
-    for name, block in children.items():
-        architecture = module_state(block).get("architecture", "skip")
-        if architecture != "skip":
-            raise CheckpointError(
-                f"the generator has the architecture {architecture!r} (block {name}); this version reads "
-                "'skip', which NVIDIA's published models have"
+def tensors_of(generator: State) -> Iterator[tuple[str, StoredTensor]]:
+    """Every tensor of the generator by its name."""
+    for prefix, state in walk(generator):
+        layer = prefix.rstrip(".").rpartition(".")[2]
+        if "activation" in state:
+            refuse_activation(
+                state["activation"],
+                "lrelu" if layer.startswith(("fc", "conv")) else "linear",
+                f"the activation of {prefix.rstrip('.')}",
             )
+        for kind in ("_parameters", "_buffers"):
+            for name, tensor in (state.get(kind) or {}).items():
+                if not isinstance(tensor, StoredTensor):
+                    continue
+                if prefix.startswith("mapping.fc"):
+                    tensor = with_lr_multiplier(tensor, lr_multiplier(generator, state))
+                yield prefix + str(name), tensor
 
 
-def conv_clamp(generator: dict[str, Any], synthesis: dict[str, Any]) -> float | None:
+def lr_multiplier(generator: State, layer: State) -> Any:
+    """As the layer keeps it, else as constructed."""
+    return layer.get("bias_gain", arguments(generator, "mapping_kwargs").get("lr_multiplier", 0.01))
+
+
+def conv_clamp(generator: State, synthesis: State) -> float | None:
     """The limit on activations as the layers keep it (its default differs between tools), else as constructed."""
-    block = module_state(modules_of(synthesis)["b4"])
-    layer = modules_of(block).get("conv1")
-    arguments = generator.get("_init_kwargs")
-    arguments = arguments if isinstance(arguments, dict) else {}
-    nested = arguments.get("synthesis_kwargs")
-    for holder in (module_state(layer) if is_module(layer) else {}, nested, arguments):
-        if isinstance(holder, dict) and "conv_clamp" in holder:
+    layer = module_state(modules_of(module_state(modules_of(synthesis)["b4"])).get("conv1"))
+    for holder in (layer, arguments(generator, "synthesis_kwargs"), arguments(generator)):
+        if "conv_clamp" in holder:
             value = holder["conv_clamp"]
             return float(value) if isinstance(value, int | float) else None
     return None
+
+
+def arguments(generator: State, *path: str) -> State:
+    """The generator's constructor arguments, or those of a part. stylegan3 gives the synthesis' directly."""
+    found: Any = generator.get("_init_kwargs")
+    for key in path:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def refuse_other_networks(class_name: str, generator: State, synthesis: State) -> None:
+    children = modules_of(synthesis)
+    if "b4" in children and is_module(children["b4"]):
+        return
+    if "input" in children:
+        raise CheckpointError(f"this is a StyleGAN3 network, whose layers are not StyleGAN2's; {ACCEPTED}")
+    if not synthesis and ("b4" in modules_of(generator) or "Discriminator" in class_name):
+        raise CheckpointError(f"the file holds a discriminator only; {ACCEPTED}")
+    raise CheckpointError(f"the file holds another kind of network ({class_name!r}); {ACCEPTED}")

@@ -1,15 +1,17 @@
-"""pSp's checkpoints (.pt): `state_dict` with `encoder.*` and `decoder.*`, `opts`, and `latent_avg`.
+"""Checkpoints of pSp, e4e and ReStyle (.pt): `state_dict` with `encoder.*` and `decoder.*`, `opts`, `latent_avg`.
 
-e4e and ReStyle write the same layout; of their files the decoder is read, not yet the encoder.
+All three tools write this layout, and their encoders share tensor names; `opts` say which one it is. Other entries
+(optimizers, discriminators) are left alone.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from ..encoder import EncoderConfig
-from ..errors import CheckpointError
+from ..encoder import KINDS, EncoderConfig, kind_of
+from ..errors import CheckpointError, StyleMixError
 from ..generator import GeneratorConfig
-from .base import Checkpoint, CheckpointInfo, StoredTensor, generator_facts, sampled_w_avg, shapes
+from .base import Checkpoint, CheckpointInfo, StoredTensor, Tensors, generator_facts, sampled_w_avg, shapes
 from .rosinality import to_nvidia
 from .source import Source
 from .unpickle import NAMESPACE, Record
@@ -17,7 +19,12 @@ from .unpickle import NAMESPACE, Record
 LICENCE = (
     "that of the weights' publisher; the face models embed NVIDIA's FFHQ generator (non-commercial research)"
 )
-READ_ENCODER = "GradualStyleEncoder"
+PARALLEL = "module."
+"""What training on several GPUs puts before names."""
+OTHER_NAMES = {"SingleStyleCodeEncoder": "BackboneEncoderUsingLastLayerIntoW"}
+"""What e4e's options call a kind whose class has another name."""
+E4E_ONLY = {"stylegan_size", "progressive_steps", "delta_norm", "w_discriminator_lambda", "use_w_pool"}
+"""Options that e4e has, alone or inside ReStyle."""
 MAX_OPTS = 500
 
 
@@ -26,7 +33,9 @@ def detect(source: Source) -> bool:
     if source.kind != "torch" or not isinstance(source.content, dict):
         return False
     state = source.content.get("state_dict")
-    return isinstance(state, dict) and any(str(name).startswith(("encoder.", "decoder.")) for name in state)
+    return isinstance(state, dict) and any(
+        str(name).removeprefix(PARALLEL).startswith(("encoder.", "decoder.")) for name in state
+    )
 
 
 def read(source: Source) -> Checkpoint:
@@ -44,6 +53,7 @@ def read(source: Source) -> Checkpoint:
         generator = to_nvidia(decoder_tensors)
         config = GeneratorConfig.from_shapes(shapes(generator))
         facts |= generator_facts(config)
+        average = without_surplus(average, config.num_ws, encoder_tensors)
         if average is None:
             generator["mapping.w_avg"] = sampled_w_avg(config, generator)
         else:
@@ -53,32 +63,26 @@ def read(source: Source) -> Checkpoint:
 
     encoder, kind, refusals = None, None, {}
     if encoder_tensors:
-        kind = encoder_kind(opts, encoder_tensors)
-        if kind == READ_ENCODER:
-            encoder = EncoderConfig.from_shapes(shapes(encoder_tensors))
+        try:
+            kind = encoder_kind(opts, content, encoder_tensors)
+            encoder = encoder_config(kind, opts, encoder_tensors, config, average)
+            added = added_average(encoder, opts, average, generator.get("mapping.w_avg"))
+            if added is not None:
+                encoder_tensors["latent_avg"] = added
             facts |= {"num_ws": encoder.num_ws, "w_dim": encoder.w_dim}
-            if average is not None:
-                require_average(average, encoder.w_dim, encoder.num_ws)
-                # The original keeps an average that it does not add when this option is off.
-                if opts.get("start_from_latent_avg") is not False:
-                    encoder_tensors["latent_avg"] = average
-            if config is not None and (config.num_ws, config.w_dim) != (encoder.num_ws, encoder.w_dim):
-                raise CheckpointError(
-                    f"the encoder writes {encoder.num_ws} w vectors of {encoder.w_dim}, but the decoder reads "
-                    f"{config.num_ws} of {config.w_dim}"
-                )
-        else:
-            refusals["encoder"] = (
-                f"the file's encoder is of the kind {kind}; this version reads pSp's {READ_ENCODER}. "
-                "Its generator can be loaded."
-            )
+        except StyleMixError as error:
+            if config is None:
+                raise
+            kind = str(opts.get("encoder_type") or "of an unknown kind")
+            refusals["encoder"] = f"{error}. The file's generator can be loaded"
+            encoder = None
     info = CheckpointInfo(
         path=str(source.path),
-        format="pSp checkpoint",
+        format=f"{tool(encoder, opts)} checkpoint",
         contents=("generator",) * bool(decoder_tensors) + ("encoder",) * bool(encoder_tensors),
         has_w_avg=average is not None,
-        encoder=kind,
-        encoder_input=(encoder.input_nc, encoder.input_size) if encoder else None,
+        encoder=encoder.name if encoder else kind,
+        encoder_input=(encoder.picture_nc, encoder.input_size) if encoder else None,
         licence=LICENCE,
         opts=opts,
         **facts,
@@ -96,25 +100,108 @@ def read(source: Source) -> Checkpoint:
 def below(prefix: str, state: Mapping[Any, Any]) -> dict[str, StoredTensor]:
     """The tensors whose names start with `prefix`, without it."""
     return {
-        name.removeprefix(prefix): tensor
+        name.removeprefix(PARALLEL).removeprefix(prefix): tensor
         for name, tensor in state.items()
-        if isinstance(name, str) and name.startswith(prefix) and isinstance(tensor, StoredTensor)
+        if isinstance(name, str)
+        and isinstance(tensor, StoredTensor)
+        and name.removeprefix(PARALLEL).startswith(prefix)
     }
 
 
-def encoder_kind(opts: Mapping[str, Any], tensors: Mapping[str, StoredTensor]) -> str:
-    """The encoder's class in its original tool; several share tensor names, so the options decide."""
-    kind = opts.get("encoder_type")
-    if "n_iters_per_batch" in opts:
-        return f"ReStyle {kind or 'encoder'}"
-    if isinstance(kind, str):
+def encoder_kind(opts: Mapping[str, Any], content: Mapping[Any, Any], tensors: Tensors) -> str:
+    """The encoder's class in its original tool, a key of `KINDS`.
+
+    Several share tensor names, so the options decide; where these are silent, what else of e4e's training is there.
+    """
+    named = opts.get("encoder_type")
+    kind = OTHER_NAMES.get(str(named), named)
+    if kind in KINDS:
         return kind
-    if "stylegan_size" in opts:
-        return "Encoder4Editing"
-    if "latlayer1.weight" in tensors:
-        return READ_ENCODER
-    learned = "BackboneEncoderUsingLastLayerInto"
-    return learned + ("W" if opts.get("learn_in_w") or "linear.weight" in tensors else "WPlus")
+    if isinstance(named, str):
+        raise CheckpointError(
+            f"the file's encoder is of the kind {named}; this version reads {', '.join(KINDS)}"
+        )
+    return kind_of(tensors, progressive=bool(E4E_ONLY & opts.keys()) or "discriminator_state_dict" in content)
+
+
+def encoder_config(
+    kind: str,
+    opts: Mapping[str, Any],
+    tensors: Tensors,
+    decoder: GeneratorConfig | None,
+    average: StoredTensor | None,
+) -> EncoderConfig:
+    """The encoder's configuration from shapes, the options, and the decoder that it writes for."""
+    known: dict[str, Any] = {"kind": kind}
+    if KINDS[kind].heads == "w":
+        known["num_ws"] = decoder.num_ws if decoder else announced_num_ws(opts)
+    config = EncoderConfig.from_shapes(shapes(tensors), **known)
+    changes: dict[str, Any] = {}
+    if str(opts.get("dataset_type")).startswith("cars"):
+        changes["input_height"] = config.input_size * 3 // 4
+    # 6 channels are two pictures, unless they are labels. Only ReStyle has that.
+    if config.input_nc == 6 and not opts.get("label_nc"):
+        changes["iterative"] = True
+    # The original decoder overlooks codes beyond its own layers.
+    if decoder and config.num_ws > decoder.num_ws and KINDS[kind].heads in ("pyramid", "last"):
+        changes["num_ws"] = decoder.num_ws
+    config = replace(config, **changes)
+    if decoder and (decoder.num_ws, decoder.w_dim) != (config.num_ws, config.w_dim):
+        raise CheckpointError(
+            f"the encoder writes {config.num_ws} w vectors of {config.w_dim}, but the decoder reads "
+            f"{decoder.num_ws} of {decoder.w_dim}"
+        )
+    if average is not None:
+        require_average(average, config.w_dim, config.num_ws)
+    return config
+
+
+def announced_num_ws(opts: Mapping[str, Any]) -> int:
+    """Layers of the generator that the options name; the tools' default is 1024 px."""
+    if isinstance(opts.get("n_styles"), int):
+        return opts["n_styles"]
+    size = opts.get("output_size") or opts.get("stylegan_size") or 1024
+    return 2 * int(size).bit_length() - 4  # 2·log2(size) − 2
+
+
+def added_average(
+    encoder: EncoderConfig, opts: Mapping[str, Any], average: StoredTensor | None, w_avg: StoredTensor | None
+) -> StoredTensor | None:
+    """What is added to the network's codes; None for nothing.
+
+    average: the file's own. w_avg: the decoder's, which stands in where the codes need an average that the file does
+    not keep: e4e samples it in the same way.
+    """
+    starts_from = opts.get("start_from_latent_avg")
+    needed = encoder.iterative or starts_from is True or (is_e4e(encoder, opts) and starts_from is None)
+    if average is not None:
+        # The original keeps an average that it does not add when this option is off.
+        return average if needed or starts_from is None else None
+    if needed and w_avg is None:
+        raise CheckpointError(
+            "the encoder's codes start from an average w, but the file has neither `latent_avg` nor a generator to "
+            "sample it from; use the original file"
+        )
+    return w_avg if needed else None
+
+
+def is_e4e(encoder: EncoderConfig, opts: Mapping[str, Any]) -> bool:
+    return encoder.traits.progressive or "stylegan_size" in opts
+
+
+def tool(encoder: EncoderConfig | None, opts: Mapping[str, Any]) -> str:
+    """Which of the three tools wrote the file."""
+    if encoder and encoder.iterative:
+        return "ReStyle"
+    return "e4e" if encoder and is_e4e(encoder, opts) else "pSp"
+
+
+def without_surplus(average: StoredTensor | None, num_ws: int, encoder: Tensors) -> StoredTensor | None:
+    """The average without rows for style heads beyond the decoder's layers."""
+    heads = sum(name.startswith("styles.") and name.endswith(".linear.weight") for name in encoder)
+    if average is not None and len(average.shape) == 2 and average.shape[0] == heads > num_ws:
+        return average.map(lambda x: x[:num_ws])
+    return average
 
 
 def require_average(average: StoredTensor, w_dim: int, num_ws: int) -> None:

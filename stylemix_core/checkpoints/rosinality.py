@@ -1,16 +1,57 @@
-"""rosinality's StyleGAN2 tensor names (pSp, e4e and ReStyle embed such a generator) → NVIDIA's.
+"""rosinality's StyleGAN2 (.pt), and its tensor names, which pSp, e4e and ReStyle share → NVIDIA's.
 
-Both store weights unscaled for an equalised learning rate, so names and shapes change and values do not;
+A file is a dictionary with the averaged generator `g_ema`, often `g`, `d` and optimizer states beside it, and the
+average w as `latent_avg` in files that were converted from NVIDIA's; or a generator's state dict alone.
+Both tools store weights unscaled for an equalised learning rate, so names and shapes change and values do not;
 only the low-pass kernels are stored four times as large.
 """
 
-import zlib
-
-import torch
+from collections.abc import Mapping
+from typing import Any
 
 from ..errors import CheckpointError
-from ..generator.ops import fir_filter
-from .base import StoredTensor, Tensors
+from .base import Checkpoint, StoredTensor, Tensors
+from .canonical import complete, generator_checkpoint
+from .source import Source
+
+FORMAT = "rosinality checkpoint"
+LICENCE = "that of the weights' publisher; converted NVIDIA weights are for non-commercial research"
+WRAPPERS = ("module.", "generator.", "g_ema.")
+"""What wrapped modules put before their tensors' names."""
+
+
+def detect(source: Source) -> bool:
+    """Whether the file is a PyTorch file with a generator of rosinality's."""
+    content = source.content if source.kind == "torch" else None
+    return isinstance(content, dict) and (isinstance(content.get("g_ema"), dict) or bool(state_dict(content)))
+
+
+def read(source: Source) -> Checkpoint:
+    """The averaged generator, or the one in training where the file has no average of it."""
+    content = source.content
+    format = FORMAT
+    if not isinstance(content.get("g_ema"), dict) and isinstance(content.get("g"), dict):
+        format += " without an averaged generator (its g is used)"
+    tensors = convert(state_dict(content))
+    average = content.get("latent_avg")
+    if isinstance(average, StoredTensor):
+        width = tensors["synthesis.b4.conv1.affine.weight"].shape[-1]
+        tensors["mapping.w_avg"] = average.map(lambda x: x.reshape(-1, width).mean(0))
+    return generator_checkpoint(source, tensors, format, licence=LICENCE)
+
+
+def state_dict(content: Mapping[Any, Any]) -> dict[str, StoredTensor]:
+    """The tensors of the best generator in the file by rosinality's names, none when there is none."""
+    for holder in (content.get("g_ema"), content.get("g"), content):
+        if not isinstance(holder, dict):
+            continue
+        tensors = {name: value for name, value in holder.items() if isinstance(value, StoredTensor)}
+        prefix = next((one for one in ("", *WRAPPERS) if f"{one}input.input" in tensors), None)
+        if prefix is not None:
+            return {
+                name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)
+            }
+    return {}
 
 
 def to_nvidia(tensors: Tensors) -> dict[str, StoredTensor]:
@@ -18,13 +59,24 @@ def to_nvidia(tensors: Tensors) -> dict[str, StoredTensor]:
 
     tensors: by rosinality's names, without a prefix. `CheckpointError` names a tensor that lacks.
     """
+    _, completed = complete(convert(tensors))
+    del completed["mapping.w_avg"]
+    return completed
+
+
+def convert(tensors: Tensors) -> dict[str, StoredTensor]:
+    """As `to_nvidia`, without what the file leaves out."""
+    if any(name.startswith("iwt.") or ".iwt." in name for name in tensors):
+        raise CheckpointError(
+            "the generator is a SWAGAN, which draws wavelets; expected rosinality's StyleGAN2"
+        )
     try:
-        return convert(tensors)
+        return renamed(tensors)
     except KeyError as missing:
         raise CheckpointError(f"the generator lacks the tensor {missing} of rosinality's StyleGAN2") from None
 
 
-def convert(tensors: Tensors) -> dict[str, StoredTensor]:
+def renamed(tensors: Tensors) -> dict[str, StoredTensor]:
     found: dict[str, StoredTensor] = {}
     layers = 0
     while f"style.{layers + 1}.weight" in tensors:
@@ -33,31 +85,28 @@ def convert(tensors: Tensors) -> dict[str, StoredTensor]:
             found[f"mapping.fc{layers - 1}.{kind}"] = tensors[f"style.{layers}.{kind}"]
 
     found["synthesis.b4.const"] = tensors["input.input"].map(lambda x: x[0])  # [1, C, 4, 4]
-    found["synthesis.b4.resample_filter"] = StoredTensor.of(fir_filter())
-    add_layer(found, tensors, "conv1", "synthesis.b4.conv1", 4, 0)
+    add_layer(found, tensors, "conv1", "synthesis.b4.conv1", 0)
     add_rgb(found, tensors, "to_rgb1", "synthesis.b4.torgb")
     level = 0
     while f"to_rgbs.{level}.conv.weight" in tensors:
-        resolution = 8 << level
-        block = f"synthesis.b{resolution}"
+        block = f"synthesis.b{8 << level}"
         for i in (0, 1):
             index = 2 * level + i
-            add_layer(found, tensors, f"convs.{index}", f"{block}.conv{i}", resolution, index + 1)
+            add_layer(found, tensors, f"convs.{index}", f"{block}.conv{i}", index + 1)
         add_rgb(found, tensors, f"to_rgbs.{level}", f"{block}.torgb")
-        found[f"{block}.resample_filter"] = kernel(tensors, f"to_rgbs.{level}.upsample.kernel")
+        add_kernel(found, tensors, f"to_rgbs.{level}.upsample.kernel", block)
         level += 1
     return found
 
 
-def add_layer(
-    found: dict[str, StoredTensor], tensors: Tensors, name: str, to: str, resolution: int, index: int
-) -> None:
+def add_layer(found: dict[str, StoredTensor], tensors: Tensors, name: str, to: str, index: int) -> None:
     add_convolution(found, tensors, name, to)
     found[f"{to}.bias"] = tensors[f"{name}.activate.bias"]
     found[f"{to}.noise_strength"] = tensors[f"{name}.noise.weight"].map(lambda x: x.reshape([]))  # [1]
-    found[f"{to}.resample_filter"] = kernel(tensors, f"{name}.conv.blur.kernel")
+    add_kernel(found, tensors, f"{name}.conv.blur.kernel", to)
     noise = tensors.get(f"noises.noise_{index}")
-    found[f"{to}.noise_const"] = noise.map(lambda x: x[0, 0]) if noise else made_noise(to, resolution)
+    if noise is not None:
+        found[f"{to}.noise_const"] = noise.map(lambda x: x[0, 0])  # [1, 1, R, R]
 
 
 def add_rgb(found: dict[str, StoredTensor], tensors: Tensors, name: str, to: str) -> None:
@@ -71,15 +120,6 @@ def add_convolution(found: dict[str, StoredTensor], tensors: Tensors, name: str,
         found[f"{to}.affine.{kind}"] = tensors[f"{name}.conv.modulation.{kind}"]
 
 
-def kernel(tensors: Tensors, name: str) -> StoredTensor:
-    return tensors[name].map(lambda x: x / 4) if name in tensors else StoredTensor.of(fir_filter())
-
-
-def made_noise(name: str, resolution: int) -> StoredTensor:
-    """Noise for a file that keeps none: the original draws its own then, different in every run."""
-
-    def load() -> torch.Tensor:
-        random = torch.Generator().manual_seed(zlib.crc32(name.encode()))
-        return torch.randn(resolution, resolution, generator=random)
-
-    return StoredTensor((resolution, resolution), load)
+def add_kernel(found: dict[str, StoredTensor], tensors: Tensors, name: str, to: str) -> None:
+    if name in tensors:
+        found[f"{to}.resample_filter"] = tensors[name].map(lambda x: x / 4)

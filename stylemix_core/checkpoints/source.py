@@ -12,10 +12,11 @@ from safetensors import SafetensorError, safe_open
 
 from ..errors import CheckpointError, StyleMixError
 from .base import StoredTensor
-from .unpickle import DAMAGE, LEGACY_HEAD, TF_NETWORK, Record, read_pickle, read_torch
+from .unpickle import DAMAGE, LEGACY_HEAD, read_pickle, read_torch
 
 ACCEPTED = (
-    "StyleMix reads StyleGAN2 generators (NVIDIA's PyTorch .pkl, or .safetensors with NVIDIA's tensor names), "
+    "StyleMix reads StyleGAN2 generators (NVIDIA's PyTorch and TensorFlow .pkl, rosinality's .pt, or .safetensors "
+    "with NVIDIA's tensor names), "
     "pSp encoders (.pt), and the .safetensors that it makes of them"
 )
 PICTURES_AND_ARCHIVES = {
@@ -122,14 +123,8 @@ def describe_tensors(names: list[str]) -> str:
 
 
 def describe_value(value: Any) -> str:
-    if isinstance(value, tuple) and any(
-        isinstance(item, Record) and item.name == TF_NETWORK for item in value
-    ):
-        return "a TensorFlow pickle of NVIDIA's StyleGAN, which this version does not read"
     if isinstance(value, dict):
         keys = [str(key)[:40] for key in value]
-        if "g_ema" in value:
-            return "a StyleGAN2 checkpoint of rosinality's PyTorch port, which this version does not read"
         if isinstance(value.get("state_dict"), dict):
             value = value["state_dict"]
             keys = [str(key)[:40] for key in value]

@@ -306,6 +306,14 @@ def numpy_array(*_: Any) -> StoredArray:
     return StoredArray()
 
 
+def array_from_buffer(data: Any, dtype: Any, shape: Any, order: Any, *_: Any) -> StoredArray:
+    if order not in ("C", "F"):
+        raise CheckpointError("a numpy array is in an unknown order")
+    array = StoredArray()
+    array.set_state((shape, dtype, order == "F", data))
+    return array
+
+
 def encode_text(text: Any, encoding: Any = "utf-8") -> bytes:
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1", "utf-8"):
         raise CheckpointError("refused an unusual text encoding")
@@ -330,6 +338,7 @@ def record(name: str) -> Callable[..., Record]:
 
 PERSISTENT_OBJECT = "torch_utils.persistence._reconstruct_persistent_obj"
 TF_NETWORK = "dnnlib.tflib.network.Network"
+PROGAN_NETWORK = "tfutil.Network"
 NAMESPACE = "argparse.Namespace"
 
 NESTED_GLOBALS: dict[str, Callable] = {
@@ -348,7 +357,8 @@ NESTED_GLOBALS: dict[str, Callable] = {
     **{f"torch.{name}": not_callable for name in DTYPES},
     **{f"numpy.{module}.multiarray.scalar": numpy_scalar for module in ("core", "_core")},
     **{f"numpy.{module}.multiarray._reconstruct": numpy_array for module in ("core", "_core")},
-    **{name: record(name) for name in (PERSISTENT_OBJECT, TF_NETWORK, NAMESPACE)},
+    **{f"numpy.{module}.numeric._frombuffer": array_from_buffer for module in ("core", "_core")},
+    **{name: record(name) for name in (PERSISTENT_OBJECT, TF_NETWORK, PROGAN_NETWORK, NAMESPACE)},
 }
 GLOBALS: dict[str, Callable] = {**NESTED_GLOBALS, "torch.storage._load_from_bytes": load_from_bytes}
 """Every global that a pickle may name, and nothing else."""

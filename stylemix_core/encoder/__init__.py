@@ -1,5 +1,6 @@
-"""The pSp encoder: pictures to W+ codes."""
+"""The encoders of pSp, e4e and ReStyle: pictures to W+ codes."""
 
-from .network import Encoder, EncoderConfig
+from .config import KINDS, EncoderConfig, kind_of
+from .network import Encoder
 
-__all__ = ["Encoder", "EncoderConfig"]
+__all__ = ["KINDS", "Encoder", "EncoderConfig", "kind_of"]

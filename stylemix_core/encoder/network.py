@@ -1,13 +1,14 @@
-"""pSp's encoder (Richardson et al. 2021, arXiv:2008.00951), with its authors' tensor names.
+"""The encoders of pSp (Richardson et al. 2021, arXiv:2008.00951), e4e (Tov et al. 2021, arXiv:2102.02766) and
+ReStyle (Alaluf et al. 2021, arXiv:2104.02699), with their authors' tensor names.
 
-`GradualStyleEncoder`: an IR-SE50 body, a feature pyramid over its last three stages, and one small
-convolutional head ("map2style") for every w of the W+ code. Widths and depths are configurable, so
-that the same build serves both the published 256 px models and the small bundled one.
+All are one build: a body that finds features at 1/2 … 1/16 of the picture's size, and heads that make W+ codes of
+them. `KINDS` says which body and which heads; widths and depths are configurable, so that the published 256 px
+models and the small bundled one are the same code.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -15,114 +16,39 @@ from torch import nn
 
 from ..device import exact_convolutions
 from ..errors import CheckpointError, StyleMixError
+from ..generator import Generator
 from ..generator.network import EqualLinear
-from ..images import resize
 from ..weights import adopt
+from .body import residual_units
+from .config import EncoderConfig
+from .pictures import fit, network_input
+
+if TYPE_CHECKING:
+    from ..checkpoints import CheckpointInfo
 
 HEAD_SLOPE = 0.01
 """Negative slope of the leaky ReLU inside the style heads."""
 
+LAST_POOL = 7
+"""Side of the features that the last-layer W+ encoder reads."""
 
-@dataclass(frozen=True)
-class EncoderConfig:
-    """What shape an encoder has. The defaults are pSp's for a 1024 px generator."""
-
-    num_ws: int = 18
-    """Number of w vectors of the codes it writes."""
-    w_dim: int = 512
-    """Length of one w vector."""
-    input_size: int = 256
-    """Width and height of the pictures it reads, a power of two."""
-    input_nc: int = 3
-    """Channels of the pictures it reads."""
-    stage_channels: tuple[int, ...] = (64, 128, 256, 512)
-    """Channels of the body's four stages; the first is the stem's too, the last the pyramid's."""
-    stage_units: tuple[int, ...] = (3, 4, 14, 3)
-    """Residual units of each stage; a stage's first unit halves the picture."""
-    style_channels: int = 512
-    """Channels inside a style head."""
-    coarse_ws: int = 3
-    """Heads 0 … `coarse_ws` − 1 read the smallest features, 1/16 of the picture."""
-    middle_ws: int = 7
-    """Heads `coarse_ws` … `middle_ws` − 1 read 1/8 of the picture, all later ones 1/4."""
-    se_reduction: int = 16
-    """Squeeze factor of the channel attention."""
-
-    def __post_init__(self):
-        # JSON metadata brings lists.
-        object.__setattr__(self, "stage_channels", tuple(self.stage_channels))
-        object.__setattr__(self, "stage_units", tuple(self.stage_units))
-        if len(self.stage_channels) != 4 or len(self.stage_units) != 4:
-            raise StyleMixError(
-                f"the encoder has {len(self.stage_channels)} stage widths and {len(self.stage_units)} stage "
-                "depths; expected 4 of each"
-            )
-        if self.input_size < 32 or self.input_size & (self.input_size - 1):
-            raise StyleMixError(
-                f"the encoder's input_size is {self.input_size}; expected a power of two from 32 up"
-            )
-
-    @property
-    def levels(self) -> tuple[int, ...]:
-        """For every w the pyramid level that it is read from: 0 coarse, 1 middle, 2 fine."""
-        return tuple((i >= self.coarse_ws) + (i >= self.middle_ws) for i in range(self.num_ws))
-
-    @classmethod
-    def from_shapes(cls, shapes: Mapping[str, tuple[int, ...]]) -> "EncoderConfig":
-        """Read the configuration off the tensors' shapes (pSp's names without the prefix `encoder.`).
-
-        A new stage is seen by its change of channels. `CheckpointError` when a tensor lacks or the
-        build is another one.
-        """
-        try:
-            widths: list[int] = []
-            while f"body.{len(widths)}.res_layer.1.weight" in shapes:
-                widths.append(shapes[f"body.{len(widths)}.res_layer.1.weight"][0])
-            stages = [width for i, width in enumerate(widths) if i == 0 or width != widths[i - 1]]
-            if len(stages) != 4:
-                raise CheckpointError(
-                    f"the encoder's body has {len(widths)} residual units in {len(stages)} widths; expected "
-                    "four widths, as in pSp's IR-SE50"
-                )
-            convs: list[int] = []
-            while f"styles.{len(convs)}.linear.weight" in shapes:
-                prefix = f"styles.{len(convs)}.convs."
-                convs.append(sum(name.startswith(prefix) and name.endswith(".weight") for name in shapes))
-            if "styles.0.linear.weight" not in shapes or "latlayer1.weight" not in shapes:
-                raise CheckpointError(
-                    "this encoder has no style heads over a pyramid of features; expected pSp's "
-                    "GradualStyleEncoder"
-                )
-            return cls(
-                num_ws=len(convs),
-                w_dim=shapes["styles.0.linear.weight"][0],
-                input_size=16 << convs[0],
-                input_nc=shapes["input_layer.0.weight"][1],
-                stage_channels=tuple(stages),
-                stage_units=tuple(widths.count(width) for width in stages),
-                style_channels=shapes["styles.0.linear.weight"][1],
-                coarse_ws=convs.count(convs[0]),
-                middle_ws=convs.count(convs[0]) + convs.count(convs[0] + 1),
-                se_reduction=widths[0] // shapes["body.0.res_layer.5.fc1.weight"][0],
-            )
-        except KeyError as missing:
-            raise CheckpointError(
-                f"the encoder lacks the tensor {missing}; expected pSp's GradualStyleEncoder on an IR-SE50 "
-                "body"
-            ) from None
+ITERATIONS = 5
+"""How often an iterative encoder refines its codes unless told otherwise."""
 
 
 class Encoder(nn.Module):
     """Pictures → W+.
 
     Attributes: `num_ws`, `w_dim`, `input_size`, `config`, `latent_avg` `[num_ws, w_dim]`, and `generator`,
-    the fingerprint (`Generator.fingerprint()`) of the generator that the codes are meant for, and `source`, the
-    name of the file that it was loaded from, each None where unknown.
+    the fingerprint (`Generator.fingerprint()`) of the generator that the codes are meant for, and `info`, what
+    `inspect_checkpoint` says of the file that it was loaded from, each None where unknown. `decoder` is the
+    generator itself where the encoder needs it to refine codes, else None.
     """
 
     latent_avg: torch.Tensor
+    decoder: Generator | None
     generator: str | None = None
-    source: str | None = None
+    info: "CheckpointInfo | None" = None
 
     def __init__(self, config: EncoderConfig):
         super().__init__()
@@ -130,32 +56,52 @@ class Encoder(nn.Module):
         self.num_ws, self.w_dim, self.input_size = config.num_ws, config.w_dim, config.input_size
 
         width = config.stage_channels[0]
-        self.input_layer = nn.Sequential(
-            nn.Conv2d(config.input_nc, width, 3, padding=1, bias=False),
-            nn.BatchNorm2d(width),
-            nn.PReLU(width),
-        )
-        units = []
-        for channels, count in zip(config.stage_channels, config.stage_units, strict=True):
-            for i in range(count):
-                units.append(
-                    ResidualUnit(width, channels, stride=1 if i else 2, reduction=config.se_reduction)
-                )
-                width = channels
-        self.body = nn.ModuleList(units)
-        convs = int(math.log2(config.input_size // 16))
-        self.styles = nn.ModuleList(
-            StyleHead(width, config.style_channels, config.w_dim, convs + level) for level in config.levels
-        )
-        self.latlayer1 = nn.Conv2d(config.stage_channels[2], width, 1)
-        self.latlayer2 = nn.Conv2d(config.stage_channels[1], width, 1)
+        if config.traits.body == "resnet34":
+            self.conv1 = nn.Conv2d(config.input_nc, width, 7, stride=2, padding=3, bias=False)
+            self.bn1 = nn.BatchNorm2d(width)
+            self.relu = nn.PReLU(width)
+        else:
+            self.input_layer = nn.Sequential(
+                nn.Conv2d(config.input_nc, width, 3, padding=1, bias=False),
+                nn.BatchNorm2d(width),
+                nn.PReLU(width),
+            )
+        self.body = nn.ModuleList(residual_units(config))
+
+        width, heads = config.stage_channels[3], config.traits.heads
+        if heads == "w":
+            self.linear = EqualLinear(width, config.w_dim)
+        elif heads == "w+":
+            self.output_layer_2 = nn.Sequential(
+                nn.BatchNorm2d(width),
+                nn.AdaptiveAvgPool2d(LAST_POOL),
+                nn.Flatten(),
+                nn.Linear(width * LAST_POOL**2, config.w_dim),
+            )
+            self.linear = EqualLinear(config.w_dim, config.w_dim * config.num_ws)
+        else:
+            convs = int(math.log2(config.input_size // 16))
+            self.styles = nn.ModuleList(
+                StyleHead(width, config.style_channels, config.w_dim, convs + level)
+                for level in config.levels
+            )
+        if heads == "pyramid":
+            self.latlayer1 = nn.Conv2d(config.stage_channels[2], width, 1)
+            self.latlayer2 = nn.Conv2d(config.stage_channels[1], width, 1)
         self.register_buffer("latent_avg", torch.zeros(config.num_ws, config.w_dim))
+        self.register_module("decoder", None)
 
     @classmethod
-    def from_state_dict(cls, config: EncoderConfig, state_dict: Mapping[str, torch.Tensor]) -> "Encoder":
+    def from_state_dict(
+        cls,
+        config: EncoderConfig,
+        state_dict: Mapping[str, torch.Tensor],
+        decoder: Generator | None = None,
+    ) -> "Encoder":
         """An encoder that holds `state_dict` itself, without initialising or copying weights first.
 
         `latent_avg` may be `[num_ws, w_dim]`, `[1, w_dim]` or `[w_dim]` (repeated), or absent (zeros).
+        decoder: the generator of an iterative encoder.
         `CheckpointError` names the tensors that are missing or of another shape.
         """
         with torch.device("meta"):
@@ -168,96 +114,110 @@ class Encoder(nn.Module):
             # Only training reads this counter, and files written before PyTorch 0.4.1 lack it.
             if name.endswith("num_batches_tracked"):
                 given.setdefault(name, torch.tensor(0))
-        return adopt(encoder, given, "encoder")
+        encoder = adopt(encoder, given, "encoder")
+        if config.iterative:
+            check_decoder(config, decoder)
+            encoder.decoder = decoder
+        return encoder
+
+    @property
+    def iterative(self) -> bool:
+        """Whether it refines its codes in several iterations, as ReStyle's encoders do."""
+        return self.config.iterative
 
     @property
     def dtype(self) -> torch.dtype:
         """Precision of everything but the last linear layers."""
-        return self.latlayer1.weight.dtype
+        return next(self.body.parameters()).dtype
 
     def set_dtype(self, dtype: torch.dtype) -> "Encoder":
         """Compute features in `dtype`. The last linear layers and the average stay float32."""
-        for module in (self.input_layer, self.body, self.latlayer1, self.latlayer2):
-            module.to(dtype)
-        for head in self.styles:
-            head.convs.to(dtype)
+        for name, module in self.named_children():
+            if name not in ("decoder", "styles", "linear"):
+                module.to(dtype)
+        if hasattr(self, "styles"):
+            for head in self.styles:
+                head.convs.to(dtype)
+        if self.decoder is not None:
+            self.decoder.set_dtype(dtype)
         return self
 
-    def forward(self, images: torch.Tensor, iterations: int = 1) -> torch.Tensor:
+    def fit(self, images: torch.Tensor) -> torch.Tensor:
+        """Pictures `[B, C, H, W]` in the size that the encoder reads, otherwise as they are."""
+        return fit(images, self.config)
+
+    def forward(self, images: torch.Tensor, iterations: int | None = None) -> torch.Tensor:
         """Encode pictures.
 
-        images: `[B, input_nc, H, W]` in −1…1, of any size: other sizes than `input_size` are resized.
-        iterations: for encoders that refine their codes; pSp's does not, and takes 1.
+        images: `[B, 3, H, W]` in −1…1, of any size; other sizes than the encoder's are resized. Encoders of
+            sketches read them as grey, those of label maps take the grey level 0…255 for the label. What such a
+            network reads may also be given itself: `[B, 1, H, W]` in 0…1, or one channel per label.
+        iterations: how often to refine the codes; None for 5 where the encoder does so (ReStyle), and else for 1,
+            the only number that other encoders take.
         Returns float32 W+ `[B, num_ws, w_dim]` with the latent average added. `StyleMixError` when an argument
         does not fit.
         """
-        if iterations != 1:
+        if iterations is None:
+            iterations = ITERATIONS if self.iterative else 1
+        if iterations != 1 and not self.iterative:
             raise StyleMixError(
-                f"iterations is {iterations}, but this pSp encoder does not iterate; leave it at 1"
+                f"iterations is {iterations}, but this encoder ({self.config.kind}) does not iterate; leave it at 1"
             )
-        if images.ndim != 4 or images.shape[1] != self.config.input_nc:
-            raise StyleMixError(
-                f"the pictures have the shape {list(images.shape)}; this encoder takes "
-                f"[batch, {self.config.input_nc}, height, width]"
-            )
-        images = resize(images.float(), self.input_size, self.input_size)
-        x = images.to(self.latent_avg.device, self.dtype).contiguous(memory_format=torch.channels_last)
+        if not isinstance(iterations, int) or iterations < 1:
+            raise StyleMixError(f"iterations is {iterations}; give a whole number from 1 up, usually 5")
+        x = network_input(images, self.config).to(self.latent_avg.device)
         with exact_convolutions(x):
+            if self.iterative:
+                return self.refine(x, iterations)
             return self.codes(x) + self.latent_avg  # [B, L, D]
 
+    def refine(self, pictures: torch.Tensor, iterations: int) -> torch.Tensor:
+        """ReStyle (its section 3): what a code's picture still lacks gives the step to the next code.
+
+        w₀ is the average, w₊ = w + E([picture ‖ G(w)]). Of the average one picture is drawn for the whole batch.
+        """
+        w = self.latent_avg[None]  # [1, L, D], from the first step on [B, L, D]
+        for _ in range(iterations):
+            drawn = self.draw(w).expand(len(pictures), -1, -1, -1)
+            w = w + self.codes(torch.cat([pictures, drawn], dim=1))
+        return w
+
+    def draw(self, w: torch.Tensor) -> torch.Tensor:
+        """The decoder's pictures of W+ codes in the size that the encoder reads, the middle of them if it is lower."""
+        assert self.decoder is not None  # `from_state_dict` gives one to every iterative encoder
+        height, width = self.config.input_shape
+        images = F.adaptive_avg_pool2d(self.decoder.synthesis(w, noise_mode="const"), width)
+        return images[:, :, (width - height) // 2 :][:, :, :height]
+
     def codes(self, x: torch.Tensor) -> torch.Tensor:
-        """The network itself, without the average: `[B, input_nc, input_size, input_size]` → `[B, L, D]`."""
-        x = self.input_layer(x)
+        """The network itself, without the average: `[B, input_nc, height, width]` → `[B, L, D]`."""
+        config = self.config
+        _, c1, c2, c3 = self.features(x.to(self.dtype).contiguous(memory_format=torch.channels_last))
+        heads = config.traits.heads
+        if heads == "w":
+            return self.linear(c3.float().mean([2, 3]))[:, None].expand(-1, config.num_ws, -1)
+        if heads == "w+":
+            return self.linear(self.output_layer_2(c3).float()).unflatten(1, (config.num_ws, config.w_dim))
+        pyramid = [c3]
+        if heads == "pyramid":
+            pyramid.append(upsample_add(c3, self.latlayer1(c2)))
+            pyramid.append(upsample_add(pyramid[1], self.latlayer2(c1)))
+        codes = [head(pyramid[level]) for head, level in zip(self.styles, config.levels, strict=True)]
+        if config.traits.progressive:
+            codes[1:] = [codes[0] + delta for delta in codes[1:]]
+        return torch.stack(codes, dim=1)
+
+    def features(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """What the four stages find, at 1/2, 1/4, 1/8 and 1/16 of the picture's size."""
+        resnet = self.config.traits.body == "resnet34"
+        x = self.relu(self.bn1(self.conv1(x))) if resnet else self.input_layer(x)
         stages = []
         units = iter(self.body)
         for count in self.config.stage_units:
             for _ in range(count):
                 x = next(units)(x)
             stages.append(x)
-        _, c1, c2, c3 = stages  # input_size/2, /4, /8, /16
-        p2 = upsample_add(c3, self.latlayer1(c2))
-        p1 = upsample_add(p2, self.latlayer2(c1))
-        pyramid = (c3, p2, p1)
-        codes = [head(pyramid[level]) for head, level in zip(self.styles, self.config.levels, strict=True)]
-        return torch.stack(codes, dim=1)
-
-
-class ResidualUnit(nn.Module):
-    """IR-SE unit: batch norm, two 3×3 convolutions, batch norm, channel attention, plus the shortcut."""
-
-    def __init__(self, in_channels: int, channels: int, stride: int, reduction: int):
-        super().__init__()
-        self.shortcut_layer: nn.Module
-        if in_channels == channels:
-            self.shortcut_layer = nn.MaxPool2d(1, stride)
-        else:
-            self.shortcut_layer = nn.Sequential(
-                nn.Conv2d(in_channels, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)
-            )
-        self.res_layer = nn.Sequential(
-            nn.BatchNorm2d(in_channels),
-            nn.Conv2d(in_channels, channels, 3, padding=1, bias=False),
-            nn.PReLU(channels),
-            nn.Conv2d(channels, channels, 3, stride, padding=1, bias=False),
-            nn.BatchNorm2d(channels),
-            ChannelAttention(channels, reduction),
-        )
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.res_layer(x) + self.shortcut_layer(x)
-
-
-class ChannelAttention(nn.Module):
-    """Squeeze and excitation (Hu et al. 2018, arXiv:1709.01507)."""
-
-    def __init__(self, channels: int, reduction: int):
-        super().__init__()
-        self.fc1 = nn.Conv2d(channels, channels // reduction, 1, bias=False)
-        self.fc2 = nn.Conv2d(channels // reduction, channels, 1, bias=False)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        squeezed = x.mean([2, 3], keepdim=True)  # [B, C, 1, 1]
-        return x * torch.sigmoid(self.fc2(F.relu(self.fc1(squeezed))))
+        return stages
 
 
 class StyleHead(nn.Module):
@@ -279,3 +239,19 @@ class StyleHead(nn.Module):
 def upsample_add(x: torch.Tensor, lateral: torch.Tensor) -> torch.Tensor:
     """The coarser pyramid level x, brought to the size of `lateral`, plus `lateral`."""
     return F.interpolate(x, size=lateral.shape[2:], mode="bilinear", align_corners=True) + lateral
+
+
+def check_decoder(config: EncoderConfig, decoder: Generator | None) -> None:
+    """`CheckpointError` unless the iterative encoder `config` can refine codes with `decoder`."""
+    if decoder is None:
+        raise CheckpointError(
+            f"this encoder ({config.name}) refines its codes with the generator that it was trained for, but "
+            "the file holds no generator; use the original .pt file, or convert encoder and generator into one file"
+        )
+    needed = (config.num_ws, config.w_dim, config.picture_nc)
+    found = (decoder.num_ws, decoder.w_dim, decoder.img_channels)
+    if needed != found:
+        raise CheckpointError(
+            f"the encoder refines codes of {needed[0]} w vectors of {needed[1]} by {needed[2]}-channel pictures, but "
+            f"the generator in the file takes {found[0]} of {found[1]} and draws {found[2]} channels"
+        )

@@ -1,5 +1,6 @@
 """The StyleGAN2 generator."""
 
-from .network import Generator, GeneratorConfig
+from .config import GeneratorConfig
+from .network import Generator
 
 __all__ = ["Generator", "GeneratorConfig"]

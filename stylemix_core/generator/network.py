@@ -7,94 +7,35 @@ Mapping turns z into W+, synthesis turns W+ into pictures. Weights may come from
 import hashlib
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from ..device import exact_convolutions
-from ..errors import CheckpointError, LatentMismatchError, StyleMixError
+from ..errors import LatentMismatchError, StyleMixError
 from ..weights import adopt
-from .ops import LRELU_GAIN, LRELU_SLOPE, fir_filter, modulated_conv, upsample_image
+from .config import GeneratorConfig
+from .ops import LRELU_GAIN, LRELU_SLOPE, fir_filter, modulated_conv, upsample
+
+if TYPE_CHECKING:
+    from ..checkpoints import CheckpointInfo
 
 NOISE_MODES = ("const", "random", "none")
-
-
-@dataclass(frozen=True)
-class GeneratorConfig:
-    """What shape a generator has."""
-
-    z_dim: int
-    """Length of the latent z."""
-    c_dim: int
-    """Number of class labels, 0 for an unconditional generator."""
-    w_dim: int
-    """Length of one w vector."""
-    img_resolution: int
-    """Width and height of the pictures, a power of two."""
-    img_channels: int
-    """3 for RGB."""
-    mapping_layers: int
-    """Fully connected layers between z and w."""
-    channels: tuple[int, ...]
-    """Feature maps at 4, 8, 16 … `img_resolution` pixels."""
-    conv_clamp: float | None = None
-    """Limit on every layer's output that networks trained in mixed precision carry; None for no limit."""
-
-    @property
-    def num_ws(self) -> int:
-        """Number of w vectors of a W+ code: 2·log2(resolution) − 2."""
-        return 2 * len(self.channels)
-
-    @property
-    def resolutions(self) -> tuple[int, ...]:
-        return tuple(4 << i for i in range(len(self.channels)))
-
-    @classmethod
-    def from_shapes(
-        cls, shapes: dict[str, tuple[int, ...]], conv_clamp: float | None = None
-    ) -> "GeneratorConfig":
-        """Read the configuration off the tensors' shapes (NVIDIA's names)."""
-        try:
-            w_dim = shapes["synthesis.b4.conv1.affine.weight"][1]
-            channels: list[int] = []
-            while f"synthesis.b{4 << len(channels)}.conv1.weight" in shapes:
-                channels.append(shapes[f"synthesis.b{4 << len(channels)}.conv1.weight"][0])
-            if not channels:
-                raise KeyError("synthesis.b4.conv1.weight")
-            layers = 0
-            while f"mapping.fc{layers}.weight" in shapes:
-                layers += 1
-            embedding = shapes.get("mapping.embed.weight", (0, 0))  # [embed_features, c_dim]
-            return cls(
-                z_dim=(shapes["mapping.fc0.weight"][1] if layers else w_dim) - embedding[0],
-                c_dim=embedding[1],
-                w_dim=w_dim,
-                img_resolution=4 << (len(channels) - 1),
-                img_channels=shapes["synthesis.b4.torgb.weight"][0],
-                mapping_layers=layers,
-                channels=tuple(channels),
-                conv_clamp=conv_clamp,
-            )
-        except IndexError:
-            raise CheckpointError(
-                "a tensor of the generator has too few axes; the file is no StyleGAN2"
-            ) from None
-        except KeyError as missing:
-            raise CheckpointError(
-                f"the generator lacks the tensor {missing}; expected a StyleGAN2 generator with the skip architecture"
-            ) from None
+MAPPING_LR_MULTIPLIER = 0.01
+"""How much slower than the rest the mapping was trained: its weights are stored that much larger."""
 
 
 class Generator(nn.Module):
     """z → `mapping` → W+ → `synthesis` → pictures.
 
     Attributes: `z_dim`, `c_dim`, `w_dim`, `num_ws`, `img_resolution`, `img_channels`, `w_avg` `[w_dim]`, `config`,
-    and `source`, the name of the file that it was loaded from, or None.
+    and `info`, what `inspect_checkpoint` says of the file that it was loaded from, or None.
     """
 
-    source: str | None = None
+    info: "CheckpointInfo | None" = None
 
     def __init__(self, config: GeneratorConfig):
         super().__init__()
@@ -128,7 +69,8 @@ class Generator(nn.Module):
     def set_dtype(self, dtype: torch.dtype) -> "Generator":
         """Put constants and convolution weights into `dtype`; mapping, styles and to-RGB stay float32."""
         for block in self.synthesis.blocks():
-            for module in (block, *block.convolutions()):
+            rounded = [layer for layer in block.children() if not isinstance(layer, ToRGB)]
+            for module in (block, *rounded):
                 for name in ("const", "weight"):
                     if hasattr(module, name):
                         parameter = getattr(module, name)
@@ -146,11 +88,13 @@ def fingerprint(config: GeneratorConfig, tensor: Callable[[str], torch.Tensor]) 
     It hashes the shapes and a few biases. Those are the same numbers in every file format, and half precision
     leaves them alone.
     """
-    digest = hashlib.sha256(repr((config.channels, config.img_channels, config.w_dim)).encode())
-    for block in ("b4", f"b{config.img_resolution}"):
-        for layer in ("conv1", "torgb"):
+    architecture = () if config.architecture == "skip" else (config.architecture,)  # files carry skip's
+    shape = (config.channels, config.img_channels, config.w_dim, *architecture)
+    digest = hashlib.sha256(repr(shape).encode())
+    for resolution in (4, config.img_resolution):
+        for layer in ("conv1", "torgb") if resolution in config.colour_resolutions else ("conv1",):
             for bias in ("affine.bias", "bias"):
-                values = tensor(f"synthesis.{block}.{layer}.{bias}")
+                values = tensor(f"synthesis.b{resolution}.{layer}.{bias}")
                 digest.update(values.detach().float().cpu().numpy().tobytes())
     return digest.hexdigest()[:16]
 
@@ -158,20 +102,23 @@ def fingerprint(config: GeneratorConfig, tensor: Callable[[str], torch.Tensor]) 
 class MappingNetwork(nn.Module):
     """z → w by fully connected layers, repeated to W+ (StyleGAN2 section 2, ADA for class labels)."""
 
-    embed: "EqualLinear"
+    embed: "EqualLinear | nn.Linear"
     w_avg: torch.Tensor
 
     def __init__(self, config: GeneratorConfig):
         super().__init__()
         self.z_dim, self.c_dim, self.num_ws = config.z_dim, config.c_dim, config.num_ws
-        self.num_layers = config.mapping_layers
+        self.num_layers, self.joint_labels = config.mapping_layers, config.joint_labels
         features = config.z_dim
         if config.c_dim:
-            self.embed = EqualLinear(config.c_dim, config.w_dim)
-            features += config.w_dim
+            embed_width = config.embed_width or config.w_dim
+            kind = partial(nn.Linear, bias=False) if config.joint_labels else EqualLinear
+            self.embed = kind(config.c_dim, embed_width)
+            features += embed_width
         for i in range(config.mapping_layers):
-            self.add_module(f"fc{i}", EqualLinear(features, config.w_dim, lr_multiplier=0.01))
-            features = config.w_dim
+            width = (i < config.mapping_layers - 1 and config.mapping_width) or config.w_dim
+            self.add_module(f"fc{i}", EqualLinear(features, width, lr_multiplier=MAPPING_LR_MULTIPLIER))
+            features = width
         self.register_buffer("w_avg", torch.zeros(config.w_dim))
 
     def forward(
@@ -193,13 +140,8 @@ class MappingNetwork(nn.Module):
             raise StyleMixError(
                 f"z has the shape {list(z.shape)}; this generator takes [batch, {self.z_dim}]"
             )
-        x = normalize(z.to(self.w_avg.device, torch.float32))
-        if not math.isfinite(truncation_psi):
-            raise StyleMixError(f"truncation_psi is {truncation_psi}; give a number, usually 0 to 1")
-        if truncation_cutoff is not None and truncation_cutoff < 0:
-            raise StyleMixError(
-                f"truncation_cutoff is {truncation_cutoff}; give a number of layers, or None for all"
-            )
+        z = z.to(self.w_avg.device, torch.float32)
+        parts = [z]
         if self.c_dim:
             if c is None or c.shape != (len(z), self.c_dim):
                 found = "no label" if c is None else f"labels of shape {list(c.shape)}"
@@ -207,25 +149,39 @@ class MappingNetwork(nn.Module):
                     f"this generator is conditional: it takes one-hot labels of shape [{len(z)}, {self.c_dim}], "
                     f"but was given {found}"
                 )
-            x = torch.cat([x, normalize(self.embed(c.to(x)))], dim=1)
+            parts.append(self.embed(c.to(z)))
+        if self.joint_labels:
+            x = normalize(torch.cat(parts, dim=1))
+        else:
+            x = torch.cat([normalize(part) for part in parts], dim=1)
         for i in range(self.num_layers):
             x = F.leaky_relu(getattr(self, f"fc{i}")(x), LRELU_SLOPE) * LRELU_GAIN
         w = x.unsqueeze(1).repeat(1, self.num_ws, 1)  # [B, L, D]
-        if truncation_psi != 1:
-            layers = slice(0, truncation_cutoff)
-            w[:, layers] = self.w_avg.lerp(w[:, layers], truncation_psi)
-        return w
+        return self.truncate(w, truncation_psi, truncation_cutoff)
+
+    def truncate(self, w: torch.Tensor, psi: float, cutoff: int | None = None) -> torch.Tensor:
+        """StyleGAN's truncation trick on W+ `[B, num_ws, w_dim]`; arguments as for `forward`. Changes no input."""
+        if not math.isfinite(psi):
+            raise StyleMixError(f"truncation_psi is {psi}; give a number, usually 0 to 1")
+        if cutoff is not None and cutoff < 0:
+            raise StyleMixError(f"truncation_cutoff is {cutoff}; give a number of layers, or None for all")
+        if psi == 1:
+            return w
+        truncated = self.w_avg.lerp(w, psi)
+        if cutoff is not None:
+            truncated[:, cutoff:] = w[:, cutoff:]
+        return truncated
 
 
 class SynthesisNetwork(nn.Module):
-    """W+ → pictures through blocks b4, b8, b16 … with one to-RGB each (the skip architecture)."""
+    """W+ → pictures through blocks b4, b8, b16 …"""
 
     b4: "SynthesisBlock"
 
     def __init__(self, config: GeneratorConfig):
         super().__init__()
         self.num_ws, self.w_dim = config.num_ws, config.w_dim
-        self.resolutions = config.resolutions
+        self.resolutions, self.colour_resolutions = config.resolutions, config.colour_resolutions
         in_channels = 0
         for resolution, channels in zip(self.resolutions, config.channels):
             block = SynthesisBlock(config, in_channels, channels, resolution)
@@ -244,7 +200,8 @@ class SynthesisNetwork(nn.Module):
         modules: list[tuple[int, SynthesisLayer | ToRGB]] = []
         for i, block in enumerate(self.blocks()):
             modules += [(max(2 * i - 1, 0) + j, layer) for j, layer in enumerate(block.convolutions())]
-            modules.append((2 * i + 1, block.torgb))
+            if block.torgb is not None:
+                modules.append((2 * i + 1, block.torgb))
         return modules
 
     def forward(
@@ -261,7 +218,8 @@ class SynthesisNetwork(nn.Module):
             picture, "none" leaves noise out.
         noise_seed: makes "random" repeatable; picture i of the batch draws from `noise_seed + i`, or from its
             own of a list of seeds.
-        resolution: stop after this block and return its smaller picture; None for the full size.
+        resolution: stop after this block and return its smaller picture, which the skip architecture has; None
+            for the full size.
         Returns float32 `[B, img_channels, R, R]`, nominally −1…1. `LatentMismatchError` when w does not fit.
         """
         if w.ndim != 3 or w.shape[1:] != (self.num_ws, self.w_dim):
@@ -274,9 +232,10 @@ class SynthesisNetwork(nn.Module):
             raise StyleMixError(
                 f"noise_mode {noise_mode!r} is unknown; choose one of: {', '.join(NOISE_MODES)}"
             )
-        if resolution is not None and resolution not in self.resolutions:
+        if resolution is not None and resolution not in self.colour_resolutions:
             raise StyleMixError(
-                f"there is no block of {resolution} pixels; choose one of: {', '.join(map(str, self.resolutions))}"
+                f"there is no picture of {resolution} pixels inside; "
+                f"choose one of: {', '.join(map(str, self.colour_resolutions))}"
             )
         w = w.to(self.b4.const.device, torch.float32)
         noise = NoiseSource(noise_mode, noise_seed, len(w))
@@ -288,17 +247,19 @@ class SynthesisNetwork(nn.Module):
                 features, image = block(features, image, w[:, first : 2 * i + 2], noise)
                 if block.resolution == resolution:
                     break
-        assert image is not None  # every network has a block b4
+        assert image is not None  # the last block of every network draws
         return image
 
 
 class SynthesisBlock(nn.Module):
-    """One resolution: up to two convolutions, then a to-RGB added to the upsampled picture so far."""
+    """One resolution: up to two convolutions, and what the architecture puts around them."""
 
     const: nn.Parameter
     resample_filter: torch.Tensor
     conv0: "SynthesisLayer"
     conv1: "SynthesisLayer"
+    skip: "Shortcut | None"
+    torgb: "ToRGB | None"
 
     def __init__(self, config: GeneratorConfig, in_channels: int, channels: int, resolution: int):
         super().__init__()
@@ -309,7 +270,9 @@ class SynthesisBlock(nn.Module):
         else:
             self.conv0 = SynthesisLayer(config, in_channels, channels, resolution, up=True)
         self.conv1 = SynthesisLayer(config, channels, channels, resolution)
-        self.torgb = ToRGB(config, channels)
+        residual = config.architecture == "resnet" and in_channels != 0
+        self.skip = Shortcut(in_channels, channels) if residual else None
+        self.torgb = ToRGB(config, channels) if resolution in config.colour_resolutions else None
 
     def convolutions(self) -> list["SynthesisLayer"]:
         return [self.conv0, self.conv1] if hasattr(self, "conv0") else [self.conv1]
@@ -318,10 +281,30 @@ class SynthesisBlock(nn.Module):
         # x [B, I, R/2, R/2] or None, image [B, C, R/2, R/2] or None, w [B, 2 or 3, D]
         if x is None:
             x = self.const.repeat(len(w), 1, 1, 1).contiguous(memory_format=torch.channels_last)
+        shortcut = self.skip(x) if self.skip is not None else None  # first: convolutions change x in place
         for i, convolution in enumerate(self.convolutions()):
             x = convolution(x, w[:, i], noise)
+        if shortcut is not None:
+            x = (x + shortcut).mul_(math.sqrt(0.5))  # the sum of two keeps the variance of one
+        if self.torgb is None:
+            return x, None
         rgb = self.torgb(x, w[:, -1])
-        return x, rgb if image is None else upsample_image(image, self.resample_filter).add_(rgb)
+        return x, rgb if image is None else upsample(image, self.resample_filter).add_(rgb)
+
+
+class Shortcut(nn.Module):
+    """The resnet architecture's way around a block: 1×1 convolution and upsampling, nothing else."""
+
+    resample_filter: torch.Tensor
+
+    def __init__(self, in_channels: int, out_channels: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 1, 1))
+        self.register_buffer("resample_filter", fir_filter())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        # [B, I, R/2, R/2] → [B, O, R, R]
+        return upsample(F.conv2d(x, self.weight / math.sqrt(x.shape[1])), self.resample_filter)
 
 
 class SynthesisLayer(nn.Module):

@@ -63,8 +63,8 @@ def scale(x: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
     return x * factor if traced else x.mul_(factor)
 
 
-def upsample_image(image: torch.Tensor, fir: torch.Tensor) -> torch.Tensor:
+def upsample(x: torch.Tensor, fir: torch.Tensor) -> torch.Tensor:
     """Twice the size by zero insertion and the low-pass filter; `[B, C, H, W]` → `[B, C, 2H, 2W]`."""
-    channels = image.shape[1]
-    kernel = (fir * 4).expand(channels, 1, -1, -1)
-    return F.conv_transpose2d(image, kernel, stride=2, padding=1, groups=channels)
+    channels = x.shape[1]
+    kernel = (fir * 4).to(x.dtype).expand(channels, 1, -1, -1)
+    return F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=channels)

@@ -147,8 +147,43 @@ def test_the_fingerprint_tells_weights_apart_but_not_precisions(generator):
     assert Generator.from_state_dict(ADA_UNCOND32, other).fingerprint() != generator.fingerprint()
 
 
+def test_fingerprints_of_files_made_before_stay_valid(generator):
+    assert generator.fingerprint() == "8fad9295d965efb7"
+
+
+@pytest.mark.parametrize("architecture", ["resnet", "orig"])
+class TestOtherArchitectures:
+    def test_batches_autograd_and_half_precision_draw_the_same(self, architecture, w):
+        generator = build(architecture=architecture)
+        with torch.no_grad():
+            batch = generator.synthesis(w)
+        assert (batch - torch.cat([generator.synthesis(one[None]) for one in w])).abs().max() < 1e-5
+        assert torch.equal(batch, generator.synthesis(w.clone().requires_grad_()).detach())
+        for dtype, limit in ((torch.bfloat16, 0.05), (torch.float16, 0.01)):
+            rough = build(architecture=architecture).set_dtype(dtype).synthesis(w)
+            assert (rough - batch).abs().mean() / batch.abs().mean() < limit
+
+    def test_gradients_agree_with_finite_differences(self, architecture):
+        generator = build(architecture=architecture, img_resolution=8, channels=(6, 5), conv_clamp=None)
+        w = torch.randn(1, 4, 32, generator=torch.Generator().manual_seed(0))
+        code = w.clone().requires_grad_()
+        (generator.synthesis(code) ** 2).sum().backward()
+        direction, step = torch.randn(w.shape, generator=torch.Generator().manual_seed(1)), 2e-3
+        ends = [(generator.synthesis(w + sign * step * direction) ** 2).sum() for sign in (1, -1)]
+        numeric = float(ends[0] - ends[1]) / (2 * step)
+        assert float((code.grad * direction).sum()) == pytest.approx(numeric, rel=5e-3)
+
+    def test_the_last_block_alone_has_colours_and_every_layer_its_w(self, architecture, w):
+        generator = build(architecture=architecture)
+        layers = [layer for layer, _ in generator.synthesis.styled()]
+        assert layers == [0, 1, 2, 3, 4, 5, 6, 7]
+        assert generator.fingerprint() not in (build().fingerprint(), build(img_channels=1).fingerprint())
+        with pytest.raises(StyleMixError, match="no picture of 8 pixels inside; choose one of: 32$"):
+            generator.synthesis(w, resolution=8)
+
+
 def test_impossible_arguments_are_refused(generator, w):
-    with pytest.raises(StyleMixError, match=r"no block of 100 pixels; choose one of: 4, 8, 16, 32"):
+    with pytest.raises(StyleMixError, match=r"no picture of 100 pixels inside; choose one of: 4, 8, 16, 32"):
         generator.synthesis(w, resolution=100)
     with pytest.raises(StyleMixError, match="truncation_cutoff is -1"):
         generator.mapping(torch.zeros(1, 24), truncation_psi=0.5, truncation_cutoff=-1)

@@ -4,7 +4,7 @@ from PIL import ImageFont
 
 from stylemix_core import grid
 from stylemix_core.errors import StyleMixError
-from stylemix_core.grid import compare_grid
+from stylemix_core.grid import compare_grid, overview
 
 SIZE, GAP, LINE = 64, 2, 17  # cell, margin and caption height of a 64-pixel cell
 
@@ -110,6 +110,31 @@ def test_labels_of_injection_become_headings_of_columns_and_rows():
     assert torch.equal(sheet, expected)
 
 
+def test_a_mixing_matrix_has_its_styles_above_the_columns():
+    results, sources, styles = pictures(0.1, 0.2, 0.3, 0.4), pictures(0.6, 0.7), pictures(0.8, 0.9)
+    labels = [f"0-3 · source {i} · style {j}" for i in (1, 2) for j in (1, 2)]
+    sheet = compare_grid(results, labels, source=sources, top=styles)
+    plain = compare_grid(
+        results, ["0-3 · style 1", "0-3 · style 2"], source=sources, rows=["source 1", "source 2"]
+    )
+    step = SIZE + GAP
+    assert sheet.shape[2] == plain.shape[2] + step and sheet.shape[3] == plain.shape[3]
+    ((y, x),) = origin(sheet, 0.8)
+    assert origin(sheet, 0.9) == [(y, x + step)]
+    assert origin(sheet, 0.1) == [(y + step, x)] and origin(sheet, 0.4) == [(y + 2 * step, x + step)]
+    assert origin(sheet, 0.6) == [(y + step, x - step)]
+    left_of_first_result = plain[:, :, GAP + LINE :, : x - 1]
+    assert torch.equal(sheet[:, :, GAP + LINE + step :, : x - 1], left_of_first_result)
+
+
+def test_a_top_picture_stands_above_every_mask_of_its_style():
+    sheet = compare_grid(pictures(0.1, 0.2, 0.3, 0.4), columns=4, top=pictures(0.8, 0.9))
+    xs = [GAP + i * (SIZE + GAP) for i in range(4)]
+    assert [x for _, x in origin(sheet, 0.8) + origin(sheet, 0.9)] == xs
+    with pytest.raises(StyleMixError, match="3 top pictures for 4 columns"):
+        compare_grid(pictures(0.1, 0.2, 0.3, 0.4), columns=4, top=pictures(0.7, 0.8, 0.9))
+
+
 def test_one_source_with_several_styles_gives_a_row_per_style():
     sheet = compare_grid(pictures(0.1, 0.2), source=pictures(0.6), style=pictures(0.8, 0.9))
     assert [y for y, _ in origin(sheet, 0.6)] == [y for v in (0.8, 0.9) for y, _ in origin(sheet, v)]
@@ -176,6 +201,17 @@ def test_counts_that_do_not_fit_are_refused(arguments, message):
 def test_what_is_no_picture_is_refused(images):
     with pytest.raises(StyleMixError, match="images"):
         compare_grid(images)
+
+
+def test_the_overview_of_one_picture_is_the_picture():
+    one = pictures(0.5, height=700, width=900)
+    assert torch.equal(overview(one), one[0])
+
+
+def test_the_overview_of_several_is_a_sheet_of_small_ones():
+    sheet = overview(pictures(0.1, 0.2, 0.3, height=1024, width=512))
+    assert sheet.shape[0] == 3
+    assert 256 <= sheet.shape[1] < 300 and 3 * 128 <= sheet.shape[2] < 3 * 128 + 40
 
 
 def test_transparent_pictures_show_the_sheet_behind_them():

@@ -19,9 +19,11 @@ class Run:
     """What came of a prompt."""
 
     pictures: dict[str, list[Image.Image]] = field(default_factory=dict)
-    """By node: what SaveImage and PreviewImage wrote."""
+    """By node: what it shows, such as SaveImage and PreviewImage."""
     texts: dict[str, str] = field(default_factory=dict)
     """By node: what PreviewAny shows."""
+    shown: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By node: what it told the page, when it told anything."""
     errors: dict[str, str] = field(default_factory=dict)
     """By node: why it refused its inputs or failed."""
     executed: set[str] = field(default_factory=set)

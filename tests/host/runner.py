@@ -3,6 +3,7 @@
 import asyncio
 import importlib.util
 import sys
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -45,7 +46,7 @@ class StandIn:
 
     def run(self, prompt: Prompt) -> Run:
         run = Run()
-        outputs = [node_id for node_id, node in prompt.items() if node["class_type"] in OUTPUT_NODES]
+        outputs = [node_id for node_id, node in prompt.items() if self.is_output(node["class_type"])]
         for node_id in prompt:
             problem = self.problem(prompt, node_id)
             if problem:
@@ -61,12 +62,27 @@ class StandIn:
             self.result(prompt, node_id, signatures, run)
         return run
 
+    def is_output(self, class_type: str) -> bool:
+        if class_type in CORE_NODES:
+            return class_type in OUTPUT_NODES
+        return self.nodes[class_type].define_schema().is_output_node
+
     def problem(self, prompt: Prompt, node_id: str) -> str | None:
         """Why ComfyUI would refuse this node's inputs."""
         class_type, given = prompt[node_id]["class_type"], prompt[node_id]["inputs"]
         if class_type in CORE_NODES:
             return None
-        for item in self.nodes[class_type].define_schema().inputs:
+        node = self.nodes[class_type]
+        checked = []
+        if hasattr(node, "validate_inputs"):
+            checked = [*signature(node.validate_inputs).parameters]
+            values = {name: given[name] for name in checked if name in given}
+            # ComfyUI does not know wired values yet.
+            wired = {name: None for name, value in values.items() if isinstance(value, list)}
+            answer = node.validate_inputs(**values | wired)
+            if answer is not True:
+                return f"Custom validation failed for node: {checked[0]} - {answer}"
+        for item in node.define_schema().inputs:
             value = given.get(item.id)
             if value is None:
                 if not item.optional:
@@ -75,6 +91,8 @@ class StandIn:
                 received = self.output_types(prompt[value[0]]["class_type"])[value[1]]
                 if received != item.io_type:
                     return f"Return type mismatch between linked nodes: {item.id}, {received}, {item.io_type}"
+            elif item.id in checked:
+                continue
             elif "min" in item.options and value < item.options["min"]:
                 return f"Value {value} smaller than min of {item.options['min']}: {item.id}"
             elif "max" in item.options and value > item.options["max"]:
@@ -105,7 +123,9 @@ class StandIn:
         """The node's outputs; None when it or a node before it failed."""
         key = signatures[node_id]
         if key in self.cache:
-            return self.cache[key]
+            results, shown = self.cache[key]
+            self.show(run, node_id, shown)
+            return results
         class_type = prompt[node_id]["class_type"]
         arguments = {}
         for name, value in prompt[node_id]["inputs"].items():
@@ -119,24 +139,44 @@ class StandIn:
         try:
             with torch.inference_mode():
                 if class_type in CORE_NODES:
-                    results = CORE_NODES[class_type](self, run, node_id, **arguments)
+                    results, shown = CORE_NODES[class_type](self, run, node_id, **arguments), None
                 else:
-                    results = self.call(class_type, node_id, **arguments)
+                    output = self.execute(class_type, node_id, prompt, arguments)
+                    results = output.result
+                    shown = output.ui.as_dict() if hasattr(output.ui, "as_dict") else output.ui
         except Exception as error:
             run.errors[node_id] = str(error)
             return None
-        self.cache[key] = results
+        self.cache[key] = results, shown
+        self.show(run, node_id, shown)
         return results
+
+    def show(self, run: Run, node_id: str, shown: dict[str, Any] | None) -> None:
+        """Note what a node of the pack tells the page."""
+        if not shown:
+            return
+        run.shown[node_id] = shown
+        images = shown.get("images", [])
+        if isinstance(images, torch.Tensor):
+            save_image(self, run, node_id, images)
+        elif images:
+            paths = [self.base / "output" / image["subfolder"] / image["filename"] for image in images]
+            run.pictures[node_id] = [Image.open(path).convert("RGB") for path in paths]
 
     def call(self, class_type: str, node_id: str = "1", **arguments: Any) -> tuple:
         """Run one node and return its outputs."""
+        return self.execute(class_type, node_id, {}, arguments).result
+
+    def execute(self, class_type: str, node_id: str, prompt: Prompt, arguments: dict[str, Any]) -> Any:
+        """Run one node on a copy of its class that knows the hidden inputs, as ComfyUI does."""
         from comfy_api.v0_0_2 import io
 
         node = self.nodes[class_type]
-        hidden = {io.Hidden.unique_id: node_id} if node.define_schema().hidden else {}
+        values = {io.Hidden.unique_id: node_id, io.Hidden.prompt: prompt}
+        hidden = {name: value for name, value in values.items() if name in node.define_schema().hidden}
         copy = type(node.__name__, (node,), {"hidden": io.HiddenHolder(hidden)})
         with torch.inference_mode():
-            return copy.execute(**arguments).result
+            return copy.execute(**arguments)
 
 
 def load_pack(folder: Path) -> ModuleType:

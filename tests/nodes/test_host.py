@@ -7,9 +7,11 @@ import weakref
 
 import pytest
 import torch
+from PIL import Image
 
 from stylemix_core.latents import Latents
 
+from .. import builders
 from ..host import PACK
 
 
@@ -50,6 +52,25 @@ def test_every_pass_is_announced_to_comfyui(stand_in, comfy, model):
     assert [patchers for patchers, _ in comfy.requests] == [[model.patcher]] * 3
     assert all(memory > 0 for _, memory in comfy.requests)
     assert comfy.updates == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_the_newest_picture_is_shown_once_a_second(stand_in, comfy, model, monkeypatch):
+    from comfy import utils
+
+    host = stand_in.module("nodes.host")
+    now = iter(range(0, 1000))
+    monkeypatch.setattr(host.time, "monotonic", lambda: next(now) * 0.4)
+    monkeypatch.setattr(utils, "previews", [])
+    sizes = torch.arange(100, 1000, 100)
+
+    def picture(size):
+        return Image.new("RGB", (int(size), 8))
+
+    host.run(model, 9, lambda network, items: sizes[items], preview=picture)
+    # Asked at 0.4, 0.8, 1.2 (shown; noted at 1.6), 2.0, 2.4, 2.8 (shown; noted at 3.2), 3.6 and 4.0 seconds, and
+    # not after the last one.
+    shown = [(kind, preview.width, side) for kind, preview, side in utils.previews]
+    assert shown == [("JPEG", 300, 300), ("JPEG", 600, 512)]
 
 
 def test_no_parameter_stays_behind(stand_in, comfy, model):
@@ -111,19 +132,50 @@ def test_a_model_that_nobody_holds_is_freed(stand_in):
     assert network() is None
 
 
-def test_codes_of_other_weights_are_drawn_with_a_warning(stand_in, caplog):
+@pytest.fixture
+def messages():
+    """Node and text of what is shown on nodes."""
     from server import PromptServer
 
+    PromptServer.instance.messages.clear()
+    return PromptServer.instance.messages
+
+
+def test_codes_of_other_weights_are_drawn_with_a_warning(stand_in, messages, caplog):
     (generator,) = stand_in.call("StyleMixLoadGenerator", checkpoint="tiny.safetensors", dtype="float32")
+    messages.clear()
     w = torch.zeros(1, 8, 16)
     stand_in.call("StyleMixDecode", "5", generator=generator, latent=Latents.of(w), noise_mode="const")
-    assert PromptServer.instance.messages == []
+    assert messages == []
     stand_in.call(
         "StyleMixDecode", "5", generator=generator, latent=Latents.of(w, generator="x"), noise_mode="const"
     )
-    ((node_id, message),) = PromptServer.instance.messages
+    ((node_id, message),) = messages
     assert node_id == "5" and "other weights" in message
     assert "other weights" in caplog.text
+
+
+def test_loaders_show_what_the_file_is(stand_in, messages):
+    stand_in.call("StyleMixLoadGenerator", "1", checkpoint="tiny.safetensors", dtype="float32")
+    stand_in.call("StyleMixLoadEncoder", "2", checkpoint="psp.pt", dtype="float32")
+    (first, generator), (second, encoder) = messages
+    assert (first, second) == ("1", "2")
+    assert "32×32 RGB pictures from 8 w vectors of 16" in generator
+    assert encoder.startswith("pSp checkpoint") and "(GradualStyleEncoder) reads 3-channel" in encoder
+
+
+def test_injection_says_whether_source_and_style_are_of_one_generator(stand_in, messages):
+    def shown(style):
+        messages.clear()
+        inputs = {"mask_list": "0", "alpha": 1.0, "pairing": "match", "seed": 0}
+        stand_in.call("StyleMixInject", latent=source, style=style, **inputs)
+        return " ".join(text for _, text in messages)
+
+    w = torch.zeros(1, 8, 16)
+    source = Latents.of(w, generator="a")
+    assert "same generator" in shown(Latents.of(w, generator="a"))
+    assert "other weights" in shown(Latents.of(w, generator="b"))
+    assert shown(Latents.of(w)) == ""
 
 
 def test_latents_remember_where_they_come_from(stand_in):
@@ -174,6 +226,47 @@ def test_grey_and_transparent_pictures_are_encoded(stand_in, channels):
     assert aligned.shape == (2, 64, 64, 3)
 
 
+def test_only_restyle_encoders_are_told_how_often_to_refine(stand_in, monkeypatch):
+    network = stand_in.module("stylemix_core.encoder").Encoder
+    given = []
+    monkeypatch.setattr(
+        network, "forward", lambda E, images, iterations: given.append(iterations) or torch.zeros(1, 8, 16)
+    )
+    for checkpoint in ("tiny.safetensors", "restyle.pt"):
+        encoder, _ = stand_in.call("StyleMixLoadEncoder", checkpoint=checkpoint, dtype="float32")
+        arguments = {"encoder": encoder, "image": torch.rand(1, 64, 64, 3), "align": "never"}
+        stand_in.call("StyleMixEncode", **arguments)
+        stand_in.call("StyleMixEncode", **arguments, n_iters=3)
+    assert given == [None, None, 5, 3]
+
+
+def test_codes_of_every_encoder_belong_to_the_generator_in_its_file(stand_in, caplog):
+    for checkpoint in ("psp.pt", "restyle.pt"):
+        encoder, generator = stand_in.call("StyleMixLoadEncoder", checkpoint=checkpoint, dtype="float32")
+        style, _ = stand_in.call(
+            "StyleMixEncode", encoder=encoder, image=torch.rand(1, 64, 64, 3), align="never"
+        )
+        faces = Latents.of(torch.zeros(1, 8, 16), generator=generator.network.fingerprint())
+        mixed, _ = stand_in.call(
+            "StyleMixInject", latent=faces, style=style, mask_list="0", alpha=1.0, pairing="match", seed=0
+        )
+        stand_in.call("StyleMixDecode", generator=generator, latent=mixed, noise_mode="const")
+    assert "StyleMix" not in caplog.text
+
+
+def test_label_maps_keep_their_labels_when_they_are_resized(stand_in):
+    path = stand_in.base / "models" / "psp" / "labels.pt"
+    builders.write_tiny_psp(path, builders.tiny_encoder_config(input_nc=5))
+    try:
+        encoder, _ = stand_in.call("StyleMixLoadEncoder", checkpoint=path.name, dtype="float32")
+        labels = torch.arange(5.0).repeat(1, 100, 20)[..., None].expand(-1, -1, -1, 3) / 255
+        latent, aligned = stand_in.call("StyleMixEncode", encoder=encoder, image=labels, align="never")
+    finally:
+        path.unlink()
+    assert latent.w.shape == (1, 8, 16)
+    assert sorted((aligned * 255).unique().round().tolist()) == [0, 1, 2, 3, 4]
+
+
 def test_styles_that_do_not_match_are_refused(stand_in):
     two, three = Latents.of(torch.zeros(2, 8, 16)), Latents.of(torch.zeros(3, 8, 16))
     arguments = {"mask_list": "0", "alpha": 1.0, "pairing": "match", "seed": 0}
@@ -206,3 +299,10 @@ def test_the_pack_imports_without_comfyui_and_torch():
         "assert 'torch' not in sys.modules and 'comfy' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_newer_cores_get_search_words_and_older_ones_none(stand_in, monkeypatch):
+    search = stand_in.module("nodes.search")
+    assert search.search_words("face", "GAN") == {}  # the stand-in is as old as they come
+    monkeypatch.setattr(search, "KNOWN", True)
+    assert search.search_words("face", "GAN") == {"search_aliases": ["face", "GAN"]}

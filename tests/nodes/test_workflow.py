@@ -34,13 +34,25 @@ CONTRACT = {
         ],
         ["image", "latent"],
     ),
-    "StyleMixEncode": ("PSPEncode", ["encoder", "image", "align"], ["latent", "aligned"]),
+    "StyleMixEncode": ("PSPEncode", ["encoder", "image", "align", "n_iters"], ["latent", "aligned"]),
     "StyleMixInject": (
         "InjectW+",
         ["latent", "style", "mask_list", "alpha", "pairing", "seed", "masks"],
         ["latent", "labels"],
     ),
+    "StyleMixMaskList": ("Mask List", ["mask_list", "alpha", "seed", "masks"], ["masks", "mask_list"]),
+    "StyleMixSaveLatent": ("Save W+", ["latent", "filename_prefix", "image", "generator"], ["latent"]),
+    "StyleMixLoadLatent": ("Load W+", ["file"], ["latent", "labels"]),
+    "StyleMixBlendLatent": ("Blend W+", ["a", "b", "weight"], ["latent"]),
+    "StyleMixTruncateLatent": (
+        "Truncate W+",
+        ["generator", "latent", "truncation_psi", "truncation_cutoff"],
+        ["latent"],
+    ),
+    "StyleMixLatentFromBatch": ("Latent From Batch", ["latent", "index", "length"], ["latent"]),
+    "StyleMixLatentBatch": ("Batch W+", ["a", "b"], ["latent"]),
     "StyleMixDecode": ("StyleGAN2Decode", ["generator", "latent", "noise_mode"], ["image"]),
+    "StyleMixGrid": ("Compare Grid", ["images", "labels", "columns", "source", "style", "top"], ["image"]),
     "StyleMixAlignFace": (
         "Align Face",
         ["image", "face", "face_index", "margin", "output_size", "points", "any_angle"],
@@ -51,7 +63,6 @@ CONTRACT = {
         ["image", "face", "transform", "feather", "colour_match", "mask"],
         ["image"],
     ),
-    "StyleMixGrid": ("Compare Grid", ["images", "labels", "columns", "source", "style"], ["image"]),
 }
 
 
@@ -92,7 +103,7 @@ def test_loaders_list_the_demo_first_and_only_files_they_read(host):
     assert generators["options"] == ["demo (bundled)", "broken.pkl", "tiny.safetensors"]
     assert generators["default"] == "demo (bundled)"
     encoders = inputs_of(info["StyleMixLoadEncoder"])["checkpoint"][1]
-    assert encoders["options"] == ["demo (bundled)", "psp.pt", "tiny.safetensors"]
+    assert encoders["options"] == ["demo (bundled)", "psp.pt", "restyle.pt", "tiny.safetensors"]
 
 
 def test_the_experiment_gives_the_librarys_pictures(host):
@@ -157,6 +168,23 @@ def test_an_encoder_file_brings_its_generator(host):
     run = host.run(prompt)
     assert not run.errors
     assert [picture.size for picture in run.pictures["save results"]] == [(32, 32)] * 6
+
+
+def test_a_restyle_encoder_refines_as_often_as_asked(host):
+    prompt = experiment("all")
+    prompt["encoder"]["inputs"]["checkpoint"] = "restyle.pt"
+    prompt["decode"]["inputs"]["generator"] = prompt["faces"]["inputs"]["generator"] = ["encoder", 1]
+    prompt["encode"]["inputs"]["n_iters"] = 2
+    run = host.run(prompt)
+    assert not run.errors
+    path = host.base / "models/psp/restyle.pt"
+    generator, encoder = load_generator(path, device="cpu"), load_encoder(path, device="cpu")
+    generated = load_generator(host.base / "models/stylegan/tiny.safetensors", device="cpu")
+    with torch.no_grad():
+        w = generated.mapping(sample_z([100], generated.z_dim), truncation_psi=0.7)
+        codes = encoder(generated.synthesis(w).clamp(-1, 1), iterations=2)
+        expected = generator.synthesis(codes)
+    assert np.abs(pixels(run.pictures["save results"]) - in_bytes(expected)).max() <= 1
 
 
 def test_a_photo_of_any_size_is_encoded(host):

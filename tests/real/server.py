@@ -29,15 +29,27 @@ SETTINGS = {
 
 
 class RealComfy:
-    """A `Host` over HTTP. Use as a context manager."""
+    """A `Host` over HTTP. Use as a context manager.
 
-    def __init__(self, base: Path, arguments: tuple[str, ...] = (), settings: dict[str, Any] | None = None):
-        self.base, self.arguments = base, arguments
+    memory: the flag that says how ComfyUI manages memory; empty for its default, which is the GPU where there is one.
+    packs: folders of further custom nodes.
+    """
+
+    def __init__(
+        self,
+        base: Path,
+        arguments: tuple[str, ...] = (),
+        settings: dict[str, Any] | None = None,
+        memory: str = "--cpu",
+        packs: tuple[Path, ...] = (),
+    ):
+        self.base, self.arguments = base, (*filter(None, [memory]), *arguments)
         for folder in ("models", "input", "output", "temp", "custom_nodes", "user/default"):
             (base / folder).mkdir(parents=True, exist_ok=True)
-        link = base / "custom_nodes" / "stylemix"
-        if not link.exists():
-            link.symlink_to(PACK, target_is_directory=True)
+        for name, pack in {"stylemix": PACK, **{pack.name: pack for pack in packs}}.items():
+            link = base / "custom_nodes" / name
+            if not link.exists():
+                link.symlink_to(pack, target_is_directory=True)
         (base / "user/default/comfy.settings.json").write_text(json.dumps(SETTINGS | (settings or {})))
         self.log = base / "server.log"
 
@@ -47,7 +59,7 @@ class RealComfy:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        command = [find_python(comfyui), Path(__file__).with_name("launch.py"), comfyui, "--cpu"]
+        command = [find_python(comfyui), Path(__file__).with_name("launch.py"), comfyui]
         command += ["--listen", "127.0.0.1", "--port", port, "--base-directory", self.base]
         command += ["--disable-auto-launch", "--disable-api-nodes", "--database-url", "sqlite:///:memory:"]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
@@ -154,6 +166,7 @@ class RealComfy:
             elif kind == "execution_cached":
                 run.executed -= set(details["nodes"])
         for node_id, output in entry["outputs"].items():
+            run.shown[node_id] = output
             if "images" in output:
                 run.pictures[node_id] = [self.picture(**image) for image in output["images"]]
             if "text" in output:

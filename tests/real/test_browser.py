@@ -1,49 +1,14 @@
-"""The example workflows in ComfyUI's own front ends.
-
-The installed front end runs always; `COMFYUI_FRONTEND` names the `static` folder of another one to run as well,
-with the classic canvas and with Vue nodes. `STYLEMIX_SCREENSHOTS` names a folder to keep screenshots in.
-"""
+"""The example workflows in ComfyUI's own front ends."""
 
 import json
-import os
-import shutil
-from pathlib import Path
 
 import pytest
 
 from ..host import PACK
-from . import browser, find
-from .server import RealComfy
 
 pytestmark = [pytest.mark.real, pytest.mark.browser]
 
 WORKFLOWS = sorted((PACK / "example_workflows").glob("*.json"))
-FRONT_ENDS = ("installed", "other", "other, Vue nodes")
-
-
-@pytest.fixture(scope="module", params=FRONT_ENDS)
-def page(request, tmp_path_factory):
-    if find.missing() or browser.missing():
-        pytest.skip(find.missing() or browser.missing())
-    arguments: tuple[str, ...] = ()
-    if request.param != "installed":
-        other = os.environ.get("COMFYUI_FRONTEND")
-        if not other:
-            pytest.skip("COMFYUI_FRONTEND names no other front end")
-        arguments = ("--front-end-root", str(Path(other).expanduser()))
-    base = tmp_path_factory.mktemp("browser")
-    settings = {"Comfy.VueNodes.Enabled": "Vue" in request.param}
-    with RealComfy(base, arguments, settings) as server:
-        shutil.copy(find.find_comfyui() / "input" / "example.png", base / "input")
-        with browser.open_page(server) as page:
-            page.server, page.name = server, request.param
-            yield page
-
-
-@pytest.fixture
-def screenshots(tmp_path):
-    folder = os.environ.get("STYLEMIX_SCREENSHOTS")
-    return Path(folder).expanduser() if folder else tmp_path
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=[path.stem for path in WORKFLOWS])

@@ -1,15 +1,47 @@
 """Model folders. `set_base` points at the folder that holds `models`, `input`, `output` and `temp`."""
 
 import os
+import re
 
-models_dir = ""
+models_dir = input_directory = output_directory = ""
 folder_names_and_paths: dict[str, tuple[list[str], set[str]]] = {}
 
 
 def set_base(base) -> None:
-    global models_dir
-    models_dir = os.path.join(base, "models")
+    global models_dir, input_directory, output_directory
+    models_dir, input_directory, output_directory = (
+        os.path.join(base, name) for name in ("models", "input", "output")
+    )
     folder_names_and_paths.clear()
+
+
+def get_input_directory() -> str:
+    return input_directory
+
+
+def get_output_directory() -> str:
+    return output_directory
+
+
+def annotated_filepath(name: str) -> tuple[str, str | None]:
+    for mark, folder in (("[output]", output_directory), ("[input]", input_directory)):
+        if name.endswith(mark):
+            return name[: -len(mark) - 1], folder
+    return name, None
+
+
+def get_save_image_path(filename_prefix, output_dir, image_width=0, image_height=0):
+    subfolder, filename = os.path.split(os.path.normpath(filename_prefix))
+    folder = os.path.join(output_dir, subfolder)
+    if os.path.commonpath((output_dir, os.path.abspath(folder))) != output_dir:
+        raise Exception("**** ERROR: Saving image outside the output folder is not allowed.")
+    os.makedirs(folder, exist_ok=True)
+    taken = [
+        int(name.removeprefix(f"{filename}_").split("_")[0])
+        for name in os.listdir(folder)
+        if re.match(rf"{re.escape(filename)}_[0-9]+_", name)
+    ]
+    return folder, filename, max(taken, default=0) + 1, subfolder, filename_prefix
 
 
 def get_folder_paths(folder_name: str) -> list[str]:

@@ -1,8 +1,8 @@
 from abc import ABC, abstractmethod
 
-from . import io
+from . import io, ui
 
-__all__ = ["ComfyExtension", "io"]
+__all__ = ["ComfyExtension", "io", "ui"]
 
 
 class ComfyExtension(ABC):

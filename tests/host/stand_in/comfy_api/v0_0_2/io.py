@@ -112,8 +112,12 @@ class Combo:
         ):  # fmt: skip
             super().__init__(
                 id, display_name, optional, tooltip, lazy, default, socketless, multiselect=False, options=options,
-                control_after_generate=control_after_generate,
+                control_after_generate=control_after_generate, **({upload.value: True} if upload else {}),
             )  # fmt: skip
+
+
+class UploadType(str, Enum):
+    model = "file_upload"
 
 
 class Hidden(str, Enum):
@@ -142,7 +146,9 @@ class Schema:
             category,
             description,
         )
-        self.inputs, self.outputs, self.hidden = inputs or [], outputs or [], hidden or []
+        self.inputs, self.outputs, self.hidden = inputs or [], outputs or [], [*(hidden or ())]
+        if is_output_node:
+            self.hidden += [item for item in (Hidden.prompt, Hidden.extra_pnginfo) if item not in self.hidden]
         self.is_output_node, self.is_deprecated, self.is_experimental = (
             is_output_node,
             is_deprecated,

@@ -1,0 +1,240 @@
+"""Nodes that keep, pick and change W+ codes."""
+
+import torch
+from comfy_api.v0_0_2 import io
+
+from ..stylemix_core.errors import StyleMixError
+from ..stylemix_core.grid import overview
+from ..stylemix_core.images import from_comfy, save_image
+from ..stylemix_core.latents import (
+    Latents,
+    blend_latents,
+    check_generator,
+    for_other_generators,
+    join_latents,
+    load_latents,
+    pick_latents,
+    save_latents,
+    truncate_latents,
+)
+from . import host
+from .sample import draw, truncation_inputs
+from .search import search_words
+from .sockets import GENERATOR, LATENT
+
+
+class SaveLatent(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixSaveLatent",
+            display_name="Save W+",
+            category="StyleMix/latent",
+            description="Save W+ codes in the output folder, with a picture of them beside the file if you like. Load "
+            "W+ brings the faces back, in this workflow or another.",
+            **search_words("save latent", "W+", "export", "safetensors", "face", "StyleGAN"),
+            is_output_node=True,
+            inputs=[
+                LATENT.Input("latent", tooltip="The W+ codes to save. A batch becomes one file."),
+                io.String.Input(
+                    "filename_prefix",
+                    default="latents/StyleMix",
+                    tooltip="Name of the file, with folders if you like. A number is added, so that nothing is "
+                    "overwritten. %year%, %month%, %day% and the like are filled in.",
+                ),
+                io.Image.Input(
+                    "image",
+                    optional=True,
+                    tooltip="The pictures of the codes, to be saved as one PNG beside the file and shown here.",
+                ),
+                GENERATOR.Input(
+                    "generator", optional=True, tooltip="Draws the pictures when image is not connected."
+                ),
+            ],
+            outputs=[LATENT.Output(display_name="latent", tooltip="The same W+ codes.")],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        latent: Latents,
+        filename_prefix: str,
+        image: torch.Tensor | None = None,
+        generator: host.Model | None = None,
+    ) -> io.NodeOutput:
+        if image is None and generator is not None:
+            host.warn(cls.hidden.unique_id, check_generator(latent, generator.network))
+            image = draw(generator, latent, "const", noise_seed=0)
+        picture = None if image is None else overview(from_comfy(image))
+        height, width = (0, 0) if picture is None else picture.shape[1:]
+        file = host.new_file(filename_prefix, width, height)
+        texts = host.workflow_texts(cls.hidden)
+        save_latents(file.path(".safetensors"), latent, texts)
+        shown = {"latents": [file.shown(".safetensors")]}
+        if picture is not None:
+            save_image(file.path(".png"), picture, texts)
+            shown["images"] = [file.shown(".png")]
+        return io.NodeOutput(latent, ui=shown)
+
+
+class LoadLatent(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixLoadLatent",
+            display_name="Load W+",
+            category="StyleMix/latent",
+            description="Load W+ codes that Save W+ or the command line has saved, to draw or mix those faces again.",
+            **search_words("load latent", "W+", "import", "safetensors", "face", "StyleGAN"),
+            inputs=[
+                io.Combo.Input(
+                    "file",
+                    options=host.latent_names(),
+                    default=host.BOB,
+                    upload=io.UploadType.model,
+                    tooltip="A .safetensors file with W+ codes from the input or the output folder, or the bundled bob "
+                    "haircut, which suits the bundled demo models.",
+                )
+            ],
+            outputs=[
+                LATENT.Output(display_name="latent", tooltip="The W+ codes."),
+                io.String.Output(
+                    display_name="labels",
+                    tooltip="How each code came about, one line per code, for Compare Grid.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, file: str | None) -> bool | str:
+        """Checked here and not against the list, which the page may have got before the file was written."""
+        try:
+            if file is not None:  # a wired name is not known yet
+                host.latent_path(file)
+        except StyleMixError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def fingerprint_inputs(cls, file: str) -> str:
+        return host.file_stamp(host.latent_path(file))
+
+    @classmethod
+    def execute(cls, file: str) -> io.NodeOutput:
+        latent = load_latents(host.latent_path(file))
+        return io.NodeOutput(latent, "\n".join(latent.origins))
+
+
+class BlendLatent(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixBlendLatent",
+            display_name="Blend W+",
+            category="StyleMix/latent",
+            description="Blend two faces: from a to b in all layers alike. InjectW+ blends chosen layers.",
+            **search_words("blend", "lerp", "interpolate", "morph", "mix", "merge", "face", "W+", "StyleGAN"),
+            inputs=[
+                LATENT.Input("a", tooltip="The codes at weight 0."),
+                LATENT.Input("b", tooltip="The codes at weight 1. One code is blended with each of several."),
+                io.Float.Input(
+                    "weight",
+                    default=0.5,
+                    min=-1.0,
+                    max=2.0,
+                    step=0.01,
+                    tooltip="How much of b. 0 is a, 1 is b, 0.5 is halfway. Beyond 1 exaggerates what sets b apart, "
+                    "below 0 goes the opposite way.",
+                ),
+            ],
+            outputs=[LATENT.Output(display_name="latent", tooltip="The blended W+ codes.")],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(cls, a: Latents, b: Latents, weight: float) -> io.NodeOutput:
+        blended = blend_latents(a, b, weight)
+        if for_other_generators(a, b):
+            host.warn(
+                cls.hidden.unique_id,
+                "a and b were made for generators with different weights, so the blend may look wrong; "
+                "sample or encode both for the same generator",
+            )
+        return io.NodeOutput(blended)
+
+
+class TruncateLatent(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixTruncateLatent",
+            display_name="Truncate W+",
+            category="StyleMix/latent",
+            description="Move faces towards the generator's average face (truncation): fewer oddities, less variety.",
+            **search_words("truncation", "psi", "average face", "W+", "StyleGAN"),
+            inputs=[
+                GENERATOR.Input("generator", tooltip="The generator whose average face is meant."),
+                LATENT.Input("latent", tooltip="The W+ codes to move."),
+                *truncation_inputs(),
+            ],
+            outputs=[LATENT.Output(display_name="latent", tooltip="The moved W+ codes.")],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(
+        cls, generator: host.Model, latent: Latents, truncation_psi: float, truncation_cutoff: int
+    ) -> io.NodeOutput:
+        host.warn(cls.hidden.unique_id, check_generator(latent, generator.network))
+        cutoff = None if truncation_cutoff < 0 else truncation_cutoff
+        return io.NodeOutput(truncate_latents(latent, generator.network, truncation_psi, cutoff))
+
+
+class LatentFromBatch(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixLatentFromBatch",
+            display_name="Latent From Batch",
+            category="StyleMix/latent",
+            description="Pick W+ codes out of a batch: one face of many, or several in a row.",
+            **search_words("pick", "select", "index", "split", "W+", "face", "StyleGAN"),
+            inputs=[
+                LATENT.Input("latent", tooltip="The batch of W+ codes."),
+                io.Int.Input(
+                    "index",
+                    default=0,
+                    min=-4096,
+                    max=4095,
+                    tooltip="The first code to pick. 0 is the first of the batch, -1 the last.",
+                ),
+                io.Int.Input("length", default=1, min=1, max=4096, tooltip="How many codes to pick."),
+            ],
+            outputs=[LATENT.Output(display_name="latent", tooltip="The picked W+ codes.")],
+        )
+
+    @classmethod
+    def execute(cls, latent: Latents, index: int, length: int) -> io.NodeOutput:
+        return io.NodeOutput(pick_latents(latent, index, length))
+
+
+class LatentBatch(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixLatentBatch",
+            display_name="Batch W+",
+            category="StyleMix/latent",
+            description="Join W+ codes into one batch, to draw or mix all those faces together.",
+            **search_words("batch", "join", "concatenate", "combine", "W+", "face", "StyleGAN"),
+            inputs=[
+                LATENT.Input("a", tooltip="The codes that come first."),
+                LATENT.Input("b", tooltip="The codes that come after them."),
+            ],
+            outputs=[LATENT.Output(display_name="latent", tooltip="All W+ codes.")],
+        )
+
+    @classmethod
+    def execute(cls, a: Latents, b: Latents) -> io.NodeOutput:
+        return io.NodeOutput(join_latents([a, b]))
