@@ -1,9 +1,12 @@
-/** StyleMix in ComfyUI's page: the mask grid below the text of every mask list. */
+/** StyleMix in ComfyUI's page: the mask grid below the text of every mask list, socket colours, uploads of W+ files. */
 
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
+import { colorSockets } from "./stylemix/colors.js";
 import { MaskGrid } from "./stylemix/grid.js";
 import { modelOf, noteRun } from "./stylemix/model.js";
+import { say, textsFor } from "./stylemix/texts.js";
+import { addUpload } from "./stylemix/upload.js";
 
 const NODES = ["StyleMixInject", "StyleMixMaskList"];
 const TEXT = "mask_list";
@@ -20,6 +23,15 @@ let lostFocus = null;
 
 function refreshAll() {
   for (const [node, refresh] of refreshers) if (node.graph) refresh();
+}
+
+function locale() {
+  return app.extensionManager?.setting?.get("Comfy.Locale") ?? "en";
+}
+
+function uploadFailed(name) {
+  const detail = say(textsFor(locale()), "uploadFailed", { name });
+  app.extensionManager.toast.add({ severity: "error", summary: "Load W+", detail, life: 10000 });
 }
 
 function addGrid(node) {
@@ -42,7 +54,7 @@ function addGrid(node) {
       const alpha = Number(node.widgets.find(({ name }) => name === "alpha")?.value);
       return Number.isFinite(alpha) && !linked("alpha") ? alpha : 1;
     },
-    locale: () => app.extensionManager?.setting?.get("Comfy.Locale") ?? "en",
+    locale,
     note() {
       if (linked(TEXT)) return { key: "linked", readOnly: true };
       if (node.comfyClass === "StyleMixInject" && linked("masks")) return { key: "replaced", readOnly: false };
@@ -162,8 +174,9 @@ function chain(object, name, after) {
 }
 
 app.registerExtension({
-  name: "StyleMix.MaskGrid",
+  name: "StyleMix",
   setup() {
+    colorSockets(app);
     const sheet = document.createElement("link");
     sheet.rel = "stylesheet";
     sheet.href = new URL("./stylemix/grid.css", import.meta.url).href;
@@ -173,5 +186,6 @@ app.registerExtension({
   },
   nodeCreated(node) {
     if (NODES.includes(node.comfyClass)) addGrid(node);
+    if (node.comfyClass === "StyleMixLoadLatent") addUpload(node, api, say(textsFor(locale()), "upload"), uploadFailed);
   },
 });

@@ -58,3 +58,9 @@ def test_a_mistake_is_shown(page, screenshots):
     message.wait_for(timeout=10000)
     page.page.wait_for_timeout(500)
     page.screenshot(screenshots / f"mistake, {page.name}.png")
+
+
+def test_sockets_have_the_packs_colours(page):
+    colours = page.page.evaluate("app.canvas.default_connection_color_byType")
+    named = [colours[f"STYLEMIX_{kind}"] for kind in ("GENERATOR", "ENCODER", "LATENT", "MASKS")]
+    assert len(set(named)) == 4 and all(colour.startswith("#") for colour in named)
