@@ -218,11 +218,12 @@ def convert(options: argparse.Namespace) -> None:
 def inspect(options: argparse.Namespace) -> None:
     for file in options.files:
         info = inspect_checkpoint(file)
-        print(
-            json.dumps({"file": str(file)} | dataclasses.asdict(info))
-            if options.json
-            else f"{file}: {info.summary()}"
-        )
+        if options.json:
+            print(json.dumps({"file": str(file)} | dataclasses.asdict(info)))
+            continue
+        print(f"{file}: {info.summary()}")
+        if info.opts:
+            print("  options: " + ", ".join(f"{name}={value}" for name, value in sorted(info.opts.items())))
 
 
 def open_generator(options: argparse.Namespace) -> Generator:

@@ -57,7 +57,8 @@ function addGrid(node) {
     locale,
     note() {
       if (linked(TEXT)) return { key: "linked", readOnly: true };
-      if (node.comfyClass === "StyleMixInject" && linked("masks")) return { key: "replaced", readOnly: false };
+      if (node.comfyClass === "StyleMixInject" && linked("masks"))
+        return { key: "replaced", readOnly: false };
       return null;
     },
     changed() {
@@ -101,7 +102,8 @@ function addGrid(node) {
     const after = Math.max(before + (placed ? more : 0), node.computeSize()[1]);
     if (!placed && grid.measured !== null) {
       placed = true;
-      if (lostFocus?.id === node.id && performance.now() - lostFocus.time < 2000) grid.focus(lostFocus.row, lostFocus.column);
+      if (lostFocus?.id === node.id && performance.now() - lostFocus.time < 2000)
+        grid.focus(lostFocus.row, lostFocus.column);
     }
     if (after !== before) node.setSize([width, after]);
     app.canvas.setDirty(true, true);
@@ -159,7 +161,8 @@ function showBelow(node, upper, widget) {
   node.widgets.splice(node.widgets.indexOf(upper) + 1, 0, widget);
   // Older front ends leave a hole where a widget is not saved, and read the values back without holes.
   chain(node, "onSerialize", (data) => {
-    if (data.widgets_values) data.widgets_values = node.widgets.filter((each) => each.serialize !== false).map((each) => each.value);
+    if (data.widgets_values)
+      data.widgets_values = node.widgets.filter((each) => each.serialize !== false).map((each) => each.value);
   });
 }
 

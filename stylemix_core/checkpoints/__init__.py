@@ -99,7 +99,7 @@ def convert_checkpoint(
 
     target: a file that ends in .safetensors. It appears when it is complete.
     dtype: "float32" (or None) keeps the weights as they are, "float16" halves the file.
-    part: "generator" or "encoder" for one of the two, "both" to insist on both, None for whatever there is. An encoder
+    part: "generator" or "encoder" for one of the two, "both" to insist on both, None for what can be read. An encoder
         that refines its codes (ReStyle) takes its generator along.
     Returns what the new file is. Its metadata hold the configuration, num_ws, the source's format, name and sha256,
     and a note on the licence, which stays the source's. Errors as for `load_generator`.
@@ -117,7 +117,8 @@ def convert_checkpoint(
         raise StyleMixError(f"part {part!r} is unknown; choose one of: {', '.join(PARTS)}, both")
     with about(path):
         checkpoint = read_checkpoint(path)
-        wanted = PARTS if part == "both" else (part,) if part else checkpoint.info.contents
+        readable = [name for name in checkpoint.info.contents if name not in checkpoint.refusals]
+        wanted = PARTS if part == "both" else (part,) if part else readable or checkpoint.info.contents
         generator = (
             Generator.from_state_dict(*checkpoint.part("generator")) if "generator" in wanted else None
         )

@@ -82,6 +82,8 @@ class CheckpointInfo:
     """The tool and layout that it comes from."""
     contents: tuple[str, ...]
     """ "generator", "encoder" or both."""
+    network: str | None = None
+    """Kind of generator and its architecture: "StyleGAN2, skip"."""
     resolution: int | None = None
     """Width and height of the generator's pictures."""
     num_ws: int | None = None
@@ -112,8 +114,8 @@ class CheckpointInfo:
                 self.img_channels or 0, f"{self.img_channels}-channel"
             )
             sentences.append(
-                f"The generator draws {self.resolution}×{self.resolution} {colours} pictures from {self.num_ws} "
-                f"w vectors of {self.w_dim} (z {self.z_dim}, {self.mapping_layers} mapping layers, "
+                f"The generator ({self.network}) draws {self.resolution}×{self.resolution} {colours} pictures from "
+                f"{self.num_ws} w vectors of {self.w_dim} (z {self.z_dim}, {self.mapping_layers} mapping layers, "
                 f"{f'{self.c_dim} class labels' if self.c_dim else 'no class labels'}); its average w is "
                 f"{'stored' if self.has_w_avg else 'not stored and will be sampled'}."
             )
@@ -192,6 +194,7 @@ class Checkpoint:
 def generator_facts(config: GeneratorConfig) -> dict[str, Any]:
     """The generator's share of a `CheckpointInfo`."""
     return {
+        "network": f"StyleGAN2, {config.architecture}",
         "resolution": config.img_resolution,
         "num_ws": config.num_ws,
         "z_dim": config.z_dim,

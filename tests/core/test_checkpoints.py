@@ -46,6 +46,7 @@ def test_an_nvidia_pickle_gives_its_averaged_generator(tiny, tmp_path):
         16,
     )
     assert info.has_w_avg and info.mapping_layers == 2 and info.c_dim == 0
+    assert info.network == "StyleGAN2, skip"
     assert "32×32 RGB" in info.summary() and "8 w vectors of 16" in info.summary()
 
 
@@ -285,3 +286,11 @@ def test_a_conversion_that_cannot_be_leaves_everything_as_it_was(tiny, tmp_path)
         with pytest.raises(StyleMixError, match=message):
             checkpoints.convert_checkpoint(source, target, part=part)
     assert os.listdir(tmp_path) == ["generator.safetensors"] and source.read_bytes() == before
+
+
+def test_of_a_file_whose_encoder_is_unknown_the_generator_is_converted(tmp_path):
+    opts = {"encoder_type": "SomeEncoder"}
+    source, target = builders.write_tiny_psp(tmp_path / "psp.pt", opts=opts), tmp_path / "out.safetensors"
+    assert checkpoints.convert_checkpoint(source, target).contents == ("generator",)
+    with pytest.raises(CheckpointError, match="SomeEncoder"):
+        checkpoints.convert_checkpoint(source, target, part="both")

@@ -170,3 +170,13 @@ def test_convert_writes_safetensors(tmp_path, capsys):
     assert "psp.safetensors: StyleMix safetensors with encoder" in capsys.readouterr().out
     assert run("convert", tmp_path / "nothing.pt", "--out", tmp_path / "out") == 2
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["psp.safetensors"]
+
+
+def test_inspect_prints_the_options_of_the_training(tmp_path, capsys):
+    assert run("inspect", builders.write_tiny_psp(tmp_path / "psp.pt")) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert "pSp checkpoint with generator and encoder" in first
+    assert (
+        second.strip()
+        == "options: encoder_type=GradualStyleEncoder, output_size=32, start_from_latent_avg=True"
+    )

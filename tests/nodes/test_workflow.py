@@ -53,6 +53,16 @@ CONTRACT = {
     "StyleMixLatentBatch": ("Batch W+", ["a", "b"], ["latent"]),
     "StyleMixDecode": ("StyleGAN2Decode", ["generator", "latent", "noise_mode"], ["image"]),
     "StyleMixGrid": ("Compare Grid", ["images", "labels", "columns", "source", "style", "top"], ["image"]),
+    "StyleMixAlignFace": (
+        "Align Face",
+        ["image", "face", "face_index", "margin", "output_size", "points", "any_angle"],
+        ["face", "real_area", "transform", "preview"],
+    ),
+    "StyleMixPasteFace": (
+        "Paste Face Back",
+        ["image", "face", "transform", "feather", "colour_match", "mask"],
+        ["image"],
+    ),
 }
 
 

@@ -214,6 +214,21 @@ def test_lists_become_masks_when_they_are_painted(widget):
     assert widget.text == "# two\n0; 1-3"
 
 
+def test_many_masks_scroll(widget):
+    widget.open("; ".join(["0"] * 40))
+    rows = widget.grid().locator(".stylemix-rows")
+    assert rows.bounding_box()["height"] == 408
+    widget.click(0, 0)
+    widget.press("PageDown", "Space")
+    assert widget.text == "none; " + "0; " * 38 + "none"
+    place, around = widget.row(39).bounding_box(), rows.bounding_box()
+    assert place["y"] + place["height"] <= around["y"] + around["height"] + 1
+    widget.tab.mouse.wheel(0, -120)
+    widget.settle()
+    assert rows.evaluate("rows => rows.scrollHeight - rows.clientHeight - rows.scrollTop") > 60
+    assert widget.js("return app.canvas.ds.scale") == 1
+
+
 def test_layers_beyond_the_model_are_shown_and_kept(widget):
     widget.open("0; 16, 3; random(99)")
     assert widget.on(1) == [3, 16]

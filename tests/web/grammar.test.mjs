@@ -5,7 +5,16 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import * as edit from "../../web/stylemix/edit.js";
-import { ALPHA, cellStrength, firstError, format, formatCells, formatStrength, parse, pixels } from "../../web/stylemix/grammar.js";
+import {
+  ALPHA,
+  cellStrength,
+  firstError,
+  format,
+  formatCells,
+  formatStrength,
+  parse,
+  pixels,
+} from "../../web/stylemix/grammar.js";
 import { presets, STUDY_SWEEP } from "../../web/stylemix/presets.js";
 import { describe, say, textsFor } from "../../web/stylemix/texts.js";
 
@@ -20,7 +29,11 @@ function strengths(mask, alpha = 1) {
 
 const rounded = (masks) =>
   masks.map((mask) =>
-    Object.fromEntries(Object.entries(mask).filter(([, v]) => v !== 0).map(([layer, v]) => [layer, Math.fround(v)])),
+    Object.fromEntries(
+      Object.entries(mask)
+        .filter(([, v]) => v !== 0)
+        .map(([layer, v]) => [layer, Math.fround(v)]),
+    ),
   );
 
 for (const item of CASES) {
@@ -34,9 +47,20 @@ for (const item of CASES) {
       assert.ok(describe(en, error).includes(says), describe(en, error));
     } else {
       assert.equal(error, null);
-      assert.deepEqual(masks.map((mask) => mask.name), item.labels);
-      if (item.drawn) assert.deepEqual(masks.map((mask) => mask.locked), item.drawn.map(() => "random"));
-      else assert.deepEqual(masks.map((mask) => strengths(mask, item.strength)), rounded(item.strengths));
+      assert.deepEqual(
+        masks.map((mask) => mask.name),
+        item.labels,
+      );
+      if (item.drawn)
+        assert.deepEqual(
+          masks.map((mask) => mask.locked),
+          item.drawn.map(() => "random"),
+        );
+      else
+        assert.deepEqual(
+          masks.map((mask) => strengths(mask, item.strength)),
+          rounded(item.strengths),
+        );
     }
   });
 }
@@ -73,7 +97,11 @@ test("formatted masks read back as they were", () => {
     const text = format(masks, numWs);
     const again = parse(text, numWs);
     assert.deepEqual(again.errors, [], text);
-    assert.deepEqual(again.masks.map(({ label, cells }) => ({ label, cells })), masks, text);
+    assert.deepEqual(
+      again.masks.map(({ label, cells }) => ({ label, cells })),
+      masks,
+      text,
+    );
   }
 });
 
@@ -81,7 +109,8 @@ test("no text of up to three terms is shorter than the formatted one", () => {
   const numWs = 4;
   const ranges = ["all"];
   for (let first = 0; first < numWs; first++) {
-    for (let last = first; last < numWs; last++) ranges.push(first === last ? `${first}` : `${first}-${last}`);
+    for (let last = first; last < numWs; last++)
+      ranges.push(first === last ? `${first}` : `${first}-${last}`);
   }
   const terms = ranges.flatMap((range) => [range, `${range}@0.5`, `${range}@0`]);
   const shortest = new Map();
@@ -108,7 +137,11 @@ test("formatting makes no text longer", () => {
   const texts = CASES.filter((item) => !item.error && !item.drawn && !/[#[\n:]/.test(item.text));
   assert.ok(texts.length > 8);
   for (const { text, num_ws } of texts) {
-    const canonical = text.trim().replace(/\s*;\s*/g, "; ").replace(/\s*,\s*/g, ", ").replace(/([^,;]) +(?=[^ ])/g, "$1");
+    const canonical = text
+      .trim()
+      .replace(/\s*;\s*/g, "; ")
+      .replace(/\s*,\s*/g, ", ")
+      .replace(/([^,;]) +(?=[^ ])/g, "$1");
     const shown = format(parse(text, num_ws).masks, num_ws);
     assert.ok(shown.length <= Math.max(canonical.length, "none".length) + 1, `${text} -> ${shown}`); // .5 is 0.5
   }
@@ -128,15 +161,21 @@ test("formatted cells look like this", () => {
 
 test("layers beyond the model and wrong masks do not hide the others", () => {
   const { masks, errors } = parse("0; a: 20, 1@.5; oops; 2; random(30); 99", 18);
-  assert.deepEqual(masks.map((mask) => mask.locked), ["", "", "error", "", "random", "range"]);
+  assert.deepEqual(
+    masks.map((mask) => mask.locked),
+    ["", "", "error", "", "random", "range"],
+  );
   assert.equal(masks[1].cells[20], ALPHA);
   assert.equal(masks[1].cells[1], 0.5);
-  assert.deepEqual(errors.map(({ code, kind, position }) => [code, kind, position]), [
-    ["noLayer", "range", 6],
-    ["unknownName", "syntax", 16],
-    ["randomCount", "range", 32],
-    ["noLayer", "range", 37],
-  ]);
+  assert.deepEqual(
+    errors.map(({ code, kind, position }) => [code, kind, position]),
+    [
+      ["noLayer", "range", 6],
+      ["unknownName", "syntax", 16],
+      ["randomCount", "range", 32],
+      ["noLayer", "range", 37],
+    ],
+  );
   assert.equal(parse("[[0], oops]", 18).readable, false);
 });
 
@@ -145,14 +184,25 @@ test("columns count characters as Python does", () => {
 });
 
 test("hostile text is an error", () => {
-  for (const text of ["9".repeat(5000), "[".repeat(100_000), `[${"9".repeat(5000)}]`, `0@${"9".repeat(5000)}`]) {
+  for (const text of [
+    "9".repeat(5000),
+    "[".repeat(100_000),
+    `[${"9".repeat(5000)}]`,
+    `0@${"9".repeat(5000)}`,
+  ]) {
     assert.ok(parse(text, 14).errors.length > 0);
   }
 });
 
 test("a layer's pixels", () => {
-  assert.deepEqual([0, 1, 2, 3, 4, 15, 16, 17].map((layer) => pixels(layer, 18)), [4, 8, 8, 16, 16, 1024, 1024, 1024]);
-  assert.deepEqual([11, 12, 13].map((layer) => pixels(layer, 14)), [256, 256, 256]);
+  assert.deepEqual(
+    [0, 1, 2, 3, 4, 15, 16, 17].map((layer) => pixels(layer, 18)),
+    [4, 8, 8, 16, 16, 1024, 1024, 1024],
+  );
+  assert.deepEqual(
+    [11, 12, 13].map((layer) => pixels(layer, 14)),
+    [256, 256, 256],
+  );
 });
 
 const change = (name, text, ...rest) => edit[name](parse(text, 18), ...rest, 18);

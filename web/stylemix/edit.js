@@ -17,7 +17,10 @@ export function setCells(document, index, cells, numWs) {
 export function setLabel(document, index, label, numWs) {
   document = asText(document, numWs);
   const { start, terms } = document.masks[index];
-  const clean = label.split(/[\s;:,#]+/).filter(Boolean).join(" ");
+  const clean = label
+    .split(/[\s;:,#]+/)
+    .filter(Boolean)
+    .join(" ");
   return splice(document.text, start, terms, clean ? `${clean}: ` : "");
 }
 
@@ -28,7 +31,9 @@ export function remove(document, index, numWs) {
   const mask = document.masks[index];
   const line = lineOf(document, mask);
   if (line.alone) {
-    return line.end < text.length ? splice(text, line.start, line.end + 1, "") : text.slice(0, Math.max(0, line.start - 1));
+    return line.end < text.length
+      ? splice(text, line.start, line.end + 1, "")
+      : text.slice(0, Math.max(0, line.start - 1));
   }
   const after = source.slice(mask.end, line.end).match(/^\s*;\s*/);
   if (after) return splice(text, mask.start, mask.end + after[0].length, "");
@@ -93,7 +98,8 @@ function insertAfter(document, mask, code) {
 function lineOf({ text, source }, mask) {
   const start = text.lastIndexOf("\n", mask.start - 1) + 1;
   const end = text.indexOf("\n", mask.end) < 0 ? text.length : text.indexOf("\n", mask.end);
-  const alone = /^[\s;]*$/.test(source.slice(start, mask.start)) && /^[\s;]*$/.test(source.slice(mask.end, end));
+  const alone =
+    /^[\s;]*$/.test(source.slice(start, mask.start)) && /^[\s;]*$/.test(source.slice(mask.end, end));
   return { start, end, alone };
 }
 

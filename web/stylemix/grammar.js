@@ -88,7 +88,11 @@ export function formatCells(cells, numWs) {
       let shortest = null;
       for (let k = i; k <= j; k++) {
         if (cells[k] !== cells[i]) continue;
-        const terms = [term(i, k, cells[i], numWs), ...best(i + 1, k - 1, cells[i]), ...best(k + 1, j, under)];
+        const terms = [
+          term(i, k, cells[i], numWs),
+          ...best(i + 1, k - 1, cells[i]),
+          ...best(k + 1, j, under),
+        ];
         if (!shortest || size(terms) < size(shortest)) shortest = terms;
       }
       known.set(key, shortest);
@@ -143,7 +147,15 @@ class Parser {
     const to = from + text.length;
     const start = to - text.trimStart().length;
     const end = from + text.trimEnd().length;
-    const mask = { label: "", name: "", cells: Array(this.numWs).fill(0), locked: "", start, terms: start, end };
+    const mask = {
+      label: "",
+      name: "",
+      cells: Array(this.numWs).fill(0),
+      locked: "",
+      start,
+      terms: start,
+      end,
+    };
     this.current = mask;
     this.document.masks.push(mask);
     const names = [];
@@ -236,7 +248,9 @@ class Parser {
   lists() {
     const { document } = this;
     try {
-      const value = readJson(this.source.replace(TRAILING_COMMA, " "), (position) => this.fail("list", position));
+      const value = readJson(this.source.replace(TRAILING_COMMA, " "), (position) =>
+        this.fail("list", position),
+      );
       const masks = value.some(Array.isArray) ? value : value.length ? [value] : [];
       // The text's items come in the order in which the loops below meet them.
       const items = this.source.matchAll(LIST_ITEM);
@@ -247,12 +261,21 @@ class Parser {
         for (const layer of layers) {
           const { index, 0: found } = next();
           if (Array.isArray(layer)) this.fail("nested", index);
-          if (typeof layer !== "number") this.fail("wholeNumbers", index, { found: this.quote(index, index + found.length) });
+          if (typeof layer !== "number")
+            this.fail("wholeNumbers", index, { found: this.quote(index, index + found.length) });
           this.index(layer, index);
           if (0 <= layer && layer < MAX_COLUMNS) set(cells, layer, ALPHA);
           else document.readable = false;
         }
-        document.masks.push({ label: "", name: runs(cells), cells, locked: "", start: 0, terms: 0, end: document.text.length });
+        document.masks.push({
+          label: "",
+          name: runs(cells),
+          cells,
+          locked: "",
+          start: 0,
+          terms: 0,
+          end: document.text.length,
+        });
       }
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error;
@@ -273,7 +296,9 @@ class Parser {
 
   quote(start, end) {
     const found = [...this.source.slice(start, end).trim()];
-    return found.length ? repr((found.length <= 40 ? found : [...found.slice(0, 39), "…"]).join("")) : "nothing";
+    return found.length
+      ? repr((found.length <= 40 ? found : [...found.slice(0, 39), "…"]).join(""))
+      : "nothing";
   }
 
   note(code, position, values = {}, kind = "syntax") {

@@ -1,6 +1,6 @@
 /**
  * The mask grid: one row per mask, one column per W+ layer, beside the text that stays the truth. It shows the
- * text and turns gestures into changes of it; what surrounds it (the node, the canvas) is behind `host`.
+ * text and changes it; `gestures.js` says when. What surrounds it (the node, the canvas) is behind `host`.
  */
 
 import { append, duplicate, move, remove, replaceAll, setCells, setLabel } from "./edit.js";
@@ -14,21 +14,19 @@ import {
   parse,
   pixels,
 } from "./grammar.js";
+import { listen } from "./gestures.js";
 import { openMenu } from "./menu.js";
 import { presets } from "./presets.js";
 import { describe, say, textsFor } from "./texts.js";
 
-/** Pixels that the pointer may move and still click. */
-const CLICK = 4;
-/** Pixels of a vertical drag for a strength of 1. */
-const DRAG = 40;
-const KEY_STEP = 0.1;
-const FINE_STEP = 0.05;
+/** Strengths that gestures set are multiples of it. */
+const STEP = 0.05;
 
-const BANDS = [["coarse", 0, 4], ["middle", 4, 8], ["fine", 8, Infinity]];
-
-/** The grids on the page, by their element: one listener serves the wheel for all. */
-const grids = new WeakMap();
+const BANDS = [
+  ["coarse", 0, 4],
+  ["middle", 4, 8],
+  ["fine", 8, Infinity],
+];
 
 /**
  * host: `text()`, `setText(text)` (must lead to a `refresh`), `model()` → `{numWs, known}`, `alpha()`,
@@ -39,7 +37,9 @@ export class MaskGrid {
   constructor(host) {
     this.host = host;
     this.measured = null;
-    this.gesture = null;
+    /** Whether the pointer is at it; then rows stay as they are until it changes them. */
+    this.busy = false;
+    /** Whether a label is being typed. */
     this.editing = false;
     this.focused = { row: 0, column: 0 };
     this.rows = make("div", "stylemix-rows", { role: "rowgroup", "data-capture-wheel": "true" });
@@ -52,8 +52,13 @@ export class MaskGrid {
     const bar = make("div", "stylemix-bar", {}, this.add, this.preset, this.status);
     this.content = make("div", "stylemix-content", {}, this.table, bar, this.message);
     this.element = make("div", "stylemix-masks", {}, this.content);
-    grids.set(this.element, this);
-    this.listen();
+    listen(this);
+    this.add.addEventListener("click", () => {
+      this.edit(append, "none");
+      this.focus(this.document.masks.length - 1, 0);
+    });
+    this.preset.addEventListener("click", () => this.openPresets());
+    this.element.addEventListener("pointerenter", () => this.busy || this.editing || this.refresh());
     new ResizeObserver(() => this.host.resized()).observe(this.content);
   }
 
@@ -138,7 +143,9 @@ export class MaskGrid {
 
   columnClass(layer) {
     const beyond = layer >= this.numWs;
-    const first = layer === this.numWs || (!beyond && layer > 0 && pixels(layer, this.numWs) !== pixels(layer - 1, this.numWs));
+    const first =
+      layer === this.numWs ||
+      (!beyond && layer > 0 && pixels(layer, this.numWs) !== pixels(layer - 1, this.numWs));
     return `${beyond ? "stylemix-beyond" : ""} ${first ? "stylemix-first" : ""}`;
   }
 
@@ -148,12 +155,31 @@ export class MaskGrid {
 
   rowOf(mask, row) {
     const name = this.maskName(row);
-    const label = make("div", "stylemix-label", { role: "rowheader", tabindex: "-1", title: `${name}\n${this.say("editLabel")}` }, name);
+    const label = make(
+      "div",
+      "stylemix-label",
+      { role: "rowheader", tabindex: "-1", title: `${name}\n${this.say("editLabel")}` },
+      name,
+    );
     label.classList.toggle("stylemix-named", Boolean(mask.label));
-    const menu = make("button", "stylemix-more", { type: "button", tabindex: "-1", title: this.say("rowMenu"), "aria-haspopup": "menu" }, "⋯");
+    const menu = make(
+      "button",
+      "stylemix-more",
+      { type: "button", tabindex: "-1", title: this.say("rowMenu"), "aria-haspopup": "menu" },
+      "⋯",
+    );
     menu.setAttribute("aria-label", `${name}: ${this.say("rowMenu")}`);
-    const cells = mask.locked ? [this.lockedOf(mask)] : Array.from({ length: this.columns }, (_, layer) => this.cellOf(row, layer));
-    return make("div", "stylemix-line stylemix-row", { role: "row", "data-row": row, "aria-rowindex": row + 2 }, label, ...cells, make("div", "", { role: "gridcell" }, menu));
+    const cells = mask.locked
+      ? [this.lockedOf(mask)]
+      : Array.from({ length: this.columns }, (_, layer) => this.cellOf(row, layer));
+    return make(
+      "div",
+      "stylemix-line stylemix-row",
+      { role: "row", "data-row": row, "aria-rowindex": row + 2 },
+      label,
+      ...cells,
+      make("div", "", { role: "gridcell" }, menu),
+    );
   }
 
   cellOf(row, layer) {
@@ -162,12 +188,21 @@ export class MaskGrid {
     const classes = ["stylemix-cell", this.columnClass(layer)];
     if (strength !== 0) classes.push(strength < 0 ? "stylemix-negative" : "stylemix-positive");
     const label = this.say("cell", { mask: this.maskName(row), layer, strength: this.strengthText(cell) });
-    const attributes = { role: "gridcell", tabindex: "-1", "data-layer": layer, "aria-label": label, "aria-selected": cell !== 0 };
+    const attributes = {
+      role: "gridcell",
+      tabindex: "-1",
+      "data-layer": layer,
+      "aria-label": label,
+      "aria-selected": cell !== 0,
+    };
     const element = make("div", classes.join(" "), attributes);
     // A full cell is a strength of 1; what is beyond rises again in front of it.
     const amount = Math.abs(strength);
     element.style.setProperty("--level", `${100 * Math.min(amount, 1)}%`);
-    element.style.setProperty("--beyond", `${100 * Math.max(0, (amount - 1) / (strength < 0 ? -MIN_STRENGTH - 1 : MAX_STRENGTH - 1))}%`);
+    element.style.setProperty(
+      "--beyond",
+      `${100 * Math.max(0, (amount - 1) / (strength < 0 ? -MIN_STRENGTH - 1 : MAX_STRENGTH - 1))}%`,
+    );
     return element;
   }
 
@@ -175,7 +210,11 @@ export class MaskGrid {
   lockedOf(mask) {
     const error = this.document.errors.find((each) => each.mask === mask);
     const title = error ? `${describe(this.texts, error)}\n${this.say("cannotShow")}` : this.say("random");
-    const element = make("div", `stylemix-locked stylemix-locked-${error ? error.kind : "random"}`, { role: "gridcell", tabindex: "-1", title });
+    const element = make("div", `stylemix-locked stylemix-locked-${error ? error.kind : "random"}`, {
+      role: "gridcell",
+      tabindex: "-1",
+      title,
+    });
     const text = this.document.text.slice(mask.terms, mask.end);
     if (!error || error.position < mask.terms) element.append(text);
     else element.append(...this.marked(text, error.position - mask.terms));
@@ -183,7 +222,11 @@ export class MaskGrid {
   }
 
   marked(text, at) {
-    return [text.slice(0, at), make("mark", "", {}, text.slice(at, at + 1).trim() || "␣"), text.slice(at + 1)];
+    return [
+      text.slice(0, at),
+      make("mark", "", {}, text.slice(at, at + 1).trim() || "␣"),
+      text.slice(at + 1),
+    ];
   }
 
   showMessage(note) {
@@ -191,17 +234,26 @@ export class MaskGrid {
     this.message.replaceChildren();
     if (note) this.message.append(make("div", "stylemix-note", {}, this.say(note.key)));
     if (!error) return;
-    const place = make("button", "stylemix-place", { type: "button", title: this.say("showPlace") }, this.say("place", error));
+    const place = make(
+      "button",
+      "stylemix-place",
+      { type: "button", title: this.say("showPlace") },
+      this.say("place", error),
+    );
     place.addEventListener("click", () => {
       const mask = error.mask;
       this.host.showInText(error.position, Math.max(error.position + 1, mask?.end ?? 0));
     });
-    this.message.append(make("div", `stylemix-error stylemix-${error.kind}`, {}, place, ` ${describe(this.texts, error)}`));
+    this.message.append(
+      make("div", `stylemix-error stylemix-${error.kind}`, {}, place, ` ${describe(this.texts, error)}`),
+    );
     if (!this.document.readable) {
       const line = this.document.text.split("\n")[error.line - 1];
       const at = error.position - this.document.text.lastIndexOf("\n", error.position - 1) - 1;
       const from = Math.max(0, at - 20);
-      this.message.append(make("div", "stylemix-quote", {}, ...this.marked(line.slice(from, at + 30), at - from)));
+      this.message.append(
+        make("div", "stylemix-quote", {}, ...this.marked(line.slice(from, at + 30), at - from)),
+      );
     }
   }
 
@@ -219,7 +271,9 @@ export class MaskGrid {
 
   strengthText(cell) {
     if (cell === 0) return this.say("off");
-    return cell === ALPHA ? `${this.say("ownStrength")} ${formatStrength(this.host.alpha())}` : formatStrength(cell);
+    return cell === ALPHA
+      ? `${this.say("ownStrength")} ${formatStrength(this.host.alpha())}`
+      : formatStrength(cell);
   }
 
   cell(row, layer) {
@@ -242,7 +296,13 @@ export class MaskGrid {
     this.rows.querySelector("[tabindex='0']")?.setAttribute("tabindex", "-1");
     const element = this.elementAt(row, column);
     element?.setAttribute("tabindex", "0");
-    if (take) element?.focus({ preventScroll: true });
+    if (!take || !element) return;
+    // Only the rows may scroll for it, not what is around the grid.
+    element.focus({ preventScroll: true });
+    const { offsetTop, offsetHeight } = this.rows.children[row];
+    const top = offsetTop - this.rows.offsetTop;
+    const lowest = top + offsetHeight - this.rows.clientHeight;
+    this.rows.scrollTop = clamp(this.rows.scrollTop, lowest, top);
   }
 
   elementAt(row, column) {
@@ -282,7 +342,7 @@ export class MaskGrid {
   }
 
   setStrength(row, layer, strength) {
-    const rounded = Math.round(clamp(strength, MIN_STRENGTH, MAX_STRENGTH) / FINE_STEP) * FINE_STEP;
+    const rounded = Math.round(clamp(strength, MIN_STRENGTH, MAX_STRENGTH) / STEP) * STEP;
     this.setCells(row, [layer], Number(rounded.toFixed(2)) + 0);
     this.showStatus(row, layer);
   }
@@ -297,182 +357,16 @@ export class MaskGrid {
     this.focus(row + by, this.focused.column);
   }
 
-  // Events
-
-  listen() {
-    const on = (target, name, handler, options) => target.addEventListener(name, handler.bind(this), options);
-    on(this.rows, "pointerdown", this.pointerDown);
-    on(this.rows, "pointermove", this.pointerMove);
-    on(this.rows, "pointerup", this.pointerUp);
-    on(this.rows, "pointercancel", this.pointerUp);
-    on(this.rows, "mousedown", (event) => this.editing || event.target.closest("button") || event.preventDefault());
-    on(this.rows, "pointerover", ({ target }) => this.showStatus(rowOf(target), layerOf(target)));
-    on(this.rows, "pointerleave", () => this.showStatus());
-    on(this.rows, "focusin", this.focusIn);
-    on(this.rows, "dblclick", (event) => {
-      event.stopPropagation();
-      // Not the event's target, which has captured the pointer.
-      const label = document.elementFromPoint(event.clientX, event.clientY)?.closest(".stylemix-label");
-      if (label) this.editLabel(rowOf(label));
-    });
-    on(this.rows, "click", (event) => {
-      const more = event.target.closest(".stylemix-more");
-      if (more) this.openRowMenu(rowOf(more), more);
-    });
-    on(this.add, "click", () => {
-      this.edit(append, "none");
-      this.focus(this.document.masks.length - 1, 0);
-    });
-    on(this.preset, "click", this.openPresets);
-    on(this.element, "keydown", this.keyDown);
-    on(this.element, "pointerenter", () => this.gesture || this.editing || this.refresh());
-    // As ComfyUI's own text fields do: the middle button and the wheel belong to the canvas.
-    for (const name of ["pointerdown", "pointermove", "pointerup"]) {
-      on(this.element, name, (event) => {
-        if (event.button === 1 || event.buttons & 4) this.host.toCanvas(event);
-      });
-    }
-    on(this.element, "wheel", (event) => {
-      const scrolls = this.rows.scrollHeight > this.rows.clientHeight && this.rows.contains(event.target);
-      if (scrolls && !event.ctrlKey && !event.metaKey) event.stopPropagation();
-      else this.host.toCanvas(event);
-    });
-  }
-
-  pointerDown(event) {
-    if (event.button !== 0 || this.readOnly || this.editing || event.target.closest("button")) return;
-    const row = rowOf(event.target);
-    const layer = layerOf(event.target);
-    if (row < 0) return;
-    const label = event.target.closest(".stylemix-label");
-    this.focus(row, label ? -1 : Math.max(0, layer));
-    if (!label && (layer < 0 || !this.paintable(row))) return;
-    this.rows.setPointerCapture(event.pointerId);
-    const cell = label ? 0 : this.cell(row, layer);
-    this.gesture = {
-      kind: label ? "label" : "click",
-      text: this.document.text,
-      row,
-      layer,
-      // Shift paints what the first cell has.
-      cell: event.shiftKey ? cell : cell === 0 ? ALPHA : 0,
-      strength: cellStrength(cell, this.host.alpha()),
-      x: event.clientX,
-      y: event.clientY,
-    };
-  }
-
-  pointerMove(event) {
-    const { gesture } = this;
-    if (!gesture) return;
-    const right = event.clientX - gesture.x;
-    const up = gesture.y - event.clientY;
-    if (gesture.kind === "click" && Math.max(Math.abs(right), Math.abs(up)) > CLICK) {
-      gesture.kind = Math.abs(up) > Math.abs(right) ? "strength" : "paint";
-      if (gesture.kind === "paint") this.setCells(gesture.row, [gesture.layer], gesture.cell);
-    }
-    const target = document.elementFromPoint(event.clientX, event.clientY);
-    const inside = this.rows.contains(target);
-    if (gesture.kind === "strength") {
-      const scale = this.rows.getBoundingClientRect().width / this.rows.offsetWidth || 1;
-      this.setStrength(gesture.row, gesture.layer, gesture.strength + up / (DRAG * scale));
-    } else if (gesture.kind === "paint" && inside && layerOf(target) >= 0) {
-      const row = rowOf(target);
-      const layer = layerOf(target);
-      // A fast pointer skips cells.
-      const from = row === gesture.row ? Math.min(gesture.layer, layer) : layer;
-      const to = row === gesture.row ? Math.max(gesture.layer, layer) : layer;
-      this.setCells(row, Array.from({ length: to - from + 1 }, (_, i) => from + i), gesture.cell);
-      Object.assign(gesture, { row, layer });
-      this.showStatus(row, layer);
-    } else if (gesture.kind === "label" && inside) {
-      const by = Math.sign(rowOf(target) - gesture.row);
-      if (rowOf(target) >= 0 && by) {
-        this.moveRow(gesture.row, by);
-        gesture.row += by;
-      }
-    }
-  }
-
-  pointerUp(event) {
-    const { gesture } = this;
-    this.gesture = null;
-    if (!gesture) return;
-    if (gesture.kind === "click" && event.type === "pointerup") this.setCells(gesture.row, [gesture.layer], gesture.cell);
-    if (this.document.text !== gesture.text) this.host.changed();
-    if (gesture.kind !== "label") this.focus(gesture.row, gesture.layer);
-  }
-
-  /** Alt + wheel on a cell. */
-  turn(event) {
-    const row = rowOf(event.target);
-    const layer = layerOf(event.target);
-    if (layer < 0 || !this.paintable(row)) return;
-    event.preventDefault();
-    event.stopPropagation();
-    this.step(row, layer, -Math.sign(event.deltaY || event.deltaX) * KEY_STEP);
-    // One gesture, as long as it goes on.
-    clearTimeout(this.turning);
-    this.turning = setTimeout(() => this.host.changed(), 400);
-  }
-
-  focusIn({ target }) {
-    const row = rowOf(target);
-    if (row < 0 || this.editing) return;
-    const layer = layerOf(target);
-    let { column } = this.focused; // kept in rows without cells
-    if (target.closest(".stylemix-label")) column = -1;
-    else if (target.closest("button")) column = this.columns;
-    else if (layer >= 0) column = layer;
-    if (row !== this.focused.row || column !== this.focused.column) this.focus(row, column, false);
-    this.showStatus(row, layer);
-  }
-
-  keyDown(event) {
-    if (event.ctrlKey || event.metaKey) return; // undo, save, queue: the page's
-    event.stopPropagation();
-    if (this.editing || !this.rows.contains(event.target)) return;
-    const { row, column } = this.focused;
-    const painting = column >= 0 && column < this.columns && this.paintable(row);
-    const to = {
-      ArrowLeft: [row, column - 1],
-      ArrowRight: [row, this.document.masks[row]?.locked && column === 0 ? this.columns : column + 1],
-      ArrowUp: [row - 1, column],
-      ArrowDown: [row + 1, column],
-      Home: [row, -1],
-      End: [row, this.columns],
-      PageUp: [0, column],
-      PageDown: [Infinity, column],
-    }[event.key];
-    if (event.key === "Escape" && this.gesture) {
-      const { text } = this.gesture;
-      this.gesture = null;
-      this.write(text);
-    } else if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
-      if (!this.readOnly) {
-        this.moveRow(row, event.key === "ArrowUp" ? -1 : 1);
-        this.host.changed();
-      }
-    } else if (to) this.focus(...to);
-    else if (column < 0 && (event.key === "Enter" || event.key === "F2")) this.editLabel(row);
-    else if (painting && (event.key === " " || event.key === "Enter")) this.keyed(() => this.setCells(row, [column], this.cell(row, column) === 0 ? ALPHA : 0));
-    else if (painting && (event.key === "Delete" || event.key === "Backspace")) this.keyed(() => this.setCells(row, [column], 0));
-    else if (painting && (event.key === "+" || event.key === "=")) this.keyed(() => this.step(row, column, KEY_STEP));
-    else if (painting && (event.key === "-" || event.key === "_")) this.keyed(() => this.step(row, column, -KEY_STEP));
-    else return;
-    event.preventDefault();
-  }
-
-  keyed(change) {
-    change();
-    this.showStatus(this.focused.row, this.focused.column);
-    this.host.changed();
-  }
+  // Menus and labels
 
   editLabel(row) {
     const mask = this.document.masks[row];
     if (!mask || this.readOnly || !this.document.readable) return;
-    const input = make("input", "stylemix-input", { type: "text", "aria-label": this.say("label"), placeholder: this.say("label") });
+    const input = make("input", "stylemix-input", {
+      type: "text",
+      "aria-label": this.say("label"),
+      placeholder: this.say("label"),
+    });
     input.value = mask.label;
     this.editing = true;
     this.elementAt(row, -1).replaceChildren(input);
@@ -494,7 +388,8 @@ export class MaskGrid {
     input.addEventListener("keydown", (event) => {
       event.stopPropagation();
       // Enter also ends a syllable of Korean; that one is not for us.
-      if (!event.isComposing && (event.key === "Enter" || event.key === "Escape")) finish(event.key === "Enter");
+      if (!event.isComposing && (event.key === "Enter" || event.key === "Escape"))
+        finish(event.key === "Enter");
     });
   }
 
@@ -527,23 +422,6 @@ export class MaskGrid {
     }));
     openMenu(this.preset, items);
   }
-}
-
-// Before the canvas, which takes every wheel that it can.
-window.addEventListener(
-  "wheel",
-  (event) => {
-    if (event.altKey) grids.get(event.target.closest?.(".stylemix-masks"))?.turn(event);
-  },
-  { capture: true, passive: false },
-);
-
-function rowOf(element) {
-  return Number(element?.closest("[data-row]")?.dataset.row ?? -1);
-}
-
-function layerOf(element) {
-  return Number(element?.closest("[data-layer]")?.dataset.layer ?? -1);
 }
 
 function clamp(value, low, high) {

@@ -39,16 +39,18 @@ export function noteRun(node, output) {
 /** The nodes that use a node's masks on latents: itself, or those behind a Mask List. */
 function users(node) {
   if (node.comfyClass === INJECT) return [node];
-  return walk(node, (each) => (each.outputs ?? []).flatMap((_, slot) => each.getOutputNodes?.(slot) ?? [])).filter(
-    ({ comfyClass }) => comfyClass === INJECT,
-  );
+  return walk(node, (each) =>
+    (each.outputs ?? []).flatMap((_, slot) => each.getOutputNodes?.(slot) ?? []),
+  ).filter(({ comfyClass }) => comfyClass === INJECT);
 }
 
 /** The loader that a node's latents come from, nearest first. */
 function loaderOf(node) {
   const feeding = (each) =>
     (each.inputs ?? []).flatMap((input, slot) =>
-      input.link != null && (SOCKETS.has(input.type) || each.type === "Reroute") ? [each.getInputNode(slot)] : [],
+      input.link != null && (SOCKETS.has(input.type) || each.type === "Reroute")
+        ? [each.getInputNode(slot)]
+        : [],
     );
   // The style may be another model's by mistake: the source decides.
   const slot = node.findInputSlot("latent");

@@ -8,7 +8,11 @@ export const STUDY_SWEEP = "0; 1; 2; 3; 4; 5; 0-6";
  * explain each; one that needs layers that the model does not have is not usable.
  */
 export function presets(numWs) {
-  const bands = [["coarse", 0], ["middle", 4], ["fine", 8]].filter(([, first]) => first < numWs);
+  const bands = [
+    ["coarse", 0],
+    ["middle", 4],
+    ["fine", 8],
+  ].filter(([, first]) => first < numWs);
   return [
     { id: "sweep", masks: STUDY_SWEEP, layers: 7 },
     { id: "each", masks: Array.from({ length: numWs }, (_, layer) => layer).join("; "), layers: 1 },

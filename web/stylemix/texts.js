@@ -59,7 +59,8 @@ const en = {
   each: "Each layer alone",
   eachTip: "One result per layer of the model.",
   bands: "Coarse, middle, fine",
-  bandsTip: "Three results: pose and shape, features, colours. The three ranges of the StyleGAN paper (Karras et al. 2019).",
+  bandsTip:
+    "Three results: pose and shape, features, colours. The three ranges of the StyleGAN paper (Karras et al. 2019).",
   all: "All layers",
   allTip: "The style itself.",
   one: "One random layer",
