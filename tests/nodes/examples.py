@@ -68,6 +68,22 @@ def encoded(seed: int) -> Prompt:
     }
 
 
+def aligned(face: str, face_index: int = 0) -> Prompt:
+    """Faces of a picture with several of them."""
+    return {
+        "faces": faces(96, 4),
+        "people": sheet("faces", columns=4),
+        "align": node(
+            "StyleMixAlignFace",
+            image=["people", 0],
+            face=face,
+            face_index=face_index,
+            margin=0.0,
+            output_size=256,
+        ),
+    }
+
+
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 PSIS = (1.0, 0.7, 0.35, 0.0, -0.7)
 
@@ -156,6 +172,22 @@ EXAMPLES: dict[str, Prompt] = {
         "joined": node("StyleMixLatentBatch", a=["faces", 1], b=["bob", 0]),
         "pictures": decode("joined"),
         "out": sheet("pictures", "seed 96", "seed 97", "bob haircut", columns=3),
+    },
+    "StyleMixAlignFace": {**aligned("all"), "out": node("PreviewImage", images=["align", 3])},
+    "StyleMixPasteFace": {
+        **aligned("index", 1),
+        "codes": node("StyleMixEncode", encoder=["encoder", 0], image=["align", 0], align="never", n_iters=5),
+        "mixed": inject(["codes", 0], ["bob", 0], "4-5, 8-10"),
+        "pictures": decode("mixed"),
+        "paste": node(
+            "StyleMixPasteFace",
+            image=["people", 0],
+            face=["pictures", 0],
+            transform=["align", 2],
+            feather=0.1,
+            colour_match="none",
+        ),
+        "out": node("PreviewImage", images=["paste", 0]),
     },
 }
 
