@@ -177,3 +177,17 @@ def test_several_versions_make_several_pictures_and_a_mask_limits_them(stand_in,
     x, y = (round(value) for value in transform[0].centre)
     assert result[:, y, x, 0].tolist() == pytest.approx([0, 0.5, 1], abs=1e-5)
     assert 0.001 < float((result[0] != image[0]).any(2).float().mean()) < 0.03
+
+
+def test_pspencode_crops_to_the_face_unless_told_not_to(stand_in, scene):
+    encoder, _ = stand_in.call("StyleMixLoadEncoder", checkpoint="tiny.safetensors", dtype="float32")
+    image = tensor(scene)
+    codes = {
+        align: stand_in.call("StyleMixEncode", encoder=encoder, image=image, align=align)
+        for align in ("never", "auto", "always")
+    }
+    crop, _ = sm.align_face(scene, output_size=64)
+    aligned = codes["always"][1]
+    assert (aligned - tensor(crop)).abs().max() < 1e-5
+    assert torch.equal(codes["auto"][0].w, codes["always"][0].w)
+    assert not torch.equal(codes["never"][0].w, codes["always"][0].w)
