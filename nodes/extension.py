@@ -2,7 +2,7 @@
 
 from comfy_api.v0_0_2 import ComfyExtension, io
 
-from . import encode, explore, host, inject, latent, load, routes, sample
+from . import align, encode, explore, host, inject, latent, load, routes, sample
 
 
 class StyleMixExtension(ComfyExtension):
@@ -24,4 +24,6 @@ class StyleMixExtension(ComfyExtension):
             latent.LatentFromBatch,
             latent.LatentBatch,
             explore.Grid,
+            align.AlignFace,
+            align.PasteFace,
         ]

@@ -127,6 +127,12 @@ def add_models(parser: argparse.ArgumentParser, encoder: bool = False) -> None:
     )
     if encoder:
         parser.add_argument("--encoder", default="demo", help="encoder checkpoint (the bundled demo)")
+        parser.add_argument(
+            "--align",
+            choices=("auto", "always", "never"),
+            default="never",
+            help="crop pictures to the largest face; auto: unless they are such crops already (%(default)s)",
+        )
     parser.add_argument("--device", default=None, help="cpu, cuda, mps (the fastest there is)")
     parser.add_argument("--dtype", default="float32", help="auto, float32, float16 or bfloat16 (%(default)s)")
 
@@ -165,7 +171,7 @@ def encode(options: argparse.Namespace) -> None:
     bar = ProgressBar(len(paths), "encode")
     warnings = set()
     for i, (name, path) in enumerate(zip(names, paths)):
-        latents = encode_picture(encoder, path)
+        latents = encode_picture(encoder, path, options.align)
         warnings.add(check_generator(latents, generator))
         save_latents(options.out / f"{name}.safetensors", latents)
         save_image(options.out / f"{name}_reconstruction.png", generator.synthesis(latents.w)[0])
@@ -260,8 +266,13 @@ def decode(
     bar.close()
 
 
-def encode_picture(encoder: Encoder, path: Path) -> Latents:
-    return Latents.of(encoder(load_image(path)).cpu(), path.name, encoder.generator)
+def encode_picture(encoder: Encoder, path: Path, align: str) -> Latents:
+    picture = load_image(path)
+    if align != "never":
+        from .alignment.align import align_batch  # most pictures need no faces found
+
+        picture, _ = align_batch(picture, encoder.input_size, align)
+    return Latents.of(encoder(picture).cpu(), path.name, encoder.generator)
 
 
 def read_codes(paths: list[Path], options: argparse.Namespace) -> list[Latents]:
@@ -275,7 +286,7 @@ def read_codes(paths: list[Path], options: argparse.Namespace) -> list[Latents]:
             parts.append(load_latents(path))
         else:
             encoder = encoder or open_encoder(options)
-            parts.append(encode_picture(encoder, path))
+            parts.append(encode_picture(encoder, path, options.align))
         bar.update(i + 1)
     bar.close()
     return parts

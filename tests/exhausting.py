@@ -136,6 +136,35 @@ def many_heads() -> bytes:
     return stream.getvalue()
 
 
+def deep_heads() -> bytes:
+    """An encoder whose first style head has thousands of layers, and so would all others."""
+    state = builders.psp_encoder_state(builders.tiny_encoder_config())
+    state |= {f"encoder.styles.0.convs.{i}.weight": torch.zeros(1) for i in range(100, 2_000)}
+    stream = io.BytesIO()
+    torch.save({"state_dict": state, "opts": {}}, stream)
+    return stream.getvalue()
+
+
+def shared_variables() -> bytes:
+    """A TensorFlow generator of thousands of parts, all with the same thousands of variables."""
+    variables = [(f"v{i}", 1.0) for i in range(5_000)]
+    network = Name("dnnlib.tflib.network", "Network")
+    part = Call(network, (), {"version": 4, "variables": variables})
+    parts = {"synthesis": part, **{f"part{i}": part for i in range(5_000)}}
+    return dump((Call(network, (), {"version": 4, "components": parts, "variables": variables}),))
+
+
+def doubled_names() -> bytes:
+    """A TensorFlow generator whose names and version are lists that double."""
+    doubled: list = []
+    for _ in range(100):
+        doubled = [doubled, doubled]
+    network = Name("dnnlib.tflib.network", "Network")
+    part = Call(network, (), {"version": doubled, "build_func_name": doubled, "variables": [(doubled, 1.0)]})
+    fields = {"version": doubled, "build_func_name": doubled, "components": {"synthesis": part}}
+    return dump((Call(network, (), {**fields, "variables": [(doubled, 1.0)]}),))
+
+
 def wide_z() -> bytes:
     """A generator without an average, whose average cannot be sampled in memory."""
     state = builders.psp_decoder_state(builders.tiny_generator_config())
@@ -218,12 +247,15 @@ def files(many: int) -> Iterator[tuple[str, Callable[[], bytes]]]:
     yield "modules without end", lambda: nested_modules(1, 40)
     yield "modules with long names", lambda: nested_modules(5, 3, "m" * 100_000)
     yield "many heads", many_heads
+    yield "deep heads", deep_heads
+    yield "variables that parts share", shared_variables
+    yield "doubled names", doubled_names
     yield "wide z", wide_z
     stored = torch.storage.TypedStorage(4, dtype=torch.float32, _internal=True).__reduce__()[1][0]
     yield "many payloads", lambda: payloads(stored, 100_000)
     yield "payload with a large directory", lambda: payloads(zip_of_many(), 1_000)
     yield "large directory", zip_of_many
-    zeros = bytes(200_000_000)
+    zeros = bytes(50_000_000)
     yield "deflate bomb", lambda: torch_zip(zeros, compression=zipfile.ZIP_DEFLATED)
     yield (
         "deflated tensor",

@@ -5,11 +5,14 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from stylemix_core.masks import parse_masks
 
 from ..host import PACK
+from . import examples
 from .test_workflow import CONTRACT, inputs_of
 from .words import LOCALES, node_defs
 
@@ -137,7 +140,7 @@ def test_the_links_of_a_help_page_lead_somewhere(node_id, language):
     text = (DOCS / node_id / f"{language}.md").read_text(encoding="utf-8")
     links = LINK.findall(text)
     pictures = [address for is_picture, address in links if is_picture]
-    assert pictures[0] == f"{node_id}/node.jpg"
+    assert pictures == [f"{node_id}/node.jpg", f"{node_id}/result.jpg"]
     assert [address for address in pictures if not (DOCS / address).is_file()] == []
     assert all(address.startswith("https://") for is_picture, address in links if not is_picture)
 
@@ -171,3 +174,13 @@ def test_the_mask_lists_of_the_help_pages_can_be_used(language):
     (heading,) = {"The mask list", "마스크 목록 쓰는 법"} & set(help_page("StyleMixInject", language))
     examples = re.findall(r"^- `([^`]+)`", help_page("StyleMixInject", language)[heading], re.MULTILINE)
     assert [len(parse_masks(example, num_ws=18)) for example in examples] == [7, 1, 3, 1, 1, 1, 1, 3]
+
+
+@pytest.mark.parametrize("node_id", CONTRACT)
+def test_the_picture_of_an_example_is_what_the_example_gives(node_id, stand_in):
+    """`python -m tests.nodes.examples` makes the pictures anew."""
+    with Image.open(DOCS / node_id / "result.jpg") as stored:
+        kept = np.asarray(stored.convert("RGB"), dtype=np.float32)
+    made = examples.picture(stand_in, node_id).resize(kept.shape[1::-1], Image.Resampling.LANCZOS)
+    # Another machine's font draws other labels.
+    assert np.abs(np.asarray(made, dtype=np.float32) - kept).mean() < 4

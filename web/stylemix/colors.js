@@ -5,6 +5,7 @@ export const SOCKET_COLORS = {
   STYLEMIX_ENCODER: "#0F9F8E",
   STYLEMIX_LATENT: "#B965E6",
   STYLEMIX_MASKS: "#84911D",
+  STYLEMIX_TRANSFORM: "#8B83D6",
 };
 
 /** Give the sockets their colours, in the classic canvas and on Vue nodes. To be called in an extension's `setup`. */
