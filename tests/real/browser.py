@@ -83,6 +83,13 @@ class Page:
         )
         return self.page.wait_for_function(shown, arg=node_id, timeout=60000).json_value()
 
+    def marked_nodes(self) -> list[int]:
+        """Ids of the nodes that the canvas draws as failed."""
+        return self.page.evaluate(
+            "() => app.graph._nodes.filter(node => node.has_errors || node.strokeStyles?.nodeError?.call(node)"
+            " || app.lastExecutionError?.node_id == node.id).map(node => node.id)"
+        )
+
     def messages(self) -> list[str]:
         """The toasts and dialogs that are open."""
         return self.page.locator(".p-toast-message, .p-dialog").all_inner_texts()

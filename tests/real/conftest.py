@@ -1,42 +1,78 @@
 """ComfyUI's own front ends, one page each for all tests.
 
 The installed front end runs always; `COMFYUI_FRONTEND` names the `static` folder of another one to run as well,
-with the classic canvas and with Vue nodes. `STYLEMIX_SCREENSHOTS` names a folder to keep screenshots in.
+with the classic canvas and with Vue nodes. What is marked `on_stand_in` also runs where there is no ComfyUI: on the
+installed front end over the stand-in host. `STYLEMIX_SCREENSHOTS` names a folder to keep screenshots in.
 """
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 
+from stylemix_core import save_image
+from stylemix_core.demo.experiment import style_picture
+
 from .. import builders
 from . import browser, find
-from .server import RealComfy
+from .server import RealComfy, ServedStandIn
 
-FRONT_ENDS = ("installed", "other", "other, Vue nodes")
+STAND_IN = "stand-in"
+FRONT_ENDS = ("installed", "other", "other, Vue nodes", STAND_IN)
+
+
+def pytest_collection_modifyitems(items):
+    """Keep the stand-in's page for the tests that are marked for it."""
+    items[:] = [
+        item
+        for item in items
+        if item.get_closest_marker("on_stand_in")
+        or getattr(item, "callspec", None) is None
+        or item.callspec.params.get("page") != STAND_IN
+    ]
+
+
+def lacking(front_end: str) -> str | None:
+    """What a front end lacks on this machine, as a sentence."""
+    if browser.missing():
+        return browser.missing()
+    if front_end == STAND_IN:
+        if find.find_serving_python():
+            return None
+        return "no Python here has aiohttp, comfyui-frontend-package and torch: no page over the stand-in host"
+    if find.missing():
+        return find.missing()
+    if front_end != "installed" and not os.environ.get("COMFYUI_FRONTEND"):
+        return "COMFYUI_FRONTEND names no other front end"
+    return None
+
+
+@pytest.fixture(scope="session")
+def photo(tmp_path_factory):
+    """What LoadImage finds under the name that the example workflows have: a face, larger than the models'."""
+    path = tmp_path_factory.mktemp("photo") / "example.png"
+    save_image(path, style_picture(400)[0])
+    return path
 
 
 @pytest.fixture(scope="session", params=FRONT_ENDS)
-def page(request, tmp_path_factory):
-    if find.missing() or browser.missing():
-        pytest.skip(find.missing() or browser.missing())
-    arguments: tuple[str, ...] = ()
-    if request.param != "installed":
-        other = os.environ.get("COMFYUI_FRONTEND")
-        if not other:
-            pytest.skip("COMFYUI_FRONTEND names no other front end")
-        arguments = ("--front-end-root", str(Path(other).expanduser()))
+def page(request, tmp_path_factory, photo):
+    if lacking(request.param):
+        pytest.skip(lacking(request.param))
     base = tmp_path_factory.mktemp("browser")
     settings = {"Comfy.VueNodes.Enabled": "Vue" in request.param}
-    with RealComfy(base, arguments, settings) as server:
-        shutil.copy(find.find_comfyui() / "input" / "example.png", base / "input")
-        generator, _ = builders.write_tiny_native(base)
-        (base / "models/stylegan").mkdir(exist_ok=True)
-        generator.replace(base / "models/stylegan/tiny.safetensors")
-        with browser.open_page(server) as page:
-            page.server, page.name = server, request.param
-            yield page
+    arguments: tuple[str, ...] = ()
+    if request.param.startswith("other"):
+        arguments = ("--front-end-root", str(Path(os.environ["COMFYUI_FRONTEND"]).expanduser()))
+    host = ServedStandIn if request.param == STAND_IN else RealComfy
+    (base / "input").mkdir()
+    (base / "input" / photo.name).write_bytes(photo.read_bytes())
+    generator, _ = builders.write_tiny_native(base)
+    (base / "models/stylegan").mkdir(parents=True)
+    generator.replace(base / "models/stylegan/tiny.safetensors")
+    with host(base, arguments, settings) as server, browser.open_page(server) as page:
+        page.server, page.name = server, request.param
+        yield page
 
 
 @pytest.fixture

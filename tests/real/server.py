@@ -16,7 +16,7 @@ from typing import Any
 from PIL import Image
 
 from ..host import PACK, Prompt, Run
-from .find import find_comfyui, find_python
+from .find import find_comfyui, find_python, find_serving_python
 
 START_SECONDS, RUN_SECONDS = 180, 300
 SETTINGS = {
@@ -54,19 +54,15 @@ class RealComfy:
         self.log = base / "server.log"
 
     def __enter__(self) -> "RealComfy":
-        comfyui = find_comfyui()
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        command = [find_python(comfyui), Path(__file__).with_name("launch.py"), comfyui]
-        command += ["--listen", "127.0.0.1", "--port", port, "--base-directory", self.base]
-        command += ["--disable-auto-launch", "--disable-api-nodes", "--database-url", "sqlite:///:memory:"]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [str(part) for part in (*command, *self.arguments)],
-                cwd=self.base,
+                [str(part) for part in self.command(port)],
+                cwd=self.folder,
                 env=environment | {"PYTHONIOENCODING": "utf-8"},
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -77,6 +73,19 @@ class RealComfy:
             self.__exit__()
             raise
         return self
+
+    def command(self, port: int) -> list[Any]:
+        """What starts the server."""
+        comfyui = find_comfyui()
+        command = [find_python(comfyui), Path(__file__).with_name("launch.py"), comfyui]
+        command += ["--listen", "127.0.0.1", "--port", port, "--base-directory", self.base]
+        command += ["--disable-auto-launch", "--disable-api-nodes", "--database-url", "sqlite:///:memory:"]
+        return [*command, *self.arguments]
+
+    @property
+    def folder(self) -> Path:
+        """Where the server is started."""
+        return self.base
 
     def __exit__(self, *exception: object) -> None:
         self.process.terminate()
@@ -179,3 +188,14 @@ class RealComfy:
             if line.startswith("VmRSS"):
                 return int(line.split()[1]) * 1024
         raise RuntimeError("the server has ended")
+
+
+class ServedStandIn(RealComfy):
+    """The stand-in host, which needs no ComfyUI, with ComfyUI's own page."""
+
+    def command(self, port: int) -> list[Any]:
+        return [find_serving_python(), "-m", "tests.host.served", self.base, port]
+
+    @property
+    def folder(self) -> Path:
+        return PACK
