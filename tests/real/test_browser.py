@@ -58,7 +58,7 @@ def test_an_example_workflow_keeps_its_values(page, workflow):
 
 
 def test_the_blueprint_opens_and_runs(page, photo, screenshots):
-    """"Photo + style" as one node, between two pictures and SaveImage."""
+    """ "Photo + style" as one node, between two pictures and SaveImage."""
     page.problems.clear()
     (blueprint,) = (PACK / "subgraphs").glob("*.json")
     page.load(blueprint)
