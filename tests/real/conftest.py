@@ -6,6 +6,7 @@ installed front end over the stand-in host. `STYLEMIX_SCREENSHOTS` names a folde
 """
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -51,9 +52,12 @@ def lacking(front_end: str) -> str | None:
 
 @pytest.fixture(scope="session")
 def photo(tmp_path_factory):
-    """What LoadImage finds under the name that the example workflows have: a face, larger than the models'."""
-    path = tmp_path_factory.mktemp("photo") / "example.png"
-    save_image(path, style_picture(400)[0])
+    """What LoadImage finds under the name that the example workflows have: a face, larger than the models'. Beside it
+    lies another one, style.png."""
+    path = tmp_path_factory.mktemp("photos") / "example.png"
+    bob = style_picture(400)[0]
+    save_image(path, bob)
+    save_image(path.with_name("style.png"), bob.flip(2, 0))  # of other colours, turned the other way
     return path
 
 
@@ -67,8 +71,7 @@ def page(request, tmp_path_factory, photo):
     if request.param.startswith("other"):
         arguments = ("--front-end-root", str(Path(os.environ["COMFYUI_FRONTEND"]).expanduser()))
     host = ServedStandIn if request.param == STAND_IN else RealComfy
-    (base / "input").mkdir()
-    (base / "input" / photo.name).write_bytes(photo.read_bytes())
+    shutil.copytree(photo.parent, base / "input")
     generator, _ = builders.write_tiny_native(base)
     (base / "models/stylegan").mkdir(parents=True)
     generator.replace(base / "models/stylegan/tiny.safetensors")

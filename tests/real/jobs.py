@@ -176,11 +176,14 @@ def ramp(length: int, first: int, last: int) -> np.ndarray:
 
 
 @cache
-def encoded(photo: Path) -> Image.Image:
-    """What the blueprint makes of one picture for both photo and style: every mask gives that picture again."""
+def blueprint(file: Path, photo: Path, style: Path) -> Image.Image:
+    """What the blueprint's node makes of two pictures."""
+    (text,) = Nodes(file).nodes[0]["widgets_values"]
     with torch.inference_mode():
-        w = load_encoder("demo", device="cpu")(load_image(photo))
-        return to_pil(generator().synthesis(w)[0])
+        encoder = load_encoder("demo", device="cpu")
+        photo_code, style_code = (Latents.of(encoder(load_image(path))) for path in (photo, style))
+        masks = parse_masks(text, generator().num_ws)
+        return to_pil(draw(inject_latents(photo_code, style_code, masks))[0])
 
 
 @cache

@@ -5,7 +5,7 @@ import torch
 
 from stylemix_core.latents import Latents, save_latents
 
-pytestmark = [pytest.mark.real, pytest.mark.browser]
+pytestmark = [pytest.mark.real, pytest.mark.browser, pytest.mark.on_stand_in]
 
 LOAD_ALONE = """() => {
     app.graph.clear();

@@ -7,7 +7,7 @@ import pytest
 from ..host import PACK
 from .widget import Widget, workflow
 
-pytestmark = [pytest.mark.real, pytest.mark.browser]
+pytestmark = [pytest.mark.real, pytest.mark.browser, pytest.mark.on_stand_in]
 
 
 @pytest.fixture
