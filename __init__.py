@@ -3,6 +3,9 @@
 ComfyUI imports this folder and calls `comfy_entrypoint`. Importing it needs neither ComfyUI nor torch.
 """
 
+WEB_DIRECTORY = "web"
+"""What ComfyUI's page loads of this pack."""
+
 
 async def comfy_entrypoint():
     """What ComfyUI calls to get the pack's nodes."""

@@ -3,8 +3,8 @@
 import torch
 from comfy_api.v0_0_2 import io
 
+from ..stylemix_core.alignment.align import ALIGN_MODES, align_batch
 from ..stylemix_core.encoder.network import ITERATIONS
-from ..stylemix_core.errors import StyleMixError
 from ..stylemix_core.images import from_comfy, to_comfy
 from ..stylemix_core.latents import Latents
 from . import host
@@ -32,9 +32,11 @@ class Encode(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "align",
-                    options=["never"],
+                    options=list(ALIGN_MODES),
                     default="never",
-                    tooltip="Whether to find the face and crop the picture to it first. never: the picture as it is.",
+                    tooltip="Whether to find the face and crop the picture to it first, as pSp's encoders want photos. "
+                    "auto: unless it is such a crop already. always. never: the picture as it is, as the bundled "
+                    "encoder wants avatars.",
                 ),
                 io.Int.Input(
                     "n_iters",
@@ -57,11 +59,10 @@ class Encode(io.ComfyNode):
     def execute(
         cls, encoder: host.Model, image: torch.Tensor, align: str, n_iters: int = ITERATIONS
     ) -> io.NodeOutput:
-        if align != "never":  # the host does not check it
-            raise StyleMixError(
-                f"align {align!r} is unknown to this version; choose never, or update StyleMix"
-            )
-        pictures = encoder.network.fit(from_comfy(image))
+        pictures = from_comfy(image)
+        if align != "never":
+            pictures, _ = align_batch(pictures, encoder.network.input_size, align)
+        pictures = encoder.network.fit(pictures)
         iterations = n_iters if encoder.network.iterative else None
         w = host.run(encoder, len(pictures), lambda E, items: E(pictures[items], iterations))
         origins = tuple(f"encoded picture {i}" for i in range(1, len(w) + 1))

@@ -2,12 +2,13 @@
 
 from comfy_api.v0_0_2 import ComfyExtension, io
 
-from . import encode, explore, host, inject, invert, latent, load, sample
+from . import align, encode, explore, host, inject, invert, latent, load, routes, sample
 
 
 class StyleMixExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         host.register_model_folders()
+        routes.register()
         return [
             load.LoadGenerator,
             load.LoadEncoder,
@@ -25,4 +26,6 @@ class StyleMixExtension(ComfyExtension):
             invert.Invert,
             invert.InvertOptions,
             explore.Grid,
+            align.AlignFace,
+            align.PasteFace,
         ]

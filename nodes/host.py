@@ -23,6 +23,7 @@ from comfy.cli_args import args
 from comfy.model_patcher import ModelPatcher
 from PIL import Image
 
+from ..stylemix_core.checkpoints import DEMO as DEMO_FOLDER
 from ..stylemix_core.device import resolve_dtype
 from ..stylemix_core.errors import CheckpointError, StyleMixError
 from ..stylemix_core.images import to_pil
@@ -32,6 +33,9 @@ from ..stylemix_core.latents import holds_latents
 
 DEMO = "demo (bundled)"
 """How the bundled models are called in the list of checkpoints."""
+
+BOB = "bob haircut (bundled)"
+"""How the bundled W+ code is called in the list of W+ files."""
 
 GENERATORS, ENCODERS = "stylegan", "psp"
 EXTENSIONS = {GENERATORS: {".pkl", ".pt", ".safetensors"}, ENCODERS: {".pt", ".safetensors"}}
@@ -85,6 +89,11 @@ def checkpoint_names(folder: str) -> list[str]:
     return [DEMO, *(name for name in files if Path(name).suffix.lower() in EXTENSIONS[folder])]
 
 
+def checkpoint_source(folder: str, checkpoint: str) -> str:
+    """What `load_generator` and its kin take for a checkpoint: "demo" or the file's path."""
+    return "demo" if checkpoint == DEMO else _checkpoint_path(folder, checkpoint)
+
+
 def checkpoint_stamp(folder: str, checkpoint: str) -> str:
     """Text that changes when the file behind `checkpoint` does."""
     if checkpoint == DEMO:
@@ -99,7 +108,8 @@ def file_stamp(path: str) -> str:
 
 
 def latent_names() -> list[str]:
-    """The W+ files in the input and output folders, as ComfyUI names them: "latents/a.safetensors [output]"."""
+    """The bundled code, then the W+ files in the input and output folders, as ComfyUI names them:
+    "latents/a.safetensors [output]"."""
     names = []
     for folder, mark in (
         (folder_paths.get_input_directory(), ""),
@@ -111,11 +121,13 @@ def latent_names() -> list[str]:
                 os.path.relpath(path, folder).replace(os.sep, "/") for path in paths if _is_latents(path)
             ]
             names += [name + mark for name in relative]
-    return sorted(names, key=lambda name: (name.endswith("]"), name))
+    return [BOB, *sorted(names, key=lambda name: (name.endswith("]"), name))]
 
 
 def latent_path(name: str) -> str:
     """The file that a name of `latent_names` means. `StyleMixError` when there is none, or it lies elsewhere."""
+    if name == BOB:
+        return str(DEMO_FOLDER / "bob.safetensors")
     relative, folder = folder_paths.annotated_filepath(name)
     folder = os.path.abspath(folder or folder_paths.get_input_directory())
     path = os.path.abspath(os.path.join(folder, relative))
@@ -211,7 +223,7 @@ def open_model(load: Callable[..., torch.nn.Module], folder: str, checkpoint: st
     key = (load.__name__, checkpoint_stamp(folder, checkpoint), dtype)
     model = _models.get(key)
     if model is None:
-        source = "demo" if checkpoint == DEMO else _checkpoint_path(folder, checkpoint)
+        source = checkpoint_source(folder, checkpoint)
         model = _models[key] = Model(load, source, dtype)
     return model
 
@@ -252,11 +264,13 @@ def run(
             continue
         results.append(result)
         done = items.stop
-        picture = None
-        if preview is not None and time.monotonic() - shown >= PREVIEW_SECONDS:
-            picture = ("JPEG", preview(result[-1]), PREVIEW_SIDE)
+        newest = None
+        # Not the last one: the results themselves follow at once.
+        if preview is not None and done < count and time.monotonic() - shown >= PREVIEW_SECONDS:
+            picture = preview(result[-1])
+            newest = ("JPEG", picture, min(PREVIEW_SIDE, max(picture.size)))  # ComfyUI enlarges small ones
             shown = time.monotonic()
-        progress.update_absolute(done, count, picture)
+        progress.update_absolute(done, count, newest)
     return torch.cat(results)
 
 
@@ -304,13 +318,24 @@ def vgg_file() -> str | None:
 
 def warn(node_id: str | None, message: str | None) -> None:
     """Tell the user, in the log and on the node. Without a message nothing happens."""
-    if message is None:
-        return
-    logging.warning("StyleMix: %s", message)
+    if message is not None:
+        logging.warning("StyleMix: %s", message)
+        tell(node_id, message)
+
+
+def tell(node_id: str | None, message: str) -> None:
+    """Show a text on the node."""
     from server import PromptServer  # not at import: the server imports the packs
 
     if node_id is not None and PromptServer.instance is not None:
         PromptServer.instance.send_progress_text(message, node_id)
+
+
+def routes() -> Any:
+    """The server's table of routes (aiohttp's), or None where nothing is served."""
+    from server import PromptServer  # not at import: the server imports the packs
+
+    return getattr(PromptServer.instance, "routes", None)
 
 
 def _checkpoint_path(folder: str, checkpoint: str) -> str:

@@ -18,7 +18,8 @@ def mask_list_input() -> io.String.Input:
         dynamic_prompts=False,
         tooltip="Which layers to take from the style. Masks are separated by ; or line breaks, each gives "
         "one result. A mask is a list of layers (0, 2, 5), ranges (0-6) and names (all, none, coarse, "
-        "middle, fine, random(3)), with a strength if you like: hair: 2-6, 7-9@0.5. # starts a comment.",
+        "middle, fine, random(3)). A label may come first, as in hair: 2-6, and a strength after an at sign. "
+        "# starts a comment.",
     )
 
 
@@ -100,7 +101,11 @@ class Inject(io.ComfyNode):
     ) -> io.NodeOutput:
         num_ws = latent.w.shape[1]
         resolved = MaskText.of(mask_list if masks is None else masks, alpha, seed).resolve(num_ws)
-        host.warn(cls.hidden.unique_id, check_styles(latent, style))
+        warning = check_styles(latent, style)
+        if warning:
+            host.warn(cls.hidden.unique_id, warning)
+        elif latent.generator is not None and latent.generator == style.generator:
+            host.tell(cls.hidden.unique_id, "Source and style are codes of the same generator.")
         labels = result_labels(resolved, len(latent), len(style), pairing)
         mixed = inject_latents(latent, style, resolved, pairing)
         # The page's mask list shows as many columns as the model has layers.

@@ -91,8 +91,10 @@ class LoadLatent(io.ComfyNode):
                 io.Combo.Input(
                     "file",
                     options=host.latent_names(),
+                    default=host.BOB,
                     upload=io.UploadType.model,
-                    tooltip="A .safetensors file with W+ codes from the input folder or the output folder.",
+                    tooltip="A .safetensors file with W+ codes from the input or the output folder, or the bundled bob "
+                    "haircut, which suits the bundled demo models.",
                 )
             ],
             outputs=[

@@ -37,8 +37,8 @@ class LoadGenerator(io.ComfyNode):
             inputs=[
                 checkpoint_input(
                     host.GENERATORS,
-                    "The generator. The bundled demo draws cartoon avatars at once; put files of your own "
-                    "(.pkl, .pt, .safetensors) into models/stylegan.",
+                    "The generator. The bundled demo draws cartoon avatars at once. Files of your own go into "
+                    "models/stylegan: NVIDIA's .pkl (PyTorch or TensorFlow), rosinality's .pt, .safetensors.",
                 ),
                 dtype_input(),
             ],
@@ -68,13 +68,13 @@ class LoadEncoder(io.ComfyNode):
             node_id="StyleMixLoadEncoder",
             display_name="Load pSp Encoder",
             category="StyleMix/load",
-            description="Load a pSp encoder, which finds the W+ code of a picture of a face for StyleGAN2.",
+            description="Load an encoder (pSp, e4e, ReStyle), which finds the W+ code of a face in a picture.",
             **search_words("pSp", "pixel2style2pixel", "e4e", "encoder", "face", "inversion", "StyleGAN"),
             inputs=[
                 checkpoint_input(
                     host.ENCODERS,
-                    "The encoder. The bundled demo knows cartoon avatars; put pSp's files (.pt, .safetensors) "
-                    "into models/psp.",
+                    "The encoder. The bundled demo knows cartoon avatars. Files of your own go into models/psp: the "
+                    ".pt of pSp, e4e or ReStyle, .safetensors.",
                 ),
                 dtype_input(),
             ],

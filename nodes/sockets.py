@@ -14,5 +14,8 @@ LATENT = io.Custom("STYLEMIX_LATENT")
 MASKS = io.Custom("STYLEMIX_MASKS")
 """Carries a `MaskText`, a `MaskList` or lists of layers: what `MaskText.of` takes."""
 
+TRANSFORM = io.Custom("STYLEMIX_TRANSFORM")
+"""Carries a tuple of `FaceTransform`, one per face."""
+
 INVERSION = io.Custom("STYLEMIX_INVERSION")
 """Carries a dictionary of `InversionOptions`' fields."""

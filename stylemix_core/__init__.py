@@ -14,6 +14,10 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .alignment import FaceTransform as FaceTransform
+    from .alignment import align_face as align_face
+    from .alignment import align_faces as align_faces
+    from .alignment import paste_face as paste_face
     from .checkpoints import convert_checkpoint as convert_checkpoint
     from .checkpoints import inspect_checkpoint as inspect_checkpoint
     from .checkpoints import load_encoder as load_encoder
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from .errors import CheckpointError as CheckpointError
     from .errors import LatentMismatchError as LatentMismatchError
     from .errors import MaskSyntaxError as MaskSyntaxError
+    from .errors import NoFaceError as NoFaceError
     from .errors import StyleMixError as StyleMixError
     from .grid import compare_grid as compare_grid
     from .images import load_image as load_image
@@ -40,8 +45,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "alignment": ("FaceTransform", "align_face", "align_faces", "paste_face"),
     "checkpoints": ("convert_checkpoint", "inspect_checkpoint", "load_encoder", "load_generator"),
-    "errors": ("CheckpointError", "LatentMismatchError", "MaskSyntaxError", "StyleMixError"),
+    "errors": ("CheckpointError", "LatentMismatchError", "MaskSyntaxError", "NoFaceError", "StyleMixError"),
     "grid": ("compare_grid",),
     "images": ("load_image", "save_image"),
     "injection": ("inject", "inject_latents"),

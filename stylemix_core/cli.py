@@ -147,6 +147,12 @@ def add_models(parser: argparse.ArgumentParser, encoder: bool = False) -> None:
     parser.add_argument("--tuning", type=Path, help="a generator's tuning that stylemix invert has saved")
     if encoder:
         parser.add_argument("--encoder", default="demo", help="encoder checkpoint (the bundled demo)")
+        parser.add_argument(
+            "--align",
+            choices=("auto", "always", "never"),
+            default="never",
+            help="crop pictures to the largest face; auto: unless they are such crops already (%(default)s)",
+        )
     parser.add_argument("--device", default=None, help="cpu, cuda, mps (the fastest there is)")
     parser.add_argument("--dtype", default="float32", help="auto, float32, float16 or bfloat16 (%(default)s)")
 
@@ -185,7 +191,7 @@ def encode(options: argparse.Namespace) -> None:
     bar = ProgressBar(len(paths), "encode")
     warnings = set()
     for i, (name, path) in enumerate(zip(names, paths)):
-        latents = encode_picture(encoder, path)
+        latents = encode_picture(encoder, path, options.align)
         warnings.add(check_generator(latents, generator))
         save_latents(options.out / f"{name}.safetensors", latents)
         save_image(options.out / f"{name}_reconstruction.png", generator.synthesis(latents.w)[0])
@@ -210,7 +216,7 @@ def invert(options: argparse.Namespace) -> None:
 
         result = invert_pictures(
             generator,
-            load_image(path),
+            read_picture(path, generator.img_resolution, options.align),
             encoder,
             options.method,
             options.steps,
@@ -279,11 +285,12 @@ def convert(options: argparse.Namespace) -> None:
 def inspect(options: argparse.Namespace) -> None:
     for file in options.files:
         info = inspect_checkpoint(file)
-        print(
-            json.dumps({"file": str(file)} | dataclasses.asdict(info))
-            if options.json
-            else f"{file}: {info.summary()}"
-        )
+        if options.json:
+            print(json.dumps({"file": str(file)} | dataclasses.asdict(info)))
+            continue
+        print(f"{file}: {info.summary()}")
+        if info.opts:
+            print("  options: " + ", ".join(f"{name}={value}" for name, value in sorted(info.opts.items())))
 
 
 def open_generator(options: argparse.Namespace) -> Generator:
@@ -321,8 +328,19 @@ def decode(
     bar.close()
 
 
-def encode_picture(encoder: Encoder, path: Path) -> Latents:
-    return Latents.of(encoder(load_image(path)).cpu(), path.name, encoder.generator)
+def encode_picture(encoder: Encoder, path: Path, align: str) -> Latents:
+    picture = read_picture(path, encoder.input_size, align)
+    return Latents.of(encoder(picture).cpu(), path.name, encoder.generator)
+
+
+def read_picture(path: Path, size: int, align: str) -> torch.Tensor:
+    """A picture `[1, 3, H, W]`; where a face was cropped, of `size` pixels."""
+    picture = load_image(path)
+    if align == "never":
+        return picture
+    from .alignment.align import align_batch  # most pictures need no faces found
+
+    return align_batch(picture, size, align)[0]
 
 
 def read_codes(paths: list[Path], options: argparse.Namespace) -> list[Latents]:
@@ -336,7 +354,7 @@ def read_codes(paths: list[Path], options: argparse.Namespace) -> list[Latents]:
             parts.append(load_latents(path))
         else:
             encoder = encoder or open_encoder(options)
-            parts.append(encode_picture(encoder, path))
+            parts.append(encode_picture(encoder, path, options.align))
         bar.update(i + 1)
     bar.close()
     return parts

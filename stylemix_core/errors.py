@@ -15,3 +15,7 @@ class MaskSyntaxError(StyleMixError):
 
 class LatentMismatchError(StyleMixError):
     """W+ codes do not fit each other or the generator."""
+
+
+class NoFaceError(StyleMixError):
+    """A picture shows no face, or not the one asked for."""

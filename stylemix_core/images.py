@@ -17,6 +17,9 @@ from PIL.PngImagePlugin import PngInfo
 from .errors import StyleMixError
 from .files import replacing
 
+_BAND_PIXELS = 1 << 20
+"""Pixels converted at a time where a picture may be huge."""
+
 
 def from_comfy(image: torch.Tensor) -> torch.Tensor:
     """ComfyUI's IMAGE, float `[B, H, W, C]` in 0…1, as float32 `[B, 3, H, W]` in −1…1.
@@ -123,6 +126,38 @@ def from_pil(image: Image.Image) -> torch.Tensor:
     else:
         pixels = np.asarray(image.convert("RGBA"), dtype=np.float32) / 255
     return from_comfy(torch.from_numpy(pixels)[None])
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """A Pillow picture of any mode as 8-bit RGB, itself if it is; transparency is composited over white."""
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode.startswith("I") or image.mode == "F":
+        return to_pil(from_pil(image)[0])
+    if "A" in image.getbands() or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    return image.convert("RGB")
+
+
+def comfy_to_pil(image: torch.Tensor) -> list[Image.Image]:
+    """ComfyUI's IMAGE, as `from_comfy` takes it, as 8-bit RGB Pillow pictures.
+
+    It is converted a few rows at a time, so that of a huge picture there is no second copy in floating point.
+    """
+    rows = max(1, _BAND_PIXELS // max(image.shape[2], 1)) if image.ndim == 4 else 1
+    parts = [
+        (from_comfy(part) * 127.5 + 127.5)
+        .clamp(0, 255)
+        .round()
+        .to(torch.uint8)
+        .permute(0, 2, 3, 1)
+        .cpu()
+        .numpy()
+        for part in image.split(rows, 1)
+    ]
+    return [Image.fromarray(np.concatenate(bands)) for bands in zip(*parts, strict=True)]
 
 
 def to_pil(image: torch.Tensor) -> Image.Image:

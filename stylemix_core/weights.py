@@ -5,29 +5,49 @@ from typing import TypeVar
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from .errors import CheckpointError
 
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def adopt(network: Network, weights: Mapping[str, torch.Tensor], what: str) -> Network:
-    """Make a network, built on the meta device, hold `weights` themselves; ready for inference.
+class without_numbers(TorchFunctionMode):
+    """Networks made inside have weights with shapes and nothing in them.
 
-    Tensors are copied only where their type or memory format must change. `CheckpointError` names the tensors
-    that are missing or of another shape.
+    `torch.device("meta")` alone would do, but arithmetic there imports PyTorch's compiler, a second's work.
+    """
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if function in (torch.empty, torch.randn):
+            return torch.empty(*args, **{**kwargs, "device": "meta"})
+        if getattr(function, "__module__", None) == nn.init.__name__:
+            return kwargs.get("tensor", args[0] if args else None)
+        return function(*args, **kwargs)
+
+
+def adopt(network: Network, weights: Mapping[str, torch.Tensor], what: str) -> Network:
+    """Make a network, built `without_numbers`, hold `weights` themselves; ready for inference.
+
+    Each tensor is taken once, and copied only where its type or memory format must change: with a mapping that
+    reads them from a file, no more than one is there twice. `CheckpointError` names the tensors that are missing
+    or of another shape.
     """
     expected = network.state_dict()
     missing = [name for name in expected if name not in weights]
     if missing:
         raise CheckpointError(f"the {what} lacks {len(missing)} tensors, among them {', '.join(missing[:3])}")
-    for name, tensor in expected.items():
-        if weights[name].shape != tensor.shape:
+    for name, place in expected.items():
+        tensor = weights[name]
+        if tensor.shape != place.shape:
             raise CheckpointError(
-                f"the tensor {name} has the shape {list(weights[name].shape)}, expected {list(tensor.shape)}"
+                f"the tensor {name} has the shape {list(tensor.shape)}, expected {list(place.shape)}"
             )
-    network.load_state_dict(
-        {name: weights[name].to(tensor.dtype) for name, tensor in expected.items()}, assign=True
-    )
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        layout = torch.channels_last if tensor.ndim == 4 else torch.contiguous_format
+        tensor = tensor.detach().to(place.dtype, memory_format=layout)
+        path, _, leaf = name.rpartition(".")
+        module = network.get_submodule(path)
+        is_parameter = isinstance(getattr(module, leaf), nn.Parameter)
+        setattr(module, leaf, nn.Parameter(tensor, requires_grad=False) if is_parameter else tensor)
     return network.eval().requires_grad_(False)

@@ -8,17 +8,21 @@ import json
 import math
 import pickle
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 from stylemix_core.checkpoints import native
+from stylemix_core.demo.renderer import render, sample_attributes
 from stylemix_core.encoder import Encoder, EncoderConfig
 from stylemix_core.generator import Generator, GeneratorConfig
 from stylemix_core.generator.ops import fir_filter
+from stylemix_core.images import to_pil
 
 State = dict[str, torch.Tensor]
 
@@ -483,3 +487,30 @@ def safetensors_bytes(header: dict[str, Any], data: bytes = b"") -> bytes:
     """A safetensors file from its parts."""
     text = json.dumps(header).encode()
     return len(text).to_bytes(8, "little") + text + data
+
+
+# Pictures with faces
+
+
+def draw_avatars(count: int, seed: int = 3) -> list[Image.Image]:
+    """Upright demo avatars, 256 pixels square."""
+    attributes = sample_attributes(count, torch.Generator().manual_seed(seed))
+    return [to_pil(image) for image in render(attributes, 256, with_regions=False).image]
+
+
+def paste_avatar(
+    avatar: Image.Image, size: tuple[int, int], centre: tuple[float, float], scale: float, angle: float
+) -> tuple[Image.Image, Callable[[tuple[float, float]], tuple[float, float]]]:
+    """A grey picture with the avatar in it, leaning by `angle` degrees clockwise, and where its points went."""
+    cos, sin = scale * math.cos(math.radians(angle)), scale * math.sin(math.radians(angle))
+    middle = avatar.width / 2
+    back = np.linalg.inv([[cos, -sin], [sin, cos]])
+    matrix = np.column_stack([back, middle - back @ centre]).flatten().tolist()
+    where = Image.new("L", avatar.size, 255).transform(size, Image.Transform.AFFINE, matrix)
+    pasted = avatar.transform(size, Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)
+
+    def moved(point: tuple[float, float]) -> tuple[float, float]:
+        x, y = point[0] + 0.5 - middle, point[1] + 0.5 - middle
+        return cos * x - sin * y + centre[0] - 0.5, sin * x + cos * y + centre[1] - 0.5
+
+    return Image.composite(pasted, Image.new("RGB", size, (110, 130, 120)), where), moved

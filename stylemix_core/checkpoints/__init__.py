@@ -6,10 +6,8 @@ order.
 
 import os
 from pathlib import Path
-from typing import TypeVar
 
 import torch
-from torch import nn
 
 from ..device import encoder_dtype, resolve_device, resolve_dtype
 from ..encoder import Encoder
@@ -18,7 +16,8 @@ from ..files import sha256
 from ..generator import Generator
 from . import native, nvidia, psp, rosinality, tensorflow
 from .base import Checkpoint, CheckpointInfo
-from .source import ACCEPTED, Source, about
+from .describe import ACCEPTED, another_model, describe
+from .source import Source, about
 
 __all__ = [
     "Checkpoint",
@@ -31,7 +30,6 @@ __all__ = [
 ]
 
 FORMATS = (native, nvidia, tensorflow, psp, rosinality)
-Model = TypeVar("Model", bound=nn.Module)
 PARTS = ("generator", "encoder")
 DEMO = Path(__file__).parent.parent / "demo"
 
@@ -47,16 +45,16 @@ def load_generator(
     device: None for CUDA, else MPS, else the CPU.
     dtype: precision of the convolutions: "auto", "float32", "float16", "bfloat16", the torch dtype, or None
         for float32.
-    Returns the generator in evaluation mode; its `.source` is the file's name. `CheckpointError` when the file
+    Returns the generator in evaluation mode; its `.info` says what the file is. `CheckpointError` when the file
     is not a checkpoint with a generator, is damaged, or asks to run code.
     """
     path = find(source, "generator")
     target = resolve_device(device)
     precision = resolve_dtype(dtype, target)
     with about(path):
-        config, weights = read_checkpoint(path).part("generator")
-        generator = own(Generator.from_state_dict(config, weights), weights)
-    generator.source = path.name
+        checkpoint = read_checkpoint(path)
+        generator = Generator.from_state_dict(*checkpoint.part("generator"))
+    generator.info = checkpoint.info
     return generator.to(target).set_dtype(precision)
 
 
@@ -67,25 +65,26 @@ def load_encoder(
 ) -> Encoder:
     """Load an encoder of pSp, e4e or ReStyle. Arguments and errors as for `load_generator`.
 
-    A ReStyle encoder brings its generator along as `.decoder`. An encoder's `.source` is the file's name, its
-    `.generator` the fingerprint of the generator that it was made for: of the decoder in the same file, or as the
+    A ReStyle encoder brings its generator along as `.decoder`. An encoder's `.info` says what the file is, its
+    `.generator` is the fingerprint of the generator that it was made for: of the decoder in the same file, or as the
     file's metadata says, else None.
     """
     path = find(source, "encoder")
     target = resolve_device(device)
     precision = resolve_dtype(encoder_dtype(dtype), target)
     with about(path):
-        encoder = own(*build_encoder(read_checkpoint(path)))
-    encoder.source = path.name
+        checkpoint = read_checkpoint(path)
+        encoder = build_encoder(checkpoint)
+    encoder.info = checkpoint.info
     return encoder.to(target).set_dtype(precision)
 
 
-def inspect_checkpoint(path: str | os.PathLike) -> CheckpointInfo:
+def inspect_checkpoint(path: str | os.PathLike, part: str = "generator") -> CheckpointInfo:
     """What a file is, without building a model or reading its weights. Errors as for `load_generator`.
 
-    "demo" stands for the bundled generator.
+    part: which of the bundled models "demo" stands for, "generator" or "encoder".
     """
-    found = find(path, "generator")
+    found = find(path, part)
     with about(found):
         return read_checkpoint(found).info
 
@@ -100,7 +99,7 @@ def convert_checkpoint(
 
     target: a file that ends in .safetensors. It appears when it is complete.
     dtype: "float32" (or None) keeps the weights as they are, "float16" halves the file.
-    part: "generator" or "encoder" for one of the two, "both" to insist on both, None for whatever there is. An encoder
+    part: "generator" or "encoder" for one of the two, "both" to insist on both, None for what can be read. An encoder
         that refines its codes (ReStyle) takes its generator along.
     Returns what the new file is. Its metadata hold the configuration, num_ws, the source's format, name and sha256,
     and a note on the licence, which stays the source's. Errors as for `load_generator`.
@@ -118,11 +117,12 @@ def convert_checkpoint(
         raise StyleMixError(f"part {part!r} is unknown; choose one of: {', '.join(PARTS)}, both")
     with about(path):
         checkpoint = read_checkpoint(path)
-        wanted = PARTS if part == "both" else (part,) if part else checkpoint.info.contents
+        readable = [name for name in checkpoint.info.contents if name not in checkpoint.refusals]
+        wanted = PARTS if part == "both" else (part,) if part else readable or checkpoint.info.contents
         generator = (
             Generator.from_state_dict(*checkpoint.part("generator")) if "generator" in wanted else None
         )
-        encoder = build_encoder(checkpoint)[0] if "encoder" in wanted else None
+        encoder = build_encoder(checkpoint) if "encoder" in wanted else None
         digest = sha256(path)
     native.write(
         written,
@@ -142,23 +142,31 @@ def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
     `CheckpointError` if no reader knows the file.
     """
     source = Source(path)
-    for reader in FORMATS:
-        if reader.detect(source):
-            return reader.read(source)
-    raise CheckpointError(f"not a checkpoint that can be read: it is {source.describe()}. {ACCEPTED}.")
+    try:
+        for reader in FORMATS:
+            if reader.detect(source):
+                checkpoint = reader.read(source)
+                checkpoint.require_content(source.size)
+                return checkpoint
+    except CheckpointError as error:
+        other = another_model(source)
+        if other is None:
+            raise
+        raise CheckpointError(
+            f"not a checkpoint that can be read: it is {other} ({error}). {ACCEPTED}."
+        ) from error
+    raise CheckpointError(f"not a checkpoint that can be read: it is {describe(source)}. {ACCEPTED}.")
 
 
-def build_encoder(checkpoint: Checkpoint) -> tuple[Encoder, dict[str, torch.Tensor]]:
-    """The encoder, with its generator where it needs one, and the weights that both were given."""
+def build_encoder(checkpoint: Checkpoint) -> Encoder:
+    """The encoder, with its generator where it needs one."""
     config, weights = checkpoint.part("encoder")
-    decoder, given = None, dict(weights)
+    decoder = None
     if config.iterative and checkpoint.generator is not None:
-        generator_config, generator_weights = checkpoint.part("generator")
-        decoder = Generator.from_state_dict(generator_config, generator_weights)
-        given |= generator_weights
+        decoder = Generator.from_state_dict(*checkpoint.part("generator"))
     encoder = Encoder.from_state_dict(config, weights, decoder)
     encoder.generator = checkpoint.fingerprint()
-    return encoder, given
+    return encoder
 
 
 def find(source: str | os.PathLike, part: str) -> Path:
@@ -168,12 +176,3 @@ def find(source: str | os.PathLike, part: str) -> Path:
     if not path.exists():
         raise CheckpointError(f"the bundled demo {part} is missing ({path}); install the package again")
     return path
-
-
-def own(model: Model, weights: dict[str, torch.Tensor]) -> Model:
-    """Copy what still lies in the mapped file, so that the file may be replaced while the model is in use."""
-    mapped = {tensor.data_ptr() for tensor in weights.values()}
-    for tensor in (*model.parameters(), *model.buffers()):
-        if tensor.data_ptr() in mapped:
-            tensor.data = tensor.data.clone()
-    return model

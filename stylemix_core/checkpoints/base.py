@@ -1,34 +1,72 @@
 """What every reader returns: tensors that stay in their file until they are asked for, and what they form."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 
 from ..encoder import EncoderConfig
 from ..errors import CheckpointError
 from ..generator import Generator, GeneratorConfig
 from ..generator.network import fingerprint
+from ..weights import without_numbers
 
 AVERAGE_SAMPLES = 10_000
+AVERAGE_CHUNK = 500
+MOST_TENSORS = 5_000
+"""Of a network. A pSp encoder has 800."""
+MADE_NUMBERS = 1 << 22
+"""Numbers that readers may make up where a file keeps none, such as the noise of a 1024 px generator."""
+WIDEST = 4096
+"""z, w and pictures. StyleGAN2's are 512, 512 and at most 1024."""
+MOST_CLASSES = 20_000
+DEEPEST_MAPPING = 64
 
 
 @dataclass(frozen=True, eq=False)
 class StoredTensor:
-    """A tensor in a file: its shape is known, its numbers are read by `load`."""
+    """A tensor in a file: its shape is known, its numbers are read by `load`, into memory of their own."""
 
     shape: tuple[int, ...]
     load: Callable[[], torch.Tensor]
 
     @classmethod
     def of(cls, tensor: torch.Tensor) -> "StoredTensor":
-        return cls(tuple(tensor.shape), lambda: tensor)
+        return cls(tuple(tensor.shape), tensor.clone)
 
-    def map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> "StoredTensor":
-        """The same with `change`, a function of the tensor alone, applied when it is loaded."""
-        shape = change(torch.empty(self.shape, device="meta")).shape
-        return StoredTensor(tuple(shape), lambda: change(self.load()))
+    def map(
+        self, change: Callable[[torch.Tensor], torch.Tensor], shape: tuple[int, ...] | None = None
+    ) -> "StoredTensor":
+        """The same with `change`, a function of the tensor alone, applied when it is loaded.
+
+        shape: what `change` makes of it. Without it `change` is tried on shapes alone, which suits views; for
+            arithmetic PyTorch imports its compiler first, a second's work.
+        """
+        if shape is None:
+            shape = tuple(change(torch.empty(self.shape, device="meta")).shape)
+        return StoredTensor(shape, lambda: change(self.load()))
+
+
+class Weights(Mapping[str, torch.Tensor]):
+    """Tensors by name, each read when it is asked for: a network that takes them one by one needs no second copy."""
+
+    def __init__(self, tensors: "Tensors"):
+        self.tensors = tensors
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        return self.tensors[name].load()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.tensors
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tensors)
+
+    def __len__(self) -> int:
+        return len(self.tensors)
 
 
 Tensors = Mapping[str, StoredTensor]
@@ -44,6 +82,8 @@ class CheckpointInfo:
     """The tool and layout that it comes from."""
     contents: tuple[str, ...]
     """ "generator", "encoder" or both."""
+    network: str | None = None
+    """Kind of generator and its architecture: "StyleGAN2, skip"."""
     resolution: int | None = None
     """Width and height of the generator's pictures."""
     num_ws: int | None = None
@@ -74,8 +114,8 @@ class CheckpointInfo:
                 self.img_channels or 0, f"{self.img_channels}-channel"
             )
             sentences.append(
-                f"The generator draws {self.resolution}×{self.resolution} {colours} pictures from {self.num_ws} "
-                f"w vectors of {self.w_dim} (z {self.z_dim}, {self.mapping_layers} mapping layers, "
+                f"The generator ({self.network}) draws {self.resolution}×{self.resolution} {colours} pictures from "
+                f"{self.num_ws} w vectors of {self.w_dim} (z {self.z_dim}, {self.mapping_layers} mapping layers, "
                 f"{f'{self.c_dim} class labels' if self.c_dim else 'no class labels'}); its average w is "
                 f"{'stored' if self.has_w_avg else 'not stored and will be sampled'}."
             )
@@ -105,7 +145,7 @@ class Checkpoint:
     refusals: Mapping[str, str] = field(default_factory=dict)
     """Why a part ("generator", "encoder") that the file holds cannot be loaded."""
 
-    def part(self, name: str) -> tuple[Any, dict[str, torch.Tensor]]:
+    def part(self, name: str) -> tuple[Any, Weights]:
         """Configuration and weights of "generator" or "encoder". `CheckpointError` when there is none."""
         config = self.generator if name == "generator" else self.encoder
         if config is None:
@@ -115,7 +155,34 @@ class Checkpoint:
                 or f"the file holds no {name}; it is a {self.info.format} with {held} only"
             )
         tensors = self.generator_tensors if name == "generator" else self.encoder_tensors
-        return config, {key: tensor.load() for key, tensor in tensors.items()}
+        return config, Weights(tensors)
+
+    def require_content(self, size: int) -> None:
+        """`CheckpointError` unless there is something, and a file of `size` bytes can hold it.
+
+        Many tensors may share a few bytes of a hostile file, and its shapes may ask for more than any machine has.
+        """
+        if not self.info.contents:
+            raise CheckpointError(f"the {self.info.format} holds neither a generator nor an encoder")
+        config = self.generator
+        if config is not None and (
+            max(config.z_dim, config.w_dim, config.mapping_width or 0, config.img_resolution) > WIDEST
+            or config.mapping_layers > DEEPEST_MAPPING
+            or config.c_dim > MOST_CLASSES
+        ):
+            raise CheckpointError(
+                f"the generator would be of {config.img_resolution} px, z {config.z_dim}, w {config.w_dim}, "
+                f"{config.c_dim} classes and {config.mapping_layers} mapping layers, beyond any StyleGAN2"
+            )
+        if self.encoder is not None and self.encoder.input_size > WIDEST:
+            raise CheckpointError("the encoder would read pictures beyond any encoder's")
+        for tensors in (self.generator_tensors, self.encoder_tensors):
+            numbers = sum(math.prod(tensor.shape) for tensor in tensors.values())
+            # The smallest stored numbers have two bytes.
+            if numbers > size // 2 + MADE_NUMBERS:
+                raise CheckpointError(
+                    f"a file of {size} bytes cannot hold the {numbers} numbers that it announces"
+                )
 
     def fingerprint(self) -> str | None:
         """`Generator.fingerprint()` of the generator inside, or the one that the file names; nothing is built."""
@@ -127,6 +194,7 @@ class Checkpoint:
 def generator_facts(config: GeneratorConfig) -> dict[str, Any]:
     """The generator's share of a `CheckpointInfo`."""
     return {
+        "network": f"StyleGAN2, {config.architecture}",
         "resolution": config.img_resolution,
         "num_ws": config.num_ws,
         "z_dim": config.z_dim,
@@ -138,6 +206,11 @@ def generator_facts(config: GeneratorConfig) -> dict[str, Any]:
 
 
 def shapes(tensors: Tensors) -> dict[str, tuple[int, ...]]:
+    """By name. `CheckpointError` when there are more than in any network."""
+    if len(tensors) > MOST_TENSORS:
+        raise CheckpointError(
+            f"the file holds {len(tensors)} tensors, more than any network that can be read"
+        )
     return {name: tensor.shape for name, tensor in tensors.items()}
 
 
@@ -145,7 +218,7 @@ def sampled_w_avg(config: GeneratorConfig, tensors: Tensors) -> StoredTensor:
     """The average w of a generator whose file stores none: the mean over fixed z, as the original tools do."""
 
     def load() -> torch.Tensor:
-        with torch.device("meta"):
+        with without_numbers():
             mapping = Generator(config).mapping
         weights = {
             name.removeprefix("mapping."): tensor.load().float()
@@ -154,11 +227,15 @@ def sampled_w_avg(config: GeneratorConfig, tensors: Tensors) -> StoredTensor:
         }
         mapping.load_state_dict({**weights, "w_avg": torch.zeros(config.w_dim)}, assign=True)
         random = torch.Generator().manual_seed(0)
-        z = torch.randn(AVERAGE_SAMPLES, config.z_dim, generator=random)
-        labels = None
-        if config.c_dim:
-            labels = torch.eye(config.c_dim)[torch.arange(AVERAGE_SAMPLES) % config.c_dim]
+        total = torch.zeros(config.w_dim)
         with torch.no_grad():
-            return mapping(z, labels)[:, 0].mean(0)
+            for start in range(0, AVERAGE_SAMPLES, AVERAGE_CHUNK):
+                z = torch.randn(AVERAGE_CHUNK, config.z_dim, generator=random)
+                labels = None
+                if config.c_dim:
+                    classes = torch.arange(start, start + AVERAGE_CHUNK) % config.c_dim
+                    labels = F.one_hot(classes, config.c_dim).float()
+                total += mapping(z, labels)[:, 0].sum(0)
+        return total / AVERAGE_SAMPLES
 
     return StoredTensor((config.w_dim,), load)

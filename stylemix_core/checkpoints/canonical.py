@@ -16,6 +16,7 @@ from ..generator import GeneratorConfig
 from ..generator.network import MAPPING_LR_MULTIPLIER
 from ..generator.ops import fir_filter
 from .base import Checkpoint, CheckpointInfo, StoredTensor, Tensors, generator_facts, sampled_w_avg, shapes
+from .machine import shown
 from .source import Source
 
 LICENCE = "that of the weights' publisher; NVIDIA's own are for non-commercial research"
@@ -93,10 +94,10 @@ def with_lr_multiplier(tensor: StoredTensor, lr_multiplier: Any) -> StoredTensor
     """
     if not isinstance(lr_multiplier, int | float) or not 0 < lr_multiplier < 1e6:
         raise CheckpointError(
-            f"the mapping's learning rate multiplier is {lr_multiplier!r}; expected a positive number"
+            f"the mapping's learning rate multiplier is {shown(lr_multiplier)}; expected a positive number"
         )
     factor = lr_multiplier / MAPPING_LR_MULTIPLIER
-    return tensor if factor == 1 else tensor.map(lambda x: x * factor)
+    return tensor if factor == 1 else tensor.map(lambda x: x * factor, tensor.shape)
 
 
 def refuse_arguments(arguments: Mapping[str, Any], filter_name: str, *activation_names: str) -> None:
@@ -111,7 +112,7 @@ def refuse_arguments(arguments: Mapping[str, Any], filter_name: str, *activation
 def refuse_activation(found: Any, expected: str, where: str) -> None:
     if found != expected:
         raise CheckpointError(
-            f"the generator was built with {str(found)[:40]!r} as {where}; expected {expected!r}, as in NVIDIA's "
+            f"the generator was built with {shown(found)} as {where}; expected {expected!r}, as in NVIDIA's "
             "published StyleGAN2"
         )
 

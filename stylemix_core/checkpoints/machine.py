@@ -1,31 +1,62 @@
 """A stack machine that runs pickles as data. See `unpickle` for what they may name.
 
-Every value that it makes is a builtin container, number or text, a `Record`, or what a stand-in returns. It
-needs no recursion and bounds the steps, so that no file can exhaust the stack or the memory.
+Every value that it makes is a builtin container, number or text, a `Record`, a `LongText`, or what a stand-in
+returns. It needs no recursion, and everything that it does is paid for from a `Budget`, so that no file can
+exhaust the stack, the memory or anyone's patience.
 """
 
-import mmap
-import os
+import pickle
 import pickletools
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from ..errors import CheckpointError
 
-MAX_OPERATIONS = 1_500_000
-"""Steps of one pickle. The largest known checkpoints need some hundred thousand."""
+STEPS_OF_A_FILE = 500_000
+"""The largest known checkpoints need a fifth of it. A step takes about a microsecond and 200 bytes."""
+TEXT_PER_STEP = 64
+"""Bytes of text that cost as much as a step: UTF-8 may take four times its length in memory."""
 KEPT_IN_FILE = 256
 """Byte strings longer than this are views of the mapped file."""
+LONGEST_TEXT = 1 << 18
+"""Longer texts stay in the file."""
+LONGEST_INTEGER = 1 << 10
+"""Bytes of an integer."""
 
 
-@dataclass(eq=False)
+OPERATIONS = {operation.code: operation.name for operation in pickletools.opcodes}
+
+
+class Budget:
+    """How much more may be done for one file, its nested pickles included."""
+
+    def __init__(self, steps: int = STEPS_OF_A_FILE):
+        self.left = steps
+
+    def spend(self, steps: int) -> None:
+        self.left -= steps
+        if self.left < 0:
+            raise CheckpointError(
+                f"the file takes more than {STEPS_OF_A_FILE} steps to read, more than any known checkpoint"
+            )
+
+
+@dataclass(eq=False, repr=False)
 class Record:
     """What a class or a constructor call of the file has become: its name and its data."""
 
     name: str
     args: tuple
     state: Any = None
+
+
+@dataclass(eq=False, repr=False)
+class LongText:
+    """A text too long to be a name or a source file, in UTF-8: old pickles write numpy's bytes so."""
+
+    data: memoryview
 
 
 class Stateful:
@@ -35,35 +66,80 @@ class Stateful:
         raise NotImplementedError
 
 
-class Machine:
-    """Runs one pickle. `known` maps each allowed global to what stands in for it."""
+@dataclass(frozen=True, eq=False, repr=False)
+class Global:
+    """An allowed global and what stands in for it."""
 
-    def __init__(self, known: Mapping[str, Callable], persistent: Callable[[Any], Any] | None = None):
-        self.known, self.persistent = known, persistent
+    name: str
+    stand_in: Callable[..., Any]
+
+
+class Machine:
+    """Runs pickles. `known` maps each allowed global to what stands in for it."""
+
+    def __init__(
+        self, known: Mapping[str, Callable], budget: Budget, persistent: Callable[[Any], Any] | None = None
+    ):
+        self.known, self.budget, self.persistent = known, budget, persistent
 
     def run(self, stream: "Stream") -> Any:
+        self.stream = stream
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(cast(BinaryIO, stream))):
-            if count > MAX_OPERATIONS:
-                raise CheckpointError(
-                    f"the pickle has more than {MAX_OPERATIONS} steps, more than any known checkpoint"
-                )
-            if opcode.name in PUSHES_ARGUMENT:
-                self.stack.append(argument)
-            elif opcode.name == "STOP":
-                break
-            else:
-                step = STEPS.get(opcode.name)
-                if step is None:
-                    raise CheckpointError(
-                        f"refused the pickle operation {opcode.name}, which no checkpoint needs"
-                    )
-                step(self, argument)
-        return self.stack.pop()
+        while True:
+            self.budget.spend(1)
+            opcode = stream.read(1)
+            if opcode == pickle.STOP:
+                return self.stack.pop()
+            step = STEPS.get(opcode)
+            if step is None:
+                name = OPERATIONS.get(opcode.decode("latin-1"), opcode.hex())
+                raise CheckpointError(f"refused the pickle operation {name}, which no checkpoint needs")
+            step(self)
 
-    def mark(self, _) -> None:
+    def push(self, value: Any) -> None:
+        self.stack.append(value)
+
+    # Numbers, texts and bytes
+
+    def size(self, width: int) -> int:
+        return int.from_bytes(self.stream.read(width), "little")
+
+    def integer(self, width: int) -> None:
+        length = self.size(width)
+        if length > LONGEST_INTEGER:
+            raise CheckpointError(f"refused a number of {length} bytes; a checkpoint's numbers are short")
+        self.push(int.from_bytes(self.stream.read(length), "little", signed=True))
+
+    def decimal(self) -> None:
+        line = self.stream.line()[:LONGEST_INTEGER].removesuffix(b"L")
+        self.push(line == b"01" if line in (b"00", b"01") else int(line))
+
+    def text(self, width: int) -> None:
+        length = self.size(width)
+        if length > LONGEST_TEXT:
+            self.push(LongText(self.stream.view(length)))
+            return
+        self.budget.spend(length // TEXT_PER_STEP)
+        self.push(str(self.stream.read(length), "utf-8", "surrogatepass"))
+
+    def byte_string(self, width: int) -> None:
+        self.push(self.stream.read_or_view(self.size(width)))
+
+    def old_string(self, width: int) -> None:
+        """Python 2's type for both text and bytes: text if it is short."""
+        data = self.stream.read_or_view(self.size(width))
+        self.push(data.decode("latin-1") if isinstance(data, bytes) else data)
+
+    def text_line(self, decode: Callable[[bytes], str]) -> None:
+        line = self.stream.line()
+        self.budget.spend(len(line) // TEXT_PER_STEP)
+        self.push(decode(line))
+
+    # Containers
+
+    def mark(self) -> None:
         self.marks.append(self.stack)
         self.stack = []
 
@@ -72,55 +148,11 @@ class Machine:
         self.stack = self.marks.pop()
         return items
 
-    def global_(self, argument: str) -> None:
-        module, name = argument.split(" ", 1)
-        self.stack.append(self.find(module, name))
-
-    def stack_global(self, _) -> None:
-        name, module = self.stack.pop(), self.stack.pop()
-        self.stack.append(self.find(module, name))
-
-    def find(self, module: Any, name: Any) -> "Global":
-        full = f"{module}.{name}" if isinstance(module, str) and isinstance(name, str) else "(not a name)"
-        if full not in self.known:
-            raise CheckpointError(
-                f"refused: the file asks for the Python global {full!r}, which no checkpoint needs. It may be "
-                "harmful; nothing of it was run. Get the file from its original publisher."
-            )
-        return Global(full, self.known[full])
-
-    def reduce(self, _) -> None:
-        arguments = self.stack.pop()
-        self.stack.append(call(self.stack.pop(), arguments))
-
-    def newobj_ex(self, _) -> None:
-        if self.stack.pop():
-            raise CheckpointError("refused a class that is made with keyword arguments")
-        self.reduce(None)
-
-    def inst(self, argument: str) -> None:
-        arguments = tuple(self.pop_mark())
-        module, name = argument.split(" ", 1)
-        self.stack.append(call(self.find(module, name), arguments))
-
-    def obj(self, _) -> None:
-        constructor, *arguments = self.pop_mark()
-        self.stack.append(call(constructor, tuple(arguments)))
-
-    def build(self, _) -> None:
-        state, target = self.stack.pop(), self.stack[-1]
-        if isinstance(target, Record):
-            target.state = state
-        elif isinstance(target, Stateful):
-            target.set_state(state)
-        # Attributes of a dictionary, such as a state dict's _metadata, are dropped.
-        elif not isinstance(target, dict):
-            raise CheckpointError(f"refused to set the state of a {type(target).__name__}")
-
-    def persistent_id(self, _) -> None:
-        if self.persistent is None:
-            raise CheckpointError("refused a persistent id outside a PyTorch file")
-        self.stack.append(self.persistent(self.stack.pop()))
+    def tuple_(self, count: int) -> None:
+        items = tuple(self.stack[-count:])
+        if len(items) != count:
+            raise IndexError("stack underflow")
+        self.stack[-count:] = [items]
 
     def setitems(self, pairs: list[Any]) -> None:
         target = self.stack[-1]
@@ -137,134 +169,211 @@ class Machine:
         else:
             raise CheckpointError(f"refused to append to a {type(target).__name__}")
 
-    def tuple_(self, count: int) -> None:
-        items = tuple(self.stack[-count:])
-        if len(items) != count:
-            raise IndexError("stack underflow")
-        self.stack[-count:] = [items]
+    def dict_(self) -> None:
+        pairs = self.pop_mark()
+        self.push({})
+        self.setitems(pairs)
 
-    def push(self, value: Any) -> None:
-        self.stack.append(value)
+    # What was there before
 
     def remember(self, index: int) -> None:
         self.memo[index] = self.stack[-1]
 
+    def index(self) -> int:
+        return int(self.stream.line()[:10])
 
-PUSHES_ARGUMENT = frozenset(
-    ("BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT", "BINSTRING", "SHORT_BINSTRING")
-    + (
-        "BINUNICODE",
-        "SHORT_BINUNICODE",
-        "BINUNICODE8",
-        "BINBYTES",
-        "SHORT_BINBYTES",
-        "BINBYTES8",
-        "BYTEARRAY8",
-    )
-)
-STEPS: dict[str, Callable[[Machine, Any], Any]] = {
-    "PROTO": lambda machine, _: None,
-    "FRAME": lambda machine, _: None,
-    "MARK": Machine.mark,
-    "POP": lambda machine, _: machine.stack.pop() if machine.stack else machine.pop_mark(),
-    "POP_MARK": lambda machine, _: machine.pop_mark(),
-    "DUP": lambda machine, _: machine.push(machine.stack[-1]),
-    "NONE": lambda machine, _: machine.push(None),
-    "NEWTRUE": lambda machine, _: machine.push(True),
-    "NEWFALSE": lambda machine, _: machine.push(False),
-    "EMPTY_LIST": lambda machine, _: machine.push([]),
-    "EMPTY_DICT": lambda machine, _: machine.push({}),
-    "EMPTY_SET": lambda machine, _: machine.push(set()),
-    "EMPTY_TUPLE": lambda machine, _: machine.push(()),
-    "LIST": lambda machine, _: machine.push(machine.pop_mark()),
-    "TUPLE": lambda machine, _: machine.push(tuple(machine.pop_mark())),
-    "FROZENSET": lambda machine, _: machine.push(frozenset(map(require_key, machine.pop_mark()))),
-    "TUPLE1": lambda machine, _: machine.tuple_(1),
-    "TUPLE2": lambda machine, _: machine.tuple_(2),
-    "TUPLE3": lambda machine, _: machine.tuple_(3),
-    "APPEND": lambda machine, _: machine.append([machine.stack.pop()]),
-    "APPENDS": lambda machine, _: machine.append(machine.pop_mark()),
-    "ADDITEMS": lambda machine, _: machine.append(machine.pop_mark()),
-    "SETITEM": lambda machine, _: machine.setitems([machine.stack.pop(), machine.stack.pop()][::-1]),
-    "SETITEMS": lambda machine, _: machine.setitems(machine.pop_mark()),
-    "GLOBAL": Machine.global_,
-    "STACK_GLOBAL": Machine.stack_global,
-    "REDUCE": Machine.reduce,
-    "NEWOBJ": Machine.reduce,
-    "NEWOBJ_EX": Machine.newobj_ex,
-    "INST": Machine.inst,
-    "OBJ": Machine.obj,
-    "BUILD": Machine.build,
-    "BINPERSID": Machine.persistent_id,
-    "BINGET": lambda machine, index: machine.push(machine.memo[index]),
-    "LONG_BINGET": lambda machine, index: machine.push(machine.memo[index]),
-    "BINPUT": Machine.remember,
-    "LONG_BINPUT": Machine.remember,
-    "MEMOIZE": lambda machine, _: machine.remember(len(machine.memo)),
+    # Globals and objects
+
+    def global_(self) -> None:
+        module, name = self.stream.line(), self.stream.line()
+        self.push(self.find(module.decode(), name.decode()))
+
+    def stack_global(self) -> None:
+        name, module = self.stack.pop(), self.stack.pop()
+        self.push(self.find(module, name))
+
+    def find(self, module: Any, name: Any) -> Global:
+        full = f"{module}.{name}" if isinstance(module, str) and isinstance(name, str) else "(not a name)"
+        if full not in self.known:
+            raise CheckpointError(
+                f"refused: the file asks for the Python global {shown(full)}, which no checkpoint needs. It may be "
+                "harmful; nothing of it was run. Get the file from its original publisher."
+            )
+        return Global(full, self.known[full])
+
+    def call(self, target: Any, arguments: Any) -> None:
+        if not isinstance(target, Global) or not isinstance(arguments, tuple):
+            raise CheckpointError(f"refused to call a {type(target).__name__}")
+        # Stand-ins copy the containers and encode the texts that they are given.
+        for argument in arguments:
+            if isinstance(argument, list | tuple | dict | set | frozenset):
+                self.budget.spend(len(argument))
+            elif isinstance(argument, str):
+                self.budget.spend(len(argument) // TEXT_PER_STEP)
+        self.push(target.stand_in(*arguments))
+
+    def reduce(self) -> None:
+        arguments = self.stack.pop()
+        self.call(self.stack.pop(), arguments)
+
+    def newobj_ex(self) -> None:
+        if self.stack.pop():
+            raise CheckpointError("refused a class that is made with keyword arguments")
+        self.reduce()
+
+    def inst(self) -> None:
+        self.global_()
+        target = self.stack.pop()
+        self.call(target, tuple(self.pop_mark()))
+
+    def obj(self) -> None:
+        target, *arguments = self.pop_mark()
+        self.call(target, tuple(arguments))
+
+    def build(self) -> None:
+        state, target = self.stack.pop(), self.stack[-1]
+        if isinstance(target, Record):
+            target.state = state
+        elif isinstance(target, Stateful):
+            target.set_state(state)
+        # Attributes of a dictionary, such as a state dict's _metadata, are dropped.
+        elif not isinstance(target, dict):
+            raise CheckpointError(f"refused to set the state of a {type(target).__name__}")
+
+    def persistent_id(self, identity: Any) -> None:
+        if self.persistent is None:
+            raise CheckpointError("refused a persistent id outside a PyTorch file")
+        self.push(self.persistent(identity))
+
+
+def number(layout: str) -> Callable[[Machine], None]:
+    packed = struct.Struct(layout)
+    return lambda machine: machine.push(packed.unpack(machine.stream.read(packed.size))[0])
+
+
+STEPS: dict[bytes, Callable[[Machine], Any]] = {
+    pickle.PROTO: lambda machine: machine.stream.read(1),
+    pickle.FRAME: lambda machine: machine.stream.read(8),
+    pickle.NONE: lambda machine: machine.push(None),
+    pickle.NEWTRUE: lambda machine: machine.push(True),
+    pickle.NEWFALSE: lambda machine: machine.push(False),
+    pickle.BININT: number("<i"),
+    pickle.BININT1: number("<B"),
+    pickle.BININT2: number("<H"),
+    pickle.LONG1: lambda machine: machine.integer(1),
+    pickle.LONG4: lambda machine: machine.integer(4),
+    pickle.INT: Machine.decimal,
+    pickle.LONG: Machine.decimal,
+    pickle.BINFLOAT: number(">d"),
+    pickle.FLOAT: lambda machine: machine.push(float(machine.stream.line())),
+    pickle.SHORT_BINUNICODE: lambda machine: machine.text(1),
+    pickle.BINUNICODE: lambda machine: machine.text(4),
+    pickle.BINUNICODE8: lambda machine: machine.text(8),
+    pickle.UNICODE: lambda machine: machine.text_line(lambda line: line.decode("raw-unicode-escape")),
+    pickle.STRING: lambda machine: machine.text_line(unquoted),
+    pickle.SHORT_BINBYTES: lambda machine: machine.byte_string(1),
+    pickle.BINBYTES: lambda machine: machine.byte_string(4),
+    pickle.BINBYTES8: lambda machine: machine.byte_string(8),
+    pickle.BYTEARRAY8: lambda machine: machine.byte_string(8),
+    pickle.SHORT_BINSTRING: lambda machine: machine.old_string(1),
+    pickle.BINSTRING: lambda machine: machine.old_string(4),
+    pickle.EMPTY_LIST: lambda machine: machine.push([]),
+    pickle.EMPTY_DICT: lambda machine: machine.push({}),
+    pickle.EMPTY_SET: lambda machine: machine.push(set()),
+    pickle.EMPTY_TUPLE: lambda machine: machine.push(()),
+    pickle.MARK: Machine.mark,
+    pickle.LIST: lambda machine: machine.push(machine.pop_mark()),
+    pickle.TUPLE: lambda machine: machine.push(tuple(machine.pop_mark())),
+    pickle.DICT: Machine.dict_,
+    pickle.FROZENSET: lambda machine: machine.push(frozenset(map(require_key, machine.pop_mark()))),
+    pickle.TUPLE1: lambda machine: machine.tuple_(1),
+    pickle.TUPLE2: lambda machine: machine.tuple_(2),
+    pickle.TUPLE3: lambda machine: machine.tuple_(3),
+    pickle.APPEND: lambda machine: machine.append([machine.stack.pop()]),
+    pickle.APPENDS: lambda machine: machine.append(machine.pop_mark()),
+    pickle.ADDITEMS: lambda machine: machine.append(machine.pop_mark()),
+    pickle.SETITEM: lambda machine: machine.setitems([machine.stack.pop(), machine.stack.pop()][::-1]),
+    pickle.SETITEMS: lambda machine: machine.setitems(machine.pop_mark()),
+    pickle.POP: lambda machine: machine.stack.pop() if machine.stack else machine.pop_mark(),
+    pickle.POP_MARK: lambda machine: machine.pop_mark(),
+    pickle.DUP: lambda machine: machine.push(machine.stack[-1]),
+    pickle.GET: lambda machine: machine.push(machine.memo[machine.index()]),
+    pickle.BINGET: lambda machine: machine.push(machine.memo[machine.size(1)]),
+    pickle.LONG_BINGET: lambda machine: machine.push(machine.memo[machine.size(4)]),
+    pickle.PUT: lambda machine: machine.remember(machine.index()),
+    pickle.BINPUT: lambda machine: machine.remember(machine.size(1)),
+    pickle.LONG_BINPUT: lambda machine: machine.remember(machine.size(4)),
+    pickle.MEMOIZE: lambda machine: machine.remember(len(machine.memo)),
+    pickle.GLOBAL: Machine.global_,
+    pickle.STACK_GLOBAL: Machine.stack_global,
+    pickle.REDUCE: Machine.reduce,
+    pickle.NEWOBJ: Machine.reduce,
+    pickle.NEWOBJ_EX: Machine.newobj_ex,
+    pickle.INST: Machine.inst,
+    pickle.OBJ: Machine.obj,
+    pickle.BUILD: Machine.build,
+    pickle.BINPERSID: lambda machine: machine.persistent_id(machine.stack.pop()),
 }
+"""What is done for each operation. Those that are not here are refused."""
 
 
-@dataclass(frozen=True)
-class Global:
-    """An allowed global and what stands in for it."""
+def unquoted(line: bytes) -> str:
+    """A text of protocol 0, written as Python 2's repr."""
+    line = line.strip()
+    if len(line) < 2 or line[0] != line[-1] or line[:1] not in (b"'", b'"'):
+        raise CheckpointError("a text of the pickle has no quotes around it; the file is damaged")
+    return line[1:-1].decode("unicode-escape")
 
-    name: str
-    stand_in: Callable[..., Any]
 
-
-def call(target: Any, arguments: Any) -> Any:
-    if not isinstance(target, Global) or not isinstance(arguments, tuple):
-        raise CheckpointError(f"refused to call a {type(target).__name__}")
-    return target.stand_in(*arguments)
+def shown(value: Any) -> str:
+    """A value of the file for a message: short, and without walking into what may be endless."""
+    if isinstance(value, str):
+        return repr(value if len(value) <= 80 else value[:80] + "…")
+    if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**64):
+        return repr(value)
+    return f"a value of the type {type(value).__name__}"
 
 
 def require_key(value: Any) -> Any:
-    """Keys and set members are plain: hashing a deeply nested tuple would overflow the C stack."""
-    if not isinstance(value, str | int | float | bytes | None):
-        raise CheckpointError(f"refused a {type(value).__name__} as the key of a dictionary")
+    """Keys and set members are plain: hashing a nested tuple may overflow the C stack, big integers may collide."""
+    plain = value is None or isinstance(value, str | float | bytes)
+    if not plain and not (isinstance(value, int) and abs(value) < 2**64):
+        raise CheckpointError(f"refused a key of a dictionary that is {shown(value)}")
     return value
 
 
-def require_sizes(shape: Any) -> int:
-    """The product of `shape`, a tuple of at most 8 natural numbers."""
-    if (
-        not isinstance(shape, tuple)
-        or len(shape) > 8
-        or not all(type(n) is int and 0 <= n < 2**40 for n in shape)
-    ):
-        raise CheckpointError("a tensor's shape or stride is not a short tuple of natural numbers")
-    product = 1
-    for size in shape:
-        product *= size
-    return product
-
-
 class Stream:
-    """A file object over mapped memory that hands out long reads as views, not copies."""
+    """Reads mapped memory from a position on. Nothing is copied that may be long."""
 
     def __init__(self, data: memoryview, position: int = 0):
         self.data, self.position = data, position
 
-    def read(self, count: int) -> bytes | memoryview:
-        view = self.data[self.position : self.position + count]
-        if count < 0 or len(view) < count:
+    def view(self, count: int) -> memoryview:
+        start, end = self.position, self.position + count
+        if end > len(self.data):
             raise CheckpointError(
-                f"the file ends at byte {len(self.data)}, but {count} more bytes were announced at {self.position}; "
+                f"the file ends at byte {len(self.data)}, but {count} more bytes were announced at {start}; "
                 "it is cut off: download or copy it again"
             )
-        self.position += count
-        return view if count > KEPT_IN_FILE else bytes(view)
+        self.position = end
+        return self.data[start:end]
 
-    def readline(self) -> bytes:
-        line = bytes(self.data[self.position : self.position + KEPT_IN_FILE]).split(b"\n", 1)[0] + b"\n"
-        self.position += len(line)
-        return line
+    def read(self, count: int) -> bytes:
+        return bytes(self.view(count))
 
-    def tell(self) -> int:
-        return self.position
+    def read_or_view(self, count: int) -> bytes | memoryview:
+        return self.view(count) if count > KEPT_IN_FILE else self.read(count)
 
-
-def map_file(path: str | os.PathLike) -> memoryview:
-    """The file's bytes. Changes are private to this process and never written back."""
-    with open(path, "rb") as file:
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
+    def line(self) -> bytes:
+        """Up to the next line feed, without it."""
+        length = KEPT_IN_FILE
+        while length <= LONGEST_TEXT:
+            piece = bytes(self.data[self.position : self.position + length])
+            end = piece.find(b"\n")
+            if end >= 0:
+                self.position += end + 1
+                return piece[:end]
+            if self.position + length > len(self.data):
+                break
+            length *= 4
+        raise CheckpointError("the pickle has a line without an end; it is damaged")

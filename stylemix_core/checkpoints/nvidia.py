@@ -11,10 +11,12 @@ from typing import Any
 from ..errors import CheckpointError
 from .base import Checkpoint, StoredTensor
 from .canonical import generator_checkpoint, refuse_activation, with_lr_multiplier
+from .machine import shown
 from .source import Source
 from .unpickle import PERSISTENT_OBJECT, Record
 
 FORMAT = "NVIDIA PyTorch pickle"
+MAX_PREFIX = 100
 NETWORK_KEYS = ("G_ema", "G", "D")
 ACCEPTED = "expected the generator of NVIDIA's StyleGAN2 (stylegan2-ada-pytorch, or stylegan2 of stylegan3)"
 
@@ -34,7 +36,7 @@ def read(source: Source) -> Checkpoint:
     key, network = next(iter(networks(source.content).items()))
     generator = module_state(network)
     synthesis = module_state(modules_of(generator).get("synthesis"))
-    refuse_other_networks(str(network.args[0].get("class_name"))[:80], generator, synthesis)
+    refuse_other_networks(shown(network.args[0].get("class_name")), generator, synthesis)
     return generator_checkpoint(
         source,
         dict(tensors_of(generator)),
@@ -71,14 +73,17 @@ def modules_of(state: State) -> dict[str, Any]:
     return children if isinstance(children, dict) else {}
 
 
-def walk(state: State, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, State]]:
+def walk(state: State, prefix: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, State]]:
     """Every module at and below one: the prefix of its tensors' names, and its attributes."""
-    if depth > 4:  # generator, synthesis, block, layer, affine
-        raise CheckpointError("the network's modules are nested deeper than any StyleGAN2's")
+    seen = set() if seen is None else seen
+    # A module below itself has no end, and few that each hold the next a hundred times have billions of names.
+    if id(state) in seen or len(prefix) > MAX_PREFIX:
+        raise CheckpointError("the network's modules are nested as in no StyleGAN2")
+    seen.add(id(state))
     yield prefix, state
     for name, module in modules_of(state).items():
         if is_module(module):
-            yield from walk(module_state(module), f"{prefix}{name}.", depth + 1)
+            yield from walk(module_state(module), f"{prefix}{name}.", seen)
 
 
 def tensors_of(generator: State) -> Iterator[tuple[str, StoredTensor]]:
@@ -131,4 +136,4 @@ def refuse_other_networks(class_name: str, generator: State, synthesis: State) -
         raise CheckpointError(f"this is a StyleGAN3 network, whose layers are not StyleGAN2's; {ACCEPTED}")
     if not synthesis and ("b4" in modules_of(generator) or "Discriminator" in class_name):
         raise CheckpointError(f"the file holds a discriminator only; {ACCEPTED}")
-    raise CheckpointError(f"the file holds another kind of network ({class_name!r}); {ACCEPTED}")
+    raise CheckpointError(f"the file holds another kind of network ({class_name}); {ACCEPTED}")

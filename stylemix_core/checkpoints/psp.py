@@ -26,6 +26,7 @@ OTHER_NAMES = {"SingleStyleCodeEncoder": "BackboneEncoderUsingLastLayerIntoW"}
 E4E_ONLY = {"stylegan_size", "progressive_steps", "delta_norm", "w_discriminator_lambda", "use_w_pool"}
 """Options that e4e has, alone or inside ReStyle."""
 MAX_OPTS = 500
+MAX_TEXT = 1000
 
 
 def detect(source: Source) -> bool:
@@ -59,7 +60,7 @@ def read(source: Source) -> Checkpoint:
         else:
             require_average(average, config.w_dim, config.num_ws)
             width = config.w_dim
-            generator["mapping.w_avg"] = average.map(lambda x: x.reshape(-1, width).mean(0))
+            generator["mapping.w_avg"] = average.map(lambda x: x.reshape(-1, width).mean(0), (width,))
 
     encoder, kind, refusals = None, None, {}
     if encoder_tensors:
@@ -217,16 +218,17 @@ def plain_opts(opts: Any) -> dict[str, Any]:
         opts = opts.state
     if not isinstance(opts, dict):
         return {}
-    return {str(key): plain(value) for key, value in list(opts.items())[:MAX_OPTS]}
+    return {str(key)[:MAX_TEXT]: plain(value) for key, value in list(opts.items())[:MAX_OPTS]}
 
 
 def plain(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | float | str):
+    if isinstance(value, str):
+        return value[:MAX_TEXT]
+    if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**64):
         return value
     if isinstance(value, list | tuple):
         return [
-            item if isinstance(item, bool | int | float | str) else type(item).__name__
-            for item in value[:100]
+            plain(item) if not isinstance(item, list | tuple) else type(item).__name__ for item in value[:100]
         ]
     if isinstance(value, StoredTensor):
         return f"tensor {list(value.shape)}"

@@ -36,7 +36,7 @@ def read(source: Source) -> Checkpoint:
     average = content.get("latent_avg")
     if isinstance(average, StoredTensor):
         width = tensors["synthesis.b4.conv1.affine.weight"].shape[-1]
-        tensors["mapping.w_avg"] = average.map(lambda x: x.reshape(-1, width).mean(0))
+        tensors["mapping.w_avg"] = average.map(lambda x: x.reshape(-1, width).mean(0), (width,))
     return generator_checkpoint(source, tensors, format, licence=LICENCE)
 
 
@@ -122,4 +122,4 @@ def add_convolution(found: dict[str, StoredTensor], tensors: Tensors, name: str,
 
 def add_kernel(found: dict[str, StoredTensor], tensors: Tensors, name: str, to: str) -> None:
     if name in tensors:
-        found[f"{to}.resample_filter"] = tensors[name].map(lambda x: x / 4)
+        found[f"{to}.resample_filter"] = tensors[name].map(lambda x: x / 4, tensors[name].shape)

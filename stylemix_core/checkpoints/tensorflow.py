@@ -14,10 +14,12 @@ from ..errors import CheckpointError
 from ..generator.ops import fir_filter
 from .base import Checkpoint, StoredTensor
 from .canonical import generator_checkpoint, refuse_arguments, with_lr_multiplier
+from .machine import shown
 from .source import Source
 from .unpickle import PROGAN_NETWORK, TF_NETWORK, Record, StoredArray
 
 FORMAT = "NVIDIA TensorFlow pickle"
+PARTS = ("mapping", "synthesis")
 FIRST_VERSION = 4
 """Of StyleGAN2's networks; StyleGAN's are older."""
 EXPECTED = "expected the averaged generator Gs of StyleGAN2 or StyleGAN2-ADA"
@@ -78,11 +80,11 @@ def components(state: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The states of a network's parts by their names."""
     parts = state.get("components")
     held = parts.items() if isinstance(parts, dict) else ()
-    return {str(name): part.state for name, part in held if networks(part)}
+    return {name: part.state for name, part in held if name in PARTS and networks(part)}
 
 
 def described(states: list[dict[str, Any]]) -> str:
-    return ", ".join(str(state.get("build_func_name"))[:40] for state in states)
+    return ", ".join(shown(state.get("build_func_name")).strip("'") for state in states[:3])
 
 
 def refuse_other_networks(generator: dict[str, Any], variables: Tensors) -> None:
@@ -90,7 +92,7 @@ def refuse_other_networks(generator: dict[str, Any], variables: Tensors) -> None
     version, function = generator.get("version"), described([generator, components(generator)["synthesis"]])
     if not isinstance(version, int) or version < FIRST_VERSION:
         raise CheckpointError(
-            f"this is a StyleGAN of 2018 ({function}, version {str(version)[:20]}); {EXPECTED}"
+            f"this is a StyleGAN of 2018 ({function}, version {shown(version)}); {EXPECTED}"
         )
     if "synthesis/4x4/Conv/mod_weight" not in variables:
         raise CheckpointError(f"the generator ({function}) has no modulated convolutions; {EXPECTED}")
@@ -109,10 +111,10 @@ def variables_of(generator: dict[str, Any]) -> Tensors:
     """Every variable by its name, those of the parts after the part's name."""
     parts = {"": generator} | {f"{name}/": state for name, state in components(generator).items()}
     return {
-        prefix + str(name): stored(value)
+        prefix + name: stored(value)
         for prefix, state in parts.items()
         for name, value in state.get("variables") or ()
-        if isinstance(value, StoredArray | int | float)
+        if isinstance(name, str) and isinstance(value, StoredArray | int | float)
     }
 
 
@@ -177,11 +179,12 @@ def synthesis(variables: Tensors, arguments: dict[str, Any]) -> Tensors:
 
 def convolution(variables: Tensors, name: str, to: str, up: bool = False) -> Tensors:
     """A modulated convolution. The weights of one that upsamples are stored mirrored."""
+    weight, style_bias = variables[f"{name}/weight"].map(oihw), variables[f"{name}/mod_bias"]
     found = {
-        f"{to}.weight": variables[f"{name}/weight"].map(mirrored_oihw if up else oihw),
+        f"{to}.weight": weight.map(lambda x: x.flip(2, 3), weight.shape) if up else weight,
         f"{to}.bias": variables[f"{name}/bias"],
         f"{to}.affine.weight": variables[f"{name}/mod_weight"].map(lambda x: x.t()),
-        f"{to}.affine.bias": variables[f"{name}/mod_bias"].map(lambda x: x + 1),
+        f"{to}.affine.bias": style_bias.map(lambda x: x + 1, style_bias.shape),
     }
     if f"{name}/noise_strength" in variables:
         found[f"{to}.noise_strength"] = variables[f"{name}/noise_strength"]
@@ -190,7 +193,3 @@ def convolution(variables: Tensors, name: str, to: str, up: bool = False) -> Ten
 
 def oihw(weight: torch.Tensor) -> torch.Tensor:
     return weight.permute(3, 2, 0, 1)  # [h, w, I, O] → [O, I, h, w]
-
-
-def mirrored_oihw(weight: torch.Tensor) -> torch.Tensor:
-    return oihw(weight).flip(2, 3)

@@ -21,10 +21,13 @@ import torch
 
 from ..errors import CheckpointError
 from .base import StoredTensor
-from .machine import Global, Machine, Record, Stateful, Stream, map_file, require_key, require_sizes
+from .machine import Budget, Global, LongText, Machine, Record, Stateful, Stream, require_key, shown
+from .mapped import Storage, map_file, release, require_sizes
 
 BROADCAST_LIMIT = 1 << 20
 """Elements that a tensor may have beyond those of its storage (a stride of 0 repeats values)."""
+DIRECTORY_PER_STEP = 8
+"""Bytes of a zip archive's directory that cost as much as a step. An entry has some hundred."""
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 """The first value of a PyTorch file in the layout from before version 1.6."""
 LEGACY_HEAD = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
@@ -53,30 +56,50 @@ def read_pickle(path: str | os.PathLike) -> Any:
     `CheckpointError` when the file names a global that no checkpoint needs, or is damaged.
     """
     with guarded("pickle"):
-        return Machine(GLOBALS).run(Stream(map_file(path)))
+        budget = Budget()
+        return Machine(file_globals(budget), budget).run(Stream(map_file(path)))
 
 
 def read_torch(path: str | os.PathLike) -> Any:
     """The value of a file written by `torch.save`, zip layout or older; see `read_pickle`."""
     with guarded("PyTorch file"):
-        return read_torch_data(map_file(path), GLOBALS)
+        budget = Budget()
+        return read_torch_data(map_file(path), file_globals(budget), budget)
 
 
 class StoredArray(Stateful):
-    """A numpy array in the file."""
+    """A numpy array in the file. `load` gives it memory of its own."""
 
-    def __init__(self) -> None:
-        self.shape: tuple[int, ...] = (0,)
-        self.load: Callable[[], np.ndarray] = lambda: np.empty(0)
+    shape: tuple[int, ...] = (0,)
+    dtype: np.dtype = np.dtype(np.float32)
+    data: bytes | memoryview | LongText = b""
+    order: Literal["F", "C"] = "C"
 
     def set_state(self, state: Any) -> None:
         shape, dtype, fortran, data = state[-4:]
+        self.fill(shape, dtype, data.encode("latin-1") if isinstance(data, str) else data, fortran)
+
+    def fill(self, shape: Any, dtype: Any, data: Any, fortran: Any) -> None:
         size = require_sizes(shape)
-        if len(data) != size * dtype.numpy.itemsize:
-            raise CheckpointError(f"an array of shape {list(shape)} comes with {len(data)} bytes of data")
-        order: Literal["F", "C"] = "F" if fortran else "C"
-        self.shape = shape
-        self.load = lambda: np.frombuffer(data, dtype.numpy).reshape(shape, order=order)
+        if not isinstance(dtype, Dtype) or not isinstance(data, bytes | memoryview | LongText):
+            raise CheckpointError("an array is not made of a number type and bytes")
+        expected = size * dtype.numpy.itemsize
+        # UTF-8 makes up to two bytes of one.
+        longest = 2 * expected if isinstance(data, LongText) else expected
+        length = len(data.data) if isinstance(data, LongText) else len(data)
+        if not expected <= length <= longest:
+            raise CheckpointError(f"an array of shape {list(shape)} comes with {length} bytes of data")
+        self.shape, self.dtype, self.data, self.order = shape, dtype.numpy, data, "F" if fortran else "C"
+
+    def load(self) -> np.ndarray:
+        data = self.data
+        if isinstance(data, LongText):
+            data = str(data.data, "utf-8").encode("latin-1")
+        array = np.frombuffer(data, self.dtype).reshape(self.shape, order=self.order)
+        array = array.astype(self.dtype.newbyteorder("="))
+        if isinstance(data, memoryview):
+            release(data)
+        return array
 
 
 class guarded:
@@ -100,39 +123,13 @@ class guarded:
 # PyTorch's files
 
 
-class Storage:
-    """A run of numbers in the file. `data` is filled in when its place is known."""
-
-    def __init__(self, dtype: torch.dtype, size: int):
-        self.dtype, self.size = dtype, size
-        self.data: memoryview | None = None
-
-    @property
-    def nbytes(self) -> int:
-        return self.size * self.dtype.itemsize
-
-    def fill(self, data: memoryview) -> None:
-        if len(data) < self.nbytes:
-            raise CheckpointError(f"a tensor's data is cut off: {len(data)} of {self.nbytes} bytes are there")
-        self.data = data[: self.nbytes]
-
-    def tensor(self) -> torch.Tensor:
-        if self.data is None:
-            raise CheckpointError("the file lacks the data of a tensor")
-        if self.size == 0:
-            return torch.empty(0, dtype=self.dtype)
-        misaligned = np.frombuffer(self.data, np.uint8).ctypes.data % self.dtype.itemsize
-        return torch.frombuffer(bytearray(self.data) if misaligned else self.data, dtype=self.dtype)
+def read_torch_data(data: memoryview, known: Mapping[str, Callable], budget: Budget) -> Any:
+    read = read_torch_zip if data[:4] == b"PK\x03\x04" else read_torch_legacy
+    return read(data, known, budget)
 
 
-def read_torch_data(data: memoryview, known: Mapping[str, Callable]) -> Any:
-    if data[:4] == b"PK\x03\x04":
-        return read_torch_zip(data, known)
-    return read_torch_legacy(data, known)
-
-
-def read_torch_zip(data: memoryview, known: Mapping[str, Callable]) -> Any:
-    entries = zip_entries(data)
+def read_torch_zip(data: memoryview, known: Mapping[str, Callable], budget: Budget) -> Any:
+    entries = zip_entries(data, budget)
     pickles = [name for name in entries if name.endswith("/data.pkl")]
     if len(pickles) != 1:
         raise CheckpointError(
@@ -143,47 +140,44 @@ def read_torch_zip(data: memoryview, known: Mapping[str, Callable]) -> Any:
         raise CheckpointError(
             "this is a TorchScript program, not a checkpoint; use the file that it was made from"
         )
-    if bytes(entries.get(root + "byteorder", b"little")) != b"little":
+    if root + "byteorder" in entries and member(data, entries[root + "byteorder"])[:7] != b"little":
         raise CheckpointError("the file was written on a big-endian machine; save it again on a common one")
     storages: dict[str, Storage] = {}
 
     def persistent(identity: Any) -> Storage:
         key, storage = storage_of(identity, storages)
         if storage.data is None:
-            storage.fill(entries[f"{root}data/{key}"])
+            storage.fill(member(data, entries[f"{root}data/{key}"]))
         return storage
 
-    return Machine(known, persistent).run(Stream(entries[pickles[0]]))
+    return Machine(known, budget, persistent).run(Stream(member(data, entries[pickles[0]])))
 
 
-def zip_entries(data: memoryview) -> dict[str, memoryview]:
-    """Every member of an uncompressed archive, as PyTorch writes them, as a view."""
-    entries = {}
-    with zipfile.ZipFile(ViewFile(data)) as archive:
-        for info in archive.infolist():
-            if info.compress_type != zipfile.ZIP_STORED:
-                raise CheckpointError(
-                    "this is a compressed zip archive; unpack it and use the checkpoint inside"
-                )
-            header = bytes(data[info.header_offset : info.header_offset + 30])
-            start = info.header_offset + 30
-            start += int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
-            if start + info.file_size > len(data):
-                raise CheckpointError("the archive is cut off; download or copy it again")
-            entries[info.filename] = data[start : start + info.file_size]
-    return entries
+def zip_entries(data: memoryview, budget: Budget) -> dict[str, zipfile.ZipInfo]:
+    """The directory of an archive."""
+    with zipfile.ZipFile(Directory(data, budget)) as archive:  # type: ignore[arg-type]
+        return {info.filename: info for info in archive.infolist()}
 
 
-class ViewFile(io.RawIOBase):
-    """A seekable file over mapped memory, for `zipfile`."""
+def member(data: memoryview, info: zipfile.ZipInfo) -> memoryview:
+    """A member of an uncompressed archive, as PyTorch writes them."""
+    if info.compress_type != zipfile.ZIP_STORED:
+        raise CheckpointError("this is a compressed zip archive; unpack it and use the checkpoint inside")
+    header = bytes(data[info.header_offset : info.header_offset + 30])
+    start = info.header_offset + 30
+    start += int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
+    if not header.startswith(b"PK\x03\x04") or start + info.file_size > len(data):
+        raise CheckpointError("the archive is damaged or cut off; download or copy it again")
+    return data[start : start + info.file_size]
 
-    def __init__(self, data: memoryview):
-        self.data, self.position = data, 0
+
+class Directory(io.RawIOBase):
+    """What `zipfile` reads of an archive: the list of its members, whose length is paid for before it is read."""
+
+    def __init__(self, data: memoryview, budget: Budget):
+        self.data, self.budget, self.position = data, budget, 0
 
     def seekable(self) -> bool:
-        return True
-
-    def readable(self) -> bool:
         return True
 
     def tell(self) -> int:
@@ -196,30 +190,31 @@ class ViewFile(io.RawIOBase):
         self.position = base + offset
         return self.position
 
-    def readinto(self, buffer) -> int:
-        piece = self.data[self.position : self.position + len(buffer)]
-        buffer[: len(piece)] = piece
+    def read(self, count: int = -1) -> bytes:
+        end = len(self.data) if count < 0 else self.position + count
+        piece = self.data[self.position : end]
+        self.budget.spend(len(piece) // DIRECTORY_PER_STEP)
         self.position += len(piece)
-        return len(piece)
+        return bytes(piece)
 
 
-def read_torch_legacy(data: memoryview, known: Mapping[str, Callable]) -> Any:
+def read_torch_legacy(data: memoryview, known: Mapping[str, Callable], budget: Budget) -> Any:
     storages: dict[str, Storage] = {}
     stream = Stream(data)
-    machine = Machine(known, lambda identity: storage_of(identity, storages)[1])
-    if Machine({}).run(stream) != LEGACY_MAGIC:
+    plain = Machine({}, budget)
+    if plain.run(stream) != LEGACY_MAGIC:
         raise CheckpointError("these are not the first bytes of a PyTorch file")
-    Machine({}).run(stream)  # protocol version
-    Machine({}).run(stream)  # sizes of C types on the writer's machine
-    value = machine.run(stream)
-    for key in Machine({}).run(stream):
+    plain.run(stream)  # protocol version
+    plain.run(stream)  # sizes of C types on the writer's machine
+    value = Machine(known, budget, lambda identity: storage_of(identity, storages)[1]).run(stream)
+    keys = plain.run(stream)
+    for key in keys if isinstance(keys, list) else ():
         count = int.from_bytes(stream.read(8), "little", signed=True)
-        if key not in storages or count != storages[key].size:
+        if require_key(key) not in storages or count != storages[key].size:
             raise CheckpointError(
                 "a tensor's announced size differs from its stored size; the file is damaged"
             )
-        start, stream.position = stream.position, stream.position + storages[key].nbytes
-        storages[key].fill(data[start : stream.position])
+        storages[key].fill(stream.view(storages[key].nbytes))
     return value
 
 
@@ -254,7 +249,7 @@ def rebuild_tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -
         )
 
     def load() -> torch.Tensor:
-        return torch.as_strided(storage.tensor(), size, stride, offset) if count else torch.empty(size)
+        return storage.read(size, stride, offset) if count else torch.empty(size, dtype=storage.dtype)
 
     return StoredTensor(size, load)
 
@@ -265,14 +260,14 @@ def rebuild_parameter(data: Any, *_: Any) -> StoredTensor:
     return data
 
 
-def load_from_bytes(payload: Any) -> Any:
-    # A payload holds one storage. It has no payloads of its own.
-    return read_torch_data(memoryview(payload), NESTED_GLOBALS)
-
-
 def make_dict(items: Any = ()) -> dict:
-    pairs = items.items() if isinstance(items, dict) else items
-    return {require_key(key): value for key, value in pairs}
+    if isinstance(items, dict):
+        return dict(items)
+    if not isinstance(items, list | tuple) or not all(
+        isinstance(i, list | tuple) and len(i) == 2 for i in items
+    ):
+        raise CheckpointError("a dictionary is not made of pairs")
+    return {require_key(key): value for key, value in items}
 
 
 def make_set(items: Any = ()) -> set:
@@ -286,7 +281,7 @@ class Dtype(Stateful):
 
     def __init__(self, code: Any, *_: Any):
         if not isinstance(code, str) or not re.fullmatch(r"[<>|=]?(b1|[iu][1248]|f[248])", code):
-            raise CheckpointError(f"refused the numpy type {code!r}; a checkpoint holds numbers only")
+            raise CheckpointError(f"refused the numpy type {shown(code)}; a checkpoint holds numbers only")
         self.numpy = np.dtype(code)
 
     def set_state(self, state: Any) -> None:
@@ -297,7 +292,8 @@ class Dtype(Stateful):
 
 
 def numpy_scalar(dtype: Any, data: Any) -> int | float | bool:
-    if not isinstance(dtype, Dtype) or len(data) != dtype.numpy.itemsize:
+    data = data.encode("latin-1") if isinstance(data, str) else data
+    if not isinstance(dtype, Dtype) or not isinstance(data, bytes) or len(data) != dtype.numpy.itemsize:
         raise CheckpointError("a numpy number does not fit its type")
     return np.frombuffer(data, dtype.numpy)[0].item()
 
@@ -306,15 +302,18 @@ def numpy_array(*_: Any) -> StoredArray:
     return StoredArray()
 
 
-def array_from_buffer(data: Any, dtype: Any, shape: Any, order: Any, *_: Any) -> StoredArray:
-    if order not in ("C", "F"):
-        raise CheckpointError("a numpy array is in an unknown order")
+def numpy_from_buffer(data: Any, dtype: Any, shape: Any, order: Any, *_: Any) -> StoredArray:
+    """As protocol 5 writes an array."""
+    if order not in ("C", "F") or isinstance(data, LongText):
+        raise CheckpointError("an array is not made of bytes in a known order")
     array = StoredArray()
-    array.set_state((shape, dtype, order == "F", data))
+    array.fill(shape, dtype, data, order == "F")
     return array
 
 
-def encode_text(text: Any, encoding: Any = "utf-8") -> bytes:
+def encode_text(text: Any, encoding: Any = "utf-8") -> bytes | LongText:
+    if isinstance(text, LongText) and encoding in ("latin1", "latin-1"):
+        return text
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1", "utf-8"):
         raise CheckpointError("refused an unusual text encoding")
     return text.encode(encoding)
@@ -325,6 +324,8 @@ def make_device(kind: Any = "", index: Any = None) -> str:
 
 
 def make_size(items: Any = ()) -> tuple:
+    if not isinstance(items, list | tuple):
+        raise CheckpointError("a shape is not made of a list")
     return tuple(items)
 
 
@@ -350,15 +351,30 @@ NESTED_GLOBALS: dict[str, Callable] = {
     "_codecs.encode": encode_text,
     "torch.Size": make_size,
     "torch.device": make_device,
+    "torch._utils._rebuild_tensor": rebuild_tensor,
     "torch._utils._rebuild_tensor_v2": rebuild_tensor,
     "torch._utils._rebuild_parameter": rebuild_parameter,
+    "torch._utils._rebuild_parameter_with_state": rebuild_parameter,
     "numpy.dtype": Dtype,
     "numpy.ndarray": not_callable,
     **{f"torch.{name}": not_callable for name in DTYPES},
     **{f"numpy.{module}.multiarray.scalar": numpy_scalar for module in ("core", "_core")},
     **{f"numpy.{module}.multiarray._reconstruct": numpy_array for module in ("core", "_core")},
-    **{f"numpy.{module}.numeric._frombuffer": array_from_buffer for module in ("core", "_core")},
+    **{f"numpy.{module}.numeric._frombuffer": numpy_from_buffer for module in ("core", "_core")},
     **{name: record(name) for name in (PERSISTENT_OBJECT, TF_NETWORK, PROGAN_NETWORK, NAMESPACE)},
 }
-GLOBALS: dict[str, Callable] = {**NESTED_GLOBALS, "torch.storage._load_from_bytes": load_from_bytes}
-"""Every global that a pickle may name, and nothing else."""
+"""Every global that a pickle may name but one, which only the outermost may: `STORED_STORAGE`."""
+STORED_STORAGE = "torch.storage._load_from_bytes"
+
+
+def file_globals(budget: Budget) -> dict[str, Callable]:
+    """Every global that a file may name, and nothing else."""
+
+    def load_from_bytes(payload: Any) -> Storage:
+        # A payload is a PyTorch file that holds one storage. It has no payloads of its own.
+        storage = read_torch_data(memoryview(payload), NESTED_GLOBALS, budget)
+        if not isinstance(storage, Storage):
+            raise CheckpointError("a tensor's data in the pickle is not a storage")
+        return storage
+
+    return {**NESTED_GLOBALS, STORED_STORAGE: load_from_bytes}

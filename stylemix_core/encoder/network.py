@@ -7,7 +7,9 @@ models and the small bundled one are the same code.
 """
 
 import math
+from collections import ChainMap
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -17,10 +19,13 @@ from ..device import exact_convolutions
 from ..errors import CheckpointError, StyleMixError
 from ..generator import Generator
 from ..generator.network import EqualLinear
-from ..weights import adopt
+from ..weights import adopt, without_numbers
 from .body import residual_units
 from .config import EncoderConfig
 from .pictures import fit, network_input
+
+if TYPE_CHECKING:
+    from ..checkpoints import CheckpointInfo
 
 HEAD_SLOPE = 0.01
 """Negative slope of the leaky ReLU inside the style heads."""
@@ -36,15 +41,15 @@ class Encoder(nn.Module):
     """Pictures → W+.
 
     Attributes: `num_ws`, `w_dim`, `input_size`, `config`, `latent_avg` `[num_ws, w_dim]`, and `generator`,
-    the fingerprint (`Generator.fingerprint()`) of the generator that the codes are meant for, and `source`, the
-    name of the file that it was loaded from, each None where unknown. `decoder` is the generator itself where the
-    encoder needs it to refine codes, else None.
+    the fingerprint (`Generator.fingerprint()`) of the generator that the codes are meant for, and `info`, what
+    `inspect_checkpoint` says of the file that it was loaded from, each None where unknown. `decoder` is the
+    generator itself where the encoder needs it to refine codes, else None.
     """
 
     latent_avg: torch.Tensor
     decoder: Generator | None
     generator: str | None = None
-    source: str | None = None
+    info: "CheckpointInfo | None" = None
 
     def __init__(self, config: EncoderConfig):
         super().__init__()
@@ -100,9 +105,9 @@ class Encoder(nn.Module):
         decoder: the generator of an iterative encoder.
         `CheckpointError` names the tensors that are missing or of another shape.
         """
-        with torch.device("meta"):
+        with without_numbers():
             encoder = cls(config)
-        given = dict(state_dict)
+        given: ChainMap[str, torch.Tensor] = ChainMap({}, state_dict)  # type: ignore[arg-type]
         average = given.get("latent_avg", torch.zeros(config.w_dim))
         if average.numel() == config.w_dim:
             given["latent_avg"] = average.reshape(1, -1).repeat(config.num_ws, 1)

@@ -6,8 +6,9 @@ Mapping turns z into W+, synthesis turns W+ into pictures. Weights may come from
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -15,9 +16,12 @@ from torch import nn
 
 from ..device import exact_convolutions
 from ..errors import LatentMismatchError, StyleMixError
-from ..weights import adopt
+from ..weights import adopt, without_numbers
 from .config import GeneratorConfig
 from .ops import LRELU_GAIN, LRELU_SLOPE, fir_filter, modulated_conv, upsample
+
+if TYPE_CHECKING:
+    from ..checkpoints import CheckpointInfo
 
 NOISE_MODES = ("const", "random", "none")
 MAPPING_LR_MULTIPLIER = 0.01
@@ -28,10 +32,10 @@ class Generator(nn.Module):
     """z → `mapping` → W+ → `synthesis` → pictures.
 
     Attributes: `z_dim`, `c_dim`, `w_dim`, `num_ws`, `img_resolution`, `img_channels`, `w_avg` `[w_dim]`, `config`,
-    and `source`, the name of the file that it was loaded from, or None.
+    and `info`, what `inspect_checkpoint` says of the file that it was loaded from, or None.
     """
 
-    source: str | None = None
+    info: "CheckpointInfo | None" = None
 
     def __init__(self, config: GeneratorConfig):
         super().__init__()
@@ -43,12 +47,12 @@ class Generator(nn.Module):
         self.img_resolution, self.img_channels = config.img_resolution, config.img_channels
 
     @classmethod
-    def from_state_dict(cls, config: GeneratorConfig, state_dict: dict[str, torch.Tensor]) -> "Generator":
+    def from_state_dict(cls, config: GeneratorConfig, state_dict: Mapping[str, torch.Tensor]) -> "Generator":
         """A generator that holds `state_dict` itself, without initialising or copying weights first.
 
         `CheckpointError` names the tensors that are missing or of another shape.
         """
-        with torch.device("meta"):
+        with without_numbers():
             generator = cls(config)
         return adopt(generator, state_dict, "generator")
 
@@ -363,7 +367,8 @@ class EqualLinear(nn.Module):
         self, in_features: int, out_features: int, lr_multiplier: float = 1.0, bias_init: float = 0.0
     ):
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(out_features, in_features) / lr_multiplier)
+        self.weight = nn.Parameter(torch.empty(out_features, in_features))
+        nn.init.normal_(self.weight, std=1 / lr_multiplier)
         self.bias = nn.Parameter(torch.full([out_features], bias_init / lr_multiplier))
         self.weight_gain = lr_multiplier / math.sqrt(in_features)
         self.bias_gain = lr_multiplier

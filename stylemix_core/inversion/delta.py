@@ -14,6 +14,7 @@ from torch import nn
 
 from ..checkpoints.source import Source, about
 from ..device import resolve_dtype
+from ..encoder import Encoder
 from ..errors import CheckpointError, StyleMixError
 from ..files import replacing
 from ..generator import Generator
@@ -45,7 +46,7 @@ class Delta:
         if misfit or generator.fingerprint() != self.generator:
             raise CheckpointError(
                 f"the tuning belongs to a generator with the fingerprint {self.generator}, not to this one "
-                f"({generator.source or 'no file'}, {generator.fingerprint()}); load the generator that was tuned"
+                f"({file_of(generator)}, {generator.fingerprint()}); load the generator that was tuned"
             )
         tuned = twin(generator)
         with torch.no_grad():
@@ -98,6 +99,11 @@ def twin(network: Network, hold: Callable[[torch.Tensor], torch.Tensor] = torch.
         held = hold(tensor)
         memo[id(tensor)] = nn.Parameter(held, False) if isinstance(tensor, nn.Parameter) else held
     return copy.deepcopy(network, memo)  # type: ignore[arg-type]
+
+
+def file_of(network: Generator | Encoder) -> str:
+    """Name of the file that a network was loaded from."""
+    return "in memory" if network.info is None else Path(network.info.path).name
 
 
 def differentiable(tensor: torch.Tensor) -> torch.Tensor:

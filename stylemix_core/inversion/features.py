@@ -14,7 +14,7 @@ from ..checkpoints.base import StoredTensor
 from ..checkpoints.source import Source, about
 from ..encoder import Encoder
 from ..errors import CheckpointError, StyleMixError
-from .delta import differentiable, twin
+from .delta import differentiable, file_of, twin
 
 VGG_CONVOLUTIONS = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
 """Indices of VGG16's convolutions in torchvision's `features`, by block; a pooling stands between two blocks."""
@@ -154,7 +154,7 @@ def perceptual_features(
 def encoder_features(encoder: Encoder | None) -> Features | None:
     if encoder is None or not reads_pictures(encoder):
         return None
-    name = f"IR-SE encoder ({encoder.source or 'in memory'})"
+    name = f"IR-SE encoder ({file_of(encoder)})"
     # At half the size that the encoder reads: a quarter of the time, and finer differences are the pixels' business.
     return Features(name, EncoderStages(encoder), encoder.input_size // 2)
 

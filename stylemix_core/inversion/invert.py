@@ -14,7 +14,7 @@ from ..encoder import Encoder
 from ..errors import LatentMismatchError, StyleMixError
 from ..generator import Generator
 from ..images import from_comfy, resize, to_comfy
-from .delta import Delta, differentiable, twin
+from .delta import Delta, differentiable, file_of, twin
 from .features import Identity, perceptual_features, reads_pictures
 from .losses import Objective
 from .optimize import W_NOISE, OnStep, Spread, Watch, nearest_start, optimize, with_checkpoints
@@ -240,7 +240,7 @@ def check(
         return
     if method == "iterate" and not encoder.iterative:
         raise StyleMixError(
-            f"the encoder ({encoder.source or 'in memory'}) does not refine its codes; method 'iterate' needs a "
+            f"the encoder ({file_of(encoder)}) does not refine its codes; method 'iterate' needs a "
             "ReStyle encoder. Choose one, or the method encode, optimize or tune"
         )
     if options.identity_weight and not reads_pictures(encoder):

@@ -74,7 +74,7 @@ def is_tuned(name: str) -> bool:
     Biases stay: they carry little, and with them a generator keeps its fingerprint, as codes for it stay valid.
     """
     return name.startswith("synthesis.") and name.endswith(
-        (".conv0.weight", ".conv1.weight", ".torgb.weight")
+        (".conv0.weight", ".conv1.weight", ".torgb.weight", ".skip.weight")
     )
 
 

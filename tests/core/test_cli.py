@@ -6,9 +6,10 @@ import pytest
 import torch
 from PIL import Image
 
+import stylemix_core as sm
 from stylemix_core import cli
 from stylemix_core.checkpoints import inspect_checkpoint
-from stylemix_core.images import load_image
+from stylemix_core.images import from_pil, load_image
 from stylemix_core.latents import load_latents
 from tests import builders
 
@@ -170,3 +171,35 @@ def test_convert_writes_safetensors(tmp_path, capsys):
     assert "psp.safetensors: StyleMix safetensors with encoder" in capsys.readouterr().out
     assert run("convert", tmp_path / "nothing.pt", "--out", tmp_path / "out") == 2
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["psp.safetensors"]
+
+
+def test_inspect_prints_the_options_of_the_training(tmp_path, capsys):
+    assert run("inspect", builders.write_tiny_psp(tmp_path / "psp.pt")) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert "pSp checkpoint with generator and encoder" in first
+    assert (
+        second.strip()
+        == "options: encoder_type=GradualStyleEncoder, output_size=32, start_from_latent_avg=True"
+    )
+
+
+def test_pictures_are_cropped_to_the_face_when_asked(models, tmp_path):
+    (avatar,) = builders.draw_avatars(1)
+    picture = Image.new("RGB", (700, 500), "white")
+    picture.paste(avatar, (300, 100))
+    picture.save(tmp_path / "photo.png")
+    for mode in ("never", "auto"):
+        arguments = ["encode", tmp_path / "photo.png", "--align", mode, "--out", tmp_path / mode]
+        assert run(*arguments, *models["generator"], *models["encoder"]) == 0
+    codes = [load_latents(tmp_path / mode / "photo.safetensors").w for mode in ("never", "auto")]
+    crop, _ = sm.align_face(picture, output_size=64)
+    encoder = sm.load_encoder(models["encoder"][1], "cpu")
+    with torch.no_grad():
+        expected = encoder(from_pil(crop))
+    assert torch.allclose(codes[1], expected, atol=1e-5) and not torch.allclose(codes[0], expected, atol=1e-2)
+
+
+def test_a_picture_without_a_face_is_an_error_when_a_face_is_asked_for(models, tmp_path, photo, capsys):
+    arguments = ["encode", photo, "--align", "auto", "--out", tmp_path / "out"]
+    assert run(*arguments, *models["generator"], *models["encoder"]) == 2
+    assert "no face was found" in capsys.readouterr().err

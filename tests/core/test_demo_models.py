@@ -5,7 +5,7 @@ import torch
 
 import stylemix_core as sm
 from stylemix_core.checkpoints import DEMO
-from stylemix_core.demo import truth
+from stylemix_core.demo import experiment, truth
 from stylemix_core.demo.attributes import GROUPS
 from stylemix_core.demo.renderer import render, sample_attributes
 
@@ -75,3 +75,11 @@ def test_both_are_small_and_belong_together(generator, encoder):
         assert (DEMO / f"{part}.safetensors").stat().st_size <= 8_000_000
     assert encoder.generator == generator.fingerprint()
     assert (encoder.num_ws, encoder.w_dim) == (generator.num_ws, generator.w_dim) == (14, 512)
+
+
+def test_the_bundled_code_is_that_of_the_drawn_bob(generator, encoder):
+    """After a new training `stylemix demo` makes it: its style.safetensors."""
+    bundled = sm.load_latents(DEMO / "bob.safetensors")
+    code = encoder(experiment.style_picture())
+    assert (bundled.w - code).abs().max() < 1e-3
+    assert bundled.generator == generator.fingerprint()

@@ -4,7 +4,7 @@ from PIL import ImageFont
 
 from stylemix_core import grid
 from stylemix_core.errors import StyleMixError
-from stylemix_core.grid import compare_grid
+from stylemix_core.grid import compare_grid, overview
 
 SIZE, GAP, LINE = 64, 2, 17  # cell, margin and caption height of a 64-pixel cell
 
@@ -201,6 +201,17 @@ def test_counts_that_do_not_fit_are_refused(arguments, message):
 def test_what_is_no_picture_is_refused(images):
     with pytest.raises(StyleMixError, match="images"):
         compare_grid(images)
+
+
+def test_the_overview_of_one_picture_is_the_picture():
+    one = pictures(0.5, height=700, width=900)
+    assert torch.equal(overview(one), one[0])
+
+
+def test_the_overview_of_several_is_a_sheet_of_small_ones():
+    sheet = overview(pictures(0.1, 0.2, 0.3, height=1024, width=512))
+    assert sheet.shape[0] == 3
+    assert 256 <= sheet.shape[1] < 300 and 3 * 128 <= sheet.shape[2] < 3 * 128 + 40
 
 
 def test_transparent_pictures_show_the_sheet_behind_them():

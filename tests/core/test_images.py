@@ -118,6 +118,12 @@ def test_saved_pictures_load_again(tmp_path):
         save_image(tmp_path / "a.jpg", picture)
 
 
+def test_a_saved_picture_carries_texts(tmp_path):
+    save_image(tmp_path / "a.png", torch.zeros(3, 2, 2), {"workflow": '{"한": 1}'})
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.text == {"workflow": '{"한": 1}'}
+
+
 def test_unreadable_files_are_refused(tmp_path):
     with pytest.raises(StyleMixError, match="no picture at"):
         load_image(tmp_path / "missing.png")

@@ -58,7 +58,7 @@ def test_encode_is_the_encoders_code(generator, encoder, pictures):
 class Refining(torch.nn.Module):
     """Stands for a ReStyle encoder: its code says how often it was asked to refine."""
 
-    num_ws, w_dim, input_size, iterative, source, generator = 8, 16, 64, True, None, None
+    num_ws, w_dim, input_size, iterative, info, generator = 8, 16, 64, True, None, None
     config = builders.tiny_encoder_config()
 
     def forward(self, images, iterations=1):

@@ -6,7 +6,20 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from stylemix_core.errors import LatentMismatchError, StyleMixError
-from stylemix_core.latents import Latents, check_generator, join_latents, load_latents, save_latents
+from stylemix_core.latents import (
+    Latents,
+    blend_latents,
+    check_generator,
+    holds_latents,
+    join_latents,
+    load_latents,
+    pick_latents,
+    sample_latents,
+    save_latents,
+    truncate_latents,
+)
+
+from .. import builders
 
 
 def codes(count: int = 2) -> torch.Tensor:
@@ -142,3 +155,84 @@ def test_joined_codes_keep_their_order_and_a_common_generator():
     assert join_latents([a, Latents.of(codes(1))]).generator is None
     with pytest.raises(LatentMismatchError, match="codes of one model"):
         join_latents([a, Latents.of(torch.zeros(1, 3, 3))])
+
+
+def test_blending_moves_from_one_code_to_the_other():
+    a, b = Latents.of(codes(), "seed 1", "abc"), Latents.of(codes().flip(0), "x ← y, layers 0", "abc")
+    assert torch.equal(blend_latents(a, b, 0).w, a.w)
+    assert torch.equal(blend_latents(a, b, 1).w, b.w)
+    assert torch.allclose(blend_latents(a, b, 0.5).w, (a.w + b.w) / 2, atol=1e-6)
+    beyond = blend_latents(a, b, -1)
+    assert torch.allclose(beyond.w, 2 * a.w - b.w, atol=1e-5)
+    assert beyond.origins == ("seed 1 ~ (x ← y, layers 0), weight -1",) * 2
+    assert beyond.generator == "abc"
+
+
+def test_one_code_is_blended_with_each_of_several():
+    one, three = Latents(codes(1), ("one",)), Latents(codes(3), ("a", "b", "c"))
+    blended = blend_latents(one, three, 0.25)
+    assert torch.allclose(blended.w, one.w + 0.25 * (three.w - one.w), atol=1e-6)
+    assert blended.origins[2] == "one ~ c, weight 0.25"
+    assert blend_latents(three, one, 0.25).origins[2] == "c ~ one, weight 0.25"
+
+
+@pytest.mark.parametrize(
+    ("b", "weight", "message"),
+    [
+        (codes(3), 0.5, "2 codes cannot be blended with 3"),
+        (codes(0), 0.5, "2 codes cannot be blended with 0"),
+        (torch.zeros(1, 18, 8), 0.5, "a has 14 layers of 8 numbers, b has 18 of 8"),
+        (codes(1), float("nan"), "the weight is nan"),
+    ],
+)
+def test_codes_that_do_not_fit_are_not_blended(b, weight, message):
+    with pytest.raises(StyleMixError, match=message):
+        blend_latents(Latents.of(codes()), Latents.of(b), weight)
+
+
+def test_truncated_codes_are_those_of_a_truncated_mapping():
+    tiny = builders.tiny_generator()
+    full = sample_latents(tiny, [1, 2], psi=1.0)
+    for psi, cutoff in ((0.5, None), (0.0, 3), (-1.0, 18)):
+        truncated = truncate_latents(full, tiny, psi, cutoff)
+        assert torch.equal(truncated.w, sample_latents(tiny, [1, 2], psi, cutoff).w)
+    assert torch.equal(full.w, sample_latents(tiny, [1, 2], psi=1.0).w)  # the input stays
+    assert truncated.origins[1] == "seed 2, psi 1, truncated to -1 before layer 18"
+    assert truncated.generator == full.generator
+    with pytest.raises(LatentMismatchError, match="takes 8 of 16"):
+        truncate_latents(Latents.of(codes()), tiny, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("index", "length", "picked"), [(0, 1, "a"), (2, 1, "c"), (-1, 1, "c"), (-3, 3, "abc"), (1, 2, "bc")]
+)
+def test_codes_are_picked_from_either_end(index, length, picked):
+    batch = Latents(codes(3), tuple("abc"), "abc")
+    found = pick_latents(batch, index, length)
+    assert "".join(found.origins) == picked
+    assert torch.equal(found.w[0], batch.w["abc".index(picked[0])])
+    assert found.generator == "abc"
+
+
+@pytest.mark.parametrize(("index", "length"), [(3, 1), (-4, 1), (2, 2), (-1, 2), (0, 0)])
+def test_picking_beyond_the_batch_is_refused(index, length):
+    with pytest.raises(LatentMismatchError, match="the batch has 3 codes, 0 to 2 or -3 to -1"):
+        pick_latents(Latents.of(codes(3)), index, length)
+
+
+def test_further_metadata_does_not_replace_the_provenance(tmp_path):
+    extra = {"workflow": "{}", "origins": "[]", "format": "other"}
+    save_latents(tmp_path / "a.safetensors", Latents.of(codes(1), "mine"), extra)
+    assert load_latents(tmp_path / "a.safetensors").origins == ("mine",)
+    with safe_open(tmp_path / "a.safetensors", framework="pt") as file:
+        assert file.metadata()["workflow"] == "{}"
+
+
+def test_files_with_codes_are_told_from_others(tmp_path):
+    save_latents(tmp_path / "codes", codes(1))
+    save_file({"w": codes(1)[0]}, tmp_path / "theirs")
+    save_file({"w": torch.zeros(3)}, tmp_path / "vector")
+    save_file({"weight": codes(1)}, tmp_path / "model")
+    (tmp_path / "text").write_text("w")
+    names = ("codes", "theirs", "vector", "model", "text", "missing")
+    assert [name for name in names if holds_latents(tmp_path / name)] == ["codes", "theirs"]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from stylemix_core.errors import LatentMismatchError, MaskSyntaxError
-from stylemix_core.masks import EXAMPLE, MaskList, layers_text, parse_masks
+from stylemix_core.masks import EXAMPLE, MaskList, MaskText, layers_text, parse_masks
 
 # Shared with the JavaScript tests. Strengths are written as {layer: strength}, zeros left out; "drawn"
 # counts the layers of a random mask, whose choice depends on numpy.
@@ -148,3 +148,59 @@ def test_joining_masks_for_different_models_is_refused():
         MaskList.join(parse_masks("0", num_ws=18), parse_masks("0", num_ws=14))
     with pytest.raises(LatentMismatchError):
         MaskList.join()
+
+
+def test_a_mask_text_becomes_a_mask_list_when_the_model_is_known():
+    text = MaskText("hair: 2-3; fine; random(2)", strength=0.5, seed=3)
+    for num_ws in (10, 14):
+        expected = parse_masks("hair: 2-3; fine; random(2)", num_ws, 0.5, seed=3)
+        assert torch.equal(text.resolve(num_ws).strengths, expected.strengths)
+        assert text.resolve(num_ws).labels == expected.labels
+    with pytest.raises(MaskSyntaxError, match="fine starts at layer 8"):
+        text.resolve(8)
+
+
+@pytest.mark.parametrize("source", ["", "0 1", "6-0", "hare", "[[0], 1]", "0@9"])
+def test_a_mask_text_refuses_wrong_syntax_at_once(source):
+    with pytest.raises(MaskSyntaxError, match="line 1, column"):
+        MaskText(source)
+
+
+def test_joined_mask_texts_keep_their_own_strengths_and_seeds():
+    first = MaskText("0; random(3)", strength=0.5, seed=1)
+    second = MaskText("random(3)", strength=2.0, seed=2, before=first)
+    rows = second.resolve(14).strengths
+    assert torch.equal(rows[:2], parse_masks("0; random(3)", 14, 0.5, seed=1).strengths)
+    assert torch.equal(rows[2:], parse_masks("random(3)", 14, 2.0, seed=2).strengths)
+
+
+def test_a_mask_list_joins_a_mask_text_of_its_model_only():
+    text = MaskText("1", before=parse_masks("a: 0", num_ws=3))
+    assert text.resolve(3).labels == ["a", "1"]
+    with pytest.raises(LatentMismatchError, match="num_ws = 14"):
+        text.resolve(14)
+
+
+@pytest.mark.parametrize(
+    ("source", "strength", "text"),
+    [
+        ("hair: 2 - 3, 5@.5 # note\n none", 1.0, "hair: 2-3, 5@.5\nnone"),
+        ("hair: 2-3, 5@.5; RANDOM(2); none", 0.3, "hair: 2-3@0.3, 5@.5\nrandom(2)@0.3\nnone"),
+        ("[[0, 1], []]", 0.00001, "0@0.00001, 1@0.00001\nnone"),
+    ],
+)
+def test_the_text_of_a_mask_text_means_the_same_at_full_strength(source, strength, text):
+    masks = MaskText(source, strength)
+    assert masks.text == text
+    assert torch.equal(parse_masks(text, 14).strengths, masks.resolve(14).strengths)
+    assert MaskText("7", before=masks).text == text + "\n7"
+    assert MaskText("7", before=parse_masks("0; 2-3@0.5", 14)).text == "0\n2-3@0.5\n7"
+
+
+@pytest.mark.parametrize("masks", ["0; 1", [[0], [1]], MaskText("0; 1"), parse_masks("0; 1", 6)])
+def test_whatever_says_a_mask_list_will_do(masks):
+    assert MaskText.of(masks, strength=1.0).resolve(6).labels == ["0", "1"]
+
+
+def test_leading_zeros_do_not_hide_an_index():
+    assert parse_masks("0000000000005", num_ws=6).strengths.tolist() == [[0, 0, 0, 0, 0, 1]]

@@ -3,10 +3,13 @@
 import argparse
 import collections
 import io
+import json
 import os
 import pickle
 import struct
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from stylemix_core.checkpoints import inspect_checkpoint, load_generator
 from stylemix_core.checkpoints.base import StoredTensor
 from stylemix_core.checkpoints.unpickle import Record, read_pickle, read_torch
 from stylemix_core.errors import CheckpointError
+from tests import exhausting
 from tests.builders import Call, Name, Pickler
 
 
@@ -46,6 +50,8 @@ def hostile_calls(canary: str) -> dict:
         "importlib.import_module": Call(Name("importlib", "import_module"), ("os",)),
         "numpy.load": Call(Name("numpy", "load"), (canary, None, True)),
         "subprocess.Popen": Call(Name("subprocess", "Popen"), (["touch", canary],)),
+        "getattr chain": Call(Name("torch.storage", "_load_from_bytes.__globals__.__getitem__"), ("os",)),
+        "apply": Call(Name("__builtin__", "apply"), (Name("os", "system"), (command,))),
         "nested pickle": Call(torch.storage._load_from_bytes, (bytes_payload,)),
         "nested torch file": Call(
             torch.storage._load_from_bytes, (torch_bytes(Call(os.system, (command,))),)
@@ -110,6 +116,12 @@ def test_a_named_module_is_never_imported(tmp_path, monkeypatch):
 
 OPCODES = {
     "extension code": b"\x80\x02\x82\x01.",
+    "extension code of 2 bytes": b"\x80\x02\x83\x01\x00.",
+    "extension code of 4 bytes": b"\x80\x02\x84\x01\x00\x00\x00.",
+    "keyword arguments": b"\x80\x04cargparse\nNamespace\n)}K\x01K\x01s\x92.",
+    "text without quotes": b"\x80\x02Sabc\n.",
+    "line without end": b"\x80\x02I1",
+    "unsigned length of a number": b"\x80\x02\x8b\xff\xff\xff\xff.",
     "persistent id": b"\x80\x02X\x01\x00\x00\x00aQ.",
     "text persistent id": b"\x80\x02Pa\n.",
     "old instance": b"\x80\x02(ios\nsystem\n.",
@@ -136,11 +148,25 @@ def test_odd_operations_end_in_an_error(name, tmp_path):
         read_pickle(path)
 
 
-def test_a_million_nested_lists_end_in_an_error(tmp_path):
-    path = tmp_path / "x.pkl"
-    path.write_bytes(b"\x80\x02" + b"]" * 1_000_000 + b"a" * 999_999 + b".")
-    with pytest.raises(CheckpointError, match="steps"):
-        read_pickle(path)
+@pytest.mark.parametrize(
+    ("many", "readers"),
+    [(5_000, ["inspect_checkpoint"]), pytest.param(exhausting.MANY, [], marks=pytest.mark.slow)],
+)
+def test_no_file_exhausts_the_machine(many, readers, tmp_path):
+    """Each ends within 5 s of computing and 500 MB, Python and PyTorch included."""
+    for name, make in exhausting.files(many):
+        if name not in exhausting.HEAVY or not readers:
+            (tmp_path / name).write_bytes(make())
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-m", "tests.exhausting", str(tmp_path), *readers]
+    result = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-2000:]
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(lines) == len(os.listdir(tmp_path)) * (len(readers) or 3)
+    for name, reader, seconds, megabytes, error in lines:
+        assert error is not None, (name, reader)
+        assert len(error) <= 1000, (name, reader)
+        assert seconds < 5 and megabytes < 500, (name, reader, seconds, megabytes)
 
 
 @pytest.mark.parametrize(
@@ -173,29 +199,97 @@ def test_a_stored_storage_cannot_hold_pickles_of_its_own(tmp_path):
         read_pickle(path)
 
 
-@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+@pytest.mark.parametrize("protocol", range(6))
 def test_plain_values_survive(protocol, tmp_path):
     value = {
-        "numbers": [1, -5, 2**70, 0.25, True, None],
-        "texts": ("", "é" * 300, b"\x00" * 10),
-        "set": {1, 2},
-        "scalar": np.float64(0.5),
+        "numbers": [1, -5, 2**70, 0.25, True, False, None],
+        "texts": ("", "é" * 300, "\n'\\", "\U0001f600"),
         "ordered": collections.OrderedDict(a=1),
     }
+    if protocol >= 2:  # below, a class calls copyreg, which no checkpoint needs
+        value |= {"set": {1, 2}, "scalar": np.float64(0.5), "bytes": b"\x00" * 10}
     path = tmp_path / "x.pkl"
     path.write_bytes(pickle.dumps(value, protocol=protocol))
     assert read_pickle(path) == value
+
+
+def test_texts_of_python_2_survive(tmp_path):
+    path = tmp_path / "x.pkl"
+    path.write_bytes(
+        b"(dp0\nS'a\\n\\xe9'\np1\nI01\nsS\"b'\"\nL12L\nsU\x01c(lp2\nF0.5\naT\x02\x00\x00\x00\xe9!as."
+    )
+    assert read_pickle(path) == {"a\n\xe9": True, "b'": 12, "c": [0.5, "\xe9!"]}
+
+
+HOSTILE_ARGUMENTS = {
+    "dictionary of a number": ("collections", "OrderedDict", (5,)),
+    "dictionary of texts": ("collections", "OrderedDict", (["ab", "cd"],)),
+    "dictionary with keys that are lists": ("dnnlib", "EasyDict", ([([], 1)],)),
+    "object numbers": ("numpy", "dtype", ("O8", False, True)),
+    "structured numbers": ("numpy", "dtype", ("V16", False, True)),
+    "texts as numbers": ("numpy", "dtype", ("f4,O", False, True)),
+    "list as numbers": ("numpy", "dtype", ([("a", "O")], False, True)),
+    "class as numbers": ("numpy", "dtype", (Name("numpy", "ndarray"), False, True)),
+    "making an array": ("numpy", "ndarray", ((2,), "O")),
+    "array of a scalar type": ("numpy.core.numeric", "_frombuffer", (b"1234", "f4", (1,), "C")),
+    "array in another order": (
+        "numpy._core.numeric",
+        "_frombuffer",
+        (b"1234", Call(Name("numpy", "dtype"), ("f4",)), (1,), "K"),
+    ),
+    "array beyond its bytes": (
+        "numpy._core.numeric",
+        "_frombuffer",
+        (b"1234", Call(Name("numpy", "dtype"), ("f4",)), (2**30,), "C"),
+    ),
+    "scalar of other bytes": (
+        "numpy.core.multiarray",
+        "scalar",
+        (Call(Name("numpy", "dtype"), ("f8",)), b"1234"),
+    ),
+    "scalar without type": ("numpy.core.multiarray", "scalar", ("f4", b"1234")),
+    "parameter of a number": ("torch._utils", "_rebuild_parameter", (5, True, {})),
+    "parameter of a call": (
+        "torch._utils",
+        "_rebuild_parameter",
+        (Call(Name("torch", "Size"), ((1,),)), True, {}),
+    ),
+    "tensor of bytes": ("torch._utils", "_rebuild_tensor_v2", (b"1234", 0, (1,), (1,), False, {})),
+    "storage class": ("torch", "FloatStorage", (2**60,)),
+    "shape of a text": ("torch", "Size", ("abc",)),
+    "set of lists": ("builtins", "set", ([[]],)),
+    "encoding that runs": ("_codecs", "encode", ("abc", "zlib")),
+    "nested storage of a number": ("torch.storage", "_load_from_bytes", (5,)),
+    "nested storage that is none": (
+        "torch.storage",
+        "_load_from_bytes",
+        (exhausting.legacy(b"\x80\x02K\x01."),),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(HOSTILE_ARGUMENTS))
+def test_allowed_names_take_nothing_but_what_they_need(name, tmp_path):
+    module, function, arguments = HOSTILE_ARGUMENTS[name]
+    path = tmp_path / "x.pkl"
+    path.write_bytes(dump(Call(Name(module, function), arguments)))
+    with pytest.raises(CheckpointError):
+        read_pickle(path)
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_numpy_arrays_survive(order, tmp_path):
     array = np.asarray(np.arange(600, dtype=">f4").reshape(20, 30), order=order)
     path = tmp_path / "x.pkl"
-    for protocol in (2, 4):
+    for protocol in (2, 4, 5):
         path.write_bytes(pickle.dumps(array, protocol=protocol))
         stored = read_pickle(path)
         assert stored.shape == (20, 30)
         assert np.array_equal(stored.load(), array)
+        assert stored.load().flags.owndata and stored.load().dtype.isnative
+    long = np.arange(100_000, dtype="<f4")
+    path.write_bytes(pickle.dumps(long, protocol=2))
+    assert np.array_equal(read_pickle(path).load(), long)
     path.write_bytes(pickle.dumps(np.array([print], dtype=object), protocol=2))
     with pytest.raises(CheckpointError):
         read_pickle(path)
@@ -226,6 +320,13 @@ def test_torch_files_read_as_torch_reads_them(zipped, tmp_path):
         assert isinstance(stored, StoredTensor) and stored.shape == tuple(tensor.shape)
         assert stored.load().dtype == tensor.dtype
         assert torch.equal(stored.load(), tensor)
+
+
+def test_tensors_of_the_first_pytorch_survive(tmp_path):
+    storage = Call(torch.storage._load_from_bytes, (storage_bytes(),))
+    path = tmp_path / "x.pkl"
+    path.write_bytes(dump(Call(torch._utils._rebuild_tensor, (storage, 1, (3,), (1,)))))
+    assert read_pickle(path).load().shape == (3,)
 
 
 @pytest.mark.parametrize("zipped", [True, False])

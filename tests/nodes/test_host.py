@@ -7,6 +7,7 @@ import weakref
 
 import pytest
 import torch
+from PIL import Image
 
 from stylemix_core.latents import Latents
 
@@ -51,6 +52,25 @@ def test_every_pass_is_announced_to_comfyui(stand_in, comfy, model):
     assert [patchers for patchers, _ in comfy.requests] == [[model.patcher]] * 3
     assert all(memory > 0 for _, memory in comfy.requests)
     assert comfy.updates == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_the_newest_picture_is_shown_once_a_second(stand_in, comfy, model, monkeypatch):
+    from comfy import utils
+
+    host = stand_in.module("nodes.host")
+    now = iter(range(0, 1000))
+    monkeypatch.setattr(host.time, "monotonic", lambda: next(now) * 0.4)
+    monkeypatch.setattr(utils, "previews", [])
+    sizes = torch.arange(100, 1000, 100)
+
+    def picture(size):
+        return Image.new("RGB", (int(size), 8))
+
+    host.run(model, 9, lambda network, items: sizes[items], preview=picture)
+    # Asked at 0.4, 0.8, 1.2 (shown; noted at 1.6), 2.0, 2.4, 2.8 (shown; noted at 3.2), 3.6 and 4.0 seconds, and
+    # not after the last one.
+    shown = [(kind, preview.width, side) for kind, preview, side in utils.previews]
+    assert shown == [("JPEG", 300, 300), ("JPEG", 600, 512)]
 
 
 def test_no_parameter_stays_behind(stand_in, comfy, model):
@@ -112,19 +132,41 @@ def test_a_model_that_nobody_holds_is_freed(stand_in):
     assert network() is None
 
 
-def test_codes_of_other_weights_are_drawn_with_a_warning(stand_in, caplog):
+@pytest.fixture
+def messages():
+    """Node and text of what is shown on nodes."""
     from server import PromptServer
 
+    PromptServer.instance.messages.clear()
+    return PromptServer.instance.messages
+
+
+def test_codes_of_other_weights_are_drawn_with_a_warning(stand_in, messages, caplog):
     (generator,) = stand_in.call("StyleMixLoadGenerator", checkpoint="tiny.safetensors", dtype="float32")
+    messages.clear()
     w = torch.zeros(1, 8, 16)
     stand_in.call("StyleMixDecode", "5", generator=generator, latent=Latents.of(w), noise_mode="const")
-    assert PromptServer.instance.messages == []
+    assert messages == []
     stand_in.call(
         "StyleMixDecode", "5", generator=generator, latent=Latents.of(w, generator="x"), noise_mode="const"
     )
-    ((node_id, message),) = PromptServer.instance.messages
+    ((node_id, message),) = messages
     assert node_id == "5" and "other weights" in message
     assert "other weights" in caplog.text
+
+
+def test_injection_says_whether_source_and_style_are_of_one_generator(stand_in, messages):
+    def shown(style):
+        messages.clear()
+        inputs = {"mask_list": "0", "alpha": 1.0, "pairing": "match", "seed": 0}
+        stand_in.call("StyleMixInject", latent=source, style=style, **inputs)
+        return " ".join(text for _, text in messages)
+
+    w = torch.zeros(1, 8, 16)
+    source = Latents.of(w, generator="a")
+    assert "same generator" in shown(Latents.of(w, generator="a"))
+    assert "other weights" in shown(Latents.of(w, generator="b"))
+    assert shown(Latents.of(w)) == ""
 
 
 def test_latents_remember_where_they_come_from(stand_in):
@@ -248,3 +290,10 @@ def test_the_pack_imports_without_comfyui_and_torch():
         "assert 'torch' not in sys.modules and 'comfy' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_newer_cores_get_search_words_and_older_ones_none(stand_in, monkeypatch):
+    search = stand_in.module("nodes.search")
+    assert search.search_words("face", "GAN") == {}  # the stand-in is as old as they come
+    monkeypatch.setattr(search, "KNOWN", True)
+    assert search.search_words("face", "GAN") == {"search_aliases": ["face", "GAN"]}

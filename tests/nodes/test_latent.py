@@ -304,3 +304,11 @@ def test_blending_across_generators_warns(stand_in, monkeypatch):
     )
     ((node_id, message),) = PromptServer.instance.messages
     assert node_id == "4" and "different weights" in message
+
+
+def test_the_bundled_code_is_there_before_anything_was_saved(host):
+    _, options = inputs_of(host.object_info()["StyleMixLoadLatent"])["file"]
+    assert options["options"][0] == options["default"] == "bob haircut (bundled)"
+    demo = node("StyleMixLoadGenerator", checkpoint="demo (bundled)", dtype="float32")
+    load = node("StyleMixLoadLatent", file="bob haircut (bundled)")
+    assert drawn(host, ["load", 0], load=load, generator=demo).shape[1:3] == (256, 256)

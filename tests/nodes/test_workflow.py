@@ -53,6 +53,16 @@ CONTRACT = {
     "StyleMixLatentBatch": ("Batch W+", ["a", "b"], ["latent"]),
     "StyleMixDecode": ("StyleGAN2Decode", ["generator", "latent", "noise_mode"], ["image"]),
     "StyleMixGrid": ("Compare Grid", ["images", "labels", "columns", "source", "style", "top"], ["image"]),
+    "StyleMixAlignFace": (
+        "Align Face",
+        ["image", "face", "face_index", "margin", "output_size", "points", "any_angle"],
+        ["face", "real_area", "transform", "preview"],
+    ),
+    "StyleMixPasteFace": (
+        "Paste Face Back",
+        ["image", "face", "transform", "feather", "colour_match", "mask"],
+        ["image"],
+    ),
 }
 
 
@@ -209,7 +219,7 @@ def test_a_photo_of_any_size_is_encoded(host):
         ({"faces": {"class_label": 3}}, "faces", "has no classes; give no class label"),
         ({"faces": {"batch_size": 65}}, "faces", "bigger than max of 64"),
         ({"faces": {"generator": ["encoder", 1]}}, "faces", "holds no generator"),
-        ({"encode": {"align": "auto"}}, "encode", "choose never"),
+        ({"encode": {"align": "auto"}}, "encode", "no face was found"),
         ({"inject": {"style": ["encode", 1]}}, "inject", "mismatch"),
     ],
 )

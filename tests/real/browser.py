@@ -48,12 +48,42 @@ class Page:
         page.on("pageerror", lambda error: self.note(f"{error}\n{error.stack}"))
 
     def note_message(self, message: Any) -> None:
-        if message.type in ("error", "warning"):
-            self.note(f"{message.text} {message.location.get('url', '')}")
+        url = message.location.get("url", "")
+        # What newer front ends ask other machines about a pack is kept from leaving this one.
+        if message.type in ("error", "warning") and not url.startswith("https:"):
+            self.note(f"{message.text} {url}")
 
     def note(self, text: str) -> None:
         if "stylemix" in text.lower():
             self.problems.append(text)
+
+    def open(self, url: str) -> None:
+        self.page.goto(url)
+        self.page.wait_for_function(READY, timeout=90000)
+        self.page.wait_for_timeout(500)
+
+    def use_language(self, locale: str) -> None:
+        """Set the page's language, as a user does in the settings, and open the page anew."""
+        self.page.evaluate(
+            "async locale => { await app.extensionManager.setting.set('Comfy.Locale', locale) }", locale
+        )
+        self.page.wait_for_timeout(500)  # the setting is on its way to the server
+        self.page.once("dialog", lambda dialog: dialog.accept())  # there may be unsaved changes
+        self.open(self.page.url.split("#")[0])
+
+    def show_help(self, kind: str) -> None:
+        """Open a node's help page beside the graph, as a user does: select the node, press the info button."""
+        self.page.evaluate(
+            """kind => {
+                const node = app.graph._nodes.find(node => node.type === kind);
+                app.canvas.ds.scale = 1;
+                app.canvas.ds.offset = [700 - node.pos[0], 300 - node.pos[1]];
+                app.canvas.selectNode(node);
+                app.canvas.setDirty(true, true);
+            }""",
+            kind,
+        )
+        self.page.locator("[data-testid=info-button]").first.click()
 
     def load(self, workflow: Path) -> None:
         """Open a workflow, as a drop of its file does, in the view that it was saved with."""
@@ -83,6 +113,13 @@ class Page:
         )
         return self.page.wait_for_function(shown, arg=node_id, timeout=60000).json_value()
 
+    def marked_nodes(self) -> list[int]:
+        """Ids of the nodes that the canvas draws as failed."""
+        return self.page.evaluate(
+            "() => app.graph._nodes.filter(node => node.has_errors || node.strokeStyles?.nodeError?.call(node)"
+            " || app.lastExecutionError?.node_id == node.id).map(node => node.id)"
+        )
+
     def messages(self) -> list[str]:
         """The toasts and dialogs that are open."""
         return self.page.locator(".p-toast-message, .p-dialog").all_inner_texts()
@@ -108,9 +145,7 @@ def open_page(server: RealComfy) -> Iterator[Page]:
                 lambda route: route.abort(),
             )
             page = Page(tab)
-            tab.goto(server.url)
-            tab.wait_for_function(READY, timeout=90000)
-            tab.wait_for_timeout(500)
+            page.open(server.url)
             yield page
         finally:
             browser.close()

@@ -41,9 +41,23 @@ def find_python(comfyui: Path) -> Path | None:
         for name in ("bin/python", "Scripts/python.exe"):
             if (comfyui / environment / name).exists():
                 return comfyui / environment / name
-    check = "import aiohttp, alembic, av, einops, torchsde, transformers, comfyui_frontend_package"
-    current = subprocess.run([sys.executable, "-c", check], capture_output=True, check=False)
-    return Path(sys.executable) if current.returncode == 0 else None
+    needed = "aiohttp, alembic, av, einops, torchsde, transformers, comfyui_frontend_package"
+    return Path(sys.executable) if can_import(sys.executable, needed) else None
+
+
+@cache
+def find_serving_python() -> Path | None:
+    """A Python that can serve ComfyUI's page over the stand-in host: this one, else ComfyUI's."""
+    comfyui = find_comfyui()
+    pythons = [Path(sys.executable), Path(os.environ.get("COMFYUI_PYTHON") or sys.executable).expanduser()]
+    pythons += filter(None, [comfyui and find_python(comfyui)])
+    needed = "aiohttp, comfyui_frontend_package, torch, safetensors, PIL"
+    return next((python for python in pythons if can_import(python, needed)), None)
+
+
+def can_import(python: Path | str, modules: str) -> bool:
+    done = subprocess.run([str(python), "-c", f"import {modules}"], capture_output=True, check=False)
+    return done.returncode == 0
 
 
 @cache

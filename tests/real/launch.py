@@ -2,6 +2,9 @@
 
 PyPI's torchvision is built for CUDA and registers two operators that a CPU-only torch does not know. They are
 declared just before torchvision is imported, and not earlier, because ComfyUI wants to import torch itself.
+
+Without `--cpu` ComfyUI takes the GPU for granted. Where there is none it is given the CPU in its place, so that its
+ways to manage a GPU's memory run.
 """
 
 import os
@@ -9,6 +12,20 @@ import runpy
 import sys
 from contextlib import suppress
 from importlib.abc import MetaPathFinder
+
+
+class GiveDevice(MetaPathFinder):
+    """Finds nothing; acts on the first look for the module that asks for the GPU."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname != "comfy.model_management":
+            return None
+        sys.meta_path.remove(self)
+        import torch
+
+        if not torch.cuda.is_available():
+            torch.cuda.current_device = lambda: "cpu"
+        return None
 
 
 class DeclareOperators(MetaPathFinder):
@@ -33,5 +50,5 @@ if __name__ == "__main__":
     folder = os.path.abspath(sys.argv[1])
     sys.path[0] = folder
     sys.argv = [os.path.join(folder, "main.py"), *sys.argv[2:]]
-    sys.meta_path.insert(0, DeclareOperators())
+    sys.meta_path[:0] = [DeclareOperators(), GiveDevice()]
     runpy.run_path(sys.argv[0], run_name="__main__")

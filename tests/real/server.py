@@ -16,7 +16,7 @@ from typing import Any
 from PIL import Image
 
 from ..host import PACK, Prompt, Run
-from .find import find_comfyui, find_python
+from .find import find_comfyui, find_python, find_serving_python
 
 START_SECONDS, RUN_SECONDS = 180, 300
 SETTINGS = {
@@ -29,32 +29,40 @@ SETTINGS = {
 
 
 class RealComfy:
-    """A `Host` over HTTP. Use as a context manager."""
+    """A `Host` over HTTP. Use as a context manager.
 
-    def __init__(self, base: Path, arguments: tuple[str, ...] = (), settings: dict[str, Any] | None = None):
-        self.base, self.arguments = base, arguments
+    memory: the flag that says how ComfyUI manages memory; empty for its default, which is the GPU where there is one.
+    packs: folders of further custom nodes.
+    """
+
+    def __init__(
+        self,
+        base: Path,
+        arguments: tuple[str, ...] = (),
+        settings: dict[str, Any] | None = None,
+        memory: str = "--cpu",
+        packs: tuple[Path, ...] = (),
+    ):
+        self.base, self.arguments = base, (*filter(None, [memory]), *arguments)
         for folder in ("models", "input", "output", "temp", "custom_nodes", "user/default"):
             (base / folder).mkdir(parents=True, exist_ok=True)
-        link = base / "custom_nodes" / "stylemix"
-        if not link.exists():
-            link.symlink_to(PACK, target_is_directory=True)
+        for name, pack in {"stylemix": PACK, **{pack.name: pack for pack in packs}}.items():
+            link = base / "custom_nodes" / name
+            if not link.exists():
+                link.symlink_to(pack, target_is_directory=True)
         (base / "user/default/comfy.settings.json").write_text(json.dumps(SETTINGS | (settings or {})))
         self.log = base / "server.log"
 
     def __enter__(self) -> "RealComfy":
-        comfyui = find_comfyui()
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        command = [find_python(comfyui), Path(__file__).with_name("launch.py"), comfyui, "--cpu"]
-        command += ["--listen", "127.0.0.1", "--port", port, "--base-directory", self.base]
-        command += ["--disable-auto-launch", "--disable-api-nodes", "--database-url", "sqlite:///:memory:"]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [str(part) for part in (*command, *self.arguments)],
-                cwd=self.base,
+                [str(part) for part in self.command(port)],
+                cwd=self.folder,
                 env=environment | {"PYTHONIOENCODING": "utf-8"},
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -65,6 +73,19 @@ class RealComfy:
             self.__exit__()
             raise
         return self
+
+    def command(self, port: int) -> list[Any]:
+        """What starts the server."""
+        comfyui = find_comfyui()
+        command = [find_python(comfyui), Path(__file__).with_name("launch.py"), comfyui]
+        command += ["--listen", "127.0.0.1", "--port", port, "--base-directory", self.base]
+        command += ["--disable-auto-launch", "--disable-api-nodes", "--database-url", "sqlite:///:memory:"]
+        return [*command, *self.arguments]
+
+    @property
+    def folder(self) -> Path:
+        """Where the server is started."""
+        return self.base
 
     def __exit__(self, *exception: object) -> None:
         self.process.terminate()
@@ -167,3 +188,14 @@ class RealComfy:
             if line.startswith("VmRSS"):
                 return int(line.split()[1]) * 1024
         raise RuntimeError("the server has ended")
+
+
+class ServedStandIn(RealComfy):
+    """The stand-in host, which needs no ComfyUI, with ComfyUI's own page."""
+
+    def command(self, port: int) -> list[Any]:
+        return [find_serving_python(), "-m", "tests.host.served", self.base, port]
+
+    @property
+    def folder(self) -> Path:
+        return PACK

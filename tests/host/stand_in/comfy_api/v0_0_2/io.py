@@ -43,6 +43,20 @@ Image = Custom("IMAGE")
 Mask = Custom("MASK")
 
 
+class Boolean:
+    class Input(WidgetInput):
+        io_type = "BOOLEAN"
+
+        def __init__(
+            self, id, display_name=None, optional=False, tooltip=None, lazy=None, default=None, label_on=None,
+            label_off=None, socketless=None, force_input=None,
+        ):  # fmt: skip
+            super().__init__(
+                id, display_name, optional, tooltip, lazy, default, socketless, force_input, label_on=label_on,
+                label_off=label_off,
+            )  # fmt: skip
+
+
 class Int:
     class Input(WidgetInput):
         io_type = "INT"

@@ -1,0 +1,210 @@
+"""How well faces are found and framed, on pictures made here: demo avatars pasted at known places.
+
+    python benchmarks/alignment.py            100 pictures, half a minute
+    python benchmarks/alignment.py --small    few, for continuous integration
+
+Every avatar is drawn upright and aligned; then it is pasted into a picture of 1024² at a random place and scale,
+leaning by up to 25°, and aligned there. Errors are those against where the first alignment lies after the pasting.
+Exit code 1 when a goal is missed; --small does not fail for the time.
+"""
+
+import argparse
+import math
+import statistics
+import sys
+import time
+from dataclasses import astuple
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+from stylemix_core.alignment import FaceTransform, Landmarks, align_pictures, find_faces
+from stylemix_core.demo.renderer import render, sample_attributes
+from stylemix_core.images import to_pil
+
+SIDE = 1024
+AVATAR = 512
+LARGEST_ANGLE = 25.0
+SCALES = (0.4, 1.2)
+"""Sides of the pasted avatars: about 200 to 600 of the picture's 1024 pixels."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--small", action="store_true", help="8 pictures instead of 100")
+    options = parser.parse_args()
+    avatars, pastes = (8, 1) if options.small else (20, 5)
+    torch.set_num_threads(1)
+    random = np.random.Generator(np.random.PCG64(1))
+
+    drawn = [to_pil(image) for image in draw_avatars(avatars, AVATAR)]
+    upright = [faces[0].landmarks if faces else None for faces in find_faces(drawn)]
+    errors, missing, seconds = [], sum(points is None for points in upright) * pastes, []
+    for avatar, points in zip(drawn, upright):
+        for _ in range(pastes if points else 0):
+            picture, place = paste(avatar, random)
+            expected = FaceTransform.ffhq(moved(points, place), picture.size)
+            start = time.process_time()
+            found = find_faces([picture])[0]
+            seconds.append(time.process_time() - start)
+            if len(found) == 1:
+                errors.append(compare(FaceTransform.ffhq(found[0].landmarks, picture.size), expected))
+            else:
+                missing += 1
+    crop_seconds = [timed_crop(picture) for picture in [paste(drawn[0], random)[0]] * 5]
+
+    small = [to_pil(image) for image in draw_avatars(40, 256, seed=3)]
+    non_faces = make_non_faces(random)
+    turned, scaled, off = (list(column) for column in zip(*errors))
+    mean, worst = statistics.mean, max
+    rows = [
+        ("mean rotation error, degrees", mean(turned), 0.6, "≤", f"worst {worst(turned):.2f}"),
+        ("mean scale error, %", 100 * mean(scaled), 2.0, "≤", f"worst {100 * worst(scaled):.2f}"),
+        (
+            "mean error of the centre, % of the crop",
+            100 * mean(off),
+            0.45,
+            "≤",
+            f"worst {100 * worst(off):.2f}",
+        ),
+        ("pasted avatars not found, or found twice", missing, 0, "≤", f"of {avatars * pastes}"),
+        ("upright 256² avatars found", sum(map(bool, find_faces(small))), 38, "≥", "of 40"),
+        (
+            "faces found where there are none",
+            sum(map(len, find_faces(non_faces))),
+            0,
+            "≤",
+            f"in {len(non_faces)}",
+        ),
+        (
+            "landmarks of a 1024² picture, ms of one core",
+            1000 * statistics.median(seconds),
+            60,
+            "≤",
+            "median",
+        ),
+    ]
+    missed = [value > goal if sign == "≤" else value < goal for _, value, goal, sign, _ in rows]
+    print("| figure | value | goal | |\n|---|---|---|---|")
+    for (name, value, goal, sign, note), bad in zip(rows, missed):
+        print(f"| {name} | {value:.4g} | {sign} {goal} | {note}{', missed' if bad else ''} |")
+    print(f"| the same with the crop | {1000 * statistics.median(crop_seconds):.4g} | | median of 5 |")
+    print(f"\n{framing(small)}")
+    return int(any(missed[:-1] if options.small else missed))
+
+
+def draw_avatars(count: int, resolution: int, seed: int = 0) -> torch.Tensor:
+    attributes = sample_attributes(count, torch.Generator().manual_seed(seed))
+    return render(attributes, resolution, with_regions=False).image
+
+
+def paste(avatar: Image.Image, random: np.random.Generator) -> tuple[Image.Image, np.ndarray]:
+    """A picture with the avatar in it, and the similarity `[2, 3]` that takes the avatar's points there."""
+    scale, angle = random.uniform(*SCALES), math.radians(random.uniform(-LARGEST_ANGLE, LARGEST_ANGLE))
+    cos, sin = scale * math.cos(angle), scale * math.sin(angle)
+    reach = avatar.width / 2 * (abs(cos) + abs(sin))
+    centre = random.uniform(reach, SIDE - reach, 2)
+    middle = np.full(2, avatar.width / 2)
+    turn = np.array([[cos, -sin], [sin, cos]])
+    shift = centre - turn @ middle  # in pixels counted from the edges, as Pillow does
+    back = np.linalg.inv(turn)
+    inverse = np.concatenate([back, -(back @ shift)[:, None]], 1)
+    background = texture(random)
+    source = avatar.resize((max(1, round(avatar.width * min(1, scale))),) * 2, Image.Resampling.LANCZOS)
+    inverse *= source.width / avatar.width
+    size, method = (SIDE, SIDE), Image.Transform.AFFINE
+    pasted = source.transform(size, method, tuple(inverse.flatten()), Image.Resampling.BICUBIC)
+    where = Image.new("L", source.size, 255).transform(size, method, tuple(inverse.flatten()))
+    background.paste(pasted, mask=where)
+    # Landmarks count from the centres of pixels.
+    return background, np.concatenate([turn, (shift + turn @ [0.5, 0.5] - 0.5)[:, None]], 1)
+
+
+def moved(points: Landmarks, place: np.ndarray) -> Landmarks:
+    return Landmarks(*(tuple(place[:, :2] @ point + place[:, 2]) for point in np.array(astuple(points))))
+
+
+def compare(found: FaceTransform, expected: FaceTransform) -> tuple[float, float, float]:
+    """Rotation in degrees, scale and distance of the centres as fractions of the crop."""
+    return (
+        abs(found.angle - expected.angle),
+        abs(found.side / expected.side - 1),
+        math.dist(found.centre, expected.centre) / expected.side,
+    )
+
+
+def timed_crop(picture: Image.Image) -> float:
+    start = time.process_time()
+    align_pictures([picture])
+    return time.process_time() - start
+
+
+def framing(avatars: list[Image.Image]) -> str:
+    """How the alignment's frame lies to the one that the renderer draws and the demo encoder knows."""
+    frames = [
+        FaceTransform.ffhq(faces[0].landmarks, avatar.size)
+        for avatar, faces in zip(avatars, find_faces(avatars))
+        if faces
+    ]
+    side = avatars[0].width
+    figures = {
+        "rotation, degrees": [frame.angle for frame in frames],
+        "side, % of the renderer's": [100 * frame.side / side for frame in frames],
+        "centre to the right, %": [100 * (frame.centre[0] - (side - 1) / 2) / side for frame in frames],
+        "centre down, %": [100 * (frame.centre[1] - (side - 1) / 2) / side for frame in frames],
+    }
+    lines = [
+        "The alignment's frame of upright avatars:",
+        "",
+        "| | mean | standard deviation |",
+        "|---|---|---|",
+    ]
+    lines += [
+        f"| {name} | {np.mean(values):.2f} | {np.std(values):.2f} |" for name, values in figures.items()
+    ]
+    return "\n".join(lines)
+
+
+def texture(random: np.random.Generator) -> Image.Image:
+    """Smooth coloured blotches with some grain."""
+    coarse = Image.fromarray(random.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+    smooth = np.asarray(coarse.resize((SIDE, SIDE), Image.Resampling.BICUBIC), dtype=np.float32)
+    grain = random.normal(0, 12, (SIDE, SIDE, 1))
+    return Image.fromarray((smooth + grain).clip(0, 255).astype(np.uint8))
+
+
+def make_non_faces(random: np.random.Generator) -> list[Image.Image]:
+    """Noise of several grains, gradients, plain colours, textures, stripes, rings, boxes and text."""
+    pictures = [texture(random) for _ in range(6)]
+    for grain in (1, 4, 16, 64):
+        cells = random.integers(0, 256, (SIDE // grain, SIDE // grain, 3), dtype=np.uint8)
+        noise = Image.fromarray(cells).resize((SIDE, SIDE), Image.Resampling.NEAREST)
+        pictures += [noise, noise.filter(ImageFilter.GaussianBlur(grain)), noise.convert("L").convert("RGB")]
+    y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE
+    waves = [x, y, x * y, np.hypot(x - 0.5, y - 0.5), np.sin(40 * x), np.sin(40 * x) * np.sin(40 * y)]
+    waves += [np.sin(80 * np.hypot(x - 0.5, y - 0.5)), np.sin(30 * (x + y)) > 0, x * 0, x * 0 + 1]
+    for wave in waves:
+        grey = np.asarray(wave, dtype=np.float64)
+        grey = (grey - min(grey.min(), 0)) / max(np.ptp(grey), 1)
+        pictures.append(Image.fromarray((255 * grey[..., None] * [1, 0.8, 0.6]).astype(np.uint8)))
+    for index in range(6):
+        picture = texture(random) if index % 2 else Image.new("RGB", (SIDE, SIDE), "white")
+        draw = ImageDraw.Draw(picture)
+        for _ in range(30):
+            left, top = random.integers(0, SIDE - 200, 2)
+            colour = tuple(random.integers(0, 256, 3).tolist())
+            box = (left, top, left + random.integers(20, 200), top + random.integers(20, 200))
+            if index < 2:
+                font = ImageFont.load_default(int(random.integers(16, 96)))
+                draw.text((left, top), "Landmarks 0123456789 & text", colour, font)
+            elif index < 4:
+                draw.rectangle([int(edge) for edge in box], colour)
+            else:
+                draw.ellipse([int(edge) for edge in box], colour)
+        pictures.append(picture)
+    return pictures
+
+
+if __name__ == "__main__":
+    sys.exit(main())

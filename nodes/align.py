@@ -1,0 +1,176 @@
+"""Nodes that crop pictures to faces and put faces back."""
+
+import torch
+from comfy_api.v0_0_2 import io
+
+from ..stylemix_core.alignment.align import align_pictures
+from ..stylemix_core.alignment.landmarks import EXAMPLE, parse_landmarks
+from ..stylemix_core.alignment.paste import COLOUR_MATCHES, paste_faces
+from ..stylemix_core.alignment.preview import draw_faces
+from ..stylemix_core.alignment.transform import MAX_MARGIN, MAX_SIZE, MIN_MARGIN, MIN_SIZE, FaceTransform
+from ..stylemix_core.images import comfy_to_pil, from_comfy, from_pil, to_comfy
+from .sockets import TRANSFORM
+
+
+class AlignFace(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixAlignFace",
+            display_name="Align Face",
+            category="StyleMix/align",
+            description="Find a face in any picture and crop the picture to it, turned upright and framed as the "
+            "pictures that FFHQ models and pSp encoders know.",
+            inputs=[
+                io.Image.Input("image", tooltip="Pictures of any size: photos, drawings, several people."),
+                io.Combo.Input(
+                    "face",
+                    options=["largest", "index", "all"],
+                    default="largest",
+                    tooltip="Which face of every picture. largest: one per picture. index: the one with the number in "
+                    "face_index. all: every face, as one batch; the preview shows their numbers.",
+                ),
+                io.Int.Input(
+                    "face_index",
+                    default=0,
+                    min=0,
+                    max=255,
+                    tooltip="Which face with index above; 0 is the leftmost. Without index it does nothing.",
+                ),
+                io.Float.Input(
+                    "margin",
+                    default=0.0,
+                    min=MIN_MARGIN,
+                    max=MAX_MARGIN,
+                    step=0.05,
+                    tooltip="How much more of the picture to show, as a fraction of the crop's side. 0 is the framing "
+                    "that the models know; negative values show less.",
+                ),
+                io.Int.Input(
+                    "output_size",
+                    default=256,
+                    min=MIN_SIZE,
+                    max=MAX_SIZE,
+                    step=8,
+                    tooltip="Side of the crop in pixels. 256 is what pSp encoders read; more keeps more detail for "
+                    "pasting back.",
+                ),
+                io.String.Input(
+                    "points",
+                    optional=True,
+                    multiline=True,
+                    default="",
+                    dynamic_prompts=False,
+                    tooltip="Where the eyes and the corners of the mouth are, in pixels, for a face that is not found "
+                    f"by itself; used for every picture. For example: {EXAMPLE}. Empty: find the face.",
+                ),
+                io.Boolean.Input(
+                    "any_angle",
+                    optional=True,
+                    default=False,
+                    tooltip="Find faces that lie on their side or upside down, too. Takes four times as long.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output(display_name="face", tooltip="The crops."),
+                io.Mask.Output(
+                    display_name="real_area",
+                    tooltip="White where a crop shows the picture, black where it was padded.",
+                ),
+                TRANSFORM.Output(
+                    display_name="transform", tooltip="Where the crops lie, for Paste Face Back."
+                ),
+                io.Image.Output(
+                    display_name="preview", tooltip="The pictures with crops, points and numbers drawn."
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        image: torch.Tensor,
+        face: str,
+        face_index: int,
+        margin: float,
+        output_size: int,
+        points: str = "",
+        any_angle: bool = False,
+    ) -> io.NodeOutput:
+        pictures = comfy_to_pil(image)
+        faces = align_pictures(
+            pictures,
+            parse_landmarks(points) if points.strip() else None,
+            output_size,
+            face_index if face == "index" else face,
+            margin,
+            any_angle,
+        )
+        previews = [
+            draw_faces(picture, [aligned for aligned in faces if aligned.transform.picture == index])
+            for index, picture in enumerate(pictures)
+        ]
+        return io.NodeOutput(
+            to_comfy(torch.cat([from_pil(aligned.crop) for aligned in faces])),
+            torch.stack([aligned.transform.real_area() for aligned in faces]),
+            tuple(aligned.transform for aligned in faces),
+            to_comfy(torch.cat([from_pil(preview) for preview in previews])),
+        )
+
+
+class PasteFace(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixPasteFace",
+            display_name="Paste Face Back",
+            category="StyleMix/align",
+            description="Put changed faces back into the pictures that Align Face cropped them from. What lies "
+            "outside stays exactly as it was.",
+            inputs=[
+                io.Image.Input("image", tooltip="The pictures that went into Align Face."),
+                io.Image.Input(
+                    "face",
+                    tooltip="The changed faces, of any size. Several versions of each, as InjectW+ gives them, make as "
+                    "many pictures.",
+                ),
+                TRANSFORM.Input("transform", tooltip="Where the faces came from, from Align Face."),
+                io.Float.Input(
+                    "feather",
+                    default=0.1,
+                    min=0.0,
+                    max=0.5,
+                    step=0.01,
+                    tooltip="Width of the soft edge, as a fraction of the face's side. 0 is a hard edge.",
+                ),
+                io.Combo.Input(
+                    "colour_match",
+                    options=list(COLOUR_MATCHES),
+                    default="none",
+                    tooltip="Fit the face's colours to the picture. seam: its mean colour along the edge. whole: mean "
+                    "and contrast of all of it, which also undoes wanted changes of colour.",
+                ),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="Where on the face to paste, white is everywhere: one for all faces, or one each.",
+                ),
+            ],
+            outputs=[io.Image.Output(display_name="image", tooltip="The pictures, at their original size.")],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        image: torch.Tensor,
+        face: torch.Tensor,
+        transform: tuple[FaceTransform, ...],
+        feather: float,
+        colour_match: str,
+        mask: torch.Tensor | None = None,
+    ) -> io.NodeOutput:
+        faces = to_comfy(from_comfy(face))
+        masks = (
+            None if mask is None else mask.reshape(-1, *mask.shape[-2:])
+        )  # some nodes give a single one as [H, W]
+        return io.NodeOutput(paste_faces(image, faces, transform, feather, masks, colour_match))

@@ -1,0 +1,45 @@
+"""What the page asks of the server: how many layers a checkpoint's model has."""
+
+import asyncio
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from ..stylemix_core.checkpoints import inspect_checkpoint
+from ..stylemix_core.errors import StyleMixError
+from . import host
+
+
+def register() -> None:
+    """Answer `GET /stylemix/inspect?folder=stylegan|psp&checkpoint=NAME`, where there is a server."""
+    routes = host.routes()
+    if routes is None:
+        return
+
+    @routes.get("/stylemix/inspect")
+    async def answer(request):
+        from aiohttp import web  # a server has it, a test without one need not
+
+        # Reading a pickle's outline takes a second or two, which the server must not wait for.
+        return web.json_response(await asyncio.to_thread(inspect, request.query))
+
+
+def inspect(query: Mapping[str, str]) -> dict[str, Any]:
+    """`num_ws`, `resolution` and `summary` of a checkpoint that the loaders offer, or `error` in words."""
+    folder, checkpoint = query.get("folder", ""), query.get("checkpoint", "")
+    # Names from the list only: nothing else on the disk can be asked for.
+    if folder not in host.EXTENSIONS or checkpoint not in host.checkpoint_names(folder):
+        return {
+            "error": f"there is no checkpoint {checkpoint!r} in {folder!r}; choose one that a loader lists"
+        }
+    try:
+        source, stamp = host.checkpoint_source(folder, checkpoint), host.checkpoint_stamp(folder, checkpoint)
+        return _inspect(source, "encoder" if folder == host.ENCODERS else "generator", stamp)
+    except (StyleMixError, OSError) as error:
+        return {"error": str(error)}
+
+
+@lru_cache(maxsize=256)
+def _inspect(source: str, part: str, stamp: str) -> dict[str, Any]:
+    info = inspect_checkpoint(source, part)
+    return {"num_ws": info.num_ws, "resolution": info.resolution, "summary": info.summary()}

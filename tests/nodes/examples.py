@@ -1,0 +1,214 @@
+"""The examples of the help pages, as prompts on the bundled models.
+
+`python -m tests.nodes.examples` runs them and writes each one's picture to `web/docs/ID/result.jpg`.
+"""
+
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+from ..host import PACK, Host, Prompt
+from ..host.runner import StandIn
+from .prompts import inject, node, sampler
+
+DOCS = PACK / "web" / "docs"
+WIDTH = 800
+"""Most pixels that a picture is wide."""
+
+DEMO = "demo (bundled)"
+MODELS: Prompt = {
+    "generator": node("StyleMixLoadGenerator", checkpoint=DEMO, dtype="float32"),
+    "encoder": node("StyleMixLoadEncoder", checkpoint=DEMO, dtype="float32"),
+    "bob": node("StyleMixLoadLatent", file="bob haircut (bundled)"),
+    "bob picture": node("StyleMixDecode", generator=["generator", 0], latent=["bob", 0], noise_mode="const"),
+}
+
+
+def faces(seed: int, count: int = 1, psi: float = 0.8) -> dict:
+    return sampler(["generator", 0], seed=seed, batch_size=count, truncation_psi=psi)
+
+
+def decode(latent: str, generator: tuple[str, int] = ("generator", 0)) -> dict:
+    return node("StyleMixDecode", generator=[*generator], latent=[latent, 0], noise_mode="const")
+
+
+def sheet(pictures: str, *labels: str, columns: int = 0, **beside: list) -> dict:
+    return node("StyleMixGrid", images=[pictures, 0], labels="\n".join(labels), columns=columns, **beside)
+
+
+def steps(codes: list[dict], *labels: str) -> Prompt:
+    """One code after the other in one row."""
+    prompt = {f"step {i}": code for i, code in enumerate(codes)}
+    last = "step 0"
+    for i in range(1, len(codes)):
+        prompt[f"joined {i}"] = node("StyleMixLatentBatch", a=[last, 0], b=[f"step {i}", 0])
+        last = f"joined {i}"
+    return {**prompt, "pictures": decode(last), "out": sheet("pictures", *labels, columns=len(codes))}
+
+
+def blended(weight: float) -> dict:
+    return node("StyleMixBlendLatent", a=["faces", 1], b=["others", 1], weight=weight)
+
+
+def truncated(psi: float) -> dict:
+    return node(
+        "StyleMixTruncateLatent",
+        generator=["generator", 0],
+        latent=["faces", 1],
+        truncation_psi=psi,
+        truncation_cutoff=-1,
+    )
+
+
+def encoded(seed: int) -> Prompt:
+    return {
+        "faces": faces(seed),
+        "codes": node("StyleMixEncode", encoder=["encoder", 0], image=["faces", 0], align="never", n_iters=5),
+    }
+
+
+def aligned(face: str, face_index: int = 0) -> Prompt:
+    """Faces of a picture with several of them."""
+    return {
+        "faces": faces(96, 4),
+        "people": sheet("faces", columns=4),
+        "align": node(
+            "StyleMixAlignFace",
+            image=["people", 0],
+            face=face,
+            face_index=face_index,
+            margin=0.0,
+            output_size=256,
+        ),
+    }
+
+
+WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+PSIS = (1.0, 0.7, 0.35, 0.0, -0.7)
+
+EXAMPLES: dict[str, Prompt] = {
+    "StyleMixLoadGenerator": {"faces": faces(0, 4, 0.7), "out": sheet("faces", columns=4)},
+    "StyleMixLoadEncoder": {
+        **encoded(97),
+        "pictures": decode("codes", ("encoder", 1)),
+        "out": sheet("pictures", "drawn from its code", source=["faces", 0]),
+    },
+    "StyleMixSampler": {
+        "faces": faces(96, 4),
+        "out": sheet("faces", "seed 96", "seed 97", "seed 98", "seed 99", columns=4),
+    },
+    "StyleMixEncode": {
+        **encoded(549),
+        "pictures": decode("codes"),
+        "out": sheet("pictures", "drawn from its code", source=["faces", 0]),
+    },
+    "StyleMixInject": {
+        "faces": faces(96, 2),
+        "mixed": inject(["faces", 1], ["bob", 0], "hair: 4-5; colours: 8-10; 0-6"),
+        "pictures": decode("mixed"),
+        "out": node(
+            "StyleMixGrid",
+            images=["pictures", 0],
+            labels=["mixed", 1],
+            columns=0,
+            source=["faces", 0],
+            style=["bob picture", 0],
+        ),
+    },
+    "StyleMixMaskList": {
+        "faces": faces(96),
+        "masks": node(
+            "StyleMixMaskList", mask_list="hair: 4-5\nhalf: 4-5@0.5\nmore: 4-5@1.6", alpha=1.0, seed=0
+        ),
+        "mixed": inject(["faces", 1], ["bob", 0], "all", masks=["masks", 0]),
+        "pictures": decode("mixed"),
+        "out": sheet("pictures", "hair", "half", "more", source=["faces", 0], style=["bob picture", 0]),
+    },
+    "StyleMixDecode": {"out": sheet("bob picture")},
+    "StyleMixGrid": {
+        "faces": faces(96, 2),
+        "styles": faces(549, 3),
+        "mixed": inject(["faces", 1], ["styles", 1], "4-13", pairing="all"),
+        "pictures": decode("mixed"),
+        "out": node(
+            "StyleMixGrid",
+            images=["pictures", 0],
+            labels=["mixed", 1],
+            columns=0,
+            source=["faces", 0],
+            top=["styles", 0],
+        ),
+    },
+    "StyleMixSaveLatent": {
+        "faces": faces(96, 4),
+        "out": node(
+            "StyleMixSaveLatent", latent=["faces", 1], filename_prefix="latents/faces", image=["faces", 0]
+        ),
+    },
+    "StyleMixLoadLatent": {
+        "faces": faces(97),
+        "mixed": inject(["faces", 1], ["bob", 0], "4-5"),
+        "pictures": decode("mixed"),
+        "out": sheet("pictures", "4-5", source=["faces", 0], style=["bob picture", 0]),
+    },
+    "StyleMixBlendLatent": {
+        "faces": faces(96),
+        "others": faces(98),
+        **steps([blended(weight) for weight in WEIGHTS], *(f"weight {weight:g}" for weight in WEIGHTS)),
+    },
+    "StyleMixTruncateLatent": {
+        "faces": faces(98, psi=1.0),
+        **steps([truncated(psi) for psi in PSIS], *(f"psi {psi:g}" for psi in PSIS)),
+    },
+    "StyleMixLatentFromBatch": {
+        "faces": faces(96, 4),
+        "picked": node("StyleMixLatentFromBatch", latent=["faces", 1], index=2, length=1),
+        "pictures": decode("picked"),
+        "out": sheet("pictures", "index 2"),
+    },
+    "StyleMixLatentBatch": {
+        "faces": faces(96, 2),
+        "joined": node("StyleMixLatentBatch", a=["faces", 1], b=["bob", 0]),
+        "pictures": decode("joined"),
+        "out": sheet("pictures", "seed 96", "seed 97", "bob haircut", columns=3),
+    },
+    "StyleMixAlignFace": {**aligned("all"), "out": node("PreviewImage", images=["align", 3])},
+    "StyleMixPasteFace": {
+        **aligned("index", 1),
+        "codes": node("StyleMixEncode", encoder=["encoder", 0], image=["align", 0], align="never", n_iters=5),
+        "mixed": inject(["codes", 0], ["bob", 0], "4-5, 8-10"),
+        "pictures": decode("mixed"),
+        "paste": node(
+            "StyleMixPasteFace",
+            image=["people", 0],
+            face=["pictures", 0],
+            transform=["align", 2],
+            feather=0.1,
+            colour_match="none",
+        ),
+        "out": node("PreviewImage", images=["paste", 0]),
+    },
+}
+
+
+def picture(host: Host, node_id: str) -> Image.Image:
+    """What the example of a node shows."""
+    run = host.run({**MODELS, **EXAMPLES[node_id]})
+    assert not run.errors, run.errors
+    (shown,) = run.pictures["out"]
+    return shown
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as base:
+        host = StandIn(Path(base))
+        for node_id in EXAMPLES:
+            shown = picture(host, node_id)
+            shown.thumbnail((WIDTH, WIDTH), Image.Resampling.LANCZOS)
+            shown.save(DOCS / node_id / "result.jpg", quality=88)
+            print(f"{node_id}: {shown.width}×{shown.height}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""ComfyUI's own front ends, one page each for all tests.
+
+The installed front end runs always; `COMFYUI_FRONTEND` names the `static` folder of another one to run as well,
+with the classic canvas and with Vue nodes. What is marked `on_stand_in` also runs where there is no ComfyUI: on the
+installed front end over the stand-in host. `STYLEMIX_SCREENSHOTS` names a folder to keep screenshots in.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from stylemix_core import save_image
+from stylemix_core.demo.experiment import style_picture
+
+from .. import builders
+from . import browser, find
+from .server import RealComfy, ServedStandIn
+
+STAND_IN = "stand-in"
+FRONT_ENDS = ("installed", "other", "other, Vue nodes", STAND_IN)
+
+
+def pytest_collection_modifyitems(items):
+    """Keep the stand-in's page for the tests that are marked for it."""
+    items[:] = [
+        item
+        for item in items
+        if item.get_closest_marker("on_stand_in")
+        or getattr(item, "callspec", None) is None
+        or item.callspec.params.get("page") != STAND_IN
+    ]
+
+
+def lacking(front_end: str) -> str | None:
+    """What a front end lacks on this machine, as a sentence."""
+    if browser.missing():
+        return browser.missing()
+    if front_end == STAND_IN:
+        if find.find_serving_python():
+            return None
+        return (
+            "no Python here has aiohttp, comfyui-frontend-package and torch: no page over the stand-in host"
+        )
+    if find.missing():
+        return find.missing()
+    if front_end != "installed" and not os.environ.get("COMFYUI_FRONTEND"):
+        return "COMFYUI_FRONTEND names no other front end"
+    return None
+
+
+@pytest.fixture(scope="session")
+def photo(tmp_path_factory):
+    """What LoadImage finds under the name that the example workflows have: a face, larger than the models'. Beside it
+    lies another one, style.png."""
+    path = tmp_path_factory.mktemp("photos") / "example.png"
+    bob = style_picture(400)[0]
+    save_image(path, bob)
+    save_image(path.with_name("style.png"), bob.flip(2, 0))  # of other colours, turned the other way
+    return path
+
+
+@pytest.fixture(scope="session", params=FRONT_ENDS)
+def page(request, tmp_path_factory, photo):
+    if lacking(request.param):
+        pytest.skip(lacking(request.param))
+    base = tmp_path_factory.mktemp("browser")
+    settings = {"Comfy.VueNodes.Enabled": "Vue" in request.param}
+    arguments: tuple[str, ...] = ()
+    if request.param.startswith("other"):
+        arguments = ("--front-end-root", str(Path(os.environ["COMFYUI_FRONTEND"]).expanduser()))
+    host = ServedStandIn if request.param == STAND_IN else RealComfy
+    shutil.copytree(photo.parent, base / "input")
+    generator, _ = builders.write_tiny_native(base)
+    (base / "models/stylegan").mkdir(parents=True)
+    generator.replace(base / "models/stylegan/tiny.safetensors")
+    with host(base, arguments, settings) as server, browser.open_page(server) as page:
+        page.server, page.name = server, request.param
+        yield page
+
+
+@pytest.fixture
+def screenshots(tmp_path):
+    folder = os.environ.get("STYLEMIX_SCREENSHOTS")
+    return Path(folder).expanduser() if folder else tmp_path

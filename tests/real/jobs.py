@@ -1,0 +1,256 @@
+"""The jobs of the example workflows, done without ComfyUI: on the command line where it has the job, else in Python.
+
+What a job takes is read from the workflow's file by position, as the file has it, and not by the page's names.
+"""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from stylemix_core import (
+    align_face,
+    cli,
+    compare_grid,
+    inject_latents,
+    load_encoder,
+    load_generator,
+    load_image,
+    parse_masks,
+    paste_face,
+)
+from stylemix_core.checkpoints import DEMO
+from stylemix_core.images import from_pil, to_comfy, to_pil
+from stylemix_core.injection import result_labels
+from stylemix_core.latents import (
+    Latents,
+    blend_latents,
+    join_latents,
+    load_latents,
+    pick_latents,
+    sample_latents,
+    truncate_latents,
+)
+
+
+class Nodes:
+    """A workflow's nodes."""
+
+    def __init__(self, workflow: Path):
+        content = json.loads(workflow.read_text(encoding="utf-8"))
+        self.nodes = sorted(content["nodes"], key=lambda node: node["id"])
+
+    def all_values(self, kind: str) -> list[list[Any]]:
+        """What is set on every node of a kind, in the order of their ids."""
+        return [node["widgets_values"] for node in self.nodes if node["type"] == kind]
+
+    def values(self, kind: str) -> list[Any]:
+        (values,) = self.all_values(kind)
+        return values
+
+
+@cache
+def result(workflow: Path, photo: Path) -> Image.Image:
+    """The picture that a workflow's SaveImage must show, with `photo` for what LoadImage names."""
+    with torch.inference_mode(), TemporaryDirectory() as folder:
+        return JOBS[workflow.stem](Nodes(workflow), photo, Path(folder))
+
+
+def differences(one: Image.Image, other: Image.Image) -> np.ndarray:
+    """How far every value of two pictures of one size lies apart, in steps of 1/255."""
+    assert one.size == other.size
+    return np.abs(np.asarray(one, dtype=int) - np.asarray(other, dtype=int))
+
+
+def study_experiment(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
+    source, style = nodes.all_values("StyleMixSampler")
+    sample(style, folder / "style")
+    return mixed(nodes, source, next((folder / "style").glob("*.png")), folder)
+
+
+def your_photo_ffhq(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
+    return mixed(nodes, nodes.values("StyleMixSampler"), photo, folder)
+
+
+def your_picture(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
+    """As the command line's own sheet, which shows the style as the generator draws it."""
+    mix(nodes, nodes.values("StyleMixSampler"), photo, folder)
+    return Image.open(folder / "grid.png").convert("RGB")
+
+
+def layer_by_layer(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
+    source, style = map(codes, nodes.all_values("StyleMixSampler"))
+    text, alpha, seed = nodes.values("StyleMixMaskList")
+    masks = parse_masks(text, generator().num_ws, alpha, seed)
+    pictures = draw(inject_latents(source, style, masks))
+    return to_pil(compare_grid(pictures, masks.labels, columns=nodes.values("StyleMixGrid")[1])[0])
+
+
+def mixing_matrix(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
+    source, style = map(codes, nodes.all_values("StyleMixSampler"))
+    text, alpha, pairing, seed = nodes.values("StyleMixInject")
+    masks = parse_masks(text, generator().num_ws, alpha, seed)
+    sheet = compare_grid(
+        draw(inject_latents(source, style, masks, pairing)),
+        result_labels(masks, len(source), len(style), pairing),
+        source=draw(source),
+        top=draw(style),
+    )
+    return to_pil(sheet[0])
+
+
+def save_load_blend(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
+    picked = pick_latents(codes(nodes.values("StyleMixSampler")), *nodes.values("StyleMixLatentFromBatch"))
+    loaded = load_latents(DEMO / "bob.safetensors")
+    blended = blend_latents(picked, loaded, *nodes.values("StyleMixBlendLatent"))
+    psi, cutoff = nodes.values("StyleMixTruncateLatent")
+    truncated = truncate_latents(blended, generator(), psi, cutoff if cutoff >= 0 else None)
+    labels, columns = nodes.values("StyleMixGrid")
+    pictures = draw(join_latents([picked, loaded, blended, truncated]))
+    return to_pil(compare_grid(pictures, labels.split("\n"), columns)[0])
+
+
+def core_nodes(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
+    """The face, scaled, within a frame of plain colour, whose inner edge is soft."""
+    source, style = map(codes, nodes.all_values("StyleMixSampler"))
+    text, alpha, pairing, seed = nodes.values("StyleMixInject")
+    masks = parse_masks(text, generator().num_ws, alpha, seed)
+    _, *size, _ = nodes.values("ImageScale")
+    picture = to_pil(draw(inject_latents(source, style, masks, pairing))[0])
+    face = np.asarray(picture.resize(size, Image.Resampling.LANCZOS), dtype=float)
+
+    (_, inner_width, inner_height), _ = nodes.all_values("SolidMask")
+    x, y, _ = nodes.values("MaskComposite")
+    mask = np.zeros(face.shape[:2])
+    mask[y : y + inner_height, x : x + inner_width] = 1
+    left, top, right, bottom = nodes.values("FeatherMask")
+    mask *= ramp(mask.shape[1], left, right) * ramp(mask.shape[0], top, bottom)[:, None]
+
+    width, height, _, color = nodes.values("EmptyImage")
+    sheet = np.empty((height, width, 3))
+    sheet[:] = [color >> 16 & 255, color >> 8 & 255, color & 255]
+    x, y, _ = nodes.values("ImageCompositeMasked")
+    place = sheet[y : y + size[1], x : x + size[0]]
+    place += mask[..., None] * (face - place)
+    return Image.fromarray(sheet.astype(np.uint8))
+
+
+def face_in_a_picture(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
+    avatar, style = map(codes, nodes.all_values("StyleMixSampler"))
+    _, *size, _ = nodes.values("ImageScale")
+    width, height, _, color = nodes.values("EmptyImage")
+    scene = Image.new("RGB", (width, height), (color >> 16 & 255, color >> 8 & 255, color & 255))
+    scene.paste(
+        cut_off(draw(avatar)[0]).resize(size, Image.Resampling.LANCZOS),
+        nodes.values("ImageCompositeMasked")[:2],
+    )
+    _, _, margin, output_size, _, _ = nodes.values("StyleMixAlignFace")
+    crop, transform = align_face(scene, output_size=output_size, margin=margin)
+    read = Latents.of(load_encoder("demo", device="cpu")(from_pil(crop)))
+    text, alpha, pairing, seed = nodes.values("StyleMixInject")
+    masks = parse_masks(text, generator().num_ws, alpha, seed)
+    face = to_pil(draw(inject_latents(read, style, masks, pairing))[0])
+    feather, colour_match = nodes.values("StyleMixPasteFace")
+    return paste_face(scene, face, transform, feather, colour_match=colour_match)
+
+
+def cut_off(picture: torch.Tensor) -> Image.Image:
+    """As ComfyUI makes bytes: cut off, not rounded. A face's points follow the least difference."""
+    return Image.fromarray((to_comfy(picture[None])[0] * 255).byte().numpy())
+
+
+def ramp(length: int, first: int, last: int) -> np.ndarray:
+    """What ComfyUI's FeatherMask takes along one side; its second end is one place off."""
+    taken = np.ones(length)
+    for place in range(first):
+        taken[place] *= (place + 1) / first
+    for place in range(last):
+        taken[-place] *= (place + 1) / last
+    return taken
+
+
+@cache
+def blueprint(file: Path, photo: Path, style: Path) -> Image.Image:
+    """What the blueprint's node makes of two pictures."""
+    (text,) = Nodes(file).nodes[0]["widgets_values"]
+    with torch.inference_mode():
+        encoder = load_encoder("demo", device="cpu")
+        photo_code, style_code = (Latents.of(encoder(load_image(path))) for path in (photo, style))
+        masks = parse_masks(text, generator().num_ws)
+        return to_pil(draw(inject_latents(photo_code, style_code, masks))[0])
+
+
+@cache
+def generator() -> Any:
+    return load_generator("demo", device="cpu")
+
+
+def codes(sampler: list[Any]) -> Latents:
+    """What a sampler node with these values makes."""
+    seed, _, count, psi, cutoff, label, _ = sampler
+    return sample_latents(
+        generator(),
+        range(seed, seed + count),
+        psi,
+        cutoff if cutoff >= 0 else None,
+        label if label >= 0 else None,
+    )
+
+
+def draw(latents: Latents) -> torch.Tensor:
+    return torch.cat([generator().synthesis(w) for w in latents.w.split(1)])
+
+
+def sample(sampler: list[Any], folder: Path) -> None:
+    """`stylemix generate` for a sampler node's values."""
+    command("generate", *sampling(sampler), "--out", folder)
+
+
+def mix(nodes: Nodes, sampler: list[Any], style: Path, folder: Path) -> None:
+    """`stylemix mix` for a sampler's faces, the workflow's one mask list and a picture of a style."""
+    text, alpha, pairing, seed = nodes.values("StyleMixInject")
+    settings = ["--masks", text, "--alpha", alpha, "--pairing", pairing, "--seed", seed]
+    command("mix", *sampling(sampler), "--style", style, *settings, "--out", folder)
+
+
+def mixed(nodes: Nodes, sampler: list[Any], style: Path, folder: Path) -> Image.Image:
+    """The command line's faces and results on one sheet, beside the style's own picture."""
+    sample(sampler, folder / "faces")
+    mix(nodes, sampler, style, folder / "mix")
+    faces = [load_image(path) for path in sorted((folder / "faces").glob("*.png"))]
+    results = [load_image(path) for path in sorted((folder / "mix" / "results").glob("*.png"))]
+    text, alpha, pairing, seed = nodes.values("StyleMixInject")
+    masks = parse_masks(text, generator().num_ws, alpha, seed)
+    labels = result_labels(masks, len(faces), 1, pairing)
+    return to_pil(compare_grid(results, labels, source=faces, style=load_image(style))[0])
+
+
+def sampling(sampler: list[Any]) -> list[Any]:
+    seed, _, count, psi, _, _, noise = sampler
+    return ["--seeds", f"{seed}-{seed + count - 1}", "--psi", psi, "--noise", noise]
+
+
+def command(*arguments: Any) -> None:
+    assert cli.main([str(argument) for argument in (*arguments, "--device", "cpu")]) == 0
+
+
+JOBS: dict[str, Callable[[Nodes, Path, Path], Image.Image]] = {
+    job.__name__: job
+    for job in (
+        study_experiment,
+        your_photo_ffhq,
+        your_picture,
+        layer_by_layer,
+        mixing_matrix,
+        save_load_blend,
+        core_nodes,
+        face_in_a_picture,
+    )
+}
+"""By the workflow's file name. A workflow that has none fails its test."""

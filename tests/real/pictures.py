@@ -1,0 +1,83 @@
+"""Make the pictures of the example workflows and of the help pages by running the workflows:
+`python -m tests.real.pictures`.
+
+Needs what the browser tests need. Each `example_workflows/NAME.json` gets a `NAME.jpg` of the picture that its
+SaveImage node shows, each `web/docs/ID` a `node.jpg` of that node after the run.
+"""
+
+import io
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+from ..host import PACK
+from . import browser, find
+from .server import RealComfy
+
+WIDTH = 1000
+MARGIN = 24
+"""Around a node, in pixels: the ends of its wires are seen."""
+
+TITLE = 30
+"""Height of a node's title, which is not part of its size."""
+
+TO_NODE = """type => {
+    const node = app.graph._nodes.find(node => node.type === type);
+    app.canvas.ds.scale = 1;
+    app.canvas.ds.offset = [300 - node.pos[0], 200 - node.pos[1]];
+    app.canvas.setDirty(true, true);
+    const page = app.canvas.canvas.getBoundingClientRect();
+    return [page.left + 300, page.top + 200, ...node.size];
+}"""
+
+
+def main() -> None:
+    lacking = find.missing() or browser.missing()
+    if lacking:
+        sys.exit(lacking)
+    with tempfile.TemporaryDirectory() as folder, RealComfy(Path(folder)) as server:
+        shutil.copy(find.find_comfyui() / "input" / "example.png", server.base / "input")
+        with browser.open_page(server) as page:
+            shown: set[str] = set()
+            for workflow in sorted((PACK / "example_workflows").glob("*.json")):
+                nodes = json.loads(workflow.read_text(encoding="utf-8"))["nodes"]
+                (sheet,) = [node["id"] for node in nodes if node["type"] == "SaveImage"]
+                page.load(workflow)
+                page.queue()
+                picture = server.picture(**page.pictures(sheet)[0])
+                save(
+                    picture.resize(
+                        (WIDTH, round(picture.height * WIDTH / picture.width)), Image.Resampling.LANCZOS
+                    ),
+                    workflow.with_suffix(".jpg"),
+                )
+                types = {node["type"] for node in nodes if node["type"].startswith("StyleMix")}
+                for kind in sorted(types - shown):
+                    save(picture_of_node(page, kind), PACK / "web" / "docs" / kind / "node.jpg")
+                shown |= types
+
+
+def picture_of_node(page: browser.Page, kind: str) -> Image.Image:
+    left, top, width, height = page.page.evaluate(TO_NODE, kind)
+    page.page.wait_for_timeout(700)
+    clip = {
+        "x": left - MARGIN,
+        "y": top - TITLE - MARGIN,
+        "width": width + 2 * MARGIN,
+        "height": TITLE + height + 2 * MARGIN,
+    }
+    return Image.open(io.BytesIO(page.page.screenshot(clip=clip)))
+
+
+def save(picture: Image.Image, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.convert("RGB").save(path, quality=88)
+    print(f"{path.relative_to(PACK)}: {picture.width}×{picture.height}")
+
+
+if __name__ == "__main__":
+    main()

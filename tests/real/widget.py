@@ -1,0 +1,205 @@
+"""The mask grid as a user handles it: with pointer and keys, on ComfyUI's page."""
+
+from typing import Any
+
+from .browser import Page
+
+INJECT = 3
+"""Id of the InjectW+ node in the workflow that `Widget.open` loads."""
+
+
+def workflow(text: str, checkpoint: str = "demo (bundled)") -> dict[str, Any]:
+    """A generator, a sampler and an InjectW+ node with a mask list, as a saved workflow."""
+    generator, latent = "STYLEMIX_GENERATOR", "STYLEMIX_LATENT"
+
+    def node(id, type, pos, inputs, outputs, values):
+        return {
+            "id": id,
+            "type": type,
+            "pos": pos,
+            "size": [400, 460] if id == INJECT else [280, 240],
+            "flags": {},
+            "order": id - 1,
+            "mode": 0,
+            "inputs": [{"name": name, "type": kind, "link": link} for name, kind, link in inputs],
+            "outputs": [{"name": name, "type": kind, "links": links} for name, kind, links in outputs],
+            "properties": {},
+            "widgets_values": values,
+        }
+
+    nodes = [
+        node(1, "StyleMixLoadGenerator", [0, 0], [], [("generator", generator, [1])], [checkpoint, "auto"]),
+        node(
+            2,
+            "StyleMixSampler",
+            [0, 200],
+            [("generator", generator, 1)],
+            [("image", "IMAGE", None), ("latent", latent, [2, 3])],
+            [0, "fixed", 1, 0.7, -1, -1, "const"],
+        ),
+        node(
+            INJECT,
+            "StyleMixInject",
+            [400, 0],
+            [("latent", latent, 2), ("style", latent, 3), ("masks", "STYLEMIX_MASKS", None)],
+            [("latent", latent, None), ("labels", "STRING", None)],
+            [text, 1, "match", 0],
+        ),
+    ]
+    links = [[1, 1, 0, 2, 0, generator], [2, 2, 1, 3, 0, latent], [3, 2, 1, 3, 1, latent]]
+    return {
+        "last_node_id": INJECT,
+        "last_link_id": 3,
+        "nodes": nodes,
+        "links": links,
+        "groups": [],
+        "config": {},
+        "extra": {},
+        "version": 0.4,
+    }
+
+
+class Widget:
+    """The grid of one InjectW+ node. Its text is read back from the node, not from the grid."""
+
+    def __init__(self, page: Page):
+        self.page, self.tab, self.node = page, page.page, INJECT
+        self.vue = "Vue" in page.name
+
+    def open(self, text: str, checkpoint: str = "demo (bundled)") -> None:
+        """Load a workflow and show its InjectW+ node, its grid below (x 500, y 150)."""
+        self.load(workflow(text, checkpoint))
+
+    def load(self, content: dict[str, Any]) -> None:
+        self.node = INJECT
+        self.tab.evaluate("w => app.loadGraphData(w, true, true, 'widget')", content)
+        self.tab.wait_for_function("n => app.graph._nodes.length === n", arg=len(content["nodes"]))
+        self.view()
+
+    def view(self, scale: float = 1) -> None:
+        """Put the node's upper left corner at (500, 150), at a zoom."""
+        self.js(
+            "app.canvas.ds.scale = given;"
+            "app.canvas.ds.offset = [500 / given - node.pos[0], 150 / given - node.pos[1]];"
+            "app.canvas.setDirty(true, true)",
+            scale,
+        )
+        self.tab.mouse.move(1700, 900)
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until the grids stand still: the server has been asked for the model, the canvas has drawn."""
+        self.tab.evaluate(
+            """async () => {
+                const state = () => JSON.stringify([...document.querySelectorAll('.stylemix-masks')].map(
+                    each => [each.getBoundingClientRect(), each.innerText]));
+                for (let same = 0, before = '', turn = 0; same < 5 && turn < 200; turn++) {
+                    await new Promise(requestAnimationFrame);
+                    const now = state();
+                    same = now === before ? same + 1 : 0;
+                    before = now;
+                }
+            }"""
+        )
+
+    def js(self, code: str, given: Any = None) -> Any:
+        """Run code with `node`, `text` (its mask_list widget) and `given`; a `return` comes back."""
+        return self.tab.evaluate(
+            "([id, given]) => { const node = app.canvas.graph.getNodeById(id);"
+            f"const text = node?.widgets?.find(w => w.name === 'mask_list'); {code} }}",
+            [self.node, given],
+        )
+
+    @property
+    def text(self) -> str:
+        return self.js("return text.value")
+
+    def set_text(self, text: str) -> None:
+        self.js("text.value = given", text)
+        self.settle()
+
+    def grid(self) -> Any:
+        """The grid on the page, the first of several."""
+        return self.tab.locator(".stylemix-masks").first
+
+    def row(self, row: int) -> Any:
+        return self.grid().locator(f'[data-row="{row}"]')
+
+    def cell(self, row: int, layer: int) -> Any:
+        return self.row(row).locator(f'[data-layer="{layer}"]')
+
+    def label(self, row: int) -> Any:
+        return self.row(row).locator(".stylemix-label")
+
+    def place(self, row: int, layer: int) -> tuple[float, float]:
+        box = self.cell(row, layer).bounding_box()
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def click(self, row: int, layer: int) -> None:
+        self.tab.mouse.click(*self.place(row, layer))
+        self.settle()
+
+    def drag(self, *places: tuple[float, float]) -> None:
+        """Press at the first place and let go at the last."""
+        self.tab.mouse.move(*places[0])
+        self.tab.mouse.down()
+        for place in places[1:]:
+            self.tab.mouse.move(*place, steps=4)
+        self.tab.mouse.up()
+        self.settle()
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.tab.keyboard.press(key)
+        self.settle()
+
+    def levels(self) -> list[list[float]]:
+        """What the grid shows: by row, the strength of every cell. Rows without cells are empty."""
+        return self.tab.evaluate(
+            """() => [...document.querySelectorAll('.stylemix-row')].map(row =>
+                [...row.querySelectorAll('[data-layer]')].map(cell => {
+                    const level = parseFloat(cell.style.getPropertyValue('--level')) / 100;
+                    const beyond = parseFloat(cell.style.getPropertyValue('--beyond')) / 100;
+                    const negative = cell.classList.contains('stylemix-negative');
+                    const strength = level + beyond * (negative ? 1 : 2);
+                    return Math.round(1000 * (negative ? -strength : strength)) / 1000;
+                }))"""
+        )
+
+    def on(self, row: int = 0) -> list[int]:
+        """Layers that a row shows as taken."""
+        return [layer for layer, strength in enumerate(self.levels()[row]) if strength]
+
+    def wait_for_columns(self, count: int, timeout: float = 10) -> None:
+        self.tab.wait_for_function(
+            "count => document.querySelectorAll('.stylemix-index').length === count",
+            arg=count,
+            timeout=1000 * timeout,
+        )
+
+    def status(self) -> str:
+        return self.grid().locator(".stylemix-status").inner_text()
+
+    def menu(self, opener: Any, item: str, extra: bool = False) -> None:
+        """Open a menu of the grid and choose an item, or the item's second button."""
+        opener.click()
+        row = self.tab.locator(".stylemix-menu-row").filter(has_text=item)
+        row.locator(".stylemix-menu-extra" if extra else ".stylemix-menu-item").click()
+        self.settle()
+
+    def row_menu(self, row: int, item: str) -> None:
+        self.menu(self.row(row).locator(".stylemix-more"), item)
+
+    def preset(self, item: str, extra: bool = False) -> None:
+        self.menu(self.grid().locator(".stylemix-button").nth(1), item, extra)
+
+    def text_area(self) -> Any:
+        """The text field that the user sees."""
+        return self.tab.locator(
+            f'[data-node-id="{self.node}"] [data-widget-name="mask_list"] textarea'
+            if self.vue
+            else ".dom-widget textarea.comfy-multiline-input"
+        ).first
+
+    def message(self) -> str:
+        return self.grid().locator(".stylemix-message").inner_text()

@@ -1,0 +1,190 @@
+/**
+ * StyleMix in ComfyUI's page: the mask grid below the text of every mask list, what a loader's file is, socket
+ * colours, uploads of W+ files.
+ */
+
+import { api } from "../../scripts/api.js";
+import { app } from "../../scripts/app.js";
+import { chain } from "./stylemix/chain.js";
+import { colorSockets } from "./stylemix/colors.js";
+import { MaskGrid } from "./stylemix/grid.js";
+import { addInfo } from "./stylemix/info.js";
+import { LOADERS, modelOf, noteRun } from "./stylemix/model.js";
+import { say, textsFor } from "./stylemix/texts.js";
+import { addUpload } from "./stylemix/upload.js";
+
+const NODES = ["StyleMixInject", "StyleMixMaskList"];
+const TEXT = "mask_list";
+/** Above and below a DOM widget, in the classic canvas. */
+const MARGIN = 10;
+
+/** Refreshes the grids of nodes that are in a graph. */
+const refreshers = new Map();
+
+let count = 0;
+
+/** Where the focus was when undo or redo was pressed: they bring back another node of that id. */
+let lostFocus = null;
+
+function refreshAll() {
+  for (const [node, refresh] of refreshers) if (node.graph) refresh();
+}
+
+function locale() {
+  return app.extensionManager?.setting?.get("Comfy.Locale") ?? "en";
+}
+
+function uploadFailed(name) {
+  const detail = say(textsFor(locale()), "uploadFailed", { name });
+  app.extensionManager.toast.add({ severity: "error", summary: "Load W+", detail, life: 10000 });
+}
+
+function addGrid(node) {
+  const text = node.widgets?.find(({ name }) => name === TEXT);
+  if (!text) return;
+  const linked = (name) => node.inputs?.find((input) => input.name === name)?.link != null;
+  let placed = false;
+  let height = 0;
+  let later = 0;
+
+  const grid = new MaskGrid({
+    text: () => String(text.value ?? ""),
+    setText(value) {
+      text.value = value; // calls back, which refreshes
+      // Not every widget calls back when its value is set.
+      if (grid.document.text !== value) refresh();
+    },
+    model: () => modelOf(node, api, refreshAll),
+    alpha() {
+      const alpha = Number(node.widgets.find(({ name }) => name === "alpha")?.value);
+      return Number.isFinite(alpha) && !linked("alpha") ? alpha : 1;
+    },
+    locale,
+    note() {
+      if (linked(TEXT)) return { key: "linked", readOnly: true };
+      if (node.comfyClass === "StyleMixInject" && linked("masks"))
+        return { key: "replaced", readOnly: false };
+      return null;
+    },
+    changed() {
+      layOut();
+      // Ends a transaction, so that ComfyUI takes note of it for undo.
+      app.canvas.emitBeforeChange();
+      app.canvas.emitAfterChange();
+    },
+    resized: soon,
+    showInText(start, end) {
+      const area = textArea();
+      area?.focus();
+      area?.setSelectionRange(start, end);
+    },
+    toCanvas(event) {
+      const take = {
+        wheel: "processMouseWheel",
+        pointerdown: "processMouseDown",
+        pointermove: "processMouseMove",
+        pointerup: "processMouseUp",
+      }[event.type];
+      event.preventDefault();
+      app.canvas[take](event);
+    },
+  });
+
+  /** The text field on the page: the widget's own, or the one of Vue nodes. */
+  function textArea() {
+    if (text.element?.isConnected) return text.element;
+    return document.querySelector(`[data-node-id="${node.id}"] [data-widget-name="${TEXT}"] textarea`);
+  }
+
+  /** Let the node grow and shrink with the grid. The text keeps its height. */
+  function layOut() {
+    cancelAnimationFrame(later);
+    const more = grid.height - height;
+    height += more;
+    if (!node.graph) return;
+    const [width, before] = node.size;
+    // Until the grid is on the page, the size is the one that was saved with the grid in it.
+    const after = Math.max(before + (placed ? more : 0), node.computeSize()[1]);
+    if (!placed && grid.measured !== null) {
+      placed = true;
+      if (lostFocus?.id === node.id && performance.now() - lostFocus.time < 2000)
+        grid.focus(lostFocus.row, lostFocus.column);
+    }
+    if (after !== before) node.setSize([width, after]);
+    app.canvas.setDirty(true, true);
+  }
+
+  // Not at once: a node that is being loaded gets its size and its text in turns.
+  function soon() {
+    cancelAnimationFrame(later);
+    later = requestAnimationFrame(layOut);
+  }
+
+  function refresh() {
+    grid.refresh();
+    soon();
+  }
+
+  // A type of its own for each: Vue nodes would go on showing the grid of the node that undo has replaced.
+  const widget = node.addDOMWidget("mask_grid", `STYLEMIX_MASK_GRID_${++count}`, grid.element, {
+    serialize: false, // not in the prompt
+    hideInPanel: true,
+    getMinHeight: () => height + 2 * MARGIN,
+    getMaxHeight: () => height + 2 * MARGIN,
+    getValue: () => "",
+    setValue: () => {},
+  });
+  widget.serialize = false; // not in the workflow
+  showBelow(node, text, widget);
+
+  chain(text, "callback", refresh);
+  chain(node, "onConfigure", refresh);
+  chain(node, "onConnectionsChange", soonRefresh);
+  chain(node, "onAdded", () => refreshers.set(node, refresh));
+  chain(node, "onRemoved", () => refreshers.delete(node));
+  grid.element.addEventListener("keydown", (event) => {
+    const undo = (event.ctrlKey || event.metaKey) && ["z", "y"].includes(event.key.toLowerCase());
+    if (undo && grid.hasFocus) lostFocus = { ...grid.focused, id: node.id, time: performance.now() };
+  });
+  chain(node, "onExecuted", (output) => {
+    noteRun(node, output);
+    refreshAll();
+  });
+  const alpha = node.widgets.find(({ name }) => name === "alpha");
+  if (alpha) chain(alpha, "callback", refresh);
+  refresh();
+  layOut();
+
+  function soonRefresh() {
+    requestAnimationFrame(refresh);
+  }
+}
+
+/** Move a widget right below another one, without moving what is saved by position. */
+function showBelow(node, upper, widget) {
+  node.widgets.splice(node.widgets.indexOf(widget), 1);
+  node.widgets.splice(node.widgets.indexOf(upper) + 1, 0, widget);
+  // Older front ends leave a hole where a widget is not saved, and read the values back without holes.
+  chain(node, "onSerialize", (data) => {
+    if (data.widgets_values)
+      data.widgets_values = node.widgets.filter((each) => each.serialize !== false).map((each) => each.value);
+  });
+}
+
+app.registerExtension({
+  name: "StyleMix",
+  setup() {
+    colorSockets(app);
+    const sheet = document.createElement("link");
+    sheet.rel = "stylesheet";
+    sheet.href = new URL("./stylemix/grid.css", import.meta.url).href;
+    document.head.append(sheet);
+    // Any change may connect another model.
+    api.addEventListener("graphChanged", refreshAll);
+  },
+  nodeCreated(node) {
+    if (NODES.includes(node.comfyClass)) addGrid(node);
+    if (node.comfyClass in LOADERS) addInfo(node, api, LOADERS[node.comfyClass]);
+    if (node.comfyClass === "StyleMixLoadLatent") addUpload(node, api, say(textsFor(locale()), "upload"), uploadFailed);
+  },
+});

@@ -1,0 +1,32 @@
+// Colours of the pack's sockets and wires. Readable on dark and light nodes: at least 3:1 on #353535 and #ffffff.
+
+export const SOCKET_COLORS = {
+  STYLEMIX_GENERATOR: "#E5602A",
+  STYLEMIX_ENCODER: "#0F9F8E",
+  STYLEMIX_LATENT: "#B965E6",
+  STYLEMIX_MASKS: "#84911D",
+  STYLEMIX_TRANSFORM: "#8B83D6",
+};
+
+/** Give the sockets their colours, in the classic canvas and on Vue nodes. To be called in an extension's `setup`. */
+export function colorSockets(app) {
+  for (const colors of [app.canvas.default_connection_color_byType, app.canvas.constructor.link_type_colors]) {
+    for (const [type, color] of Object.entries(SOCKET_COLORS)) keepColor(colors, type, color);
+  }
+  // A palette sets these variables on the element itself or removes them; then the sheet's hold.
+  const variables = Object.entries(SOCKET_COLORS).map(([type, color]) => `--color-datatype-${type}: ${color};`);
+  const sheet = document.createElement("style");
+  sheet.textContent = `:root { ${variables.join(" ")} }`;
+  document.head.append(sheet);
+}
+
+/** A palette that does not know the type writes "" over its colour, at start and at every change of the theme. */
+function keepColor(colors, type, color) {
+  let chosen = colors[type];
+  Object.defineProperty(colors, type, {
+    configurable: true,
+    enumerable: true,
+    get: () => chosen || color,
+    set: (value) => (chosen = value),
+  });
+}

@@ -1,0 +1,85 @@
+/** A small menu over the page, below or above a button. */
+
+/**
+ * Open a menu at `anchor`. Items: `{label, detail, title, disabled, run, extra}`; `extra` is `{label, title, run}`
+ * for a second button at the item's end. Arrow keys move, Escape and a press elsewhere close.
+ */
+export function openMenu(anchor, items) {
+  const menu = document.createElement("div");
+  menu.className = "stylemix-menu";
+  menu.setAttribute("role", "menu");
+
+  const close = () => {
+    window.removeEventListener("pointerdown", outside, true);
+    window.removeEventListener("wheel", outside, true);
+    menu.remove();
+  };
+  const outside = (event) => menu.contains(event.target) || close();
+  const button = (className, { label, title, disabled, run }) => {
+    const element = document.createElement("button");
+    element.className = className;
+    element.type = "button";
+    element.tabIndex = -1;
+    element.disabled = Boolean(disabled);
+    element.title = title ?? "";
+    element.textContent = label;
+    element.setAttribute("role", "menuitem");
+    element.addEventListener("click", () => {
+      close();
+      anchor.focus({ preventScroll: true });
+      run();
+    });
+    return element;
+  };
+  for (const item of items) {
+    const row = document.createElement("div");
+    row.className = "stylemix-menu-row";
+    row.setAttribute("role", "none");
+    const main = button("stylemix-menu-item", item);
+    if (item.detail) {
+      const detail = document.createElement("span");
+      detail.className = "stylemix-menu-detail";
+      detail.textContent = item.detail;
+      main.append(detail);
+    }
+    row.append(main);
+    if (item.extra) {
+      const extra = button("stylemix-menu-extra", { ...item.extra, disabled: item.disabled });
+      extra.setAttribute("aria-label", `${item.label}: ${item.extra.title}`);
+      row.append(extra);
+    }
+    menu.append(row);
+  }
+
+  menu.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    const buttons = [...menu.querySelectorAll("button:enabled")];
+    const mains = buttons.filter((element) => element.matches(".stylemix-menu-item"));
+    const active = document.activeElement;
+    const row = mains.indexOf(active.parentElement?.querySelector(".stylemix-menu-item"));
+    const to = {
+      ArrowDown: mains[(row + 1) % mains.length],
+      ArrowUp: mains[(row - 1 + mains.length) % mains.length],
+      Home: mains[0],
+      End: mains.at(-1),
+      ArrowRight: active.nextElementSibling,
+      ArrowLeft: active.previousElementSibling,
+    }[event.key];
+    if (event.key === "Escape" || event.key === "Tab") {
+      close();
+      anchor.focus({ preventScroll: true });
+    } else if (to?.matches("button")) to.focus();
+    else if (event.key === "Enter" || event.key === " ") return;
+    event.preventDefault();
+  });
+
+  document.body.append(menu);
+  const place = anchor.getBoundingClientRect();
+  const { offsetWidth, offsetHeight } = menu;
+  const below = place.bottom + offsetHeight < window.innerHeight;
+  menu.style.top = `${Math.max(4, below ? place.bottom + 2 : place.top - offsetHeight - 2)}px`;
+  menu.style.left = `${Math.max(4, Math.min(place.left, window.innerWidth - offsetWidth - 4))}px`;
+  window.addEventListener("pointerdown", outside, true);
+  window.addEventListener("wheel", outside, true);
+  menu.querySelector("button:enabled")?.focus();
+}

@@ -1,0 +1,168 @@
+/** Everything that the widget says, in English and Korean. `{x}` is filled in by `say`. */
+
+const en = {
+  // Errors of the grammar, worded as in `stylemix_core/masks.py`.
+  empty: "the mask list is empty",
+  noLabel: "there is no label before the colon",
+  labelComma: "a label cannot contain a comma",
+  expectedLayer: "expected a layer, a range or a name here, found {found}",
+  expectedStrength: "expected a strength after '@', found {found}",
+  strengthRange: "the strength {strength} is out of range; use a number from -2 to 3",
+  notUnderstood: "{found} is not understood from here on",
+  backwards: "the range {first}-{last} runs backwards; write {last}-{first}",
+  randomCount: "random can draw 1 to {numWs} layers from this model",
+  unknownName:
+    "{found} is unknown; names are all, none, coarse, middle, fine, random, random(k); a label ends with a colon",
+  nameBeyond: "{name} starts at layer {first}, but this model has the layers 0-{last}",
+  noLayer: "there is no layer {layer}: this model has the layers 0-{last}",
+  list: "the list is not understood from here on",
+  mixed: "layers and lists are mixed; put brackets around every mask",
+  nested: "the brackets are nested too deep; expected lists of layers",
+  wholeNumbers: "a list holds layers, which are whole numbers, found {found}",
+  nothing: "nothing",
+
+  grid: "Masks and the W+ layers that they take from the style",
+  coarse: "coarse, layers 0–3: pose, head shape",
+  middle: "middle, layers 4–7: features of the face, hair style",
+  fine: "fine, layers 8 and up: colours, small structure",
+  pixels: "{pixels} pixels",
+  layer: "layer {layer} · {pixels} px",
+  beyond: "layer {layer} · this model has the layers 0–{last}",
+  cell: "{mask}, layer {layer}: {strength}",
+  off: "off",
+  ownStrength: "alpha",
+  layers: "{count} layers",
+  layersAssumed: "{count} layers, until a model is connected",
+  mask: "mask {number}",
+  editLabel: "Double-click to name this mask. Drag up or down to move it.",
+  label: "Label",
+  rowMenu: "More for this mask",
+  random: "drawn from the seed when the node runs",
+  cannotShow: "The grid cannot show this mask. Edit it in the text.",
+  addMask: "+ mask",
+  addMaskTip: "Add an empty mask",
+  presets: "Presets",
+  addPreset: "Add to the list",
+  duplicate: "Duplicate",
+  moveUp: "Move up",
+  moveDown: "Move down",
+  rename: "Rename",
+  remove: "Remove",
+  place: "line {line}, column {column}",
+  showPlace: "Show the place in the text",
+  linked: "mask_list comes from the connected node. Change it there.",
+  replaced: "Not used: masks is connected and replaces this list.",
+  hint: "Click or drag to paint. Drag up or down, or Alt + wheel, for the strength.",
+
+  sweep: "The study's sweep",
+  sweepTip: "Layers 0 to 5 one at a time, then 0 to 6 together: the study project's experiment.",
+  each: "Each layer alone",
+  eachTip: "One result per layer of the model.",
+  bands: "Coarse, middle, fine",
+  bandsTip:
+    "Three results: pose and shape, features, colours. The three ranges of the StyleGAN paper (Karras et al. 2019).",
+  all: "All layers",
+  allTip: "The style itself.",
+  one: "One random layer",
+  oneTip: "Drawn anew for every seed of the node.",
+  hairShape: "Hair shape",
+  hairShapeTip:
+    "Layers 2–6 of the FFHQ model at 1024 px. Published findings: GANSpace (Härkönen et al. 2020): bald 2–4, curly 3–5, hairline 4; StyleSpace (Wu et al. 2021): bangs 2, 3, 4, 6, wavy 3–5.",
+  hairColour: "Hair colour",
+  hairColourTip:
+    "Layers 7–9 of the FFHQ model at 1024 px. Published findings: GANSpace (Härkönen et al. 2020): white hair 7–9, hair colour keeping the geometry 7–8, dark hair 8; StyleSpace (Wu et al. 2021): grey 7, black and blond 8.",
+  upload: "choose a W+ file to upload",
+  uploadFailed: "{name} was not uploaded. Choose a .safetensors file with W+ codes, as Save W+ writes them.",
+  needsLayers: "This model has {count} layers; these are layers of larger ones.",
+};
+
+const ko = {
+  empty: "마스크 목록이 비어 있습니다",
+  noLabel: "콜론 앞에 이름이 없습니다",
+  labelComma: "이름에는 쉼표를 쓸 수 없습니다",
+  expectedLayer: "레이어 번호, 범위 또는 이름이 올 자리인데 {found}이(가) 있습니다",
+  expectedStrength: "'@' 뒤에 세기가 와야 하는데 {found}이(가) 있습니다",
+  strengthRange: "세기 {strength}은(는) 범위를 벗어났습니다. -2에서 3 사이의 숫자를 쓰세요",
+  notUnderstood: "{found}: 여기서부터 이해할 수 없습니다",
+  backwards: "범위 {first}-{last}의 순서가 거꾸로입니다. {last}-{first}(으)로 쓰세요",
+  randomCount: "이 모델에서 random은 1~{numWs}개 레이어를 뽑을 수 있습니다",
+  unknownName:
+    "{found}은(는) 모르는 이름입니다. 쓸 수 있는 이름: all, none, coarse, middle, fine, random, random(k). 마스크 이름 뒤에는 콜론을 붙이세요",
+  nameBeyond: "{name}은(는) {first}번 레이어부터인데, 이 모델의 레이어는 0-{last}입니다",
+  noLayer: "{layer}번 레이어가 없습니다. 이 모델의 레이어는 0-{last}입니다",
+  list: "목록을 여기서부터 이해할 수 없습니다",
+  mixed: "레이어와 목록이 섞여 있습니다. 마스크마다 대괄호로 묶으세요",
+  nested: "대괄호가 너무 깊게 겹쳤습니다. 레이어 목록만 쓸 수 있습니다",
+  wholeNumbers: "목록에는 레이어 번호(정수)만 쓸 수 있는데 {found}이(가) 있습니다",
+  nothing: "빈칸",
+
+  grid: "마스크별로 스타일에서 가져올 W+ 레이어",
+  coarse: "coarse, 레이어 0–3: 자세, 머리 형태",
+  middle: "middle, 레이어 4–7: 이목구비, 머리 모양",
+  fine: "fine, 레이어 8부터: 색과 세밀한 질감",
+  pixels: "{pixels}픽셀",
+  layer: "레이어 {layer} · {pixels}px",
+  beyond: "레이어 {layer} · 이 모델의 레이어는 0–{last}입니다",
+  cell: "{mask}, 레이어 {layer}: {strength}",
+  off: "꺼짐",
+  ownStrength: "기본 세기",
+  layers: "레이어 {count}개",
+  layersAssumed: "모델을 연결하기 전: 레이어 {count}개",
+  mask: "마스크 {number}",
+  editLabel: "두 번 클릭하면 이름을 붙일 수 있고, 위아래로 끌면 순서가 바뀝니다.",
+  label: "이름",
+  rowMenu: "이 마스크 메뉴",
+  random: "실행할 때 시드로 뽑습니다",
+  cannotShow: "격자로 나타낼 수 없는 마스크입니다. 텍스트에서 고치세요.",
+  addMask: "+ 마스크",
+  addMaskTip: "빈 마스크 추가",
+  presets: "프리셋",
+  addPreset: "목록에 추가",
+  duplicate: "복제",
+  moveUp: "위로",
+  moveDown: "아래로",
+  rename: "이름 바꾸기",
+  remove: "삭제",
+  place: "{line}행 {column}열",
+  showPlace: "텍스트에서 그 자리 보기",
+  linked: "마스크 목록이 연결된 노드에서 옵니다. 그 노드에서 바꾸세요.",
+  replaced: "쓰이지 않음: 연결된 마스크가 이 목록을 대신합니다.",
+  hint: "클릭하거나 끌어서 칠하세요. 세기는 위아래로 끌거나 Alt+휠로 바꿉니다.",
+
+  sweep: "연구의 실험 순서",
+  sweepTip: "레이어 0~5를 하나씩, 이어서 0~6을 한꺼번에: 연구 프로젝트에서 한 실험입니다.",
+  each: "레이어 하나씩",
+  eachTip: "모델의 레이어마다 결과가 하나씩 나옵니다.",
+  bands: "Coarse, middle, fine",
+  bandsTip: "결과 세 개: 자세와 형태, 이목구비, 색. StyleGAN 논문(Karras 외 2019)의 세 구간입니다.",
+  all: "모든 레이어",
+  allTip: "스타일 그 자체입니다.",
+  one: "무작위 레이어 하나",
+  oneTip: "노드의 시드가 바뀔 때마다 새로 뽑습니다.",
+  hairShape: "머리 모양",
+  hairShapeTip:
+    "1024px FFHQ 모델의 레이어 2–6. 발표된 결과: GANSpace(Härkönen 외 2020): 대머리 2–4, 곱슬 3–5, 헤어라인 4. StyleSpace(Wu 외 2021): 앞머리 2·3·4·6, 웨이브 3–5.",
+  hairColour: "머리 색",
+  hairColourTip:
+    "1024px FFHQ 모델의 레이어 7–9. 발표된 결과: GANSpace(Härkönen 외 2020): 흰머리 7–9, 형태를 유지한 머리 색 7–8, 짙은 머리 8. StyleSpace(Wu 외 2021): 회색 7, 검정·금발 8.",
+  upload: "업로드할 W+ 파일 선택",
+  uploadFailed: "{name}을(를) 업로드하지 못했습니다. W+ 저장으로 저장한 .safetensors 파일을 고르세요.",
+  needsLayers: "이 모델의 레이어는 {count}개라서 쓸 수 없습니다. 더 큰 모델의 레이어입니다.",
+};
+
+const LANGUAGES = { en, ko };
+
+/** The texts of a locale such as "ko" or "ko-KR", English where there are none. */
+export function textsFor(locale) {
+  return LANGUAGES[String(locale).split(/[-_]/)[0]] ?? en;
+}
+
+/** One text with its values filled in. */
+export function say(texts, key, values = {}) {
+  return texts[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
+/** An error of the grammar in words, without its place. */
+export function describe(texts, { code, values }) {
+  return say(texts, code, values.found === "nothing" ? { ...values, found: texts.nothing } : values);
+}
