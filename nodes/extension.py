@@ -2,7 +2,7 @@
 
 from comfy_api.v0_0_2 import ComfyExtension, io
 
-from . import align, encode, explore, host, inject, latent, load, routes, sample
+from . import align, encode, explore, host, inject, invert, latent, load, routes, sample
 
 
 class StyleMixExtension(ComfyExtension):
@@ -23,6 +23,8 @@ class StyleMixExtension(ComfyExtension):
             latent.TruncateLatent,
             latent.LatentFromBatch,
             latent.LatentBatch,
+            invert.Invert,
+            invert.InvertOptions,
             explore.Grid,
             align.AlignFace,
             align.PasteFace,

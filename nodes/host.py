@@ -7,12 +7,12 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 import comfy.utils
@@ -26,6 +26,9 @@ from PIL import Image
 from ..stylemix_core.checkpoints import DEMO as DEMO_FOLDER
 from ..stylemix_core.device import resolve_dtype
 from ..stylemix_core.errors import CheckpointError, StyleMixError
+from ..stylemix_core.images import to_pil
+from ..stylemix_core.inversion.delta import Delta
+from ..stylemix_core.inversion.features import holds_vgg
 from ..stylemix_core.latents import holds_latents
 
 DEMO = "demo (bundled)"
@@ -49,6 +52,17 @@ PREVIEW_SECONDS, PREVIEW_SIDE = 1.0, 512
 
 BYTES_PER_PIXEL = 6 * 32 * 4
 """Memory that a forward pass needs: about six maps of 32 float32 channels at full resolution."""
+
+GRADIENT_FACTOR = 4
+"""How much more a pass needs whose maps are kept for its gradients; measured by benchmarks/inversion.py."""
+
+PREVIEWS = 4
+"""How many pictures of a batch are shown while all are worked on together."""
+
+VGG_NAMES = ("vgg16", "lpips")
+"""What the names of files with perceptual features contain, in the generators' folder."""
+
+Result = TypeVar("Result")
 
 
 def register_model_folders() -> None:
@@ -184,6 +198,23 @@ class Model:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Tuned:
+    """A model with some tensors changed. ComfyUI sees its base alone: the changes are added while it is used."""
+
+    base: "Model | Tuned"
+    delta: Delta
+
+    @property
+    def network(self) -> Any:
+        """The base's network, its tensors shared, with the changes. Only `run` may call its `forward`."""
+        return self.delta.apply(self.base.network)
+
+    @property
+    def patcher(self) -> ModelPatcher:
+        return self.base.patcher
+
+
 _models: WeakValueDictionary[tuple[str, str, str], Model] = WeakValueDictionary()
 
 
@@ -198,7 +229,7 @@ def open_model(load: Callable[..., torch.nn.Module], folder: str, checkpoint: st
 
 
 def run(
-    model: Model,
+    model: Model | Tuned,
     count: int,
     forward: Callable[[Any, slice], torch.Tensor],
     preview: Callable[[torch.Tensor], Image.Image] | None = None,
@@ -220,7 +251,7 @@ def run(
         items = slice(done, min(done + size, count))
         result = None
         try:
-            _place(model, items.stop - items.start)
+            _place([model], items.stop - items.start)
             result = forward(model.network, items).to(model_management.intermediate_device())
         except model_management.OOM_EXCEPTION:
             if items.stop - items.start == 1:
@@ -241,6 +272,48 @@ def run(
             shown = time.monotonic()
         progress.update_absolute(done, count, newest)
     return torch.cat(results)
+
+
+def descend(models: Sequence[Model | Tuned], count: int, job: Callable[[bool], Result]) -> Result:
+    """Run a job that descends gradients through networks, on `count` pictures at once.
+
+    job: called with whether to save memory by gradient checkpointing: without, and with when memory runs out.
+    """
+    _place(models, count * GRADIENT_FACTOR)
+    try:
+        return job(False)
+    except model_management.OOM_EXCEPTION:
+        pass
+    # Outside the except block: the exception held on to the tensors of the failed pass.
+    logging.info("StyleMix: out of memory, going on with gradient checkpointing")
+    model_management.soft_empty_cache()
+    _place(models, count)
+    return job(True)
+
+
+def step_reporter() -> Callable[[int, int, torch.Tensor | None], None]:
+    """A callback for the steps of a long job: shows progress and the newest pictures, and raises on interrupts."""
+    progress = comfy.utils.ProgressBar(1)
+
+    def report(done: int, total: int, images: torch.Tensor | None) -> None:
+        model_management.throw_exception_if_processing_interrupted()
+        preview = None
+        if images is not None:
+            preview = ("JPEG", to_pil(torch.cat([*images[:PREVIEWS]], dim=2)), PREVIEW_SIDE)
+        progress.update_absolute(done, total, preview)
+
+    return report
+
+
+def vgg_file() -> str | None:
+    """The first file in the generators' folders with VGG16's or LPIPS' weights, if any."""
+    for folder in folder_paths.get_folder_paths(GENERATORS):
+        names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+        for name in names:
+            path = os.path.join(folder, name)
+            if any(part in name.lower() for part in VGG_NAMES) and os.path.isfile(path) and holds_vgg(path):
+                return path
+    return None
 
 
 def warn(node_id: str | None, message: str | None) -> None:
@@ -287,14 +360,21 @@ def _read_is_latents(path: str, stamp: str) -> bool:
     return holds_latents(path)
 
 
-def _place(model: Model, items: int) -> None:
-    """Bring a network to the device that computes, and make room there for `items` pictures."""
-    network, device = model.network, model.patcher.load_device
+def _place(models: Sequence[Model | Tuned], items: int) -> None:
+    """Bring networks to the device that computes, and make room there for `items` pictures."""
+    patchers = list(dict.fromkeys(model.patcher for model in models))
+    memory = items * max(_side(patcher.model) for patcher in patchers) ** 2 * BYTES_PER_PIXEL
+    model_management.load_models_gpu(patchers, memory_required=memory, force_full_load=True)
+    for patcher in patchers:
+        network, device = patcher.model, patcher.load_device
+        # Partial loads and --novram leave parameters behind that are not a leaf module's own.
+        tensors = chain(network.parameters(), network.buffers())
+        places = {(tensor.device.type, tensor.device.index) for tensor in tensors}
+        if places != {(device.type, device.index)}:
+            network.to(device)
+
+
+def _side(network: Any) -> int:
+    """Width of the pictures that a network works on."""
     draws = getattr(network, "decoder", None) or network  # ReStyle's encoders draw pictures on their way
-    side = getattr(draws, "img_resolution", None) or network.input_size
-    memory = items * side * side * BYTES_PER_PIXEL
-    model_management.load_models_gpu([model.patcher], memory_required=memory, force_full_load=True)
-    # Partial loads and --novram leave parameters behind that are not a leaf module's own.
-    tensors = chain(network.parameters(), network.buffers())
-    if any(tensor.device.type != device.type or tensor.device.index != device.index for tensor in tensors):
-        network.to(device)
+    return getattr(draws, "img_resolution", None) or network.input_size

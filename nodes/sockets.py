@@ -16,3 +16,6 @@ MASKS = io.Custom("STYLEMIX_MASKS")
 
 TRANSFORM = io.Custom("STYLEMIX_TRANSFORM")
 """Carries a tuple of `FaceTransform`, one per face."""
+
+INVERSION = io.Custom("STYLEMIX_INVERSION")
+"""Carries a dictionary of `InversionOptions`' fields."""

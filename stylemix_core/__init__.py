@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from .images import save_image as save_image
     from .injection import inject as inject
     from .injection import inject_latents as inject_latents
+    from .inversion import InversionResult as InversionResult
+    from .inversion import invert as invert
     from .latents import Latents as Latents
     from .latents import load_latents as load_latents
     from .latents import save_latents as save_latents
@@ -49,6 +51,7 @@ _HOMES = {
     "grid": ("compare_grid",),
     "images": ("load_image", "save_image"),
     "injection": ("inject", "inject_latents"),
+    "inversion": ("InversionResult", "invert"),
     "latents": ("Latents", "load_latents", "save_latents"),
     "masks": ("MaskList", "MaskText", "parse_masks"),
     "seeds": ("sample_z",),

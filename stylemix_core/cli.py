@@ -17,10 +17,13 @@ import torch
 from .checkpoints import PARTS, convert_checkpoint, inspect_checkpoint, load_encoder, load_generator
 from .encoder import Encoder
 from .errors import StyleMixError
+from .files import replacing
 from .generator import Generator
 from .grid import compare_grid
-from .images import load_image, save_image
+from .images import from_pil, load_image, save_image
 from .injection import PAIRINGS, check_styles, inject_latents, pairs, result_labels
+from .inversion import METHODS, QUALITIES, check_encoder, load_delta, save_delta
+from .inversion import invert as invert_pictures
 from .latents import Latents, check_generator, join_latents, load_latents, sample_latents, save_latents
 from .masks import STUDY_SWEEP, parse_masks
 from .progress import ProgressBar
@@ -71,6 +74,22 @@ def build_parser() -> argparse.ArgumentParser:
 
     sub = add("encode", encode, "Read pictures into W+ codes, one file each, and draw them again.")
     sub.add_argument("pictures", nargs="+", type=Path, help="picture files or folders of them")
+    add_models(sub, encoder=True)
+
+    sub = add("invert", invert, "Find the W+ codes that draw pictures again, by optimisation.")
+    sub.add_argument("pictures", nargs="+", type=Path, help="picture files or folders of them")
+    sub.add_argument("--method", choices=METHODS, default="optimize", help="(%(default)s)")
+    sub.add_argument(
+        "--steps", type=int, default=200, help="steps of optimize; tune adds as many (%(default)s)"
+    )
+    sub.add_argument(
+        "--quality", choices=tuple(QUALITIES), default="balanced", help="what to favour (%(default)s)"
+    )
+    sub.add_argument("--seed", type=int, default=0, help="of the random numbers (%(default)s)")
+    sub.add_argument("--mask", type=Path, help="a picture that is white where the pictures are to be matched")
+    sub.add_argument(
+        "--features", help="encoder, gradients, or a file with VGG16's or LPIPS' weights (the best)"
+    )
     add_models(sub, encoder=True)
 
     sub = add("mix", mix, "Inject layers of a style into faces through a mask list.")
@@ -125,6 +144,7 @@ def add_models(parser: argparse.ArgumentParser, encoder: bool = False) -> None:
         "--generator",
         help="generator checkpoint (the one in the encoder's file if it has one, else the bundled demo)",
     )
+    parser.add_argument("--tuning", type=Path, help="a generator's tuning that stylemix invert has saved")
     if encoder:
         parser.add_argument("--encoder", default="demo", help="encoder checkpoint (the bundled demo)")
         parser.add_argument(
@@ -179,6 +199,47 @@ def encode(options: argparse.Namespace) -> None:
     bar.close()
     warn(options, warnings)
     print(f"{len(paths)} W+ files and their reconstructions in {options.out}")
+
+
+def invert(options: argparse.Namespace) -> None:
+    paths = expand(options.pictures, PICTURES)
+    generator, encoder = open_generator(options), open_encoder(options)
+    mask = None if options.mask is None else load_image(options.mask).mean(1) / 2 + 0.5
+    warn(options, {check_encoder(encoder, generator)})
+    names = unique([file_name(path.stem) for path in paths])
+    for name, path in zip(names, paths):
+        bar = ProgressBar(1, path.name)
+
+        def on_step(done: int, total: int, images: torch.Tensor | None, bar: ProgressBar = bar) -> None:
+            bar.total = total
+            bar.update(done)
+
+        result = invert_pictures(
+            generator,
+            read_picture(path, generator.img_resolution, options.align),
+            encoder,
+            options.method,
+            options.steps,
+            options.seed,
+            quality=options.quality,
+            mask=mask,
+            on_step=on_step,
+            perceptual=options.features,
+        )
+        bar.close()
+        # The W+ file comes last: where it is, the others are.
+        if result.delta is not None:
+            save_delta(options.out / "tunings" / f"{name}{LATENTS}", result.delta)
+        save_image(options.out / f"{name}_reconstruction.png", result.images[0])
+        save_image(options.out / f"{name}_report.png", from_pil(result.report())[0])
+        with replacing(options.out / f"{name}_report.json") as partial:
+            partial.write_text(json.dumps({"picture": path.name} | result.figures()))
+        save_latents(options.out / f"{name}{LATENTS}", result.latents([path.name]))
+        print(
+            f"{name}: L2 {result.start_l2[0]:.5f} → {result.l2[0]:.5f}, {result.steps} steps, {result.seconds:.1f} s, "
+            f"perceptual: {result.features}"
+        )
+    print(f"{len(paths)} W+ files, their reconstructions and reports in {options.out}")
 
 
 def mix(options: argparse.Namespace) -> None:
@@ -237,7 +298,8 @@ def open_generator(options: argparse.Namespace) -> Generator:
     source = options.generator
     if source is None and getattr(options, "encoder", "demo") != "demo":
         source = options.encoder if "generator" in inspect_checkpoint(options.encoder).contents else None
-    return load_generator(source or "demo", options.device, options.dtype)
+    generator = load_generator(source or "demo", options.device, options.dtype)
+    return generator if options.tuning is None else load_delta(options.tuning).apply(generator)
 
 
 def open_encoder(options: argparse.Namespace) -> Encoder:
@@ -267,12 +329,18 @@ def decode(
 
 
 def encode_picture(encoder: Encoder, path: Path, align: str) -> Latents:
-    picture = load_image(path)
-    if align != "never":
-        from .alignment.align import align_batch  # most pictures need no faces found
-
-        picture, _ = align_batch(picture, encoder.input_size, align)
+    picture = read_picture(path, encoder.input_size, align)
     return Latents.of(encoder(picture).cpu(), path.name, encoder.generator)
+
+
+def read_picture(path: Path, size: int, align: str) -> torch.Tensor:
+    """A picture `[1, 3, H, W]`; where a face was cropped, of `size` pixels."""
+    picture = load_image(path)
+    if align == "never":
+        return picture
+    from .alignment.align import align_batch  # most pictures need no faces found
+
+    return align_batch(picture, size, align)[0]
 
 
 def read_codes(paths: list[Path], options: argparse.Namespace) -> list[Latents]:

@@ -1,0 +1,226 @@
+"""Nodes that find the W+ codes of pictures by descent, and tune generators to them."""
+
+from typing import Any
+
+import torch
+from comfy_api.v0_0_2 import io
+
+from ..stylemix_core.images import from_comfy, from_pil, to_comfy
+from ..stylemix_core.inversion import METHODS, QUALITIES, check_encoder, invert
+from . import host
+from .sockets import ENCODER, GENERATOR, INVERSION, LATENT
+
+AS_QUALITY = -0.01
+"""What the options' numbers are where the quality decides."""
+
+
+class Invert(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixInvert",
+            display_name="Invert",
+            category="StyleMix/encode",
+            description="Find the W+ codes that draw pictures again as exactly as the chosen method can.",
+            inputs=[
+                GENERATOR.Input("generator", tooltip="The generator that shall draw the pictures."),
+                io.Image.Input(
+                    "image",
+                    tooltip="Pictures of one face each, cropped as the generator's training pictures were: see Align "
+                    "Face. A batch is inverted together.",
+                ),
+                io.Combo.Input(
+                    "method",
+                    options=list(METHODS),
+                    default="optimize",
+                    tooltip="encode: what the encoder sees, at once. iterate: ReStyle encoders, which look several "
+                    "times. optimize: improve the encoder's code step by step. tune: then change the generator "
+                    "itself a little; the closest, and codes only look so with the generator that comes out.",
+                ),
+                io.Int.Input(
+                    "steps",
+                    default=200,
+                    min=0,
+                    max=10000,
+                    tooltip="How long optimize works; tune takes as many steps again. 100 is a draft, 500 thorough.",
+                ),
+                io.Combo.Input(
+                    "quality",
+                    options=list(QUALITIES),
+                    default="balanced",
+                    tooltip="What to favour. faithful: likeness to the picture. editable: codes that mix well. "
+                    "balanced: both.",
+                ),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=2**64 - 1,
+                    tooltip="Of the random numbers inside. The same seed gives the same result.",
+                ),
+                ENCODER.Input(
+                    "encoder",
+                    optional=True,
+                    tooltip="Where to start: much better than without. encode and iterate need it.",
+                ),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="Where the pictures matter: white is matched, black is left to the generator.",
+                ),
+                INVERSION.Input("options", optional=True, tooltip="More settings, from Invert Options."),
+            ],
+            outputs=[
+                LATENT.Output(display_name="latent", tooltip="The W+ codes, one per picture."),
+                io.Image.Output(display_name="image", tooltip="The pictures as the codes draw them."),
+                GENERATOR.Output(
+                    display_name="generator",
+                    tooltip="The generator that draws the codes so: with the noise and the tuning that were found.",
+                ),
+                io.Image.Output(display_name="report", tooltip="How the loss fell, with the figures."),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        generator: host.Model | host.Tuned,
+        image: torch.Tensor,
+        method: str,
+        steps: int,
+        quality: str,
+        seed: int,
+        encoder: host.Model | None = None,
+        mask: torch.Tensor | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> io.NodeOutput:
+        warning = None if encoder is None else check_encoder(encoder.network, generator.network)
+        host.warn(cls.hidden.unique_id, warning)
+        chosen = {"perceptual": host.vgg_file(), **(options or {})}
+        pictures = from_comfy(image)
+        result = host.descend(
+            [generator] if encoder is None else [generator, encoder],
+            len(pictures),
+            lambda save_memory: invert(
+                generator.network,
+                pictures,
+                None if encoder is None else encoder.network,
+                method,
+                steps,
+                seed,
+                quality=quality,
+                mask=mask,
+                on_step=host.step_reporter(),
+                **{**chosen, "checkpointing": save_memory or chosen.get("checkpointing", False)},
+            ),
+        )
+        return io.NodeOutput(
+            result.latents(),
+            to_comfy(result.images),
+            generator if result.delta is None else host.Tuned(generator, result.delta),
+            to_comfy(from_pil(result.report())),
+        )
+
+
+class InvertOptions(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        def strength(name: str, default: float, most: float, step: float, tooltip: str) -> io.Float.Input:
+            least = AS_QUALITY if default == AS_QUALITY else 0.0
+            if default == AS_QUALITY:
+                tooltip += " Below 0: as the quality has it."
+            return io.Float.Input(name, default=default, min=least, max=most, step=step, tooltip=tooltip)
+
+        return io.Schema(
+            node_id="StyleMixInvertOptions",
+            display_name="Invert Options",
+            category="StyleMix/encode",
+            description="What Invert offers beyond its own inputs.",
+            inputs=[
+                strength(
+                    "learning_rate",
+                    AS_QUALITY,
+                    1.0,
+                    0.01,
+                    "How far a step goes, in deviations of w. 0.05 is usual.",
+                ),
+                strength(
+                    "pull",
+                    AS_QUALITY,
+                    1.0,
+                    0.01,
+                    "Keeps the layers of a code alike, so that they can be mixed.",
+                ),
+                io.Combo.Input(
+                    "noise",
+                    options=["find", "keep"],
+                    default="find",
+                    tooltip="find: also look for the fine noise of the pictures, for generators that use noise. keep: "
+                    "the generator's own.",
+                ),
+                strength("perceptual_weight", 1.0, 10.0, 0.05, "How much looks count beside plain pixels."),
+                strength(
+                    "identity_weight",
+                    0.0,
+                    10.0,
+                    0.05,
+                    "How much the face that the encoder recognises counts.",
+                ),
+                io.Int.Input(
+                    "starts",
+                    default=16,
+                    min=1,
+                    max=256,
+                    tooltip="Codes to try first when there is no encoder.",
+                ),
+                io.Int.Input(
+                    "iterations",
+                    default=5,
+                    min=1,
+                    max=50,
+                    tooltip="How often a ReStyle encoder looks, for iterate.",
+                ),
+                io.Int.Input(
+                    "tune_steps",
+                    default=-1,
+                    min=-1,
+                    max=10000,
+                    tooltip="Steps that tune takes after those of optimize. -1: as many.",
+                ),
+                io.Float.Input(
+                    "tune_learning_rate",
+                    default=0.24,
+                    min=0.0,
+                    max=10.0,
+                    step=0.01,
+                    tooltip="How fast tune changes the generator.",
+                ),
+                strength(
+                    "locality",
+                    AS_QUALITY,
+                    10.0,
+                    0.01,
+                    "How much tune keeps the generator as it was for other faces.",
+                ),
+                io.Combo.Input(
+                    "memory",
+                    options=["auto", "save"],
+                    default="auto",
+                    tooltip="save: needs much less memory and a third more time. auto: when memory runs out.",
+                ),
+            ],
+            outputs=[INVERSION.Output(display_name="options", tooltip="For Invert.")],
+        )
+
+    @classmethod
+    def execute(cls, noise: str, memory: str, tune_steps: int, **numbers: Any) -> io.NodeOutput:
+        given = {name: value for name, value in numbers.items() if value >= 0}
+        return io.NodeOutput(
+            {
+                **given,
+                "noise": noise == "find",
+                "checkpointing": memory == "save",
+                "tune_steps": None if tune_steps < 0 else tune_steps,
+            }
+        )

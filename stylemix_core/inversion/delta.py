@@ -1,0 +1,126 @@
+"""A tuned generator as a difference to the one it was made from, in memory and in small files."""
+
+import copy
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from ..checkpoints.source import Source, about
+from ..device import resolve_dtype
+from ..encoder import Encoder
+from ..errors import CheckpointError, StyleMixError
+from ..files import replacing
+from ..generator import Generator
+
+FORMAT, VERSION = "stylemix.delta", "1"
+Network = TypeVar("Network", bound=nn.Module)
+
+
+@dataclass(frozen=True, eq=False)
+class Delta:
+    """What to add to some tensors of a generator. All its other tensors stay shared with that generator."""
+
+    tensors: Mapping[str, torch.Tensor]
+    """Differences by the generator's tensor names, each of the shape of that tensor."""
+    generator: str
+    """`Generator.fingerprint()` of the generator that they belong to."""
+
+    def apply(self, generator: Generator) -> Generator:
+        """A new generator with the differences added. It holds `generator`'s own tensors where none changes.
+
+        `CheckpointError` when the differences belong to another generator.
+        """
+        held = generator.state_dict()
+        misfit = [
+            name
+            for name, delta in self.tensors.items()
+            if name not in held or held[name].shape != delta.shape
+        ]
+        if misfit or generator.fingerprint() != self.generator:
+            raise CheckpointError(
+                f"the tuning belongs to a generator with the fingerprint {self.generator}, not to this one "
+                f"({file_of(generator)}, {generator.fingerprint()}); load the generator that was tuned"
+            )
+        tuned = twin(generator)
+        with torch.no_grad():
+            for name, delta in self.tensors.items():
+                tensor = held[name]
+                changed = (tensor.float() + delta.to(tensor.device, torch.float32)).to(tensor.dtype)
+                put(tuned, name, nn.Parameter(changed, False) if is_parameter(tuned, name) else changed)
+        return tuned
+
+
+def save_delta(
+    path: str | os.PathLike[str], delta: Delta, dtype: str | torch.dtype | None = "float16"
+) -> None:
+    """Write a tuning as safetensors. "float16" halves the file; what it rounds off is far below a grey level.
+
+    The file appears complete or not at all.
+    """
+    precision = resolve_dtype(dtype, torch.device("cpu"))
+    tensors = {
+        name: tensor.detach().to("cpu", precision).clone(memory_format=torch.contiguous_format)
+        for name, tensor in delta.tensors.items()
+    }
+    metadata = {"format": FORMAT, "version": VERSION, "generator_fingerprint": delta.generator}
+    with replacing(path) as partial:
+        save_file(tensors, partial, metadata)
+
+
+def load_delta(path: str | os.PathLike[str]) -> Delta:
+    """Read a tuning that `save_delta` wrote, onto the CPU. `CheckpointError` when the file is another one."""
+    with about(path):
+        tensors, metadata = Source(Path(path)).safetensors
+        if metadata.get("format") != FORMAT:
+            raise CheckpointError(
+                "not a tuning of a generator; expected a file that StyleMix's inversion saved"
+            )
+        if metadata.get("version") != VERSION:
+            raise CheckpointError(
+                f"the tuning has version {metadata.get('version')}, this program reads {VERSION}; update StyleMix"
+            )
+        loaded = {name: tensor.load().float() for name, tensor in tensors.items()}
+        if not all(tensor.isfinite().all() for tensor in loaded.values()):
+            raise CheckpointError("the tuning holds NaN or infinite numbers; make it anew")
+    return Delta(loaded, metadata.get("generator_fingerprint", ""))
+
+
+def twin(network: Network, hold: Callable[[torch.Tensor], torch.Tensor] = torch.Tensor.detach) -> Network:
+    """A network of its own whose tensors are `hold` of the given one's: by default the same memory."""
+    memo: dict[int, torch.Tensor] = {}
+    for tensor in chain(network.parameters(), network.buffers()):
+        held = hold(tensor)
+        memo[id(tensor)] = nn.Parameter(held, False) if isinstance(tensor, nn.Parameter) else held
+    return copy.deepcopy(network, memo)  # type: ignore[arg-type]
+
+
+def file_of(network: Generator | Encoder) -> str:
+    """Name of the file that a network was loaded from."""
+    return "in memory" if network.info is None else Path(network.info.path).name
+
+
+def differentiable(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor's memory, or a copy where it was made in inference mode, whose tensors autograd refuses."""
+    return tensor.clone() if tensor.is_inference() else tensor.detach()
+
+
+def is_parameter(network: nn.Module, name: str) -> bool:
+    owner, _, leaf = name.rpartition(".")
+    return leaf in network.get_submodule(owner)._parameters
+
+
+def put(network: nn.Module, name: str, tensor: torch.Tensor) -> None:
+    """Let the network compute with `tensor`, which may depend on others, in place of its own of that name."""
+    owner, _, leaf = name.rpartition(".")
+    module = network.get_submodule(owner)
+    slots = module._parameters if leaf in module._parameters else module._buffers
+    if leaf not in slots:
+        raise StyleMixError(f"the network has no tensor {name}")
+    slots[leaf] = tensor  # type: ignore[assignment]
