@@ -68,6 +68,46 @@ def encoded(seed: int) -> Prompt:
     }
 
 
+def inverted(method: str = "optimize", **options: list) -> dict:
+    return node(
+        "StyleMixInvert",
+        generator=["generator", 0],
+        encoder=["encoder", 0],
+        image=["faces", 0],
+        method=method,
+        steps=40,
+        quality="balanced",
+        seed=0,
+        **options,
+    )
+
+
+def inverted_with(pull: float) -> dict:
+    return node(
+        "StyleMixInvertOptions",
+        learning_rate=-0.01,
+        pull=pull,
+        noise="find",
+        perceptual_weight=1.0,
+        identity_weight=0.0,
+        starts=16,
+        iterations=5,
+        tune_steps=-1,
+        tune_learning_rate=0.24,
+        locality=-0.01,
+        memory="auto",
+    )
+
+
+def compared(one: str, other: str, *labels: str) -> Prompt:
+    """Two inversions of a face beside it."""
+    return {
+        "joined": node("StyleMixLatentBatch", a=[one, 0], b=[other, 0]),
+        "pictures": decode("joined"),
+        "out": sheet("pictures", *labels, source=["faces", 0]),
+    }
+
+
 def aligned(face: str, face_index: int = 0) -> Prompt:
     """Faces of a picture with several of them."""
     return {
@@ -102,6 +142,20 @@ EXAMPLES: dict[str, Prompt] = {
         **encoded(549),
         "pictures": decode("codes"),
         "out": sheet("pictures", "drawn from its code", source=["faces", 0]),
+    },
+    "StyleMixInvert": {
+        "faces": faces(549),
+        "seen": inverted(method="encode"),
+        "found": inverted(),
+        **compared("seen", "found", "encode", "optimize, 40 steps"),
+    },
+    "StyleMixInvertOptions": {
+        "faces": faces(549),
+        "free": inverted_with(0.0),
+        "free codes": inverted(options=["free", 0]),
+        "alike": inverted_with(1.0),
+        "alike codes": inverted(options=["alike", 0]),
+        **compared("free codes", "alike codes", "pull 0", "pull 1"),
     },
     "StyleMixInject": {
         "faces": faces(96, 2),

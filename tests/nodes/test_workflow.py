@@ -35,6 +35,28 @@ CONTRACT = {
         ["image", "latent"],
     ),
     "StyleMixEncode": ("PSPEncode", ["encoder", "image", "align", "n_iters"], ["latent", "aligned"]),
+    "StyleMixInvert": (
+        "Invert",
+        ["generator", "image", "method", "steps", "quality", "seed", "encoder", "mask", "options"],
+        ["latent", "image", "generator", "report"],
+    ),
+    "StyleMixInvertOptions": (
+        "Invert Options",
+        [
+            "learning_rate",
+            "pull",
+            "noise",
+            "perceptual_weight",
+            "identity_weight",
+            "starts",
+            "iterations",
+            "tune_steps",
+            "tune_learning_rate",
+            "locality",
+            "memory",
+        ],
+        ["options"],
+    ),
     "StyleMixInject": (
         "InjectW+",
         ["latent", "style", "mask_list", "alpha", "pairing", "seed", "masks"],
