@@ -297,6 +297,16 @@ def test_an_encoder_of_another_model_is_refused(generator, pictures):
         sm.invert(generator, pictures, builders.tiny_encoder(num_ws=10), steps=1)
 
 
+@pytest.mark.parametrize("architecture", ["orig", "resnet"])
+def test_other_architectures_are_tuned_too(encoder, pictures, architecture):
+    generator = builders.tiny_generator(architecture=architecture)
+    plain = invert(generator, pictures, encoder, "tune", 4)
+    saving = invert(generator, pictures, encoder, "tune", 4, checkpointing=True)
+    assert torch.allclose(plain.images, saving.images, atol=1e-3)
+    assert sum(plain.l2) < sum(plain.start_l2)
+    assert any("skip" in name for name in plain.delta.tensors) == (architecture == "resnet")
+
+
 def test_pictures_with_transparency_cannot_be_drawn(pictures):
     with pytest.raises(sm.StyleMixError, match="4 channels"):
         sm.invert(builders.tiny_generator(img_channels=4), pictures)

@@ -88,6 +88,7 @@ def test_a_mask_of_any_size_is_read(models, tmp_path, photos):
         (["--method", "iterate"], "needs a ReStyle encoder"),
         (["--features", "missing.pth"], "missing.pth: there is no such file"),
         (["--mask", "missing.png"], "there is no picture at missing.png"),
+        (["--align", "always"], "no face"),
         (["--tuning", "missing.safetensors"], "missing.safetensors: there is no such file"),
     ],
 )
