@@ -68,25 +68,25 @@ def encoded(seed: int) -> Prompt:
     }
 
 
-def inverted(method: str = "optimize", **options: list) -> dict:
+def inverted(method: str = "optimize", steps: int = 40, **options: list) -> dict:
     return node(
         "StyleMixInvert",
         generator=["generator", 0],
         encoder=["encoder", 0],
         image=["faces", 0],
         method=method,
-        steps=40,
+        steps=steps,
         quality="balanced",
         seed=0,
         **options,
     )
 
 
-def inverted_with(pull: float) -> dict:
+def inverted_with(learning_rate: float) -> dict:
     return node(
         "StyleMixInvertOptions",
-        learning_rate=-0.01,
-        pull=pull,
+        learning_rate=learning_rate,
+        pull=-0.01,
         noise="find",
         perceptual_weight=1.0,
         identity_weight=0.0,
@@ -151,11 +151,11 @@ EXAMPLES: dict[str, Prompt] = {
     },
     "StyleMixInvertOptions": {
         "faces": faces(549),
-        "free": inverted_with(0.0),
-        "free codes": inverted(options=["free", 0]),
-        "alike": inverted_with(1.0),
-        "alike codes": inverted(options=["alike", 0]),
-        **compared("free codes", "alike codes", "pull 0", "pull 1"),
+        "slow": inverted_with(0.01),
+        "slow codes": inverted(steps=15, options=["slow", 0]),
+        "fast": inverted_with(0.1),
+        "fast codes": inverted(steps=15, options=["fast", 0]),
+        **compared("slow codes", "fast codes", "rate 0.01", "rate 0.1"),
     },
     "StyleMixInject": {
         "faces": faces(96, 2),
