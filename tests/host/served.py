@@ -25,10 +25,13 @@ FRONT_END = Path(comfyui_frontend_package.__file__).parent / "static"
 EMPTY: dict[str, Any] = {
     "/embeddings": [],
     "/experiment/models": [],
-    "/extensions": [f"/extensions/{NAME}/{file.relative_to(PACK / 'web')}" for file in PACK.glob("web/**/*.js")],
+    "/extensions": [
+        f"/extensions/{NAME}/{file.relative_to(PACK / 'web')}" for file in PACK.glob("web/**/*.js")
+    ],
     "/features": {},
     "/history": {},
     "/internal/folder_paths": {},
+    "/internal/logs": "",
     "/queue": {"queue_running": [], "queue_pending": []},
     "/system_stats": {"system": {"comfyui_version": "stand-in", "argv": []}, "devices": []},
     "/userdata": [],

@@ -40,7 +40,9 @@ def lacking(front_end: str) -> str | None:
     if front_end == STAND_IN:
         if find.find_serving_python():
             return None
-        return "no Python here has aiohttp, comfyui-frontend-package and torch: no page over the stand-in host"
+        return (
+            "no Python here has aiohttp, comfyui-frontend-package and torch: no page over the stand-in host"
+        )
     if find.missing():
         return find.missing()
     if front_end != "installed" and not os.environ.get("COMFYUI_FRONTEND"):
