@@ -48,7 +48,6 @@ class LoadGenerator(io.ComfyNode):
                     tooltip="The generator, for StyleGAN2Sampler and StyleGAN2Decode.",
                 )
             ],
-            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -58,8 +57,7 @@ class LoadGenerator(io.ComfyNode):
     @classmethod
     def execute(cls, checkpoint: str, dtype: str) -> io.NodeOutput:
         generator = host.open_model(load_generator, host.GENERATORS, checkpoint, dtype)
-        # This reads the file: a damaged one is this node's error.
-        host.tell(cls.hidden.unique_id, generator.network.info.summary())
+        _ = generator.network  # read the file now: a damaged one is this node's error
         return io.NodeOutput(generator)
 
 
@@ -88,7 +86,6 @@ class LoadEncoder(io.ComfyNode):
                     "It is loaded when it is used.",
                 ),
             ],
-            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -98,8 +95,7 @@ class LoadEncoder(io.ComfyNode):
     @classmethod
     def execute(cls, checkpoint: str, dtype: str) -> io.NodeOutput:
         encoder = host.open_model(load_encoder, host.ENCODERS, checkpoint, encoder_dtype(dtype))
-        # This reads the file: a damaged one is this node's error.
-        host.tell(cls.hidden.unique_id, encoder.network.info.summary())
+        _ = encoder.network  # read the file now: a damaged one is this node's error
         # Not read yet: many workflows take their generator from another file.
         generator = host.open_model(load_generator, host.ENCODERS, checkpoint, dtype)
         return io.NodeOutput(encoder, generator)

@@ -33,12 +33,13 @@ def inspect(query: Mapping[str, str]) -> dict[str, Any]:
             "error": f"there is no checkpoint {checkpoint!r} in {folder!r}; choose one that a loader lists"
         }
     try:
-        return _inspect(host.checkpoint_source(folder, checkpoint), host.checkpoint_stamp(folder, checkpoint))
+        source, stamp = host.checkpoint_source(folder, checkpoint), host.checkpoint_stamp(folder, checkpoint)
+        return _inspect(source, "encoder" if folder == host.ENCODERS else "generator", stamp)
     except (StyleMixError, OSError) as error:
         return {"error": str(error)}
 
 
 @lru_cache(maxsize=256)
-def _inspect(source: str, stamp: str) -> dict[str, Any]:
-    info = inspect_checkpoint(source)
+def _inspect(source: str, part: str, stamp: str) -> dict[str, Any]:
+    info = inspect_checkpoint(source, part)
     return {"num_ws": info.num_ws, "resolution": info.resolution, "summary": info.summary()}

@@ -1,10 +1,15 @@
-/** StyleMix in ComfyUI's page: the mask grid below the text of every mask list, socket colours, uploads of W+ files. */
+/**
+ * StyleMix in ComfyUI's page: the mask grid below the text of every mask list, what a loader's file is, socket
+ * colours, uploads of W+ files.
+ */
 
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
+import { chain } from "./stylemix/chain.js";
 import { colorSockets } from "./stylemix/colors.js";
 import { MaskGrid } from "./stylemix/grid.js";
-import { modelOf, noteRun } from "./stylemix/model.js";
+import { addInfo } from "./stylemix/info.js";
+import { LOADERS, modelOf, noteRun } from "./stylemix/model.js";
 import { say, textsFor } from "./stylemix/texts.js";
 import { addUpload } from "./stylemix/upload.js";
 
@@ -166,16 +171,6 @@ function showBelow(node, upper, widget) {
   });
 }
 
-/** Call `after` whenever the method has been called. */
-function chain(object, name, after) {
-  const before = object[name];
-  object[name] = function (...given) {
-    const result = before?.apply(this, given);
-    after(...given);
-    return result;
-  };
-}
-
 app.registerExtension({
   name: "StyleMix",
   setup() {
@@ -189,6 +184,7 @@ app.registerExtension({
   },
   nodeCreated(node) {
     if (NODES.includes(node.comfyClass)) addGrid(node);
+    if (node.comfyClass in LOADERS) addInfo(node, api, LOADERS[node.comfyClass]);
     if (node.comfyClass === "StyleMixLoadLatent") addUpload(node, api, say(textsFor(locale()), "upload"), uploadFailed);
   },
 });

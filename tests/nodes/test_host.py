@@ -155,15 +155,6 @@ def test_codes_of_other_weights_are_drawn_with_a_warning(stand_in, messages, cap
     assert "other weights" in caplog.text
 
 
-def test_loaders_show_what_the_file_is(stand_in, messages):
-    stand_in.call("StyleMixLoadGenerator", "1", checkpoint="tiny.safetensors", dtype="float32")
-    stand_in.call("StyleMixLoadEncoder", "2", checkpoint="psp.pt", dtype="float32")
-    (first, generator), (second, encoder) = messages
-    assert (first, second) == ("1", "2")
-    assert "32×32 RGB pictures from 8 w vectors of 16" in generator
-    assert encoder.startswith("pSp checkpoint") and "(GradualStyleEncoder) reads 3-channel" in encoder
-
-
 def test_injection_says_whether_source_and_style_are_of_one_generator(stand_in, messages):
     def shown(style):
         messages.clear()

@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 from stylemix_core import (
+    align_face,
     cli,
     compare_grid,
     inject_latents,
@@ -22,9 +23,10 @@ from stylemix_core import (
     load_generator,
     load_image,
     parse_masks,
+    paste_face,
 )
 from stylemix_core.checkpoints import DEMO
-from stylemix_core.images import to_pil
+from stylemix_core.images import from_pil, to_comfy, to_pil
 from stylemix_core.injection import result_labels
 from stylemix_core.latents import (
     Latents,
@@ -140,6 +142,30 @@ def core_nodes(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
     return Image.fromarray(sheet.astype(np.uint8))
 
 
+def face_in_a_picture(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
+    avatar, style = map(codes, nodes.all_values("StyleMixSampler"))
+    _, *size, _ = nodes.values("ImageScale")
+    width, height, _, color = nodes.values("EmptyImage")
+    scene = Image.new("RGB", (width, height), (color >> 16 & 255, color >> 8 & 255, color & 255))
+    scene.paste(
+        cut_off(draw(avatar)[0]).resize(size, Image.Resampling.LANCZOS),
+        nodes.values("ImageCompositeMasked")[:2],
+    )
+    _, _, margin, output_size, _, _ = nodes.values("StyleMixAlignFace")
+    crop, transform = align_face(scene, output_size=output_size, margin=margin)
+    read = Latents.of(load_encoder("demo", device="cpu")(from_pil(crop)))
+    text, alpha, pairing, seed = nodes.values("StyleMixInject")
+    masks = parse_masks(text, generator().num_ws, alpha, seed)
+    face = to_pil(draw(inject_latents(read, style, masks, pairing))[0])
+    feather, colour_match = nodes.values("StyleMixPasteFace")
+    return paste_face(scene, face, transform, feather, colour_match=colour_match)
+
+
+def cut_off(picture: torch.Tensor) -> Image.Image:
+    """As ComfyUI makes bytes: cut off, not rounded. A face's points follow the least difference."""
+    return Image.fromarray((to_comfy(picture[None])[0] * 255).byte().numpy())
+
+
 def ramp(length: int, first: int, last: int) -> np.ndarray:
     """What ComfyUI's FeatherMask takes along one side; its second end is one place off."""
     taken = np.ones(length)
@@ -225,6 +251,7 @@ JOBS: dict[str, Callable[[Nodes, Path, Path], Image.Image]] = {
         mixing_matrix,
         save_load_blend,
         core_nodes,
+        face_in_a_picture,
     )
 }
 """By the workflow's file name. A workflow that has none fails its test."""

@@ -59,7 +59,7 @@ def test_an_example_workflow_keeps_its_values(page, workflow):
 
 @pytest.mark.on_stand_in
 def test_the_blueprint_opens_and_runs(page, photo, screenshots):
-    """\"Photo + style\" as one node, between two pictures and SaveImage."""
+    """The photo and the style as one node, between two pictures and SaveImage."""
     page.problems.clear()
     (blueprint,) = (PACK / "subgraphs").glob("*.json")
     style = photo.with_name("style.png")

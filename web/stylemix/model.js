@@ -3,7 +3,8 @@
 /** Without a model: as many as the published 1024 px models have. */
 const USUAL = 18;
 
-const LOADERS = { StyleMixLoadGenerator: "stylegan", StyleMixLoadEncoder: "psp" };
+/** The folder of models that a loader reads from. */
+export const LOADERS = { StyleMixLoadGenerator: "stylegan", StyleMixLoadEncoder: "psp" };
 const SOCKETS = new Set(["STYLEMIX_LATENT", "STYLEMIX_GENERATOR", "STYLEMIX_ENCODER"]);
 const INJECT = "StyleMixInject";
 

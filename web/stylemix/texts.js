@@ -146,7 +146,7 @@ const ko = {
   hairColourTip:
     "1024px FFHQ 모델의 레이어 7–9. 발표된 결과: GANSpace(Härkönen 외 2020): 흰머리 7–9, 형태를 유지한 머리 색 7–8, 짙은 머리 8. StyleSpace(Wu 외 2021): 회색 7, 검정·금발 8.",
   upload: "업로드할 W+ 파일 선택",
-  uploadFailed: "{name}을(를) 업로드하지 못했습니다. Save W+로 저장한 .safetensors 파일을 고르세요.",
+  uploadFailed: "{name}을(를) 업로드하지 못했습니다. W+ 저장으로 저장한 .safetensors 파일을 고르세요.",
   needsLayers: "이 모델의 레이어는 {count}개라서 쓸 수 없습니다. 더 큰 모델의 레이어입니다.",
 };
 

@@ -1,0 +1,38 @@
+/** What the checkpoint of a loader is, or why it cannot be loaded, below the loader's settings. */
+
+import { chain } from "./chain.js";
+
+/** Five lines; longer texts scroll. */
+const HEIGHT = 76;
+
+export function addInfo(node, api, folder) {
+  const checkpoint = node.widgets.find(({ name }) => name === "checkpoint");
+  const element = document.createElement("div");
+  element.className = "stylemix-info";
+  let asked = "";
+
+  async function refresh() {
+    const query = new URLSearchParams({ folder, checkpoint: checkpoint.value }).toString();
+    asked = query;
+    const answer = await api
+      .fetchApi(`/stylemix/inspect?${query}`)
+      .then((response) => response.json())
+      .catch(() => ({}));
+    if (asked !== query) return; // another file was chosen meanwhile
+    element.textContent = answer.summary ?? answer.error ?? "";
+    element.classList.toggle("stylemix-wrong", "error" in answer);
+  }
+
+  const widget = node.addDOMWidget("info", "STYLEMIX_INFO", element, {
+    serialize: false, // not in the prompt
+    hideInPanel: true,
+    getMinHeight: () => HEIGHT,
+    getMaxHeight: () => HEIGHT,
+    getValue: () => "",
+    setValue: () => {},
+  });
+  widget.serialize = false; // not in the workflow
+  chain(checkpoint, "callback", refresh);
+  chain(node, "onConfigure", refresh);
+  refresh();
+}
