@@ -142,7 +142,7 @@ def test_a_mistake_is_shown(page, screenshots, kind, mistake, message):
     page.screenshot(screenshots / f"mistake in {kind}, {page.name}.png")
     assert page.marked_nodes() == [node]
     assert page.problems == []
-    page.page.keyboard.press("Escape")
+    page.close_dialog()
 
 
 @pytest.mark.on_stand_in
