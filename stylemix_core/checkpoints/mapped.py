@@ -11,8 +11,8 @@ import torch
 from ..errors import CheckpointError
 from .base import StoredTensor
 
-LONGEST_HEADER = 1 << 23
-"""Of a safetensors file. Those of the largest models have a tenth of it."""
+LONGEST_HEADER = 1 << 22
+"""Of a safetensors file. Those of the largest image models have a quarter of it."""
 SAFETENSORS_DTYPES = {
     "F32": torch.float32,
     "F64": torch.float64,

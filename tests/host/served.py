@@ -31,6 +31,7 @@ EMPTY: dict[str, Any] = {
     "/features": {},
     "/history": {},
     "/internal/folder_paths": {},
+    "/internal/logs": "",
     "/queue": {"queue_running": [], "queue_pending": []},
     "/system_stats": {"system": {"comfyui_version": "stand-in", "argv": []}, "devices": []},
     "/userdata": [],
@@ -141,6 +142,8 @@ class Served:
             output = outputs.setdefault(node_id, {})
             if not isinstance(output.get("images"), list):  # else the node has saved them itself
                 output["images"] = [self.keep(picture) for picture in pictures]
+        for node_id, text in run.texts.items():
+            outputs[node_id] = {"text": [text]}
         return outputs
 
     def keep(self, picture: Any) -> dict[str, str]:
@@ -207,6 +210,7 @@ def core_nodes(base: Path) -> dict[str, Any]:
     prefix = {"filename_prefix": ["STRING", {"default": "ComfyUI"}]}
     return {
         "LoadImage": node("LoadImage", {"image": [pictures, {"image_upload": True}]}, ["IMAGE", "MASK"]),
+        "PreviewAny": node("PreviewAny", {"source": ["*"]}, []),
         "PreviewImage": node("PreviewImage", images, []),
         "SaveImage": node("SaveImage", images | prefix, []),
     }

@@ -124,6 +124,12 @@ class Page:
         """The toasts and dialogs that are open."""
         return self.page.locator(".p-toast-message, .p-dialog").all_inner_texts()
 
+    def close_dialog(self) -> None:
+        dialog = self.page.locator(".p-dialog")
+        if dialog.count():
+            dialog.locator(".p-dialog-close-button").first.click()
+            dialog.first.wait_for(state="detached")
+
     def screenshot(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=str(path))

@@ -126,12 +126,13 @@ def core_nodes(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
     picture = to_pil(draw(inject_latents(source, style, masks, pairing))[0])
     face = np.asarray(picture.resize(size, Image.Resampling.LANCZOS), dtype=float)
 
-    (_, inner_width, inner_height), _ = nodes.all_values("SolidMask")
+    (_, *inner), _ = nodes.all_values("SolidMask")
+    left, top, right, bottom = nodes.values("FeatherMask")
     x, y, _ = nodes.values("MaskComposite")
     mask = np.zeros(face.shape[:2])
-    mask[y : y + inner_height, x : x + inner_width] = 1
-    left, top, right, bottom = nodes.values("FeatherMask")
-    mask *= ramp(mask.shape[1], left, right) * ramp(mask.shape[0], top, bottom)[:, None]
+    mask[y : y + inner[1], x : x + inner[0]] = (
+        ramp(inner[0], left, right) * ramp(inner[1], top, bottom)[:, None]
+    )
 
     width, height, _, color = nodes.values("EmptyImage")
     sheet = np.empty((height, width, 3))
