@@ -19,7 +19,6 @@ from stylemix_core import (
     cli,
     compare_grid,
     inject_latents,
-    invert,
     load_encoder,
     load_generator,
     load_image,
@@ -154,9 +153,7 @@ def face_in_a_picture(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
     )
     _, _, margin, output_size, _, _ = nodes.values("StyleMixAlignFace")
     crop, transform = align_face(scene, output_size=output_size, margin=margin)
-    method, steps, seed, _, quality, *_ = nodes.values("StyleMixInvert")
-    encoder = load_encoder("demo", device="cpu")
-    read = invert(generator(), from_pil(crop), encoder, method, steps, seed, quality=quality).latents()
+    read = Latents.of(load_encoder("demo", device="cpu")(from_pil(crop)))
     text, alpha, pairing, seed = nodes.values("StyleMixInject")
     masks = parse_masks(text, generator().num_ws, alpha, seed)
     face = to_pil(draw(inject_latents(read, style, masks, pairing))[0])
