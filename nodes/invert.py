@@ -56,6 +56,8 @@ class Invert(io.ComfyNode):
                     default=0,
                     min=0,
                     max=2**64 - 1,
+                    # A seed that changes by itself would invert anew at every run.
+                    control_after_generate=False,
                     tooltip="Of the random numbers inside. The same seed gives the same result.",
                 ),
                 ENCODER.Input(
