@@ -199,7 +199,8 @@ def save_image(
     return ()
 
 
-def preview_any(host: StandIn, run: Run, node_id: str, source: Any) -> tuple:
+def preview_any(host: StandIn, run: Run, node_id: str, source: Any, **_: Any) -> tuple:
+    # The page sends its own preview fields along.
     run.texts[node_id] = str(source)
     return ()
 

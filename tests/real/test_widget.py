@@ -274,6 +274,7 @@ def test_columns_follow_the_last_run_where_the_file_is_not_known(widget):
         widget.page.queue()
         widget.wait_for_columns(14, timeout=60)
         assert widget.status() == "14 layers"
+        assert widget.page.messages() == []
     finally:
         widget.tab.unroute("**/stylemix/inspect*")
         widget.js("node.onExecuted({})")
