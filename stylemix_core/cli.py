@@ -301,8 +301,8 @@ def convert(options: argparse.Namespace) -> None:
     if options.out.suffix.lower() == LATENTS and not options.out.is_dir():
         if len(targets) > 1:
             raise StyleMixError(
-                f"--out names one file, {options.out}, for {len(targets)} checkpoints; name a folder, or convert them one "
-                "by one"
+                f"--out names one file, {options.out}, for {len(targets)} checkpoints; name a folder, or give one "
+                "checkpoint"
             )
         targets = [options.out]
     bar = ProgressBar(len(targets), "convert")

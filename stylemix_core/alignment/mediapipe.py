@@ -17,6 +17,8 @@ from .detection import Face
 
 MESH_POINTS = 468
 
+CONNECT = "connect the face_landmarks output of Detect Face Landmarks (MediaPipe)"
+
 
 def read_face_landmarks(found: Any, pictures: Sequence[Image.Image]) -> list[list[Face]]:
     """The faces of every picture from left to right, as `find_faces` gives them.
@@ -26,19 +28,18 @@ def read_face_landmarks(found: Any, pictures: Sequence[Image.Image]) -> list[lis
     frames = found.get("frames") if isinstance(found, Mapping) else None
     if not isinstance(frames, Sequence) or not all(isinstance(faces, Sequence) for faces in frames):
         raise StyleMixError(
-            f"the landmarks are {type(found).__name__}, not ComfyUI's face landmarks; connect the face_landmarks output "
-            "of Detect Face Landmarks (MediaPipe)"
+            f"the landmarks are {type(found).__name__}, not ComfyUI's face landmarks; {CONNECT}"
         )
     if len(frames) != len(pictures):
         raise StyleMixError(
-            f"the landmarks are of {len(frames)} pictures, but there are {len(pictures)}; find them in the same pictures"
+            f"the landmarks are of {len(frames)} pictures, but there are {len(pictures)}; find them in the same ones"
         )
     size = tuple(found.get("image_size") or ())
     for index, picture in enumerate(pictures):
         if size and size != (picture.height, picture.width):
             raise StyleMixError(
                 f"the landmarks were found in pictures of {size[-1]}×{size[0]} pixels, but picture {index + 1} has "
-                f"{picture.width}×{picture.height}; find them in the same pictures"
+                f"{picture.width}×{picture.height}; find them in the same ones"
             )
     faces = [[_face(face, index) for face in frame] for index, frame in enumerate(frames)]
     return [sorted(frame, key=lambda face: face.points[:, 0].mean()) for frame in faces]
@@ -50,8 +51,7 @@ def _face(face: Any, picture: int) -> Face:
         score = float(face.get("score", 1.0))
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise StyleMixError(
-            f"a face of picture {picture + 1} has no landmarks_xy ({error!r}); connect the face_landmarks output of "
-            "Detect Face Landmarks (MediaPipe)"
+            f"a face of picture {picture + 1} has no landmarks_xy ({error!r}); {CONNECT}"
         ) from None
     if points.shape != (MESH_POINTS, 2) or not np.isfinite(points).all():
         raise StyleMixError(

@@ -223,7 +223,7 @@ def mix(nodes: Nodes, sampler: list[Any], style: Path, folder: Path) -> None:
 def mixed(
     nodes: Nodes, sampler: list[Any], style: Path, folder: Path, drawn_style: bool = False
 ) -> Image.Image:
-    """The command line's faces and results on one sheet, beside the style's own picture or what is drawn of its code."""
+    """The command line's faces and results on one sheet, beside the style's picture or what its code draws."""
     sample(sampler, folder / "faces")
     mix(nodes, sampler, style, folder / "mix")
     faces = [load_image(path) for path in sorted((folder / "faces").glob("*.png"))]
