@@ -27,7 +27,8 @@ class Encode(io.ComfyNode):
                 ENCODER.Input("encoder", tooltip="The encoder, from Load pSp Encoder."),
                 io.Image.Input(
                     "image",
-                    tooltip="Pictures of faces, of the kind that the encoder was trained on. Of several the largest is read.",
+                    tooltip="Pictures of faces of the kind that the encoder was trained on. Of several faces the "
+                    "largest one is read.",
                 ),
                 io.Combo.Input(
                     "align",
