@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from stylemix_core.checkpoints import native
 from stylemix_core.inversion import Delta, load_delta, save_delta
 from stylemix_core.latents import Latents, save_latents
 
+from .. import builders
 from .prompts import node, sampler
 from .test_workflow import inputs_of
 
@@ -58,6 +60,26 @@ def test_a_tuned_generator_can_be_tuned_again(host):
     run = host.run(prompt)
     assert not run.errors
     assert np.abs(pixels(run.pictures["save"]) - pixels(run.pictures["save decoded"])).max() <= 1
+
+
+def test_a_restyle_encoder_refines_the_code(host):
+    prompt = invert_prompt(method="iterate", generator=["encoder", 1])
+    prompt["encoder"]["inputs"]["checkpoint"] = "restyle.pt"
+    run = host.run(prompt)
+    assert not run.errors
+    assert pixels(run.pictures["save"]).shape == (2, 32, 32, 3)
+
+
+def test_an_encoder_of_another_size_is_refused_at_the_node(host):
+    path = host.base / "models/stylegan/small_for_invert.safetensors"
+    native.write(path, builders.tiny_generator(img_resolution=16, channels=(16, 12, 8)))
+    try:
+        prompt = invert_prompt(generator=["small", 0])
+        prompt["small"] = node("StyleMixLoadGenerator", checkpoint=path.name, dtype="float32")
+        run = host.run(prompt)
+    finally:
+        path.unlink()
+    assert "codes have 8 layers of 16 numbers; this generator (16 pixels) takes 6" in run.errors["invert"]
 
 
 def test_more_options_reach_the_inversion(host):
@@ -229,6 +251,16 @@ def test_every_step_is_shown_and_can_be_interrupted(stand_in, comfy, models):
     with pytest.raises(comfy.InterruptProcessingException):
         call(stand_in, models)
     assert not utils.updates
+
+
+def test_the_newest_pictures_are_shown_on_the_node(stand_in, comfy, models, monkeypatch):
+    from comfy import utils
+
+    monkeypatch.setattr(utils, "previews", [])
+    watch = stand_in.module("stylemix_core.inversion.optimize").Watch
+    monkeypatch.setattr(watch, "interval", 0.0)
+    call(stand_in, models, image=torch.rand(2, 32, 32, 3))
+    assert [(kind, picture.size) for kind, picture, _ in utils.previews] == [("JPEG", (64, 32))] * 4
 
 
 def test_out_of_memory_keeps_fewer_maps(stand_in, comfy, models):
