@@ -25,8 +25,8 @@ from stylemix_core.alignment import FaceTransform, Landmarks, align_pictures, fi
 from stylemix_core.demo.renderer import render, sample_attributes
 from stylemix_core.images import to_pil
 
-ELSEWHERE = """On real photos, measured elsewhere with the same weights: 20 faces as in FFHQ, each pasted five times at a
-random scale, leaning by up to 25°. dlib's 68 points, by which FFHQ was made, on the same pictures:
+ELSEWHERE = """On real photos, measured elsewhere with the same weights: 20 faces as in FFHQ, each pasted five times at
+random scales, leaning by up to 25°. dlib's 68 points, by which FFHQ was made, on the same pictures:
 
 | | mean / worst | dlib-68, mean / worst |
 |---|---|---|

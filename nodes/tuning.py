@@ -10,6 +10,9 @@ from . import host
 from .search import search_words
 from .sockets import GENERATOR
 
+NONE = ""
+"""What is chosen where there is no file yet."""
+
 
 class SaveTuning(io.ComfyNode):
     @classmethod
@@ -61,7 +64,7 @@ class LoadTuning(io.ComfyNode):
                 GENERATOR.Input("generator", tooltip="The generator that was tuned, as its loader gives it."),
                 io.Combo.Input(
                     "file",
-                    options=host.tuning_names(),
+                    options=host.tuning_names() or [NONE],
                     upload=io.UploadType.model,
                     tooltip="A .safetensors file with a tuning, from the input or the output folder.",
                 ),
@@ -77,6 +80,8 @@ class LoadTuning(io.ComfyNode):
     def validate_inputs(cls, file: str | None) -> bool | str:
         """Checked here and not against the list, which the page may have got before the file was written."""
         try:
+            if file == NONE:
+                return "there is no tuning yet; save one with Save Tuning, or upload one"
             if file is not None:  # a wired name is not known yet
                 host.file_path(file)
         except StyleMixError as error:

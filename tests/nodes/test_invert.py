@@ -169,6 +169,7 @@ def test_tunings_of_tunings_are_saved_as_one(host):
 @pytest.mark.parametrize(
     ("file", "message"),
     [
+        ("", "there is no tuning yet"),
         ("gone.safetensors", "there is no file gone.safetensors"),
         ("../models/stylegan/tiny.safetensors", "outside of ComfyUI's folders"),
         ("codes.safetensors", "codes.safetensors: not a tuning"),
