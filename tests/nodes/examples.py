@@ -101,7 +101,7 @@ def inverted_with(learning_rate: float) -> dict:
 
 def tuned() -> Prompt:
     """A face to which the generator is tuned."""
-    return {"faces": faces(549), "found": inverted(method="tune", steps=10)}
+    return {"faces": faces(549), "found": inverted(method="tune", steps=20)}
 
 
 def compared(one: str, other: str, *labels: str) -> Prompt:
@@ -166,7 +166,7 @@ EXAMPLES: dict[str, Prompt] = {
         **tuned(),
         "keep": node("StyleMixSaveTuning", generator=["found", 2], filename_prefix="tunings/face"),
         "pictures": decode("found", ("keep", 0)),
-        "out": sheet("pictures", "drawn by the tuned generator", source=["faces", 0]),
+        "out": sheet("pictures", "after the tuning", source=["faces", 0]),
     },
     "StyleMixLoadTuning": {
         **tuned(),
