@@ -135,9 +135,9 @@ def from_pil(image: Image.Image) -> torch.Tensor:
     rows = max(1, _BAND_PIXELS // max(image.width, 1))
     for top in range(0, max(image.height, 1), rows):
         bottom = min(top + rows, image.height)
-        pixels = np.asarray(image.crop((0, top, image.width, bottom)), dtype=np.float32)
-        pixels = pixels[..., None].clip(0, 65535) / 65535 if deep else pixels / 255
-        result[:, :, top:bottom] = from_comfy(torch.from_numpy(pixels)[None])
+        levels = torch.from_numpy(np.asarray(image.crop((0, top, image.width, bottom)), dtype=np.float32))
+        pixels = levels[..., None].clamp(0, 65535) / 65535 if deep else levels / 255
+        result[:, :, top:bottom] = from_comfy(pixels[None])
     return result
 
 
