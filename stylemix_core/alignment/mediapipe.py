@@ -1,4 +1,5 @@
-"""Faces that ComfyUI's own face landmarker has found: its FACE_LANDMARKS (`comfy_extras`, ComfyUI from 2026 on).
+"""Faces that ComfyUI's own face landmarker has found: the FACE_LANDMARKS of Detect Face Landmarks
+(MediaPipe), which Comfy-Org/ComfyUI has since its pull request 14009.
 
 They are a dict with "frames", a list of faces for every picture of the batch, and "image_size", the height and width
 of these. A face is a dict whose "landmarks_xy" `[478, 2]` are the mesh's points in pixels, whole numbers being the
