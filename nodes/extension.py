@@ -2,7 +2,7 @@
 
 from comfy_api.v0_0_2 import ComfyExtension, io
 
-from . import align, encode, explore, host, inject, invert, latent, load, routes, sample
+from . import align, encode, explore, host, inject, invert, latent, load, routes, sample, tuning
 
 
 class StyleMixExtension(ComfyExtension):
@@ -25,6 +25,8 @@ class StyleMixExtension(ComfyExtension):
             latent.LatentBatch,
             invert.Invert,
             invert.InvertOptions,
+            tuning.SaveTuning,
+            tuning.LoadTuning,
             explore.Grid,
             align.AlignFace,
             align.PasteFace,

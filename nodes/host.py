@@ -27,7 +27,7 @@ from ..stylemix_core.checkpoints import DEMO as DEMO_FOLDER
 from ..stylemix_core.device import resolve_dtype
 from ..stylemix_core.errors import CheckpointError, StyleMixError
 from ..stylemix_core.images import to_pil
-from ..stylemix_core.inversion.delta import Delta
+from ..stylemix_core.inversion.delta import Delta, holds_delta
 from ..stylemix_core.inversion.features import holds_vgg
 from ..stylemix_core.latents import holds_latents
 
@@ -110,24 +110,21 @@ def file_stamp(path: str) -> str:
 def latent_names() -> list[str]:
     """The bundled code, then the W+ files in the input and output folders, as ComfyUI names them:
     "latents/a.safetensors [output]"."""
-    names = []
-    for folder, mark in (
-        (folder_paths.get_input_directory(), ""),
-        (folder_paths.get_output_directory(), " [output]"),
-    ):
-        for place, _, files in os.walk(folder):
-            paths = [os.path.join(place, file) for file in files if file.lower().endswith(".safetensors")]
-            relative = [
-                os.path.relpath(path, folder).replace(os.sep, "/") for path in paths if _is_latents(path)
-            ]
-            names += [name + mark for name in relative]
-    return [BOB, *sorted(names, key=lambda name: (name.endswith("]"), name))]
+    return [BOB, *_names_of(holds_latents)]
+
+
+def tuning_names() -> list[str]:
+    """The files with generators' tunings in the input and output folders, named alike."""
+    return _names_of(holds_delta)
 
 
 def latent_path(name: str) -> str:
     """The file that a name of `latent_names` means. `StyleMixError` when there is none, or it lies elsewhere."""
-    if name == BOB:
-        return str(DEMO_FOLDER / "bob.safetensors")
+    return str(DEMO_FOLDER / "bob.safetensors") if name == BOB else file_path(name)
+
+
+def file_path(name: str) -> str:
+    """The file of the input or output folder that has this name. `StyleMixError` when there is none there."""
     relative, folder = folder_paths.annotated_filepath(name)
     folder = os.path.abspath(folder or folder_paths.get_input_directory())
     path = os.path.abspath(os.path.join(folder, relative))
@@ -213,6 +210,11 @@ class Tuned:
     @property
     def patcher(self) -> ModelPatcher:
         return self.base.patcher
+
+    @property
+    def tuning(self) -> Delta:
+        """All changes to the network that ComfyUI sees."""
+        return self.delta.after(self.base.tuning) if isinstance(self.base, Tuned) else self.delta
 
 
 _models: WeakValueDictionary[tuple[str, str, str], Model] = WeakValueDictionary()
@@ -348,16 +350,32 @@ def _checkpoint_path(folder: str, checkpoint: str) -> str:
     return path
 
 
-def _is_latents(path: str) -> bool:
+def _names_of(holds: Callable[[str], bool]) -> list[str]:
+    """Those .safetensors files of the input and output folders that `holds` approves of."""
+    names = []
+    for folder, mark in (
+        (folder_paths.get_input_directory(), ""),
+        (folder_paths.get_output_directory(), " [output]"),
+    ):
+        for place, _, files in os.walk(folder):
+            paths = [os.path.join(place, file) for file in files if file.lower().endswith(".safetensors")]
+            relative = [
+                os.path.relpath(path, folder).replace(os.sep, "/") for path in paths if _holds(holds, path)
+            ]
+            names += [name + mark for name in relative]
+    return sorted(names, key=lambda name: (name.endswith("]"), name))
+
+
+def _holds(holds: Callable[[str], bool], path: str) -> bool:
     try:
-        return _read_is_latents(path, file_stamp(path))
+        return _read_holds(holds, path, file_stamp(path))
     except OSError:
         return False  # it vanished meanwhile
 
 
-@lru_cache(maxsize=4096)
-def _read_is_latents(path: str, stamp: str) -> bool:
-    return holds_latents(path)
+@lru_cache(maxsize=8192)
+def _read_holds(holds: Callable[[str], bool], path: str, stamp: str) -> bool:
+    return holds(path)
 
 
 def _place(models: Sequence[Model | Tuned], items: int) -> None:

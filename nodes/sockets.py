@@ -19,3 +19,6 @@ TRANSFORM = io.Custom("STYLEMIX_TRANSFORM")
 
 INVERSION = io.Custom("STYLEMIX_INVERSION")
 """Carries a dictionary of `InversionOptions`' fields."""
+
+FACE_LANDMARKS = io.Custom("FACE_LANDMARKS")
+"""ComfyUI's own, of cores that have Detect Face Landmarks: see `alignment.mediapipe`."""

@@ -16,11 +16,11 @@ import torch
 
 from .checkpoints import PARTS, convert_checkpoint, inspect_checkpoint, load_encoder, load_generator
 from .encoder import Encoder
-from .errors import StyleMixError
+from .errors import NoFaceError, StyleMixError
 from .files import replacing
 from .generator import Generator
 from .grid import compare_grid
-from .images import from_pil, load_image, save_image
+from .images import from_pil, load_image, open_image, save_image
 from .injection import PAIRINGS, check_styles, inject_latents, pairs, result_labels
 from .inversion import METHODS, QUALITIES, check_encoder, load_delta, save_delta
 from .inversion import invert as invert_pictures
@@ -56,12 +56,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="name", required=True, metavar="command")
 
-    def add(name: str, command, summary: str, out: bool = True) -> argparse.ArgumentParser:
+    def add(name: str, command, summary: str, out: str = "folder for results") -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=summary, description=summary)
         sub.set_defaults(command=command, out=Path("."))
         if out:
             sub.add_argument(
-                "--out", type=Path, default=Path(f"stylemix_{name}"), help="folder for results (%(default)s)"
+                "--out", type=Path, default=Path(f"stylemix_{name}"), help=f"{out} (%(default)s)"
             )
         return sub
 
@@ -86,7 +86,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--quality", choices=tuple(QUALITIES), default="balanced", help="what to favour (%(default)s)"
     )
     sub.add_argument("--seed", type=int, default=0, help="of the random numbers (%(default)s)")
-    sub.add_argument("--mask", type=Path, help="a picture that is white where the pictures are to be matched")
+    sub.add_argument(
+        "--mask",
+        type=Path,
+        help="a picture that is white where the pictures (or the crops to their faces) are to be matched",
+    )
     sub.add_argument(
         "--features", help="encoder, gradients, or a file with VGG16's or LPIPS' weights (the best)"
     )
@@ -110,7 +114,12 @@ def build_parser() -> argparse.ArgumentParser:
     add_sampling(sub)
     add_models(sub, encoder=True)
 
-    sub = add("convert", convert, "Write checkpoints as safetensors, which load faster and cannot run code.")
+    sub = add(
+        "convert",
+        convert,
+        "Write checkpoints as safetensors, which load faster and cannot run code.",
+        out="folder for results, or a .safetensors file for one",
+    )
     sub.add_argument("files", nargs="+", type=Path, help="checkpoint files of any supported format")
     sub.add_argument(
         "--part", choices=(*PARTS, "both"), help="only the generator or the encoder (all that is there)"
@@ -122,7 +131,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="float16 halves the file (%(default)s)",
     )
 
-    sub = add("inspect", inspect, "Say what checkpoint files are, without loading them.", out=False)
+    sub = add("inspect", inspect, "Say what checkpoint files are, without loading them.", out="")
     sub.add_argument("files", nargs="+", help='checkpoint files, or "demo"')
     sub.add_argument("--json", action="store_true", help="print one JSON object per file")
     return parser
@@ -150,8 +159,9 @@ def add_models(parser: argparse.ArgumentParser, encoder: bool = False) -> None:
         parser.add_argument(
             "--align",
             choices=("auto", "always", "never"),
-            default="never",
-            help="crop pictures to the largest face; auto: unless they are such crops already (%(default)s)",
+            default="auto",
+            help="crop pictures to the largest face; auto: unless they are such crops already, or the encoder reads "
+            "sketches or label maps (%(default)s)",
         )
     parser.add_argument("--device", default=None, help="cpu, cuda, mps (the fastest there is)")
     parser.add_argument("--dtype", default="float32", help="auto, float32, float16 or bfloat16 (%(default)s)")
@@ -216,7 +226,7 @@ def invert(options: argparse.Namespace) -> None:
 
         result = invert_pictures(
             generator,
-            read_picture(path, generator.img_resolution, options.align),
+            read_picture(path, encoder, options.align, generator.img_resolution),
             encoder,
             options.method,
             options.steps,
@@ -263,19 +273,40 @@ def mix(options: argparse.Namespace) -> None:
     rows = pairs(len(sources), len(styles), options.pairing)
     grid = compare_grid(
         pictures,
-        labels,
+        masks.labels,
         source=[source_pictures[i] for i, _ in rows],
         style=[style_pictures[j] for _, j in rows],
+        rows=row_labels(sources, styles, rows),
     )
     save_image(options.out / "grid.png", grid[0])
     print(f"{len(results)} results; the comparison is {options.out / 'grid.png'}")
 
 
+def row_labels(sources: Latents, styles: Latents, rows: Sequence[tuple[int, int]]) -> list[str]:
+    """What each row is of: seeds and files, the style only where there are several."""
+    labels = [short_origin(sources, i) for i, _ in rows]
+    if len(styles) == 1:
+        return labels
+    return [f"{label} · {short_origin(styles, j)}" for label, (_, j) in zip(labels, rows)]
+
+
+def short_origin(latents: Latents, index: int) -> str:
+    """Its first words: "seed 7" of "seed 7, psi 0.7", "inverted a.png" of "inverted a.png (tune, 200 steps)"."""
+    return re.split(r", | \(| ← ", latents.origins[index])[0]
+
+
 def convert(options: argparse.Namespace) -> None:
     names = unique([file_name(path.stem) for path in options.files])
-    bar = ProgressBar(len(options.files), "convert")
-    for i, (name, path) in enumerate(zip(names, options.files)):
-        target = options.out / f"{name}{LATENTS}"
+    targets = [options.out / f"{name}{LATENTS}" for name in names]
+    if options.out.suffix.lower() == LATENTS and not options.out.is_dir():
+        if len(targets) > 1:
+            raise StyleMixError(
+                f"--out names one file, {options.out}, for {len(targets)} checkpoints; name a folder, or give one "
+                "checkpoint"
+            )
+        targets = [options.out]
+    bar = ProgressBar(len(targets), "convert")
+    for i, (target, path) in enumerate(zip(targets, options.files)):
         info = convert_checkpoint(path, target, options.dtype, options.part)
         bar.update(i + 1)
         print(f"{target}: {info.summary()}")
@@ -329,18 +360,18 @@ def decode(
 
 
 def encode_picture(encoder: Encoder, path: Path, align: str) -> Latents:
-    picture = read_picture(path, encoder.input_size, align)
+    picture = read_picture(path, encoder, align)
     return Latents.of(encoder(picture).cpu(), path.name, encoder.generator)
 
 
-def read_picture(path: Path, size: int, align: str) -> torch.Tensor:
-    """A picture `[1, 3, H, W]`; where a face was cropped, of `size` pixels."""
-    picture = load_image(path)
-    if align == "never":
-        return picture
-    from .alignment.align import align_batch  # most pictures need no faces found
+def read_picture(path: Path, encoder: Encoder, align: str, size: int | None = None) -> torch.Tensor:
+    """A picture `[1, 3, H, W]` for an encoder; where a face was cropped, of `size` pixels, by default the encoder's."""
+    from .alignment.align import align_for  # most commands need no faces found
 
-    return align_batch(picture, size, align)[0]
+    try:
+        return align_for(encoder, open_image(path), align, size)
+    except NoFaceError as error:
+        raise NoFaceError(f"{path}: {error}") from None
 
 
 def read_codes(paths: list[Path], options: argparse.Namespace) -> list[Latents]:

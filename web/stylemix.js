@@ -1,6 +1,6 @@
 /**
  * StyleMix in ComfyUI's page: the mask grid below the text of every mask list, what a loader's file is, socket
- * colours, uploads of W+ files.
+ * colours, uploads of W+ files and tunings.
  */
 
 import { api } from "../../scripts/api.js";
@@ -15,6 +15,11 @@ import { addUpload } from "./stylemix/upload.js";
 
 const NODES = ["StyleMixInject", "StyleMixMaskList"];
 const TEXT = "mask_list";
+/** Nodes that take an upload: what their button says, what is said when it fails, and under which title. */
+const UPLOADS = {
+  StyleMixLoadLatent: ["upload", "uploadFailed", "Load W+"],
+  StyleMixLoadTuning: ["uploadTuning", "uploadTuningFailed", "Load Tuning"],
+};
 /** Above and below a DOM widget, in the classic canvas. */
 const MARGIN = 10;
 
@@ -34,9 +39,12 @@ function locale() {
   return app.extensionManager?.setting?.get("Comfy.Locale") ?? "en";
 }
 
-function uploadFailed(name) {
-  const detail = say(textsFor(locale()), "uploadFailed", { name });
-  app.extensionManager.toast.add({ severity: "error", summary: "Load W+", detail, life: 10000 });
+function addUploadTo(node) {
+  const [label, failed, summary] = UPLOADS[node.comfyClass];
+  addUpload(node, api, say(textsFor(locale()), label), (name) => {
+    const detail = say(textsFor(locale()), failed, { name });
+    app.extensionManager.toast.add({ severity: "error", summary, detail, life: 10000 });
+  });
 }
 
 function addGrid(node) {
@@ -185,6 +193,6 @@ app.registerExtension({
   nodeCreated(node) {
     if (NODES.includes(node.comfyClass)) addGrid(node);
     if (node.comfyClass in LOADERS) addInfo(node, api, LOADERS[node.comfyClass]);
-    if (node.comfyClass === "StyleMixLoadLatent") addUpload(node, api, say(textsFor(locale()), "upload"), uploadFailed);
+    if (node.comfyClass in UPLOADS) addUploadTo(node);
   },
 });
