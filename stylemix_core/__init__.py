@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .masks import MaskList as MaskList
     from .masks import MaskText as MaskText
     from .masks import parse_masks as parse_masks
+    from .regions import find_regions as find_regions
     from .seeds import sample_z as sample_z
 
 __version__ = "0.1.0"
@@ -54,6 +55,7 @@ _HOMES = {
     "inversion": ("InversionResult", "invert"),
     "latents": ("Latents", "load_latents", "save_latents"),
     "masks": ("MaskList", "MaskText", "parse_masks"),
+    "regions": ("find_regions",),
     "seeds": ("sample_z",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
