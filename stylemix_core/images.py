@@ -74,6 +74,12 @@ def resize(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
     return images.to(device) if device else images
 
 
+def shrink(images: torch.Tensor, side: int) -> torch.Tensor:
+    """Square pictures `[B, C, R, R]`, averaged down by a whole factor until they are less than twice `side`."""
+    factor = images.shape[-1] // side
+    return F.avg_pool2d(images, factor) if factor > 1 else images
+
+
 def resize_labels(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
     """Nearest-neighbour resize of `[B, C, H, W]`: no level appears that was not there, as label maps need it."""
     if height < 1 or width < 1:
