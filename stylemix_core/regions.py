@@ -46,27 +46,28 @@ _BINS = 16
 _ROUNDS = 5
 
 
-def find_regions(images: torch.Tensor) -> dict[str, torch.Tensor]:
+def find_regions(images: torch.Tensor, faces: Sequence[Face] | None = None) -> dict[str, torch.Tensor]:
     """The regions of pictures that show one face each.
 
     images: `[B, 3, H, W]` in −1…1. The largest face counts where there are several.
+    faces: what `faces_of` found, one or one per picture, where it is known already.
     Returns `REGIONS` by name, float32 `[B, H, W]` in 0…1 on the device of the images; at every pixel they sum to 1.
     `NoFaceError` when a picture shows no face.
     """
-    if images.ndim != 4 or images.shape[1] != 3 or not len(images):
-        raise StyleMixError(
-            f"the pictures have the shape {list(images.shape)}; expected [batch, 3, height, width]"
-        )
-    height, width = images.shape[2:]
-    small = resize(images.detach().float().cpu(), SIDE, SIDE).clamp(-1, 1)
-    faces = [_largest(found, number) for number, found in enumerate(find_faces([to_pil(i) for i in small]))]
+    small = _small(images)
+    faces = _largest_faces(small) if faces is None else faces
     maps = _around(small, faces)
     for name, outlines in _FEATURES.items():
-        grow = _GROWN[name]
-        drawn = torch.stack([_draw(face, outlines, grow * _width(face)) for face in faces])
-        maps = {other: mask * (1 - drawn) for other, mask in maps.items()} | {name: drawn}
-    stacked = resize(torch.stack([maps[name] for name in REGIONS], 1), height, width).to(images.device)
+        drawn = torch.stack([_draw(face, outlines, _GROWN[name] * _width(face)) for face in faces])
+        maps = {other: mask * (1 - drawn) for other, mask in maps.items()}
+        maps[name] = drawn.expand(len(small), -1, -1)
+    stacked = resize(torch.stack([maps[name] for name in REGIONS], 1), *images.shape[2:]).to(images.device)
     return dict(zip(REGIONS, stacked.unbind(1), strict=True))
+
+
+def faces_of(images: torch.Tensor) -> list[Face]:
+    """The largest face of every picture `[B, 3, H, W]`, as `find_regions` takes them. Errors as for it."""
+    return _largest_faces(_small(images))
 
 
 def regions_of(
@@ -96,13 +97,25 @@ def regions_of(
     return checked
 
 
-def _largest(faces: Sequence[Face], number: int) -> Face:
-    if not faces:
-        raise NoFaceError(
-            f"picture {number + 1} shows no face, so its hair, eyes and background cannot be told apart; "
-            "give regions as masks of your own, or choose another picture"
+def _small(images: torch.Tensor) -> torch.Tensor:
+    """On the CPU, `SIDE` pixels square."""
+    if images.ndim != 4 or images.shape[1] != 3 or not len(images):
+        raise StyleMixError(
+            f"the pictures have the shape {list(images.shape)}; expected [batch, 3, height, width]"
         )
-    return max(faces, key=_width)
+    return resize(images.detach().float().cpu(), SIDE, SIDE).clamp(-1, 1)
+
+
+def _largest_faces(small: torch.Tensor) -> list[Face]:
+    largest = []
+    for number, found in enumerate(find_faces([to_pil(picture) for picture in small]), 1):
+        if not found:
+            raise NoFaceError(
+                f"picture {number} shows no face, so its hair, eyes and background cannot be told apart; "
+                "give regions as masks of your own, or choose another picture"
+            )
+        largest.append(max(found, key=_width))
+    return largest
 
 
 def _width(face: Face) -> float:
@@ -135,6 +148,7 @@ def _around(images: torch.Tensor, faces: Sequence[Face]) -> dict[str, torch.Tens
     levels = ((images + 1) * (_BINS / 2)).long().clamp(0, _BINS - 1)
     colours = ((levels[:, 0] * _BINS + levels[:, 1]) * _BINS + levels[:, 2]).flatten(1)  # [B, S²/4]
     colours = colours[:, None].expand(-1, len(_AROUND), -1)
+    places = places.expand(len(images), -1, -1, -1)
     belongs = places / places.sum(1, keepdim=True)
     for _ in range(_ROUNDS):
         common = torch.zeros(*belongs.shape[:2], _BINS**3).scatter_add_(2, colours, belongs.flatten(2))
