@@ -112,9 +112,10 @@ class LayerReport:
         """The layer with the largest effect."""
         return int(self.effect.argmax())
 
-    def main_region(self, layer: int) -> str:
-        """Where most of a layer's change lies."""
-        return max(self.shares, key=lambda name: float(self.shares[name][layer]))
+    def main_regions(self, layer: int) -> list[str]:
+        """Where most of a layer's change lies: the two largest shares of at least 10 %."""
+        names = sorted(self.shares, key=lambda name: -float(self.shares[name][layer]))
+        return [name for name in names[:2] if float(self.shares[name][layer]) >= 0.1]
 
     def percent(self, values: torch.Tensor) -> list[str]:
         """Effects as "52 %" or "3.1 %" of that of all layers together. They need not add up to 100."""

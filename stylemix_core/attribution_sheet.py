@@ -8,7 +8,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from .grid import BACKGROUND, TEXT, font_for, shorten
-from .images import resize, to_pil
+from .images import comfy_to_pil, resize, to_comfy
 
 if TYPE_CHECKING:
     from .attribution import Finding, LayerReport
@@ -42,7 +42,7 @@ NEGLIGIBLE = 0.01
 
 def glow(source: torch.Tensor, changes: torch.Tensor) -> torch.Tensor:
     """Changes `[L, S, S]` glowing over the darkened source `[3, S, S]`, all on one scale: `[L, 3, S, S]`."""
-    most = changes.flatten(1).quantile(0.995, dim=1).max().clamp_min(1e-12)
+    most = changes[:, ::4, ::4].flatten(1).quantile(0.995, dim=1).max().clamp_min(1e-12)
     strength = (changes / most).clamp(0, 1).sqrt()  # of small changes, more is seen
     position = strength * (len(GLOW) - 1)
     weights = (1 - (position[:, None] - torch.arange(len(GLOW)).view(1, -1, 1, 1)).abs()).clamp_min(0)
@@ -55,8 +55,8 @@ def draw_sheet(report: "LayerReport") -> Image.Image:
         ("", 56, _draw_axis),
         ("this layer\nalone", CELL, lambda s, y: s.pictures(y, report.alone)),
         ("what it\nchanges", CELL, lambda s, y: s.pictures(y, report.heat_maps())),
-        ("where", 150, _draw_shares),
-        ("how much,\n% of all layers", 96, _draw_effects),
+        ("where", 166, _draw_shares),
+        ("how much, and\n(dark) left out", 96, _draw_effects),
         ("identity drift", 64, _draw_drift),
         ("all layers\nbut this one", CELL, lambda s, y: s.pictures(y, report.without)),
         ("published for\nFFHQ models", 26 * len(_lanes(len(report))), _draw_findings),
@@ -105,12 +105,9 @@ class _Sheet:
         for i, line in enumerate(lines):
             self.draw.text((x, y + (i - (len(lines) - 1) / 2) * 1.3 * size), line, colour, font, anchor)
 
-    def picture(self, place: tuple[int, int], picture: torch.Tensor, side: int) -> None:
-        self.image.paste(to_pil(resize(picture[None], side, side)[0]), place)
-
     def pictures(self, y: int, pictures: torch.Tensor) -> None:
-        for layer, picture in enumerate(pictures):
-            self.picture((self.left(layer), y), picture, CELL)
+        for layer, picture in enumerate(_to_pil(pictures, CELL)):
+            self.image.paste(picture, (self.left(layer), y))
 
     def bar(self, x: float, bottom: float, width: float, height: float, colour: tuple[int, int, int]) -> None:
         low, high = round(bottom), round(bottom - height)
@@ -121,12 +118,9 @@ class _Sheet:
         """What was mixed, the regions and their colours, and how to read the rest."""
         report, side, top = self.report, HEAD - 48, 14
         x = GUTTER
-        for name, picture in (
-            ("source", report.source),
-            ("all layers of the style", report.full),
-            ("regions", self.painted_regions()),
-        ):
-            self.picture((x, top), picture, side)
+        pictures = torch.stack([report.source, report.full, self.painted_regions()])
+        for name, picture in zip(("source", "all layers of the style", "regions"), _to_pil(pictures, side)):
+            self.image.paste(picture, (x, top))
             self.text((x + side / 2, top + side + 13), name, 14, DIM, width=side + GAP)
             x += side + 3 * GAP
         x += 2 * GAP
@@ -156,7 +150,7 @@ def _draw_axis(sheet: _Sheet, y: int) -> None:
 
 
 def _draw_shares(sheet: _Sheet, y: int) -> None:
-    """Stacked bars, the largest share written below."""
+    """Stacked bars, the largest shares written below."""
     report, height = sheet.report, 112
     for layer in range(len(report)):
         weak = float(report.effect[layer]) < NEGLIGIBLE * report.whole
@@ -165,10 +159,10 @@ def _draw_shares(sheet: _Sheet, y: int) -> None:
             part = height * float(report.shares[name][layer])
             sheet.bar(sheet.left(layer) + 14, bottom, CELL - 28, part, _dim(colour) if weak else colour)
             bottom -= part
-        main = report.main_region(layer)
-        share = round(100 * float(report.shares[main][layer]))
-        place = sheet.left(layer) + CELL / 2, y + height + 18
-        sheet.text(place, f"{main} {share} %", 15, DIM if weak else TEXT, width=CELL)
+        for line, name in enumerate(report.main_regions(layer)):
+            share = round(100 * float(report.shares[name][layer]))
+            place = sheet.left(layer) + CELL / 2, y + height + 17 + 20 * line
+            sheet.text(place, f"{name} {share} %", 15, DIM if weak or line else TEXT, width=CELL)
 
 
 def _draw_effects(sheet: _Sheet, y: int) -> None:
@@ -220,6 +214,10 @@ def _lanes(layers: int) -> "list[list[Finding]]":
         else:
             lanes.append([finding])
     return lanes
+
+
+def _to_pil(pictures: torch.Tensor, side: int) -> list[Image.Image]:
+    return comfy_to_pil(to_comfy(resize(pictures, side, side)))
 
 
 def _dim(colour: Sequence[int]) -> tuple[int, int, int]:
