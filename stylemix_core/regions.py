@@ -194,8 +194,8 @@ def _places(face: Face) -> torch.Tensor:
     near = torch.exp(-(beyond / 0.45).square())
     shoulders = 1.05 + 0.35 * (u.abs() - 0.4).clamp(0, 1.2)
     below = torch.sigmoid((v - shoulders) * 6)
-    lock = torch.sigmoid((u.abs() - 0.5) * 8)
-    hair = outside * near * (1 - below + 0.5 * below * lock) + inside * over_face
+    locks = torch.exp(-((u.abs() - 1) / 0.5).square())
+    hair = outside * (near * (1 - below) + 0.5 * below * locks) + inside * over_face
     background = outside * (1.2 - near) * (1 - below + 0.3 * below)
     ears = near * torch.sigmoid((v + 0.5) * 8)
     body = outside * (below + 0.1 * ears)
