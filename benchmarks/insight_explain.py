@@ -103,9 +103,7 @@ def ranked_groups(generator: Generator, count: int) -> list[Row]:
     return rows
 
 
-def drawn_changes(
-    source: torch.Tensor, style: torch.Tensor
-) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+def drawn_changes(source: torch.Tensor, style: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """The renderer's effect of every layer, `[L]`, and the part of it in each region by the rule of the report."""
     layers = truth.CONFIG.num_ws
     rows = torch.cat([source, *(truth.mix(source, style, [layer]) for layer in range(layers))])
@@ -127,7 +125,9 @@ def time_taken(generator: Generator, runs: int, resolution: int) -> list[Row]:
     sheet, decoding = [], []
     for _ in range(runs):
         decoding.append(seconds(lambda: decode(generator, codes[:1])))
-        sheet.append(seconds(lambda: explain_layers(generator, codes[:1], codes[1:], encoder=encoder).sheet()))
+        sheet.append(
+            seconds(lambda: explain_layers(generator, codes[:1], codes[1:], encoder=encoder).sheet())
+        )
     large = random_generator(resolution)
     large_codes = large.mapping(sm.sample_z([0, 1], large.z_dim))
     large_decoding = seconds(lambda: decode(large, large_codes[:1]))
@@ -187,7 +187,9 @@ def main(arguments: Sequence[str]) -> int:
     for name, value, relation, goal in figures(small):
         met = {"≥": value >= goal, "≤": value <= goal}.get(relation, True)
         missed |= not met
-        print(f"| {name} | {value:.4g} | {f'{relation} {goal:g}' if relation else ''} |{'' if met else ' missed'}")
+        print(
+            f"| {name} | {value:.4g} | {f'{relation} {goal:g}' if relation else ''} |{'' if met else ' missed'}"
+        )
     return int(missed and not small)
 
 

@@ -18,7 +18,7 @@ from .generator import Generator
 from .identity import Identity, find_identity
 from .images import resize
 from .injection import inject
-from .inversion.features import Features, perceptual_features
+from .inversion.features import Features, cached_vgg, perceptual_features
 from .regions import faces_of, find_regions, regions_of
 
 SIDE = 512
@@ -30,6 +30,10 @@ CHUNK = 4
 OnStep = Callable[[int, int, torch.Tensor | None], None]
 
 COLOUR = "colour difference"
+
+VISIBLE = 0.01
+"""Differences of colour up to this part of the range are not seen, and do not count for the shares: a trace of a
+change all over the picture would outweigh one that is small and plain."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class LayerReport:
     effect: torch.Tensor
     """`[L]`: the mean change of a pixel when the layer alone is injected, as `measure` sees it."""
     shares: dict[str, torch.Tensor]
-    """Region → `[L]`: which part of a layer's change lies inside it, 0…1; 0 where nothing changes."""
+    """Region → `[L]`: which part of a layer's visible change lies inside it, 0…1; 0 where there is none."""
     identity_drift: torch.Tensor | None
     """`[L]`: 1 − cosine of the faces before and after; None without a measure."""
     left_out: torch.Tensor
@@ -148,16 +152,21 @@ class LayerReport:
     def table(self) -> str:
         """The report as text, one line a layer."""
         names = list(self.shares)
-        drift = ["-"] * len(self) if self.identity_drift is None else [f"{d:.2f}" for d in self.identity_drift]
+        drift = (
+            ["-"] * len(self) if self.identity_drift is None else [f"{d:.2f}" for d in self.identity_drift]
+        )
         rows = [["layer", "px", "effect", "left out", "identity", *names, "published for FFHQ"]]
-        for layer, effect, left_out in zip(range(len(self)), self.percent(self.effect), self.percent(self.left_out)):
+        for layer, effect, left_out in zip(
+            range(len(self)), self.percent(self.effect), self.percent(self.left_out)
+        ):
             shares = [f"{100 * float(self.shares[name][layer]):.0f} %" for name in names]
             told = "; ".join(f"{source}: {', '.join(what)}" for source, what in published(layer).items())
             px = str(self.resolutions[layer])
             rows.append([str(layer), px, effect, left_out, drift[layer], *shares, told])
         widths = [max(map(len, column)) for column in zip(*rows)]
         lines = [
-            "  ".join([*(cell.rjust(width) for cell, width in zip(row[:-1], widths)), row[-1]]).rstrip() for row in rows
+            "  ".join([*(cell.rjust(width) for cell, width in zip(row[:-1], widths)), row[-1]]).rstrip()
+            for row in rows
         ]
         return "\n".join([*self.notes(), "", *lines])
 
@@ -167,7 +176,9 @@ class LayerReport:
         return [
             f"Effect of each layer of the style injected alone, in % of all layers together ({self.measure}, {pairs}).",
             "Left out: what is missing when all layers but this one are injected.",
-            f"Identity: 1 - cosine, seen by {self.identity}." if self.identity else "Identity: no encoder was given.",
+            f"Identity: 1 - cosine, seen by {self.identity}."
+            if self.identity
+            else "Identity: no encoder was given.",
         ]
 
     def heat_maps(self) -> torch.Tensor:
@@ -200,8 +211,10 @@ def explain_layers(
     style: one `[1, num_ws, w_dim]`, or one per source.
     regions: masks by name `[h, w]` or `[1 or B, h, w]`; None to find hair, eyes, … (`find_regions`). A change counts
         where something is before or after it: hair that grows over the background is hair's. Masks stay as given.
-    encoder: where perceptual features and identity come from if nothing better is given.
-    perceptual: as for `perceptual_features`; without an encoder, VGG16 or a file, colours are compared.
+    encoder: where the measure of identity comes from, if nothing better is given.
+    perceptual: a file with VGG16's or LPIPS' weights; None for torchvision's VGG16 if its weights are in the cache,
+        else differences of colour; "gradients" to insist on these. "encoder" compares by the encoder's features,
+        which see shapes better than colours.
     arcface: a file with ArcFace's weights, the better measure of identity.
     chunk: pictures in one pass through a network. Nothing larger is held on the generator's device.
     on_step: called with the pictures drawn so far, how many it will be, and the newest, `[n, C, R, R]`.
@@ -210,7 +223,8 @@ def explain_layers(
     if chunk < 1:
         raise StyleMixError(f"chunk is {chunk}; expected how many pictures to draw at a time, at least 1")
     device = G.w_avg.device
-    features = perceptual_features(perceptual, encoder, device)
+    wanted = perceptual is not None or cached_vgg() is not None
+    features = perceptual_features(perceptual, encoder, device) if wanted else None
     identity = find_identity(arcface, encoder, device)
     codes = inject(w, style, _strengths(w.shape[1])).unflatten(0, (len(w), -1))  # [B, 2 + 2L, L, D]
     count, rows = codes.shape[:2]
@@ -232,7 +246,8 @@ class _Pair:
     """The figures of one source and style."""
 
     effect: torch.Tensor  # [L]
-    inside: dict[str, torch.Tensor]  # [L]: the change inside each region; divided by the effect, its share
+    seen: torch.Tensor  # [L]: the change that counts for the shares
+    inside: dict[str, torch.Tensor]  # [L]: the part of it in each region
     left_out: torch.Tensor  # [L]
     whole: torch.Tensor  # []
     drift: torch.Tensor | None  # [L]
@@ -289,13 +304,15 @@ def _explain(
         masks, where = _before_or_after(source, alone)
     else:
         where = masks
+    seen = (changes - VISIBLE).clamp_min(0) if features is None else changes
     drift = None
     if identity is not None:
         who = identity(source.to(device))
         drift = torch.cat([identity.drift(part.to(device), who).cpu() for part in alone.split(chunk)])
     return _Pair(
         effect=changes.mean([1, 2]),
-        inside={name: (changes * mask).mean([1, 2]) for name, mask in where.items()},
+        seen=seen.mean([1, 2]),
+        inside={name: (seen * mask).mean([1, 2]) for name, mask in where.items()},
         left_out=change(without, full).mean([1, 2]),
         whole=change(full, source).mean(),
         drift=drift,
@@ -311,10 +328,10 @@ def _change(images: torch.Tensor, reference: torch.Tensor, features: Features | 
         return (images - reference).abs().mean(1) / 2
     side = images.shape[-1]
     differences = [
-        (mine - other).square().sum(1, keepdim=True)
+        resize((mine - other).square().sum(1, keepdim=True), side, side)
         for mine, other in zip(features(images), features(reference), strict=True)
     ]
-    return sum(resize(difference, side, side) for difference in differences)[:, 0]
+    return torch.cat(differences, 1).sum(1)
 
 
 def _before_or_after(
@@ -331,7 +348,9 @@ def _before_or_after(
         for name, mask in found.items()
     }
     total = sum(either.values())
-    return {name: mask[0] for name, mask in found.items()}, {name: mask / total for name, mask in either.items()}
+    return {name: mask[0] for name, mask in found.items()}, {
+        name: mask / total for name, mask in either.items()
+    }
 
 
 def _report(
@@ -344,13 +363,12 @@ def _report(
     effect = mean([pair.effect for pair in pairs])
     layers = len(effect)
     source, full, alone, without = first.pictures.split([1, 1, layers, layers])
+    seen = mean([pair.seen for pair in pairs])
     drifts = [pair.drift for pair in pairs if pair.drift is not None]
     return LayerReport(
         effect=effect,
         shares={
-            # A layer that changes nothing has no shares.
-            name: mean([pair.inside[name] for pair in pairs]) / effect.clamp_min(1e-12)
-            for name in first.inside
+            name: mean([pair.inside[name] for pair in pairs]) / seen.clamp_min(1e-12) for name in first.inside
         },
         identity_drift=mean(drifts) if drifts else None,
         left_out=mean([pair.left_out for pair in pairs]),

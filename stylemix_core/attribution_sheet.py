@@ -171,7 +171,9 @@ def _draw_effects(sheet: _Sheet, y: int) -> None:
     most = max(float(report.effect.max()), float(report.left_out.max()), 1e-12)
     for layer, text in enumerate(report.percent(report.effect)):
         x, bottom = sheet.left(layer), y + 96
-        alone, left_out = (height * float(values[layer]) / most for values in (report.effect, report.left_out))
+        alone, left_out = (
+            height * float(values[layer]) / most for values in (report.effect, report.left_out)
+        )
         sheet.bar(x + 26, bottom, 46, alone, EFFECT)
         sheet.bar(x + 74, bottom, 24, left_out, LEFT_OUT)
         sheet.draw.line((x, bottom, x + CELL, bottom), RULE)
