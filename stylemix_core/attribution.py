@@ -27,6 +27,9 @@ SIDE = 512
 CHUNK = 4
 """Pictures in one pass through a network."""
 
+REST = "elsewhere"
+"""The region that a user's masks leave out."""
+
 OnStep = Callable[[int, int, torch.Tensor | None], None]
 
 COLOUR = "colour difference"
@@ -210,7 +213,8 @@ def explain_layers(
     w: sources `[B, num_ws, w_dim]`; several give averages, with the pictures of the first.
     style: one `[1, num_ws, w_dim]`, or one per source.
     regions: masks by name `[h, w]` or `[1 or B, h, w]`; None to find hair, eyes, … (`find_regions`). A change counts
-        where something is before or after it: hair that grows over the background is hair's. Masks stay as given.
+        where something is before or after it: hair that grows over the background is hair's. Masks stay as given,
+        and what they leave out is `REST`.
     encoder: where the measure of identity comes from, if nothing better is given.
     perceptual: a file with VGG16's or LPIPS' weights; None for torchvision's VGG16 if its weights are in the cache,
         else differences of colour; "gradients" to insist on these. "encoder" compares by the encoder's features,
@@ -230,7 +234,7 @@ def explain_layers(
     count, rows = codes.shape[:2]
     if regions is not None:
         side = min(G.img_resolution, SIDE)
-        regions = regions_of(torch.empty(count, 3, side, side), regions)
+        regions = _with_rest(regions_of(torch.empty(count, 3, side, side), regions))
 
     pairs = []
     for number, pair_codes in enumerate(codes):
@@ -264,6 +268,11 @@ def _strengths(layers: int) -> torch.Tensor:
     """What is injected, `[2 + 2L, L]`: nothing, everything, each layer alone, all but each."""
     alone = torch.eye(layers)
     return torch.cat([torch.zeros(1, layers), torch.ones(1, layers), alone, 1 - alone])
+
+
+def _with_rest(regions: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    rest = 1 - torch.stack([*regions.values()]).amax(0)
+    return regions if REST in regions or rest.mean() < 1e-3 else regions | {REST: rest}
 
 
 def _draw(
