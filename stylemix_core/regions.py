@@ -97,6 +97,22 @@ def regions_of(
     return checked
 
 
+def name_masks(masks: torch.Tensor, names: str) -> dict[str, torch.Tensor]:
+    """A batch of masks `[N, H, W]` as regions, by names with commas in between; "region 1" and so on without names.
+
+    `StyleMixError` when there are not as many names as masks, or one comes up again.
+    """
+    given = [name.strip() for name in names.replace("\n", ",").split(",") if name.strip()]
+    given = given or [f"region {number}" for number in range(1, len(masks) + 1)]
+    if len(given) != len(masks):
+        raise StyleMixError(
+            f"there are {len(given)} names ({', '.join(given)}) for {len(masks)} masks; give one name per mask"
+        )
+    if len(set(given)) != len(given):
+        raise StyleMixError(f"the names {', '.join(given)} are not all different; give every mask its own")
+    return dict(zip(given, masks, strict=True))
+
+
 def _small(images: torch.Tensor) -> torch.Tensor:
     """On the CPU, `SIDE` pixels square."""
     if images.ndim != 4 or images.shape[1] != 3 or not len(images):
