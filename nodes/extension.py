@@ -2,7 +2,7 @@
 
 from comfy_api.v0_0_2 import ComfyExtension, io
 
-from . import align, encode, explore, host, inject, invert, latent, load, routes, sample, tuning
+from . import align, encode, explain, explore, host, inject, invert, latent, load, routes, sample, tuning
 
 
 class StyleMixExtension(ComfyExtension):
@@ -27,6 +27,7 @@ class StyleMixExtension(ComfyExtension):
             invert.InvertOptions,
             tuning.SaveTuning,
             tuning.LoadTuning,
+            explain.ExplainLayers,
             explore.Grid,
             align.AlignFace,
             align.PasteFace,

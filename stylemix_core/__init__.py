@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .alignment import align_face as align_face
     from .alignment import align_faces as align_faces
     from .alignment import paste_face as paste_face
+    from .attribution import LayerReport as LayerReport
+    from .attribution import explain_layers as explain_layers
     from .checkpoints import convert_checkpoint as convert_checkpoint
     from .checkpoints import inspect_checkpoint as inspect_checkpoint
     from .checkpoints import load_encoder as load_encoder
@@ -40,12 +42,14 @@ if TYPE_CHECKING:
     from .masks import MaskList as MaskList
     from .masks import MaskText as MaskText
     from .masks import parse_masks as parse_masks
+    from .regions import find_regions as find_regions
     from .seeds import sample_z as sample_z
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "alignment": ("FaceTransform", "align_face", "align_faces", "paste_face"),
+    "attribution": ("LayerReport", "explain_layers"),
     "checkpoints": ("convert_checkpoint", "inspect_checkpoint", "load_encoder", "load_generator"),
     "errors": ("CheckpointError", "LatentMismatchError", "MaskSyntaxError", "NoFaceError", "StyleMixError"),
     "grid": ("compare_grid",),
@@ -54,6 +58,7 @@ _HOMES = {
     "inversion": ("InversionResult", "invert"),
     "latents": ("Latents", "load_latents", "save_latents"),
     "masks": ("MaskList", "MaskText", "parse_masks"),
+    "regions": ("find_regions",),
     "seeds": ("sample_z",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
