@@ -2,7 +2,22 @@
 
 from comfy_api.v0_0_2 import ComfyExtension, io
 
-from . import align, encode, explore, host, inject, invert, latent, load, routes, sample
+from . import (
+    align,
+    cap,
+    directions,
+    encode,
+    explore,
+    figures,
+    host,
+    inject,
+    invert,
+    latent,
+    load,
+    routes,
+    sample,
+    tuning,
+)
 
 
 class StyleMixExtension(ComfyExtension):
@@ -25,6 +40,16 @@ class StyleMixExtension(ComfyExtension):
             latent.LatentBatch,
             invert.Invert,
             invert.InvertOptions,
+            tuning.SaveTuning,
+            tuning.LoadTuning,
+            cap.IdentityCap,
+            directions.FindDirections,
+            directions.DirectionSheet,
+            directions.ApplyDirection,
+            directions.SaveDirections,
+            directions.LoadDirections,
+            figures.Matrix,
+            figures.Strip,
             explore.Grid,
             align.AlignFace,
             align.PasteFace,

@@ -34,6 +34,16 @@ class Capped:
     """bool `[N]`: whether more would have passed the limit. Where not, the highest strength stays below it."""
     labels: list[str]
     """One a result: mask, strength and drift."""
+    limit: float
+    """Of the drift."""
+
+    def report(self, measure: str) -> str:
+        """The labels, below what measured the drift, and above what was not limited."""
+        free = int((~self.limited).sum())
+        lines = [f"Identity by {measure}, drift at most {self.limit:g}", *self.labels]
+        if free:
+            lines.append(f"{free} of {len(self.labels)} stay within the limit at the highest strength.")
+        return "\n".join(lines)
 
 
 def cap_identity(

@@ -92,9 +92,9 @@ class Directions:
 
     def pick(self, places: Sequence[int]) -> "Directions":
         """Some of them, by place."""
-        if not places:
-            raise StyleMixError("no direction is named; name those to keep, as in 1: smile")
         chosen = [*places]
+        if not chosen or not 0 <= min(chosen) <= max(chosen) < len(self):
+            raise StyleMixError(f"no direction is chosen; choose some of the numbers from 1 to {len(self)}")
         return replace(
             self,
             vectors=self.vectors[chosen],

@@ -8,6 +8,7 @@ A figure says which codes to draw and how their pictures are laid out. Drawing i
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 
 import torch
 
@@ -15,7 +16,7 @@ from .directions import Directions, moves
 from .errors import StyleMixError
 from .grid import compare_grid
 from .injection import inject_latents, pairs, result_labels
-from .latents import Latents, join_latents, pick_latents
+from .latents import Latents, join_latents, pick_latents, short_origin
 from .masks import MAX_STRENGTH, MIN_STRENGTH, MaskList, layers_text
 
 MOST_COLUMNS = 64
@@ -36,9 +37,9 @@ class Figure:
     top: Sequence[int] = ()
     """The codes above the columns."""
     heads: Sequence[str] = ()
-    """A heading per column, where no code stands beside the results; else `labels` tell them."""
-    rows: Sequence[str] | None = None
-    """A label per row, beside such headings."""
+    """A heading per column."""
+    rows: Sequence[str] = ()
+    """A label per row."""
 
     @property
     def results(self) -> Latents:
@@ -51,11 +52,11 @@ class Figure:
         def at(places: Sequence[int]) -> list[torch.Tensor] | None:
             return [pictures[place] for place in places] or None
 
-        below = [""] * (len(self.labels) - len(self.heads))
+        results, beside = self.result_pictures(pictures), self.source or self.style
         return compare_grid(
-            self.result_pictures(pictures),
-            [*self.heads, *below] if self.heads else self.labels,
-            len(self.heads),
+            results,
+            [*self.heads] if beside else [*self.heads, *[""] * (len(results) - len(self.heads))],
+            0 if beside else len(self.heads),
             at(self.source),
             at(self.style),
             self.rows,
@@ -77,6 +78,12 @@ def mixing_matrix(source: Latents, style: Latents, masks: MaskList) -> Figure:
     return Figure(
         with_others(results, source, style),
         result_labels(masks, len(source), len(style), "all"),
+        heads=[
+            f"{label} · {name}" if len(style) > 1 else label
+            for name in names(style)
+            for label in masks.labels
+        ],
+        rows=names(source),
         source=range(len(source)),
         top=range(len(source), len(source) + len(style)),
     )
@@ -95,12 +102,16 @@ def strength_strip(
         [f"{label} · {strength:g}" for label in masks.labels for strength in strengths],
     )
     results = inject_latents(source, style, scaled, pairing)
-    rows = [pair for pair in pairs(len(source), len(style), pairing) for _ in masks.labels]
+    rows = [(i, j, label) for i, j in pairs(len(source), len(style), pairing) for label in masks.labels]
+    # What is the same in every row goes without saying.
+    told = [len(source) > 1, len(style) > 1, True]
     return Figure(
         with_others(results, source, style),
         result_labels(scaled, len(source), len(style), pairing),
-        source=[i for i, _ in rows],
-        style=[len(source) + j for _, j in rows],
+        heads=[f"×{strength:g}" for strength in strengths],
+        rows=[" · ".join(compress([names(source)[i], names(style)[j], label], told)) for i, j, label in rows],
+        source=[i for i, *_ in rows],
+        style=[len(source) + j for _, j, _ in rows],
     )
 
 
@@ -108,30 +119,36 @@ def direction_sheet(
     latents: Latents,
     directions: Directions,
     strengths: Sequence[float],
-    mask: torch.Tensor | None = None,
+    masks: MaskList | None = None,
 ) -> Figure:
-    """All directions at all strengths: a row per code and direction, a column per strength.
+    """All directions at all strengths: a row per code, mask and direction, a column per strength.
 
-    mask: strengths of the layers `[num_ws]`; None for the layers that the directions are meant for.
+    masks: layers and their strengths; None for the layers that the directions are meant for.
     """
     check_strengths(strengths)
-    row = directions.layers if mask is None else mask
-    moved = moves(latents, directions, range(len(directions)), strengths, row[None])
-    where = f"layers {layers_text(row)}"
+    layers = directions.layers[None] if masks is None else masks.strengths
+    moved = moves(latents, directions, range(len(directions)), strengths, layers)
+    # What is the same in every row goes without saying.
+    told = [True, len(layers) > 1, len(latents) > 1]
     origins, labels, rows = [], [], []
-    for place, origin in enumerate(latents.origins):
-        which = f" · face {place + 1}" if len(latents) > 1 else ""
-        for name in directions.names:
-            rows.append(name + which)
-            for strength in strengths:
-                labels.append(f"{name} · {strength:+g}{which}")
-                origins.append(f"{origin}, {strength:+g} {name}, {where}")
+    for face, origin in zip(names(latents), latents.origins):
+        for mask, row in zip([""] if masks is None else masks.labels, layers):
+            for name in directions.names:
+                rows.append(" · ".join(compress([name, mask, face], told)))
+                labels += [f"{rows[-1]} · {strength:+g}" for strength in strengths]
+                where = f"layers {layers_text(row)}"
+                origins += [f"{origin}, {strength:+g} {name}, {where}" for strength in strengths]
     return Figure(
         Latents(moved.flatten(0, 3), tuple(origins), latents.generator),
         labels,
         heads=[f"{strength:+g}" if strength else "0" for strength in strengths],
         rows=rows,
     )
+
+
+def names(latents: Latents) -> list[str]:
+    """What a sheet calls codes."""
+    return [short_origin(latents, place) for place in range(len(latents))]
 
 
 def with_others(results: Latents, source: Latents, style: Latents) -> Latents:

@@ -90,12 +90,12 @@ def test_a_sheet_of_directions_has_a_row_each_and_a_column_per_strength(generato
     faces = codes(generator, [0, 1])
     found = sm.find_directions(generator, "SeFa", "1-3", 3)
     figure = sm.direction_sheet(faces, found, [-2, 0, 2])
-    assert len(figure.codes) == 18 and figure.rows[4] == "SeFa 2 · face 2"
-    assert figure.labels[5] == "SeFa 2 · +2 · face 1"
+    assert len(figure.codes) == 18 and figure.rows[4] == "SeFa 2 · seed 1"
+    assert figure.labels[5] == "SeFa 2 · seed 0 · +2"
     assert figure.results.origins[5] == "seed 0, +2 SeFa 2, layers 1-3"
     for place, code in ((5, sm.apply_direction(faces, found, 2, 2)), (4, faces)):
         assert torch.allclose(figure.results.w[place], code.w[0], atol=1e-6)
-    masked = sm.direction_sheet(faces, found, [1], sm.parse_masks("7@0.5", 8).strengths[0])
+    masked = sm.direction_sheet(faces, found, [1], sm.parse_masks("7@0.5", 8))
     change = masked.results.w[2] - faces.w[0]
     assert change[:7].abs().max() == 0
     assert torch.allclose(change[7], 0.5 * found.units[2] * found.vectors[2], atol=1e-6)

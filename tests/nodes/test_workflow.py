@@ -57,6 +57,8 @@ CONTRACT = {
         ],
         ["options"],
     ),
+    "StyleMixSaveTuning": ("Save Tuning", ["generator", "filename_prefix"], ["generator"]),
+    "StyleMixLoadTuning": ("Load Tuning", ["generator", "file"], ["generator"]),
     "StyleMixInject": (
         "InjectW+",
         ["latent", "style", "mask_list", "alpha", "pairing", "seed", "masks"],
@@ -77,7 +79,7 @@ CONTRACT = {
     "StyleMixGrid": ("Compare Grid", ["images", "labels", "columns", "source", "style", "top"], ["image"]),
     "StyleMixAlignFace": (
         "Align Face",
-        ["image", "face", "face_index", "margin", "output_size", "points", "any_angle"],
+        ["image", "face", "face_index", "margin", "output_size", "points", "any_angle", "landmarks"],
         ["face", "real_area", "transform", "preview"],
     ),
     "StyleMixPasteFace": (

@@ -79,9 +79,8 @@ def your_photo_ffhq(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
 
 
 def your_picture(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
-    """As the command line's own sheet, which shows the style as the generator draws it."""
-    mix(nodes, nodes.values("StyleMixSampler"), photo, folder)
-    return Image.open(folder / "grid.png").convert("RGB")
+    """Beside the style as the generator draws it."""
+    return mixed(nodes, nodes.values("StyleMixSampler"), photo, folder, drawn_style=True)
 
 
 def layer_by_layer(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
@@ -216,12 +215,15 @@ def sample(sampler: list[Any], folder: Path) -> None:
 def mix(nodes: Nodes, sampler: list[Any], style: Path, folder: Path) -> None:
     """`stylemix mix` for a sampler's faces, the workflow's one mask list and a picture of a style."""
     text, alpha, pairing, seed = nodes.values("StyleMixInject")
-    settings = ["--masks", text, "--alpha", alpha, "--pairing", pairing, "--seed", seed]
+    align, _ = nodes.values("StyleMixEncode")
+    settings = ["--masks", text, "--alpha", alpha, "--pairing", pairing, "--seed", seed, "--align", align]
     command("mix", *sampling(sampler), "--style", style, *settings, "--out", folder)
 
 
-def mixed(nodes: Nodes, sampler: list[Any], style: Path, folder: Path) -> Image.Image:
-    """The command line's faces and results on one sheet, beside the style's own picture."""
+def mixed(
+    nodes: Nodes, sampler: list[Any], style: Path, folder: Path, drawn_style: bool = False
+) -> Image.Image:
+    """The command line's faces and results on one sheet, beside the style's picture or what its code draws."""
     sample(sampler, folder / "faces")
     mix(nodes, sampler, style, folder / "mix")
     faces = [load_image(path) for path in sorted((folder / "faces").glob("*.png"))]
@@ -229,7 +231,8 @@ def mixed(nodes: Nodes, sampler: list[Any], style: Path, folder: Path) -> Image.
     text, alpha, pairing, seed = nodes.values("StyleMixInject")
     masks = parse_masks(text, generator().num_ws, alpha, seed)
     labels = result_labels(masks, len(faces), 1, pairing)
-    return to_pil(compare_grid(results, labels, source=faces, style=load_image(style))[0])
+    shown = draw(load_latents(folder / "mix" / "styles.safetensors")) if drawn_style else load_image(style)
+    return to_pil(compare_grid(results, labels, source=faces, style=shown)[0])
 
 
 def sampling(sampler: list[Any]) -> list[Any]:
