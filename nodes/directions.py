@@ -117,8 +117,8 @@ class ApplyDirection(io.ComfyNode):
             node_id="StyleMixApplyDirection",
             display_name="Apply Direction",
             category="StyleMix/directions",
-            description="Move faces along one direction: a slider for hair, pose, smile or whatever it changes. Several "
-            "of these nodes in a row move several sliders.",
+            description="Move faces along one direction: a slider for hair, pose, smile or whatever it changes. "
+            "Several of these nodes in a row move several sliders.",
             **search_words("slider", "edit", "attribute", "SeFa", "GANSpace", "face", "StyleGAN", "W+"),
             inputs=[
                 LATENT.Input("latent", tooltip="The codes to move."),

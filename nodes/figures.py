@@ -23,7 +23,7 @@ class Matrix(io.ComfyNode):
             node_id="StyleMixMatrix",
             display_name="Mixing Matrix",
             category="StyleMix/explore",
-            description="StyleGAN's style-mixing figure: faces down the side, styles along the top, and every face with "
+            description="StyleGAN's style-mixing figure: faces down the side, styles along the top, every face with "
             "every style in between.",
             **search_words("style mixing", "matrix", "table", "XY plot", "grid", "StyleGAN", "W+"),
             is_output_node=True,
@@ -54,8 +54,8 @@ class Strip(io.ComfyNode):
             node_id="StyleMixStrip",
             display_name="Strength Strip",
             category="StyleMix/explore",
-            description="Show how a face changes as more and more of a style is injected: one row per mask, one picture "
-            "per strength.",
+            description="Show how a face changes as more and more of a style is injected: one row per mask, one "
+            "picture per strength.",
             **search_words("strength", "alpha", "sweep", "interpolate", "style mixing", "StyleGAN", "W+"),
             is_output_node=True,
             inputs=[

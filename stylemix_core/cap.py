@@ -108,7 +108,9 @@ def cap_identity(
             result_labels(masks, len(source), len(style), pairing), low, drifts, strict=True
         )
     ]
-    return Capped(Latents(mix(w, target, strengths), origins, source.generator), low, drifts, limited, labels)
+    return Capped(
+        Latents(mix(w, target, strengths), origins, source.generator), low, drifts, limited, labels, limit
+    )
 
 
 def seen_by(generator: Generator, identity: Identity) -> See:
