@@ -27,8 +27,8 @@ class Encode(io.ComfyNode):
                 ENCODER.Input("encoder", tooltip="The encoder, from Load pSp Encoder."),
                 io.Image.Input(
                     "image",
-                    tooltip="Pictures of one face each, of the kind that the encoder was trained on: for FFHQ models "
-                    "an upright square crop of the head. Other sizes are resized.",
+                    tooltip="Pictures of faces of the kind that the encoder was trained on. Of several faces the "
+                    "largest one is read.",
                 ),
                 io.Combo.Input(
                     "align",

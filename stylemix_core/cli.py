@@ -32,7 +32,7 @@ from .figures import Figure, direction_sheet, even_strengths, mixing_matrix, str
 from .files import replacing
 from .generator import Generator
 from .grid import compare_grid
-from .images import from_pil, load_image, save_image
+from .images import from_pil, load_image, open_image, save_image
 from .injection import PAIRINGS, check_styles, inject_latents, pairs, result_labels
 from .inversion import METHODS, QUALITIES, check_encoder, load_delta, save_delta
 from .inversion import invert as invert_pictures
@@ -498,7 +498,7 @@ def read_picture(path: Path, encoder: Encoder, align: str, size: int | None = No
     from .alignment.align import align_for  # most commands need no faces found
 
     try:
-        return align_for(encoder, load_image(path), align, size)
+        return align_for(encoder, open_image(path), align, size)
     except NoFaceError as error:
         raise NoFaceError(f"{path}: {error}") from None
 

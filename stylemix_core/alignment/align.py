@@ -125,33 +125,33 @@ def align_batch(
         raise StyleMixError(f"align {mode!r} is unknown; choose one of: {', '.join(ALIGN_MODES)}")
     if mode == "never":
         return resize(images, output_size, output_size), (None,) * len(images)
-    results: list[torch.Tensor] = []
-    transforms: list[FaceTransform | None] = []
-    pictures = [to_pil(image) for image in images]
-    for index, faces in enumerate(find_faces(pictures)):
-        (number,) = _choose(faces, "largest", _name(index, len(pictures)), NEVER)
-        landmarks = faces[number].landmarks
-        transform = FaceTransform.ffhq(landmarks, pictures[index].size, output_size, picture=index)
-        if mode == "auto" and is_aligned(transform):
-            results.append(resize(images[index : index + 1], output_size, output_size))
-            transforms.append(None)
-        else:
-            results.append(from_pil(crop_face(pictures[index], transform)).to(images))
-            transforms.append(transform)
-    return torch.cat(results) if results else resize(images, output_size, output_size), tuple(transforms)
+    faces = _crop([to_pil(image) for image in images], output_size, mode == "always")
+    crops = [
+        resize(images[index : index + 1], output_size, output_size)
+        if face is None
+        else from_pil(face.crop).to(images)
+        for index, face in enumerate(faces)
+    ]
+    transforms = tuple(None if face is None else face.transform for face in faces)
+    return torch.cat(crops) if crops else resize(images, output_size, output_size), transforms
 
 
 def align_for(
-    encoder: Encoder, images: torch.Tensor, mode: str = "auto", size: int | None = None
+    encoder: Encoder, images: torch.Tensor | Image.Image, mode: str = "auto", size: int | None = None
 ) -> torch.Tensor:
     """The largest face of every picture, as an encoder wants it, `[B, 3, S, S]`; pictures as they are where the
     encoder wants none: with "never", and with "auto" those for encoders that do not read photos of faces.
 
-    images, mode and errors: as for `align_batch`. size: S; None for the encoder's.
+    images: `[B, 3, H, W]` in −1…1, or one of Pillow's, which may be huge: only its crop becomes floating point.
+    mode and errors: as for `align_batch`. size: S; None for the encoder's.
     """
     if mode == "never" or (mode == "auto" and not encoder.config.reads_photos):
-        return images
-    return align_batch(images, size or encoder.input_size, mode)[0]
+        return images if isinstance(images, torch.Tensor) else from_pil(images)
+    size = size or encoder.input_size
+    if isinstance(images, torch.Tensor):
+        return align_batch(images, size, mode)[0]
+    (face,) = _crop([to_rgb(images)], size, mode == "always")
+    return from_pil(images if face is None else face.crop)
 
 
 def is_aligned(transform: FaceTransform) -> bool:
@@ -165,6 +165,20 @@ def is_aligned(transform: FaceTransform) -> bool:
         and abs(transform.side / width - 1) < ALIGNED_SCALE
         and off_centre < ALIGNED_CENTRE * width
     )
+
+
+def _crop(pictures: Sequence[Image.Image], size: int, always: bool) -> list[AlignedFace | None]:
+    """The largest face of every RGB picture; None where the picture is aligned already and need not be cropped."""
+    faces: list[AlignedFace | None] = []
+    for index, (picture, found) in enumerate(zip(pictures, find_faces(pictures), strict=True)):
+        (number,) = _choose(found, "largest", _name(index, len(pictures)), NEVER)
+        landmarks = found[number].landmarks
+        transform = FaceTransform.ffhq(landmarks, picture.size, size, picture=index)
+        if always or not is_aligned(transform):
+            faces.append(AlignedFace(crop_face(picture, transform), transform, landmarks, number))
+        else:
+            faces.append(None)
+    return faces
 
 
 def _name(index: int, count: int) -> str:

@@ -258,6 +258,26 @@ def test_fifty_megapixels_stay_under_one_and_a_half_gigabytes():
     assert int(result.stdout) < 1500
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["auto", "never"])
+def test_a_file_of_fifty_megapixels_is_read_under_one_and_a_half_gigabytes(tmp_path, mode):
+    """As the command line reads it."""
+    path = tmp_path / "huge.jpg"
+    picture = Image.new("RGB", (8660, 5774))
+    picture.paste(draw_avatars(1)[0].resize((5774, 5774)))
+    picture.save(path)
+    check = (
+        "import resource, sys; from pathlib import Path; from stylemix_core.cli import read_picture;"
+        "from tests.builders import tiny_encoder;"
+        "assert read_picture(Path(sys.argv[1]), tiny_encoder(), sys.argv[2], 1024).shape[0] == 1;"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    )
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", check, str(path), mode]
+    result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    assert int(result.stdout) < 1500
+
+
 def test_a_face_at_the_border_is_padded(avatars):
     cut = avatars[0].crop((90, 20, 256, 256))
     crop, transform = sm.align_face(cut)

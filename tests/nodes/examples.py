@@ -99,6 +99,11 @@ def inverted_with(learning_rate: float) -> dict:
     )
 
 
+def tuned() -> Prompt:
+    """A face to which the generator is tuned."""
+    return {"faces": faces(549), "found": inverted(method="tune", steps=10)}
+
+
 def compared(one: str, other: str, *labels: str) -> Prompt:
     """Two inversions of a face beside it."""
     return {
@@ -206,6 +211,21 @@ EXAMPLES: dict[str, Prompt] = {
         "fast": inverted_with(0.1),
         "fast codes": inverted(steps=15, options=["fast", 0]),
         **compared("slow codes", "fast codes", "rate 0.01", "rate 0.1"),
+    },
+    "StyleMixSaveTuning": {
+        **tuned(),
+        "keep": node("StyleMixSaveTuning", generator=["found", 2], filename_prefix="tunings/face"),
+        "pictures": decode("found", ("keep", 0)),
+        "out": sheet("pictures", "drawn by the tuned generator", source=["faces", 0]),
+    },
+    "StyleMixLoadTuning": {
+        **tuned(),
+        "load": node(
+            "StyleMixLoadTuning", generator=["generator", 0], file="tunings/face_00001_.safetensors [output]"
+        ),
+        "untuned": decode("found"),
+        "pictures": decode("found", ("load", 0)),
+        "out": sheet("pictures", "with the tuning", source=["untuned", 0]),
     },
     "StyleMixInject": {
         "faces": faces(96, 2),
@@ -372,6 +392,8 @@ EXAMPLES: dict[str, Prompt] = {
 
 def picture(host: Host, node_id: str) -> Image.Image:
     """What the example of a node shows."""
+    if node_id == "StyleMixLoadTuning":
+        picture(host, "StyleMixSaveTuning")  # writes the file
     run = host.run({**MODELS, **EXAMPLES[node_id]})
     assert not run.errors, run.errors
     (shown,) = run.pictures["out"]

@@ -19,14 +19,16 @@ from stylemix_core import (
     cli,
     compare_grid,
     inject_latents,
+    invert,
     load_encoder,
     load_generator,
     load_image,
     parse_masks,
     paste_face,
 )
+from stylemix_core.alignment import FaceTransform, parse_landmarks
 from stylemix_core.checkpoints import DEMO
-from stylemix_core.images import from_pil, to_comfy, to_pil
+from stylemix_core.images import from_comfy, from_pil, to_comfy, to_pil
 from stylemix_core.injection import result_labels
 from stylemix_core.latents import (
     Latents,
@@ -142,7 +144,29 @@ def core_nodes(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
 
 
 def face_in_a_picture(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
-    avatar, style = map(codes, nodes.all_values("StyleMixSampler"))
+    _, style = map(codes, nodes.all_values("StyleMixSampler"))
+    scene = composed(nodes)
+    crop, transform = align_face(scene, **framing(nodes.values("StyleMixAlignFace")))
+    read = Latents.of(load_encoder("demo", device="cpu")(from_pil(crop)))
+    return pasted(nodes, scene, transform, generator(), read, style)
+
+
+def photo_inverted(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
+    _, style = map(codes, nodes.all_values("StyleMixSampler"))
+    tilted, found = nodes.all_values("StyleMixAlignFace")
+    shot, _ = align_face(composed(nodes), parse_landmarks(tilted[4]), **framing(tilted))
+    crop, transform = align_face(shot, **framing(found))
+    method, steps, quality, seed = nodes.values("StyleMixInvert")
+    encoder = load_encoder("demo", device="cpu")
+    # As the node gives it, whose picture has been from 0 to 1.
+    picture = from_comfy(to_comfy(from_pil(crop)))
+    inverted = invert(generator(), picture, encoder, method, steps, seed, quality=quality)
+    return pasted(nodes, shot, transform, inverted.generator, inverted.latents(), style)
+
+
+def composed(nodes: Nodes) -> Image.Image:
+    """The workflow's avatar on a plain ground."""
+    avatar, _ = map(codes, nodes.all_values("StyleMixSampler"))
     _, *size, _ = nodes.values("ImageScale")
     width, height, _, color = nodes.values("EmptyImage")
     scene = Image.new("RGB", (width, height), (color >> 16 & 255, color >> 8 & 255, color & 255))
@@ -150,14 +174,29 @@ def face_in_a_picture(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
         cut_off(draw(avatar)[0]).resize(size, Image.Resampling.LANCZOS),
         nodes.values("ImageCompositeMasked")[:2],
     )
-    _, _, margin, output_size, _, _ = nodes.values("StyleMixAlignFace")
-    crop, transform = align_face(scene, output_size=output_size, margin=margin)
-    read = Latents.of(load_encoder("demo", device="cpu")(from_pil(crop)))
+    return scene
+
+
+def framing(align: list[Any]) -> dict[str, Any]:
+    """What an Align Face node with these values hands to `align_face`."""
+    _, _, margin, output_size, _, _ = align
+    return {"margin": margin, "output_size": output_size}
+
+
+def pasted(
+    nodes: Nodes,
+    picture: Image.Image,
+    transform: FaceTransform,
+    drawing: Any,
+    source: Latents,
+    style: Latents,
+) -> Image.Image:
+    """The workflow's mixture, drawn by a generator and put back into the picture."""
     text, alpha, pairing, seed = nodes.values("StyleMixInject")
-    masks = parse_masks(text, generator().num_ws, alpha, seed)
-    face = to_pil(draw(inject_latents(read, style, masks, pairing))[0])
+    masks = parse_masks(text, drawing.num_ws, alpha, seed)
+    face = to_pil(drawing.synthesis(inject_latents(source, style, masks, pairing).w)[0])
     feather, colour_match = nodes.values("StyleMixPasteFace")
-    return paste_face(scene, face, transform, feather, colour_match=colour_match)
+    return paste_face(picture, face, transform, feather, colour_match=colour_match)
 
 
 def cut_off(picture: torch.Tensor) -> Image.Image:
@@ -255,6 +294,7 @@ JOBS: dict[str, Callable[[Nodes, Path, Path], Image.Image]] = {
         save_load_blend,
         core_nodes,
         face_in_a_picture,
+        photo_inverted,
     )
 }
 """By the workflow's file name. A workflow that has none fails its test."""
