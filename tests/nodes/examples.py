@@ -310,7 +310,7 @@ EXAMPLES: dict[str, Prompt] = {
         "named": node(
             "StyleMixSaveDirections",
             directions=["found", 0],
-            filename_prefix="directions/StyleMix",
+            filename_prefix="directions/features",
             names="1: glasses\n3: smile",
             keep="named",
         ),
@@ -318,7 +318,7 @@ EXAMPLES: dict[str, Prompt] = {
     },
     "StyleMixLoadDirections": {
         "faces": faces(98),
-        "loaded": node("StyleMixLoadDirections", file="directions.safetensors"),
+        "loaded": node("StyleMixLoadDirections", file="directions/features_00001_.safetensors [output]"),
         "out": swept("faces", "loaded"),
     },
     "StyleMixMatrix": {
@@ -390,10 +390,14 @@ EXAMPLES: dict[str, Prompt] = {
 }
 
 
+FILES_OF = {"StyleMixLoadTuning": "StyleMixSaveTuning", "StyleMixLoadDirections": "StyleMixSaveDirections"}
+"""Examples that read a file, and those that write it."""
+
+
 def picture(host: Host, node_id: str) -> Image.Image:
     """What the example of a node shows."""
-    if node_id == "StyleMixLoadTuning":
-        picture(host, "StyleMixSaveTuning")  # writes the file
+    if node_id in FILES_OF:
+        picture(host, FILES_OF[node_id])  # writes the file
     run = host.run({**MODELS, **EXAMPLES[node_id]})
     assert not run.errors, run.errors
     (shown,) = run.pictures["out"]
