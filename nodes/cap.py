@@ -68,9 +68,11 @@ class IdentityCap(io.ComfyNode):
                 ),
                 io.String.Output(
                     display_name="labels",
-                    tooltip="One line per result, with the strength that was found and the drift, for Compare Grid.",
+                    tooltip="One line per result, with the strength that was found, for Compare Grid.",
                 ),
-                io.String.Output(display_name="report", tooltip="The same, and what recognised the faces."),
+                io.String.Output(
+                    display_name="report", tooltip="What recognised the faces, and every drift."
+                ),
             ],
             hidden=[io.Hidden.unique_id],
         )

@@ -244,7 +244,8 @@ class SaveDirections(io.ComfyNode):
                     default="",
                     multiline=True,
                     dynamic_prompts=False,
-                    tooltip="A line for each direction that gets a name: its number, a colon, the name. As in 1: smile",
+                    tooltip="A line for each direction that gets a name, as in 1: smile. A minus before the number "
+                    "turns the direction around.",
                 ),
                 io.Combo.Input(
                     "keep",

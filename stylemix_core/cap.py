@@ -33,16 +33,15 @@ class Capped:
     limited: torch.Tensor
     """bool `[N]`: whether more would have passed the limit. Where not, the highest strength stays below it."""
     labels: list[str]
-    """One a result: mask, strength and drift."""
+    """One a result: the mask and the strength."""
     limit: float
     """Of the drift."""
 
     def report(self, measure: str) -> str:
-        """The labels, below what measured the drift, and above what was not limited."""
-        free = int((~self.limited).sum())
-        lines = [f"Identity by {measure}, drift at most {self.limit:g}", *self.labels]
-        if free:
-            lines.append(f"{free} of {len(self.labels)} stay within the limit at the highest strength.")
+        """What measured the drift, then a line per result."""
+        lines = [f"Identity by {measure}, limit {self.limit:g}"]
+        for label, drift, limited in zip(self.labels, self.drifts, self.limited, strict=True):
+            lines.append(f"{label}: drift {drift:.3f}" + ("" if limited else ", no more to raise"))
         return "\n".join(lines)
 
 
@@ -103,9 +102,9 @@ def cap_identity(
         for (i, j, _), row in zip(rows, strengths, strict=True)
     )
     labels = [
-        f"{label} · ×{strength:.3g}, drift {drift:.2f}"
-        for label, strength, drift in zip(
-            result_labels(masks, len(source), len(style), pairing), low, drifts, strict=True
+        f"{masks.labels[m]} ×{strength:.2f}{label[len(masks.labels[m]) :]}"
+        for (_, _, m), strength, label in zip(
+            rows, low, result_labels(masks, len(source), len(style), pairing), strict=True
         )
     ]
     return Capped(

@@ -76,19 +76,24 @@ class Directions:
         )
 
     def named(self, names: Mapping[int, str], keep_others: bool = True) -> "Directions":
-        """The same with new names, by place from 0 on; or the named ones alone."""
-        if not all(0 <= place < len(self) for place in names):
+        """The same with new names, by number from 1 on; or the named ones alone. A negative number turns one around."""
+        if not all(1 <= abs(number) <= len(self) for number in names):
             raise StyleMixError(
                 f"there are {len(self)} directions; give names to numbers from 1 to {len(self)}"
             )
-        renamed = tuple(names.get(place, name) for place, name in enumerate(self.names))
-        repeated = {name for name in renamed if [n.casefold() for n in renamed].count(name.casefold()) > 1}
+        by_place = {abs(number) - 1: name for number, name in names.items()}
+        renamed = tuple(by_place.get(place, name) for place, name in enumerate(self.names))
+        folded = [name.casefold() for name in renamed]
+        repeated = [name for name in renamed if folded.count(name.casefold()) > 1]
         if repeated:
             raise StyleMixError(
-                f"several directions would be called {sorted(repeated)[0]!r}; give each its own name"
+                f"several directions would be called {repeated[-1]!r}; give each its own name"
             )
-        directions = replace(self, names=renamed)
-        return directions if keep_others else directions.pick(sorted(names))
+        vectors = self.vectors.clone()
+        turned = [-number - 1 for number in names if number < 0]
+        vectors[turned] = -vectors[turned]
+        directions = replace(self, names=renamed, vectors=vectors)
+        return directions if keep_others else directions.pick(sorted(by_place))
 
     def pick(self, places: Sequence[int]) -> "Directions":
         """Some of them, by place."""
@@ -233,15 +238,18 @@ def one_mask(text: str, num_ws: int) -> torch.Tensor:
 
 
 def read_names(text: str) -> dict[int, str]:
-    """Names by place from 0 on, of lines such as "3: smile". `StyleMixError` on other lines."""
+    """Names by number, of lines such as "3: smile", or "-3: smile" to turn the direction around.
+
+    `StyleMixError` on other lines.
+    """
     names = {}
     for line in filter(None, map(str.strip, text.splitlines())):
-        found = re.fullmatch(r"([0-9]{1,9})\s*:\s*(\S.*)", line)
-        if not found or found[1].strip("0") == "":
+        found = re.fullmatch(r"([-−]?)\s*([0-9]{1,9})\s*:\s*(\S.*)", line)
+        if not found or not int(found[2]):
             raise StyleMixError(
                 f"{line[:60]!r} names no direction; write its number and its name, as in 1: smile"
             )
-        names[int(found[1]) - 1] = found[2]
+        names[-int(found[2]) if found[1] else int(found[2])] = found[3]
     return names
 
 

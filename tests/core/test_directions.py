@@ -165,9 +165,10 @@ def test_names_are_given_by_number(found):
     named = found.named(read_names("1: smile\n\n 3:  Hair, length "))
     assert named.names == ("smile", "SeFa 2", "Hair, length", "SeFa 4", "SeFa 5")
     assert named.index("SMILE") == 0 and named.index("hair, length") == 2 and named.index("4") == 3
-    kept = found.named({2: "hair", 0: "smile"}, keep_others=False)
+    kept = found.named(read_names("-3: hair\n1: smile"), keep_others=False)
     assert kept.names == ("smile", "hair")
-    assert torch.equal(kept.vectors, found.vectors[[0, 2]]) and torch.equal(kept.units, found.units[[0, 2]])
+    assert torch.equal(kept.vectors, torch.stack([found.vectors[0], -found.vectors[2]]))
+    assert torch.equal(kept.units, found.units[[0, 2]])
 
 
 @pytest.mark.parametrize(
@@ -186,7 +187,7 @@ def test_names_that_fit_no_direction_are_explained(found, text, message):
 
 def test_a_file_keeps_directions_and_where_they_come_from(found, tmp_path):
     path = tmp_path / "new" / "directions.safetensors"
-    named = found.named({0: "머리 길이"})
+    named = found.named({1: "머리 길이"})
     sm.save_directions(path, named, {"workflow": "{}"})
     loaded = sm.load_directions(path)
     for tensor in ("vectors", "units", "shares", "layers"):

@@ -138,7 +138,12 @@ def test_results_are_what_injecting_the_found_strength_gives(generator):
     assert capped.limited.tolist() == [True, False] and float(capped.strengths[1]) == 1
     assert 0 < float(capped.strengths[0]) < 1 and 0.005 < float(capped.drifts[0]) <= 0.01
     strength = float(capped.strengths[0])
-    assert capped.labels[0] == f"hair · ×{strength:.3g}, drift 0.01"
+    assert capped.labels == [f"hair ×{strength:.2f}", "none ×1.00"]
+    assert capped.report("a test").split("\n") == [
+        "Identity by a test, limit 0.01",
+        f"hair ×{strength:.2f}: drift {float(capped.drifts[0]):.3f}",
+        "none ×1.00: drift 0.000, no more to raise",
+    ]
     assert capped.results.origins[0].startswith("face ← face, layers 2-3@")
 
 
@@ -164,7 +169,7 @@ def test_all_results_are_seen_together(generator):
         return angle(lambda w: (w - faces.w[0]).square().mean([1, 2]).sqrt())(w)
 
     capped = sm.cap_identity(faces, style, sm.parse_masks("0; 1-7", 8), 0.05, see, "all")
-    assert len(capped.labels) == 12 and capped.labels[3].startswith("1-7 · source 1 · style 2 · ×")
+    assert len(capped.labels) == 12 and capped.labels[3].endswith(" · source 1 · style 2")
     assert counts[:2] == [3, 12]
     assert len(counts) <= 15 and sum(counts) <= 3 + 14 * 12
 

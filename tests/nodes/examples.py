@@ -306,19 +306,19 @@ EXAMPLES: dict[str, Prompt] = {
     },
     "StyleMixSaveDirections": {
         "faces": faces(96),
-        "found": found(layers="7"),
+        "found": found(layers="4-5"),
         "named": node(
             "StyleMixSaveDirections",
             directions=["found", 0],
-            filename_prefix="directions/features",
-            names="1: glasses\n3: smile",
+            filename_prefix="directions/hair",
+            names="-1: hair length\n3: fringe",
             keep="named",
         ),
         "out": swept("faces", "named"),
     },
     "StyleMixLoadDirections": {
         "faces": faces(98),
-        "loaded": node("StyleMixLoadDirections", file="directions/features_00001_.safetensors [output]"),
+        "loaded": node("StyleMixLoadDirections", file="directions/hair_00001_.safetensors [output]"),
         "out": swept("faces", "loaded"),
     },
     "StyleMixMatrix": {
