@@ -18,6 +18,8 @@ from stylemix_core import (
     align_face,
     cli,
     compare_grid,
+    direction_sheet,
+    find_directions,
     inject_latents,
     invert,
     load_encoder,
@@ -104,6 +106,18 @@ def mixing_matrix(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
         top=draw(style),
     )
     return to_pil(sheet[0])
+
+
+def sliders_nobody_had_to_train(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
+    method, layers, count, samples, seed = nodes.values("StyleMixFindDirections")
+    found = find_directions(generator(), method, layers, count, samples, seed)
+    first, count, reach, steps, _ = nodes.values("StyleMixDirectionSheet")
+    figure = direction_sheet(
+        codes(nodes.values("StyleMixSampler")),
+        found.pick(range(first - 1, first - 1 + count)),
+        even_strengths(-reach, reach, steps),
+    )
+    return to_pil(figure.sheet(draw(figure.codes))[0])
 
 
 def save_load_blend(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
@@ -291,6 +305,7 @@ JOBS: dict[str, Callable[[Nodes, Path, Path], Image.Image]] = {
         your_picture,
         layer_by_layer,
         mixing_matrix,
+        sliders_nobody_had_to_train,
         save_load_blend,
         core_nodes,
         face_in_a_picture,
