@@ -2,7 +2,23 @@
 
 from comfy_api.v0_0_2 import ComfyExtension, io
 
-from . import align, encode, explain, explore, host, inject, invert, latent, load, routes, sample, tuning
+from . import (
+    align,
+    cap,
+    directions,
+    encode,
+    explain,
+    explore,
+    figures,
+    host,
+    inject,
+    invert,
+    latent,
+    load,
+    routes,
+    sample,
+    tuning,
+)
 
 
 class StyleMixExtension(ComfyExtension):
@@ -28,6 +44,14 @@ class StyleMixExtension(ComfyExtension):
             tuning.SaveTuning,
             tuning.LoadTuning,
             explain.ExplainLayers,
+            cap.IdentityCap,
+            directions.FindDirections,
+            directions.DirectionSheet,
+            directions.ApplyDirection,
+            directions.SaveDirections,
+            directions.LoadDirections,
+            figures.Matrix,
+            figures.Strip,
             explore.Grid,
             align.AlignFace,
             align.PasteFace,

@@ -25,6 +25,7 @@ from PIL import Image
 
 from ..stylemix_core.checkpoints import DEMO as DEMO_FOLDER
 from ..stylemix_core.device import resolve_dtype
+from ..stylemix_core.directions import holds_directions
 from ..stylemix_core.errors import CheckpointError, StyleMixError
 from ..stylemix_core.identity import holds_arcface
 from ..stylemix_core.images import to_pil
@@ -120,6 +121,11 @@ def latent_names() -> list[str]:
 def tuning_names() -> list[str]:
     """The files with generators' tunings in the input and output folders, named alike."""
     return _names_of(holds_delta)
+
+
+def direction_names() -> list[str]:
+    """The files with directions in the input and output folders, named alike."""
+    return _names_of(holds_directions)
 
 
 def latent_path(name: str) -> str:
@@ -239,11 +245,13 @@ def run(
     count: int,
     forward: Callable[[Any, slice], torch.Tensor],
     preview: Callable[[torch.Tensor], Image.Image] | None = None,
+    beside: Sequence[Model | Tuned] = (),
 ) -> torch.Tensor:
     """Map `count` items through a network, with ComfyUI's memory management, progress and interrupts.
 
     forward: called as `forward(network, items)`; computes the items of that slice, `[n, …]`.
     preview: makes a picture of one result, to show the newest while the rest is computed.
+    beside: other models whose networks `forward` uses.
     Returns all results `[count, …]` on the device where ComfyUI wants node outputs. When memory runs out the
     batch is halved; `OOM_EXCEPTION` when a single item is too much.
     """
@@ -257,7 +265,7 @@ def run(
         items = slice(done, min(done + size, count))
         result = None
         try:
-            _place([model], items.stop - items.start)
+            _place([model, *beside], items.stop - items.start)
             result = forward(model.network, items).to(model_management.intermediate_device())
         except model_management.OOM_EXCEPTION:
             if items.stop - items.start == 1:
@@ -278,6 +286,12 @@ def run(
             shown = time.monotonic()
         progress.update_absolute(done, count, newest)
     return torch.cat(results)
+
+
+def placed(model: Model | Tuned) -> Any:
+    """A network on the device that computes, for a short job that is no map over items."""
+    _place([model], 1)
+    return model.network
 
 
 def descend(models: Sequence[Model | Tuned], count: int, job: Callable[[bool], Result]) -> Result:
