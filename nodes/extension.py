@@ -2,7 +2,23 @@
 
 from comfy_api.v0_0_2 import ComfyExtension, io
 
-from . import align, encode, explore, host, inject, invert, latent, load, routes, sample, tuning
+from . import (
+    align,
+    cap,
+    directions,
+    encode,
+    explain,
+    explore,
+    figures,
+    host,
+    inject,
+    invert,
+    latent,
+    load,
+    routes,
+    sample,
+    tuning,
+)
 
 
 class StyleMixExtension(ComfyExtension):
@@ -27,6 +43,15 @@ class StyleMixExtension(ComfyExtension):
             invert.InvertOptions,
             tuning.SaveTuning,
             tuning.LoadTuning,
+            explain.ExplainLayers,
+            cap.IdentityCap,
+            directions.FindDirections,
+            directions.DirectionSheet,
+            directions.ApplyDirection,
+            directions.SaveDirections,
+            directions.LoadDirections,
+            figures.Matrix,
+            figures.Strip,
             explore.Grid,
             align.AlignFace,
             align.PasteFace,

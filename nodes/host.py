@@ -25,7 +25,9 @@ from PIL import Image
 
 from ..stylemix_core.checkpoints import DEMO as DEMO_FOLDER
 from ..stylemix_core.device import resolve_dtype
+from ..stylemix_core.directions import holds_directions
 from ..stylemix_core.errors import CheckpointError, StyleMixError
+from ..stylemix_core.identity import holds_arcface
 from ..stylemix_core.images import to_pil
 from ..stylemix_core.inversion.delta import Delta, holds_delta
 from ..stylemix_core.inversion.features import holds_vgg
@@ -61,6 +63,9 @@ PREVIEWS = 4
 
 VGG_NAMES = ("vgg16", "lpips")
 """What the names of files with perceptual features contain, in the generators' folder."""
+
+ARCFACE_NAMES = ("ir_se50", "irse50", "arcface")
+"""What the names of files with ArcFace's weights contain."""
 
 Result = TypeVar("Result")
 
@@ -116,6 +121,11 @@ def latent_names() -> list[str]:
 def tuning_names() -> list[str]:
     """The files with generators' tunings in the input and output folders, named alike."""
     return _names_of(holds_delta)
+
+
+def direction_names() -> list[str]:
+    """The files with directions in the input and output folders, named alike."""
+    return _names_of(holds_directions)
 
 
 def latent_path(name: str) -> str:
@@ -235,11 +245,13 @@ def run(
     count: int,
     forward: Callable[[Any, slice], torch.Tensor],
     preview: Callable[[torch.Tensor], Image.Image] | None = None,
+    beside: Sequence[Model | Tuned] = (),
 ) -> torch.Tensor:
     """Map `count` items through a network, with ComfyUI's memory management, progress and interrupts.
 
     forward: called as `forward(network, items)`; computes the items of that slice, `[n, …]`.
     preview: makes a picture of one result, to show the newest while the rest is computed.
+    beside: other models whose networks `forward` uses.
     Returns all results `[count, …]` on the device where ComfyUI wants node outputs. When memory runs out the
     batch is halved; `OOM_EXCEPTION` when a single item is too much.
     """
@@ -253,7 +265,7 @@ def run(
         items = slice(done, min(done + size, count))
         result = None
         try:
-            _place([model], items.stop - items.start)
+            _place([model, *beside], items.stop - items.start)
             result = forward(model.network, items).to(model_management.intermediate_device())
         except model_management.OOM_EXCEPTION:
             if items.stop - items.start == 1:
@@ -276,20 +288,35 @@ def run(
     return torch.cat(results)
 
 
+def placed(model: Model | Tuned) -> Any:
+    """A network on the device that computes, for a short job that is no map over items."""
+    _place([model], 1)
+    return model.network
+
+
 def descend(models: Sequence[Model | Tuned], count: int, job: Callable[[bool], Result]) -> Result:
     """Run a job that descends gradients through networks, on `count` pictures at once.
 
     job: called with whether to save memory by gradient checkpointing: without, and with when memory runs out.
     """
-    _place(models, count * GRADIENT_FACTOR)
+    return work(models, count * GRADIENT_FACTOR, count, job)
+
+
+def work(models: Sequence[Model | Tuned], most: int, least: int, job: Callable[[bool], Result]) -> Result:
+    """Run a job that passes batches through networks on its own.
+
+    job: called with whether to save memory: without, for which there is room for passes of `most` pictures, and
+        when that runs out, with, for passes of `least`.
+    """
+    _place(models, most)
     try:
         return job(False)
     except model_management.OOM_EXCEPTION:
         pass
     # Outside the except block: the exception held on to the tensors of the failed pass.
-    logging.info("StyleMix: out of memory, going on with gradient checkpointing")
+    logging.info("StyleMix: out of memory, going on with less at a time")
     model_management.soft_empty_cache()
-    _place(models, count)
+    _place(models, least)
     return job(True)
 
 
@@ -309,13 +336,12 @@ def step_reporter() -> Callable[[int, int, torch.Tensor | None], None]:
 
 def vgg_file() -> str | None:
     """The first file in the generators' folders with VGG16's or LPIPS' weights, if any."""
-    for folder in folder_paths.get_folder_paths(GENERATORS):
-        names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-        for name in names:
-            path = os.path.join(folder, name)
-            if any(part in name.lower() for part in VGG_NAMES) and os.path.isfile(path) and holds_vgg(path):
-                return path
-    return None
+    return _first_file((GENERATORS,), VGG_NAMES, holds_vgg)
+
+
+def arcface_file() -> str | None:
+    """The first file in the generators' or the encoders' folders with ArcFace's weights, if any."""
+    return _first_file((GENERATORS, ENCODERS), ARCFACE_NAMES, holds_arcface)
 
 
 def warn(node_id: str | None, message: str | None) -> None:
@@ -348,6 +374,17 @@ def _checkpoint_path(folder: str, checkpoint: str) -> str:
             f"there is no file {checkpoint}; put it into {folders}, or choose another checkpoint"
         )
     return path
+
+
+def _first_file(folders: Sequence[str], parts: Sequence[str], holds: Callable[[str], bool]) -> str | None:
+    """The first file in these model folders whose name has one of `parts`, in lower case, and which `holds`."""
+    for folder in chain.from_iterable(map(folder_paths.get_folder_paths, folders)):
+        names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+        for name in names:
+            path = os.path.join(folder, name)
+            if any(part in name.lower() for part in parts) and os.path.isfile(path) and holds(path):
+                return path
+    return None
 
 
 def _names_of(holds: Callable[[str], bool]) -> list[str]:

@@ -10,11 +10,11 @@ from .search import search_words
 from .sockets import LATENT, MASKS
 
 
-def mask_list_input() -> io.String.Input:
+def mask_list_input(default: str = STUDY_SWEEP) -> io.String.Input:
     return io.String.Input(
         "mask_list",
         multiline=True,
-        default=STUDY_SWEEP,
+        default=default,
         dynamic_prompts=False,
         tooltip="Which layers to take from the style. Masks are separated by ; or line breaks, each gives "
         "one result. A mask is a list of layers (0, 2, 5), ranges (0-6) and names (all, none, coarse, "

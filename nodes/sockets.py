@@ -14,6 +14,9 @@ LATENT = io.Custom("STYLEMIX_LATENT")
 MASKS = io.Custom("STYLEMIX_MASKS")
 """Carries a `MaskText`, a `MaskList` or lists of layers: what `MaskText.of` takes."""
 
+DIRECTIONS = io.Custom("STYLEMIX_DIRECTIONS")
+"""Carries `Directions`."""
+
 TRANSFORM = io.Custom("STYLEMIX_TRANSFORM")
 """Carries a tuple of `FaceTransform`, one per face."""
 

@@ -18,16 +18,30 @@ if TYPE_CHECKING:
     from .alignment import align_face as align_face
     from .alignment import align_faces as align_faces
     from .alignment import paste_face as paste_face
+    from .attribution import LayerReport as LayerReport
+    from .attribution import explain_layers as explain_layers
+    from .cap import Capped as Capped
+    from .cap import cap_identity as cap_identity
+    from .cap import seen_by as seen_by
     from .checkpoints import convert_checkpoint as convert_checkpoint
     from .checkpoints import inspect_checkpoint as inspect_checkpoint
     from .checkpoints import load_encoder as load_encoder
     from .checkpoints import load_generator as load_generator
+    from .directions import Directions as Directions
+    from .directions import apply_direction as apply_direction
+    from .directions import find_directions as find_directions
+    from .directions import load_directions as load_directions
+    from .directions import save_directions as save_directions
     from .errors import CheckpointError as CheckpointError
     from .errors import LatentMismatchError as LatentMismatchError
     from .errors import MaskSyntaxError as MaskSyntaxError
     from .errors import NoFaceError as NoFaceError
     from .errors import StyleMixError as StyleMixError
+    from .figures import direction_sheet as direction_sheet
+    from .figures import mixing_matrix as mixing_matrix
+    from .figures import strength_strip as strength_strip
     from .grid import compare_grid as compare_grid
+    from .identity import find_identity as find_identity
     from .images import load_image as load_image
     from .images import save_image as save_image
     from .injection import inject as inject
@@ -40,20 +54,33 @@ if TYPE_CHECKING:
     from .masks import MaskList as MaskList
     from .masks import MaskText as MaskText
     from .masks import parse_masks as parse_masks
+    from .regions import find_regions as find_regions
     from .seeds import sample_z as sample_z
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "alignment": ("FaceTransform", "align_face", "align_faces", "paste_face"),
+    "attribution": ("LayerReport", "explain_layers"),
+    "cap": ("Capped", "cap_identity", "seen_by"),
     "checkpoints": ("convert_checkpoint", "inspect_checkpoint", "load_encoder", "load_generator"),
+    "directions": (
+        "Directions",
+        "apply_direction",
+        "find_directions",
+        "load_directions",
+        "save_directions",
+    ),
     "errors": ("CheckpointError", "LatentMismatchError", "MaskSyntaxError", "NoFaceError", "StyleMixError"),
+    "figures": ("direction_sheet", "mixing_matrix", "strength_strip"),
     "grid": ("compare_grid",),
+    "identity": ("find_identity",),
     "images": ("load_image", "save_image"),
     "injection": ("inject", "inject_latents"),
     "inversion": ("InversionResult", "invert"),
     "latents": ("Latents", "load_latents", "save_latents"),
     "masks": ("MaskList", "MaskText", "parse_masks"),
+    "regions": ("find_regions",),
     "seeds": ("sample_z",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -15,8 +15,20 @@ from pathlib import Path
 import torch
 
 from .checkpoints import PARTS, convert_checkpoint, inspect_checkpoint, load_encoder, load_generator
+from .directions import METHODS as DIRECTION_METHODS
+from .directions import (
+    SAMPLES,
+    Directions,
+    apply_direction,
+    check_directions,
+    find_directions,
+    load_directions,
+    read_names,
+    save_directions,
+)
 from .encoder import Encoder
 from .errors import NoFaceError, StyleMixError
+from .figures import Figure, direction_sheet, even_strengths, mixing_matrix, strength_strip
 from .files import replacing
 from .generator import Generator
 from .grid import compare_grid
@@ -24,8 +36,16 @@ from .images import from_pil, load_image, open_image, save_image
 from .injection import PAIRINGS, check_styles, inject_latents, pairs, result_labels
 from .inversion import METHODS, QUALITIES, check_encoder, load_delta, save_delta
 from .inversion import invert as invert_pictures
-from .latents import Latents, check_generator, join_latents, load_latents, sample_latents, save_latents
-from .masks import STUDY_SWEEP, parse_masks
+from .latents import (
+    Latents,
+    check_generator,
+    join_latents,
+    load_latents,
+    sample_latents,
+    save_latents,
+    short_origin,
+)
+from .masks import STUDY_SWEEP, MaskList, parse_masks
 from .progress import ProgressBar
 
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
@@ -97,21 +117,55 @@ def build_parser() -> argparse.ArgumentParser:
     add_models(sub, encoder=True)
 
     sub = add("mix", mix, "Inject layers of a style into faces through a mask list.")
-    source = sub.add_mutually_exclusive_group(required=True)
-    source.add_argument("--source", nargs="+", type=Path, help="W+ files, pictures or folders of them")
-    source.add_argument("--seeds", type=seed_list, help="sample the sources: for instance 0-3,7")
+    add_mixing(sub, STUDY_SWEEP)
+    add_pairing(sub)
+
+    sub = add("matrix", matrix, "StyleGAN's style-mixing figure: every source with every style.")
+    add_mixing(sub, "0-3")
+
+    sub = add("strip", strip, "Inject layers of a style with rising strength.")
+    add_mixing(sub, "all")
+    add_pairing(sub)
+    sub.add_argument("--from", dest="first", type=float, default=0.0, help="first strength (%(default)s)")
+    sub.add_argument("--to", dest="last", type=float, default=1.0, help="last strength (%(default)s)")
+    sub.add_argument("--count", type=int, default=5, help="how many strengths (%(default)s)")
+
+    sub = add("directions", directions, "Find sliders that nobody had to train, show and apply them.")
+    sub.add_argument("--method", choices=DIRECTION_METHODS, default="SeFa", help="(%(default)s)")
+    sub.add_argument("--layers", default="all", help="where to find them, as in a mask (%(default)s)")
+    sub.add_argument("--count", type=int, default=10, help="how many (%(default)s)")
     sub.add_argument(
-        "--style", nargs="+", type=Path, required=True, help="W+ files, pictures or folders of them"
+        "--samples", type=int, default=SAMPLES, help="sampled w that GANSpace looks at (%(default)s)"
     )
-    sub.add_argument("--masks", default=STUDY_SWEEP, help='mask list (default "%(default)s")')
+    sub.add_argument("--seed", type=int, default=0, help="of GANSpace's samples (%(default)s)")
+    sub.add_argument("--load", type=Path, help="take saved directions instead of finding some")
     sub.add_argument(
-        "--alpha", type=float, default=1.0, help="strength of terms without @, -2 to 3 (%(default)s)"
+        "--name", nargs="+", default=[], metavar="NUMBER:NAME", help="name directions, as in 1:smile"
     )
+    add_sources(sub, required=False)
+    sub.add_argument("--apply", metavar="DIRECTION", help="move the faces along one, by its number or name")
     sub.add_argument(
-        "--pairing", choices=PAIRINGS, default="match", help="which source meets which style (%(default)s)"
+        "--strength", type=float, default=3.0, help="how far to apply, or to show both ways (%(default)s)"
     )
-    sub.add_argument("--seed", type=int, default=0, help="for random layers in the mask list (%(default)s)")
+    sub.add_argument("--steps", type=int, default=5, help="strengths on the sheet (%(default)s)")
+    sub.add_argument("--masks", help="the layers to move (those where the directions were found)")
     add_sampling(sub)
+    add_models(sub, encoder=True)
+
+    sub = add("explain", explain, "Inject each layer of a style alone, and show what it changes and where.")
+    add_source_and_style(sub)
+    sub.add_argument(
+        "--region",
+        action="append",
+        type=named_mask,
+        metavar="NAME=FILE",
+        help="a picture that is white inside a region, instead of those found in the face; may be repeated",
+    )
+    sub.add_argument(
+        "--features", help="compare by a file with VGG16's or LPIPS' weights, or by encoder (colours)"
+    )
+    sub.add_argument("--arcface", type=Path, help="a file with ArcFace's weights, to tell identity (encoder)")
+    add_sampling(sub, noise=False)
     add_models(sub, encoder=True)
 
     sub = add(
@@ -137,15 +191,50 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def add_sampling(parser: argparse.ArgumentParser) -> None:
+def add_sources(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    source = parser.add_mutually_exclusive_group(required=required)
+    source.add_argument("--source", nargs="+", type=Path, help="W+ files, pictures or folders of them")
+    source.add_argument("--seeds", type=seed_list, help="sample the sources: for instance 0-3,7")
+
+
+def add_source_and_style(parser: argparse.ArgumentParser) -> None:
+    """What `source_and_style` reads."""
+    add_sources(parser)
+    parser.add_argument(
+        "--style", nargs="+", type=Path, required=True, help="W+ files, pictures or folders of them"
+    )
+
+
+def add_mixing(parser: argparse.ArgumentParser, masks: str) -> None:
+    """What `mixed_codes` reads."""
+    add_source_and_style(parser)
+    parser.add_argument("--masks", default=masks, help='mask list (default "%(default)s")')
+    parser.add_argument(
+        "--alpha", type=float, default=1.0, help="strength of terms without @, -2 to 3 (%(default)s)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="for random layers in the mask list (%(default)s)"
+    )
+    add_sampling(parser)
+    add_models(parser, encoder=True)
+
+
+def add_pairing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--pairing", choices=PAIRINGS, default="match", help="which source meets which style (%(default)s)"
+    )
+
+
+def add_sampling(parser: argparse.ArgumentParser, noise: bool = True) -> None:
     parser.add_argument(
         "--psi", type=float, default=0.7, help="truncation: 1 varied, 0 average (%(default)s)"
     )
     parser.add_argument("--cutoff", type=int, default=None, help="truncate only layers before this one (all)")
     parser.add_argument("--class-label", type=int, default=None, help="class of a conditional generator")
-    parser.add_argument(
-        "--noise", choices=("const", "random", "none"), default="const", help="noise (%(default)s)"
-    )
+    if noise:
+        parser.add_argument(
+            "--noise", choices=("const", "random", "none"), default="const", help="noise (%(default)s)"
+        )
 
 
 def add_models(parser: argparse.ArgumentParser, encoder: bool = False) -> None:
@@ -254,13 +343,7 @@ def invert(options: argparse.Namespace) -> None:
 
 def mix(options: argparse.Namespace) -> None:
     generator = open_generator(options)
-    masks = parse_masks(options.masks, generator.num_ws, options.alpha, options.seed)
-    given = [[sample(generator, options)] if options.seeds else read_codes(options.source, options)]
-    given.append(read_codes(options.style, options))
-    sources, styles = map(join_latents, given)
-    warnings = {check_generator(part, generator) for parts in given for part in parts}
-    warn(options, warnings | {check_styles(sources, styles)})
-
+    sources, styles, masks = mixed_codes(generator, options)
     results = inject_latents(sources, styles, masks, options.pairing)
     for name, latents in (("sources", sources), ("styles", styles), ("results", results)):
         save_latents(options.out / f"{name}.safetensors", latents)
@@ -282,6 +365,75 @@ def mix(options: argparse.Namespace) -> None:
     print(f"{len(results)} results; the comparison is {options.out / 'grid.png'}")
 
 
+def matrix(options: argparse.Namespace) -> None:
+    generator = open_generator(options)
+    save_figure(generator, mixing_matrix(*mixed_codes(generator, options)), options)
+
+
+def strip(options: argparse.Namespace) -> None:
+    strengths = even_strengths(options.first, options.last, options.count)
+    generator = open_generator(options)
+    codes = mixed_codes(generator, options)
+    save_figure(generator, strength_strip(*codes, strengths, options.pairing), options)
+
+
+def directions(options: argparse.Namespace) -> None:
+    generator = open_generator(options)
+    found = directions_of(generator, options).named(read_names("\n".join(options.name)))
+    options.seeds = options.seeds or [0]
+    sources = join_latents(source_codes(generator, options))
+    masks = None if options.masks is None else parse_masks(options.masks, generator.num_ws)
+    warn(options, {check_generator(sources, generator), check_directions(sources, found)})
+    save_directions(options.out / f"directions{LATENTS}", found)
+    print(found.report())
+    if options.apply is None:
+        strengths = even_strengths(-options.strength, options.strength, options.steps)
+        save_figure(generator, direction_sheet(sources, found, strengths, masks), options)
+        return
+    moved = apply_direction(sources, found, options.apply, options.strength, masks)
+    save_latents(options.out / f"results{LATENTS}", moved)
+    for i, picture in enumerate(decode(generator, moved, options.noise)):
+        save_image(options.out / "results" / f"{i:04d}.png", picture)
+    print(f"{len(moved)} results in {options.out}")
+
+
+def directions_of(generator: Generator, options: argparse.Namespace) -> Directions:
+    if options.load is not None:
+        return load_directions(options.load)
+    bar = ProgressBar(options.samples, options.method)
+    found = find_directions(
+        generator,
+        options.method,
+        options.layers,
+        options.count,
+        options.samples,
+        options.seed,
+        lambda done, total, images: bar.update(done),
+    )
+    bar.close()
+    return found
+
+
+def save_figure(generator: Generator, figure: Figure, options: argparse.Namespace) -> None:
+    """The sheet, the results' codes, and their pictures."""
+    pictures = torch.stack([*decode(generator, figure.codes, options.noise)])
+    save_latents(options.out / f"results{LATENTS}", figure.results)
+    for i, (label, picture) in enumerate(zip(figure.labels, figure.result_pictures(pictures))):
+        save_image(options.out / "results" / f"{i:04d}_{file_name(label)}.png", picture)
+    save_image(options.out / "grid.png", figure.sheet(pictures)[0])
+    print(f"{len(figure.labels)} results; the comparison is {options.out / 'grid.png'}")
+
+
+def mixed_codes(generator: Generator, options: argparse.Namespace) -> tuple[Latents, Latents, MaskList]:
+    """Sources, styles and masks that a command names; warns when they do not belong together."""
+    masks = parse_masks(options.masks, generator.num_ws, options.alpha, options.seed)
+    return *source_and_style(generator, options), masks
+
+
+def source_codes(generator: Generator, options: argparse.Namespace) -> list[Latents]:
+    return read_codes(options.source, options) if options.source else [sample(generator, options)]
+
+
 def row_labels(sources: Latents, styles: Latents, rows: Sequence[tuple[int, int]]) -> list[str]:
     """What each row is of: seeds and files, the style only where there are several."""
     labels = [short_origin(sources, i) for i, _ in rows]
@@ -290,9 +442,42 @@ def row_labels(sources: Latents, styles: Latents, rows: Sequence[tuple[int, int]
     return [f"{label} · {short_origin(styles, j)}" for label, (_, j) in zip(labels, rows)]
 
 
-def short_origin(latents: Latents, index: int) -> str:
-    """Its first words: "seed 7" of "seed 7, psi 0.7", "inverted a.png" of "inverted a.png (tune, 200 steps)"."""
-    return re.split(r", | \(| ← ", latents.origins[index])[0]
+def explain(options: argparse.Namespace) -> None:
+    from .attribution import explain_layers
+
+    generator = open_generator(options)
+    sources, styles = source_and_style(generator, options)
+    # The bundled encoder knows nothing of another generator's faces.
+    suits = options.encoder != "demo" or options.generator in (None, "demo")
+    bar = ProgressBar(1, "explain")
+
+    def on_step(done: int, total: int, images: torch.Tensor | None) -> None:
+        bar.total = total
+        bar.update(done)
+
+    report = explain_layers(
+        generator,
+        sources.w,
+        styles.w,
+        {name: load_image(path)[:, 0] / 2 + 0.5 for name, path in options.region} if options.region else None,
+        open_encoder(options) if suits else None,
+        options.features,
+        options.arcface,
+        on_step=on_step,
+    )
+    bar.close()
+    for folder, pictures in (
+        ("pictures", report.alone),
+        ("without", report.without),
+        ("heat_maps", report.heat_maps()),
+    ):
+        for layer, picture in enumerate(pictures):
+            save_image(options.out / folder / f"layer{layer:02d}.png", picture)
+    for name, text in (("table.txt", report.table()), ("table.json", json.dumps(report.figures(), indent=2))):
+        with replacing(options.out / name) as partial:
+            partial.write_text(text + "\n", encoding="utf-8")
+    save_image(options.out / "sheet.png", from_pil(report.sheet())[0])
+    print(f"{report.table()}\n\nthe sheet is {options.out / 'sheet.png'}")
 
 
 def convert(options: argparse.Namespace) -> None:
@@ -344,6 +529,15 @@ def warn(options: argparse.Namespace, warnings: set[str | None]) -> None:
 
 def sample(generator: Generator, options: argparse.Namespace) -> Latents:
     return sample_latents(generator, options.seeds, options.psi, options.cutoff, options.class_label)
+
+
+def source_and_style(generator: Generator, options: argparse.Namespace) -> tuple[Latents, Latents]:
+    """The codes of both, with warnings where they do not fit."""
+    given = [source_codes(generator, options), read_codes(options.style, options)]
+    sources, styles = map(join_latents, given)
+    warnings = {check_generator(part, generator) for parts in given for part in parts}
+    warn(options, warnings | {check_styles(sources, styles)})
+    return sources, styles
 
 
 def decode(
@@ -429,6 +623,14 @@ def unique(names: list[str]) -> list[str]:
 def file_name(text: str) -> str:
     """The text with only what every file system takes."""
     return re.sub(r"[^\w.-]+", "_", text).strip("._") or "unnamed"
+
+
+def named_mask(text: str) -> tuple[str, Path]:
+    """Name and file of "hat=hat.png"."""
+    name, _, path = text.partition("=")
+    if not name.strip() or not path:
+        raise argparse.ArgumentTypeError(f"{text!r} names no region and file; write for instance hat=hat.png")
+    return name.strip(), Path(path)
 
 
 def seed_list(text: str) -> list[int]:

@@ -74,6 +74,12 @@ def resize(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
     return images.to(device) if device else images
 
 
+def shrink(images: torch.Tensor, side: int) -> torch.Tensor:
+    """Square pictures `[B, C, R, R]`, averaged down by a whole factor until they are less than twice `side`."""
+    factor = images.shape[-1] // side
+    return F.avg_pool2d(images, factor) if factor > 1 else images
+
+
 def resize_labels(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
     """Nearest-neighbour resize of `[B, C, H, W]`: no level appears that was not there, as label maps need it."""
     if height < 1 or width < 1:
@@ -135,8 +141,8 @@ def from_pil(image: Image.Image) -> torch.Tensor:
     rows = max(1, _BAND_PIXELS // max(image.width, 1))
     for top in range(0, max(image.height, 1), rows):
         bottom = min(top + rows, image.height)
-        levels = torch.from_numpy(np.asarray(image.crop((0, top, image.width, bottom)), dtype=np.float32))
-        pixels = levels[..., None].clamp(0, 65535) / 65535 if deep else levels / 255
+        pixels = torch.from_numpy(np.asarray(image.crop((0, top, image.width, bottom)), dtype=np.float32))
+        pixels = pixels[..., None].clamp(0, 65535) / 65535 if deep else pixels / 255
         result[:, :, top:bottom] = from_comfy(pixels[None])
     return result
 

@@ -31,9 +31,14 @@ def inject(
     sources, styles = map(list, zip(*pairs(len(w), len(style), pairing), strict=True))
     source = w[sources, None]  # [P, 1, L, D]
     target = style.to(w)[styles, None]  # [P, 1, L, D]
-    t = strengths.to(w)[:, :, None]  # [M, L, 1]
-    mixed = source + t * (target - source)  # [P, M, L, D]
-    return torch.where(t == 0, source, torch.where(t == 1, target, mixed)).flatten(0, 1)
+    return mix(source, target, strengths.to(w)).flatten(0, 1)  # [P, M, L, D] → [P·M, L, D]
+
+
+def mix(source: torch.Tensor, target: torch.Tensor, strengths: torch.Tensor) -> torch.Tensor:
+    """source + strengths·(target − source) for codes `[…, L, D]` and strengths `[…, L]`; 0 and 1 are bit for bit."""
+    t = strengths[..., None]
+    mixed = source + t * (target - source)
+    return torch.where(t == 0, source, torch.where(t == 1, target, mixed))
 
 
 def inject_latents(source: Latents, style: Latents, masks: MaskList, pairing: str = "match") -> Latents:

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,6 +138,11 @@ def for_other_generators(a: Latents, b: Latents) -> bool:
 def within(origin: str) -> str:
     """An origin as part of another: in brackets when it is made of several itself."""
     return f"({origin})" if "←" in origin or "~" in origin else origin
+
+
+def short_origin(latents: Latents, index: int) -> str:
+    """The first words of a code's origin: "seed 7" of "seed 7, psi 0.7", "a.png" of "a.png (tune, 200 steps)"."""
+    return re.split(r", | \(| ← ", latents.origins[index])[0]
 
 
 def check_generator(latents: Latents, generator: Generator) -> str | None:

@@ -314,6 +314,31 @@ def tiny_encoder(decoder: Generator | None = None, **changes: Any) -> Encoder:
     return Encoder.from_state_dict(config, state, decoder)
 
 
+def tiny_arcface_state(size: int = 24) -> State:
+    """The tensors of `model_ir_se50.pth`, few and narrow, by the formula: the body of `tiny_encoder` and a head."""
+    width, side = 64, 7
+    shapes = {
+        "0.weight": (width,),
+        "0.bias": (width,),
+        "0.running_mean": (width,),
+        "0.running_var": (width,),
+        "3.weight": (size, width * side**2),
+        "3.bias": (size,),
+        "4.weight": (size,),
+        "4.bias": (size,),
+        "4.running_mean": (size,),
+        "4.running_var": (size,),
+    }
+    body = {
+        name.removeprefix("encoder."): tensor
+        for name, tensor in psp_encoder_state(tiny_encoder_config()).items()
+        if name.startswith(("encoder.input_layer.", "encoder.body."))
+        and not name.endswith("num_batches_tracked")
+    }
+    head = {f"output_layer.{name}": psp_encoder_value(name, shape) for name, shape in shapes.items()}
+    return body | head
+
+
 # Files
 
 

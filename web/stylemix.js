@@ -1,6 +1,6 @@
 /**
  * StyleMix in ComfyUI's page: the mask grid below the text of every mask list, what a loader's file is, socket
- * colours, uploads of W+ files and tunings.
+ * colours, uploads of files.
  */
 
 import { api } from "../../scripts/api.js";
@@ -13,12 +13,13 @@ import { LOADERS, modelOf, noteRun } from "./stylemix/model.js";
 import { say, textsFor } from "./stylemix/texts.js";
 import { addUpload } from "./stylemix/upload.js";
 
-const NODES = ["StyleMixInject", "StyleMixMaskList"];
+const NODES = ["StyleMixInject", "StyleMixMaskList", "StyleMixIdentityCap", "StyleMixMatrix", "StyleMixStrip"];
 const TEXT = "mask_list";
 /** Nodes that take an upload: what their button says, what is said when it fails, and under which title. */
 const UPLOADS = {
   StyleMixLoadLatent: ["upload", "uploadFailed", "Load W+"],
   StyleMixLoadTuning: ["uploadTuning", "uploadTuningFailed", "Load Tuning"],
+  StyleMixLoadDirections: ["uploadDirections", "uploadDirectionsFailed", "Load Directions"],
 };
 /** Above and below a DOM widget, in the classic canvas. */
 const MARGIN = 10;
@@ -70,7 +71,7 @@ function addGrid(node) {
     locale,
     note() {
       if (linked(TEXT)) return { key: "linked", readOnly: true };
-      if (node.comfyClass === "StyleMixInject" && linked("masks"))
+      if (node.comfyClass !== "StyleMixMaskList" && linked("masks"))
         return { key: "replaced", readOnly: false };
       return null;
     },

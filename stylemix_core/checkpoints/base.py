@@ -3,12 +3,13 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
-from ..encoder import EncoderConfig
+from ..encoder import Encoder, EncoderConfig
 from ..errors import CheckpointError
 from ..generator import Generator, GeneratorConfig
 from ..generator.network import fingerprint
@@ -189,6 +190,11 @@ class Checkpoint:
         if self.generator is None:
             return self.info.generator_fingerprint
         return fingerprint(self.generator, lambda name: self.generator_tensors[name].load())
+
+
+def file_of(network: Generator | Encoder) -> str:
+    """Name of the file that a network was loaded from."""
+    return "in memory" if network.info is None else Path(network.info.path).name
 
 
 def generator_facts(config: GeneratorConfig) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from ..checkpoints.base import file_of
 from ..checkpoints.source import Source, about
 from ..device import resolve_dtype
-from ..encoder import Encoder
 from ..errors import CheckpointError, StyleMixError
 from ..files import replacing
 from ..generator import Generator
@@ -120,11 +120,6 @@ def twin(network: Network, hold: Callable[[torch.Tensor], torch.Tensor] = torch.
         held = hold(tensor)
         memo[id(tensor)] = nn.Parameter(held, False) if isinstance(tensor, nn.Parameter) else held
     return copy.deepcopy(network, memo)  # type: ignore[arg-type]
-
-
-def file_of(network: Generator | Encoder) -> str:
-    """Name of the file that a network was loaded from."""
-    return "in memory" if network.info is None else Path(network.info.path).name
 
 
 def differentiable(tensor: torch.Tensor) -> torch.Tensor:

@@ -10,11 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..checkpoints.base import StoredTensor
+from ..checkpoints.base import StoredTensor, file_of
 from ..checkpoints.source import Source, about
 from ..encoder import Encoder
 from ..errors import CheckpointError, StyleMixError
-from .delta import differentiable, file_of, twin
+from ..images import shrink
+from .delta import differentiable, twin
 
 VGG_CONVOLUTIONS = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
 """Indices of VGG16's convolutions in torchvision's `features`, by block; a pooling stands between two blocks."""
@@ -112,20 +113,6 @@ class EncoderStages(nn.Module):
         return maps
 
 
-class Identity(nn.Module):
-    """Who is seen: the direction of an encoder's deepest features. pSp's bodies began as a face recogniser."""
-
-    def __init__(self, encoder: Encoder):
-        super().__init__()
-        self.body = EncoderStages(encoder, stages=4)
-        self.side = encoder.input_size
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """`[B, 1 or 3, R, R]` → `[B, C]` of length one."""
-        maps = self.body.raw(shrink(images.expand(-1, 3, -1, -1), self.side))
-        return F.normalize(maps[-1].float().mean([2, 3]), dim=1)
-
-
 def perceptual_features(
     source: str | os.PathLike | None, encoder: Encoder | None, device: torch.device
 ) -> Features | None:
@@ -212,12 +199,6 @@ def vgg_tensors(path: str | os.PathLike) -> dict[str, StoredTensor]:
 def missing_from(tensors: dict[str, StoredTensor]) -> list[str]:
     needed = [f"features.{i}.{kind}" for i in sum(VGG_CONVOLUTIONS, ()) for kind in ("weight", "bias")]
     return [name for name in needed if name not in tensors]
-
-
-def shrink(images: torch.Tensor, side: int) -> torch.Tensor:
-    """Square pictures, averaged down to at most `side` pixels."""
-    factor = images.shape[-1] // side
-    return F.avg_pool2d(images, factor) if factor > 1 else images
 
 
 def unit_length(x: torch.Tensor) -> torch.Tensor:

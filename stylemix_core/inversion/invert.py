@@ -9,13 +9,15 @@ from typing import Any
 
 import torch
 
+from ..checkpoints.base import file_of
 from ..device import exact_convolutions
 from ..encoder import Encoder
 from ..errors import LatentMismatchError, StyleMixError
 from ..generator import Generator
+from ..identity import EncoderIdentity
 from ..images import from_comfy, resize, to_comfy
-from .delta import Delta, differentiable, file_of, twin
-from .features import Identity, perceptual_features, reads_pictures
+from .delta import Delta, differentiable, twin
+from .features import perceptual_features, reads_pictures
 from .losses import Objective
 from .optimize import W_NOISE, OnStep, Spread, Watch, nearest_start, optimize, with_checkpoints
 from .result import InversionResult
@@ -122,7 +124,7 @@ def invert(
                 perceptual_features(chosen.perceptual, encoder, device),
                 None if mask is None else prepare_mask(mask, target),
                 chosen.perceptual_weight,
-                Identity(encoder) if encoder is not None and chosen.identity_weight else None,
+                EncoderIdentity(encoder) if encoder is not None and chosen.identity_weight else None,
                 chosen.identity_weight,
             )
             result = run(generator, work, objective, pictures, encoder, method, steps, seed, chosen, on_step)

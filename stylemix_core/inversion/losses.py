@@ -3,7 +3,8 @@
 import torch
 import torch.nn.functional as F
 
-from .features import Features, Identity
+from ..identity import Identity
+from .features import Features
 
 SCALES = 4
 """Levels of the pixel pyramid, each half the size of the one before."""

@@ -5,6 +5,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import stylemix_core as sm
+from stylemix_core.identity import EncoderIdentity
 from stylemix_core.inversion import Delta, load_delta, save_delta
 from stylemix_core.inversion.features import VGG_CONVOLUTIONS, holds_vgg, perceptual_features, read_vgg
 from stylemix_core.inversion.losses import Objective
@@ -110,9 +111,7 @@ def test_the_perceptual_distance_grows_with_the_difference(tmp_path, kind, encod
 
 
 def test_the_identity_weight_brings_the_encoders_view_nearer(generator, encoder, pictures):
-    from stylemix_core.inversion.features import Identity
-
-    identity = Identity(encoder)
+    identity = EncoderIdentity(encoder)
 
     def likeness(weight):
         options = {"perceptual": "gradients", "noise": False, "identity_weight": weight, "learning_rate": 0.1}

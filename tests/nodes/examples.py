@@ -129,6 +129,56 @@ def aligned(face: str, face_index: int = 0) -> Prompt:
     }
 
 
+def mixing(mask_list: str, seed: int = 0, alpha: float = 1.0, **inputs: object) -> dict:
+    """Inputs of the nodes that mix and draw."""
+    return {
+        "generator": ["generator", 0],
+        "latent": ["faces", 1],
+        "style": ["styles", 1],
+        "mask_list": mask_list,
+        "alpha": alpha,
+        "seed": seed,
+        **inputs,
+    }
+
+
+def found(method: str = "SeFa", layers: str = "all") -> dict:
+    return node(
+        "StyleMixFindDirections",
+        generator=["generator", 0],
+        method=method,
+        layers=layers,
+        count=10,
+        samples=10_000,
+        seed=0,
+    )
+
+
+def swept(latent: str, directions: str, first: int = 1, count: int = 3) -> dict:
+    return node(
+        "StyleMixDirectionSheet",
+        generator=["generator", 0],
+        latent=[latent, 1],
+        directions=[directions, 0],
+        first=first,
+        count=count,
+        reach=3.0,
+        steps=5,
+        mask_list="",
+    )
+
+
+def slid(latent: list, direction: str, strength: float) -> dict:
+    return node(
+        "StyleMixApplyDirection",
+        latent=latent,
+        directions=["found", 0],
+        direction=direction,
+        strength=strength,
+        mask_list="",
+    )
+
+
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 PSIS = (1.0, 0.7, 0.35, 0.0, -0.7)
 
@@ -200,6 +250,17 @@ EXAMPLES: dict[str, Prompt] = {
         "out": sheet("pictures", "hair", "half", "more", source=["faces", 0], style=["bob picture", 0]),
     },
     "StyleMixDecode": {"out": sheet("bob picture")},
+    "StyleMixExplainLayers": {
+        "faces": faces(97),
+        "out": node(
+            "StyleMixExplainLayers",
+            generator=["generator", 0],
+            latent=["faces", 1],
+            style=["bob", 0],
+            encoder=["encoder", 0],
+            mask_names="",
+        ),
+    },
     "StyleMixGrid": {
         "faces": faces(96, 2),
         "styles": faces(549, 3),
@@ -212,6 +273,80 @@ EXAMPLES: dict[str, Prompt] = {
             columns=0,
             source=["faces", 0],
             top=["styles", 0],
+        ),
+    },
+    "StyleMixIdentityCap": {
+        "faces": faces(96, 2),
+        "styles": faces(5),
+        "capped": node(
+            "StyleMixIdentityCap",
+            **mixing("hair: 4-5; colours: 8-10; all", encoder=["encoder", 0]),
+            limit=0.1,
+            highest=1.0,
+            pairing="match",
+        ),
+        "pictures": decode("capped"),
+        "out": node(
+            "StyleMixGrid",
+            images=["pictures", 0],
+            labels=["capped", 1],
+            columns=0,
+            source=["faces", 0],
+            style=["styles", 0],
+        ),
+    },
+    "StyleMixFindDirections": {
+        "faces": faces(98),
+        "found": found("GANSpace", "8"),
+        "out": swept("faces", "found", 1, 2),
+    },
+    "StyleMixDirectionSheet": {
+        "faces": faces(96),
+        "found": found(),
+        "out": swept("faces", "found", 1, 4),
+    },
+    "StyleMixApplyDirection": {
+        "faces": faces(96),
+        "found": found(),
+        **steps(
+            [slid(["faces", 1], "1", 0.0), slid(["faces", 1], "1", 3.0), slid(["step 1", 0], "3", 3.0)],
+            "0",
+            "SeFa 1, +3",
+            "and SeFa 3, +3",
+        ),
+    },
+    "StyleMixSaveDirections": {
+        "faces": faces(96),
+        "found": found(layers="4-5"),
+        "named": node(
+            "StyleMixSaveDirections",
+            directions=["found", 0],
+            filename_prefix="directions/hair",
+            names="-1: hair length\n3: fringe",
+            keep="named",
+        ),
+        "out": swept("faces", "named"),
+    },
+    "StyleMixLoadDirections": {
+        "faces": faces(98),
+        "loaded": node("StyleMixLoadDirections", file="directions/hair_00001_.safetensors [output]"),
+        "out": swept("faces", "loaded"),
+    },
+    "StyleMixMatrix": {
+        "faces": faces(96, 2),
+        "styles": faces(549, 3),
+        "out": node("StyleMixMatrix", **mixing("4-13")),
+    },
+    "StyleMixStrip": {
+        "faces": faces(96),
+        "styles": faces(98),
+        "out": node(
+            "StyleMixStrip",
+            **mixing("hair: 4-5; colours: 8-10"),
+            first=0.0,
+            last=1.5,
+            steps=4,
+            pairing="match",
         ),
     },
     "StyleMixSaveLatent": {
@@ -266,10 +401,14 @@ EXAMPLES: dict[str, Prompt] = {
 }
 
 
+FILES_OF = {"StyleMixLoadTuning": "StyleMixSaveTuning", "StyleMixLoadDirections": "StyleMixSaveDirections"}
+"""Examples that read a file, and those that write it."""
+
+
 def picture(host: Host, node_id: str) -> Image.Image:
     """What the example of a node shows."""
-    if node_id == "StyleMixLoadTuning":
-        picture(host, "StyleMixSaveTuning")  # writes the file
+    if node_id in FILES_OF:
+        picture(host, FILES_OF[node_id])  # writes the file
     run = host.run({**MODELS, **EXAMPLES[node_id]})
     assert not run.errors, run.errors
     (shown,) = run.pictures["out"]

@@ -18,6 +18,9 @@ from stylemix_core import (
     align_face,
     cli,
     compare_grid,
+    direction_sheet,
+    explain_layers,
+    find_directions,
     inject_latents,
     invert,
     load_encoder,
@@ -28,6 +31,7 @@ from stylemix_core import (
 )
 from stylemix_core.alignment import FaceTransform, parse_landmarks
 from stylemix_core.checkpoints import DEMO
+from stylemix_core.figures import even_strengths
 from stylemix_core.images import from_comfy, from_pil, to_comfy, to_pil
 from stylemix_core.injection import result_labels
 from stylemix_core.latents import (
@@ -93,6 +97,12 @@ def layer_by_layer(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
     return to_pil(compare_grid(pictures, masks.labels, columns=nodes.values("StyleMixGrid")[1])[0])
 
 
+def what_does_each_layer_do(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
+    source, style = codes(nodes.values("StyleMixSampler")), load_latents(DEMO / "bob.safetensors")
+    encoder = load_encoder("demo", device="cpu")
+    return explain_layers(generator(), source.w, style.w, encoder=encoder).sheet()
+
+
 def mixing_matrix(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
     source, style = map(codes, nodes.all_values("StyleMixSampler"))
     text, alpha, pairing, seed = nodes.values("StyleMixInject")
@@ -104,6 +114,18 @@ def mixing_matrix(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
         top=draw(style),
     )
     return to_pil(sheet[0])
+
+
+def sliders_nobody_had_to_train(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
+    method, layers, count, samples, seed = nodes.values("StyleMixFindDirections")
+    found = find_directions(generator(), method, layers, count, samples, seed)
+    first, count, reach, steps, _ = nodes.values("StyleMixDirectionSheet")
+    figure = direction_sheet(
+        codes(nodes.values("StyleMixSampler")),
+        found.pick(range(first - 1, first - 1 + count)),
+        even_strengths(-reach, reach, steps),
+    )
+    return to_pil(figure.sheet(draw(figure.codes))[0])
 
 
 def save_load_blend(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
@@ -290,7 +312,9 @@ JOBS: dict[str, Callable[[Nodes, Path, Path], Image.Image]] = {
         your_photo_ffhq,
         your_picture,
         layer_by_layer,
+        what_does_each_layer_do,
         mixing_matrix,
+        sliders_nobody_had_to_train,
         save_load_blend,
         core_nodes,
         face_in_a_picture,

@@ -75,6 +75,8 @@ const en = {
   uploadFailed: "{name} was not uploaded. Choose a .safetensors file with W+ codes, as Save W+ writes them.",
   uploadTuning: "choose a tuning to upload",
   uploadTuningFailed: "{name} was not uploaded. Choose a .safetensors file with a tuning, as Save Tuning writes it.",
+  uploadDirections: "choose directions to upload",
+  uploadDirectionsFailed: "{name} was not uploaded. Choose a .safetensors file with directions, as Save Directions writes it.",
   needsLayers: "This model has {count} layers; these are layers of larger ones.",
 };
 
@@ -151,6 +153,8 @@ const ko = {
   uploadFailed: "{name}을(를) 업로드하지 못했습니다. W+ 저장으로 저장한 .safetensors 파일을 고르세요.",
   uploadTuning: "업로드할 튜닝 파일 선택",
   uploadTuningFailed: "{name}을(를) 업로드하지 못했습니다. 튜닝 저장으로 저장한 .safetensors 파일을 고르세요.",
+  uploadDirections: "업로드할 방향 파일 선택",
+  uploadDirectionsFailed: "{name}을(를) 업로드하지 못했습니다. 방향 저장으로 저장한 .safetensors 파일을 고르세요.",
   needsLayers: "이 모델의 레이어는 {count}개라서 쓸 수 없습니다. 더 큰 모델의 레이어입니다.",
 };
 
