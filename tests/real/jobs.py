@@ -30,6 +30,7 @@ from stylemix_core import (
 )
 from stylemix_core.alignment import FaceTransform, parse_landmarks
 from stylemix_core.checkpoints import DEMO
+from stylemix_core.figures import even_strengths
 from stylemix_core.images import from_comfy, from_pil, to_comfy, to_pil
 from stylemix_core.injection import result_labels
 from stylemix_core.latents import (
