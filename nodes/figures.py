@@ -6,7 +6,7 @@ import torch
 from comfy_api.v0_0_2 import io, ui
 
 from ..stylemix_core.figures import Figure, even_strengths, mixing_matrix, strength_strip
-from ..stylemix_core.images import to_comfy, to_pil
+from ..stylemix_core.images import to_comfy
 from ..stylemix_core.injection import PAIRINGS, check_styles
 from ..stylemix_core.latents import Latents, check_generator
 from ..stylemix_core.masks import MAX_STRENGTH, MIN_STRENGTH, MaskList, MaskText
@@ -151,11 +151,9 @@ def figure_outputs() -> list[io.Output]:
 
 def draw_figure(cls: Any, generator: host.Model, figure: Figure) -> io.NodeOutput:
     """The outputs of `figure_outputs`, the figure shown on the node."""
+    # Without previews: on the page they would stay in the figure's place.
     pictures: torch.Tensor = host.run(
-        generator,
-        len(figure.codes),
-        lambda G, items: G.synthesis(figure.codes.w[items]),
-        preview=to_pil,
+        generator, len(figure.codes), lambda G, items: G.synthesis(figure.codes.w[items])
     )
     sheet = to_comfy(figure.sheet(pictures))
     return io.NodeOutput(
