@@ -21,7 +21,7 @@ MASKS = """
     hair's shape: 4-5
     hair's colour: 8
     the face's shape: 2-3
-    eyes, nose, mouth: 6-7
+    eyes and mouth: 6-7
     skin and lips: 9-10
     the backdrop: 11-12
 """
