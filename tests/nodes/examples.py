@@ -309,10 +309,10 @@ EXAMPLES: dict[str, Prompt] = {
         "faces": faces(96),
         "found": found(),
         **steps(
-            [slid(["faces", 1], "1", 0.0), slid(["faces", 1], "1", 3.0), slid(["step 1", 0], "3", 3.0)],
+            [slid(["faces", 1], "1", 0.0), slid(["faces", 1], "1", 3.0), slid(["step 1", 0], "2", 3.0)],
             "0",
             "SeFa 1, +3",
-            "and SeFa 3, +3",
+            "and SeFa 2, +3",
         ),
     },
     "StyleMixSaveDirections": {
