@@ -130,18 +130,19 @@ def direction_sheet(
     moved = moves(latents, directions, range(len(directions)), strengths, layers)
     # What is the same in every row goes without saying.
     told = [True, len(layers) > 1, len(latents) > 1]
+    heads = [f"{strength:+g}" if strength else "0" for strength in strengths]
     origins, labels, rows = [], [], []
     for face, origin in zip(names(latents), latents.origins):
         for mask, row in zip([""] if masks is None else masks.labels, layers):
             for name in directions.names:
                 rows.append(" · ".join(compress([name, mask, face], told)))
-                labels += [f"{rows[-1]} · {strength:+g}" for strength in strengths]
+                labels += [f"{rows[-1]} · {text}" for text in heads]
                 where = f"layers {layers_text(row)}"
-                origins += [f"{origin}, {strength:+g} {name}, {where}" for strength in strengths]
+                origins += [f"{origin}, {text} {name}, {where}" for text in heads]
     return Figure(
         Latents(moved.flatten(0, 3), tuple(origins), latents.generator),
         labels,
-        heads=[f"{strength:+g}" if strength else "0" for strength in strengths],
+        heads=heads,
         rows=rows,
     )
 

@@ -111,7 +111,7 @@ def test_a_sheet_shows_directions_and_gives_its_pictures(host, tiny, faces):
     assert np.abs(shown(run, "images") - in_bytes(pictures)).max() <= 1
     assert np.abs(shown(run, "sheet") - in_bytes(figure.sheet(pictures))).mean() <= 1
     assert run.texts["labels"].split("\n") == figure.labels
-    assert figure.labels[:2] == ["SeFa 4 · seed 7 · -2", "SeFa 4 · seed 7 · +0"]
+    assert figure.labels[:2] == ["SeFa 4 · seed 7 · -2", "SeFa 4 · seed 7 · 0"]
 
 
 def test_named_directions_are_saved_listed_and_loaded(host, tiny, faces):
