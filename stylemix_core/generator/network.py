@@ -8,6 +8,7 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import torch
@@ -197,12 +198,11 @@ class SynthesisNetwork(nn.Module):
 
         From b8 on, a block's first convolution shares its w with the to-RGB before it.
         """
-        modules: list[tuple[int, SynthesisLayer | ToRGB]] = []
-        for i, block in enumerate(self.blocks()):
-            modules += [(max(2 * i - 1, 0) + j, layer) for j, layer in enumerate(block.convolutions())]
-            if block.torgb is not None:
-                modules.append((2 * i + 1, block.torgb))
-        return modules
+        return [
+            (max(2 * i - 1, 0) + j, module)
+            for i, block in enumerate(self.blocks())
+            for j, module in enumerate(block.styled())
+        ]
 
     def forward(
         self,
@@ -211,22 +211,56 @@ class SynthesisNetwork(nn.Module):
         noise_seed: int | Sequence[int] | None = None,
         resolution: int | None = None,
     ) -> torch.Tensor:
-        """Draw pictures.
+        """Draw the pictures of W+ codes `[B, num_ws, w_dim]`; the rest as for `draw`.
+
+        `LatentMismatchError` when w does not fit.
+        """
+        return self.draw(self.styles(w), noise_mode, noise_seed, resolution)
+
+    def styles(self, w: torch.Tensor, w_rgb: torch.Tensor | None = None) -> list[torch.Tensor]:
+        """W+ → S, the style channels of every module (Wu et al. 2021, arXiv:2011.12799, section 3.1).
 
         w: `[B, num_ws, w_dim]`.
+        w_rgb: the same for the to-RGBs, where they take another code than the convolutions.
+        Returns float32 `[B, channels]` for every module of `styled()`, in its order.
+        """
+        for code in (w, w_rgb):
+            if code is not None and (code.ndim != 3 or code.shape[1:] != (self.num_ws, self.w_dim)):
+                raise LatentMismatchError(
+                    f"the W+ code has the shape {list(code.shape)}; "
+                    f"this generator takes [batch, {self.num_ws}, {self.w_dim}]. "
+                    "Use codes that were sampled or encoded for a generator of the same resolution."
+                )
+        w = w.to(self.b4.const.device, torch.float32)
+        w_rgb = w if w_rgb is None else w_rgb.to(w)
+        return [
+            module.affine((w_rgb if isinstance(module, ToRGB) else w)[:, layer])
+            for layer, module in self.styled()
+        ]
+
+    def draw(
+        self,
+        styles: Sequence[torch.Tensor],
+        noise_mode: str = "const",
+        noise_seed: int | Sequence[int] | None = None,
+        resolution: int | None = None,
+    ) -> torch.Tensor:
+        """Draw pictures from styles.
+
+        styles: as `styles` gives them.
         noise_mode: "const" takes the noise that was stored in training, "random" draws new noise for every
             picture, "none" leaves noise out.
         noise_seed: makes "random" repeatable; picture i of the batch draws from `noise_seed + i`, or from its
             own of a list of seeds.
         resolution: stop after this block and return its smaller picture, which the skip architecture has; None
             for the full size.
-        Returns float32 `[B, img_channels, R, R]`, nominally −1…1. `LatentMismatchError` when w does not fit.
+        Returns float32 `[B, img_channels, R, R]`, nominally −1…1. `LatentMismatchError` when styles do not fit.
         """
-        if w.ndim != 3 or w.shape[1:] != (self.num_ws, self.w_dim):
+        expected = [module.affine.out_features for _, module in self.styled()]
+        if [style.shape[1:] for style in styles] != [(channels,) for channels in expected]:
             raise LatentMismatchError(
-                f"the W+ code has the shape {list(w.shape)}; "
-                f"this generator takes [batch, {self.num_ws}, {self.w_dim}]. "
-                "Use codes that were sampled or encoded for a generator of the same resolution."
+                f"the styles have the shapes {[list(style.shape) for style in styles]}; "
+                f"this generator takes {len(expected)} of {expected} channels"
             )
         if noise_mode not in NOISE_MODES:
             raise StyleMixError(
@@ -237,14 +271,14 @@ class SynthesisNetwork(nn.Module):
                 f"there is no picture of {resolution} pixels inside; "
                 f"choose one of: {', '.join(map(str, self.colour_resolutions))}"
             )
-        w = w.to(self.b4.const.device, torch.float32)
-        noise = NoiseSource(noise_mode, noise_seed, len(w))
+        noise = NoiseSource(noise_mode, noise_seed, len(styles[0]))
         features: torch.Tensor | None = None
         image: torch.Tensor | None = None
-        with exact_convolutions(w):
-            for i, block in enumerate(self.blocks()):
-                first = max(2 * i - 1, 0)
-                features, image = block(features, image, w[:, first : 2 * i + 2], noise)
+        remaining = iter(styles)
+        with exact_convolutions(styles[0]):
+            for block in self.blocks():
+                own = list(islice(remaining, len(block.styled())))
+                features, image = block(features, image, own, noise)
                 if block.resolution == resolution:
                     break
         assert image is not None  # the last block of every network draws
@@ -277,18 +311,22 @@ class SynthesisBlock(nn.Module):
     def convolutions(self) -> list["SynthesisLayer"]:
         return [self.conv0, self.conv1] if hasattr(self, "conv0") else [self.conv1]
 
-    def forward(self, x, image, w, noise):
-        # x [B, I, R/2, R/2] or None, image [B, C, R/2, R/2] or None, w [B, 2 or 3, D]
+    def styled(self) -> "list[SynthesisLayer | ToRGB]":
+        """The modules that take a style, in the order in which they act."""
+        return [*self.convolutions(), self.torgb] if self.torgb is not None else [*self.convolutions()]
+
+    def forward(self, x, image, styles, noise):
+        # x [B, I, R/2, R/2] or None, image [B, C, R/2, R/2] or None, styles [B, channels] of every module of `styled`
         if x is None:
-            x = self.const.repeat(len(w), 1, 1, 1).contiguous(memory_format=torch.channels_last)
+            x = self.const.repeat(len(styles[0]), 1, 1, 1).contiguous(memory_format=torch.channels_last)
         shortcut = self.skip(x) if self.skip is not None else None  # first: convolutions change x in place
-        for i, convolution in enumerate(self.convolutions()):
-            x = convolution(x, w[:, i], noise)
+        for convolution, style in zip(self.convolutions(), styles):
+            x = convolution(x, style, noise)
         if shortcut is not None:
             x = (x + shortcut).mul_(math.sqrt(0.5))  # the sum of two keeps the variance of one
         if self.torgb is None:
             return x, None
-        rgb = self.torgb(x, w[:, -1])
+        rgb = self.torgb(x, styles[-1])
         return x, rgb if image is None else upsample(image, self.resample_filter).add_(rgb)
 
 
@@ -326,10 +364,10 @@ class SynthesisLayer(nn.Module):
         self.register_buffer("noise_const", torch.randn(resolution, resolution))
         self.register_buffer("resample_filter", fir_filter())
 
-    def forward(self, x: torch.Tensor, w: torch.Tensor, noise: "NoiseSource") -> torch.Tensor:
+    def forward(self, x: torch.Tensor, style: torch.Tensor, noise: "NoiseSource") -> torch.Tensor:
         # The leaky ReLU's gain is applied to its input: lrelu(a)·g = lrelu(a·g) for g > 0, and it is free there.
         fir = self.resample_filter if self.up else None
-        x = modulated_conv(x, self.weight, self.affine(w), fir, gain=LRELU_GAIN)
+        x = modulated_conv(x, self.weight, style, fir, gain=LRELU_GAIN)
         picture_noise = noise.draw(self.noise_const)
         if picture_noise is not None:
             x.add_((picture_noise * (self.noise_strength * LRELU_GAIN)).to(x.dtype))
@@ -348,10 +386,10 @@ class ToRGB(nn.Module):
         self.weight = nn.Parameter(torch.randn(config.img_channels, in_channels, 1, 1))
         self.bias = nn.Parameter(torch.zeros(config.img_channels))
 
-    def forward(self, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
         # With so few outputs it is cheaper to scale the weights than the activations.
         batch, channels, height, width = x.shape
-        style = self.affine(w) / math.sqrt(channels)
+        style = style / math.sqrt(channels)
         weight = self.weight[:, :, 0, 0] * style[:, None, :]  # [B, C, I]
         pixels = x.permute(0, 2, 3, 1).reshape(batch, height * width, channels)  # a view: x is channels-last
         rgb = torch.baddbmm(self.bias, pixels.float(), weight.transpose(1, 2))
@@ -370,6 +408,7 @@ class EqualLinear(nn.Module):
         self.weight = nn.Parameter(torch.empty(out_features, in_features))
         nn.init.normal_(self.weight, std=1 / lr_multiplier)
         self.bias = nn.Parameter(torch.full([out_features], bias_init / lr_multiplier))
+        self.out_features = out_features
         self.weight_gain = lr_multiplier / math.sqrt(in_features)
         self.bias_gain = lr_multiplier
 
