@@ -20,6 +20,7 @@ from ..errors import LatentMismatchError, StyleMixError
 from ..weights import adopt, without_numbers
 from .config import GeneratorConfig
 from .ops import LRELU_GAIN, LRELU_SLOPE, fir_filter, modulated_conv, upsample
+from .spatial import SpatialStyle
 
 if TYPE_CHECKING:
     from ..checkpoints import CheckpointInfo
@@ -256,6 +257,22 @@ class SynthesisNetwork(nn.Module):
             for the full size.
         Returns float32 `[B, img_channels, R, R]`, nominally −1…1. `LatentMismatchError` when styles do not fit.
         """
+        self.check(styles, noise_mode, resolution)
+        noise = NoiseSource(noise_mode, noise_seed, len(styles[0]))
+        features: torch.Tensor | None = None
+        image: torch.Tensor | None = None
+        remaining = iter(styles)
+        with exact_convolutions(styles[0]):
+            for block in self.blocks():
+                own = list(islice(remaining, len(block.styled())))
+                features, image = block(features, image, own, noise)
+                if block.resolution == resolution:
+                    break
+        assert image is not None  # the last block of every network draws
+        return image
+
+    def check(self, styles: Sequence[torch.Tensor], noise_mode: str, resolution: int | None) -> None:
+        """Raise `draw`'s errors."""
         expected = [module.affine.out_features for _, module in self.styled()]
         if [style.shape[1:] for style in styles] != [(channels,) for channels in expected]:
             raise LatentMismatchError(
@@ -271,18 +288,6 @@ class SynthesisNetwork(nn.Module):
                 f"there is no picture of {resolution} pixels inside; "
                 f"choose one of: {', '.join(map(str, self.colour_resolutions))}"
             )
-        noise = NoiseSource(noise_mode, noise_seed, len(styles[0]))
-        features: torch.Tensor | None = None
-        image: torch.Tensor | None = None
-        remaining = iter(styles)
-        with exact_convolutions(styles[0]):
-            for block in self.blocks():
-                own = list(islice(remaining, len(block.styled())))
-                features, image = block(features, image, own, noise)
-                if block.resolution == resolution:
-                    break
-        assert image is not None  # the last block of every network draws
-        return image
 
 
 class SynthesisBlock(nn.Module):
@@ -364,10 +369,15 @@ class SynthesisLayer(nn.Module):
         self.register_buffer("noise_const", torch.randn(resolution, resolution))
         self.register_buffer("resample_filter", fir_filter())
 
-    def forward(self, x: torch.Tensor, style: torch.Tensor, noise: "NoiseSource") -> torch.Tensor:
+    def forward(
+        self, x: torch.Tensor, style: torch.Tensor | SpatialStyle, noise: "NoiseSource"
+    ) -> torch.Tensor:
         # The leaky ReLU's gain is applied to its input: lrelu(a)·g = lrelu(a·g) for g > 0, and it is free there.
         fir = self.resample_filter if self.up else None
-        x = modulated_conv(x, self.weight, style, fir, gain=LRELU_GAIN)
+        if isinstance(style, SpatialStyle):
+            x = style.convolve(x, self.weight, fir, LRELU_GAIN)
+        else:
+            x = modulated_conv(x, self.weight, style, fir, gain=LRELU_GAIN)
         picture_noise = noise.draw(self.noise_const)
         if picture_noise is not None:
             x.add_((picture_noise * (self.noise_strength * LRELU_GAIN)).to(x.dtype))
@@ -386,7 +396,10 @@ class ToRGB(nn.Module):
         self.weight = nn.Parameter(torch.randn(config.img_channels, in_channels, 1, 1))
         self.bias = nn.Parameter(torch.zeros(config.img_channels))
 
-    def forward(self, x: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, style: torch.Tensor | SpatialStyle) -> torch.Tensor:
+        if isinstance(style, SpatialStyle):
+            rgb = style.colour(x, self.weight[:, :, 0, 0], self.bias)
+            return rgb if self.conv_clamp is None else rgb.clamp(-self.conv_clamp, self.conv_clamp)
         # With so few outputs it is cheaper to scale the weights than the activations.
         batch, channels, height, width = x.shape
         style = style / math.sqrt(channels)
