@@ -21,7 +21,7 @@ from ..errors import LatentMismatchError, StyleMixError
 from ..weights import adopt, without_numbers
 from .config import GeneratorConfig
 from .ops import LRELU_GAIN, LRELU_SLOPE, Squares, fir_filter, modulated_conv, upsample
-from .strips import has_large_maps, in_strips, strip_rows
+from .strips import drop, has_large_maps, in_strips, strip_rows
 
 if TYPE_CHECKING:
     from ..checkpoints import CheckpointInfo
@@ -348,6 +348,7 @@ class SynthesisBlock(nn.Module):
     def __init__(self, config: GeneratorConfig, in_channels: int, channels: int, resolution: int):
         super().__init__()
         self.resolution, self.channels = resolution, channels
+        self.last = resolution == config.img_resolution
         self.register_buffer("resample_filter", fir_filter())
         if in_channels == 0:
             self.const = nn.Parameter(torch.randn(channels, resolution, resolution))
@@ -373,18 +374,19 @@ class SynthesisBlock(nn.Module):
             return self.compute(x, styles, noises)
         rows = strip_rows(x, self.channels)
         if rows < x.shape[2]:
-            x, rgb = in_strips(self.compute, x, styles, noises, rows)
+            x, rgb = in_strips(self.compute, x, styles, noises, rows, maps=not self.last)
         else:
             x, rgb = self.compute(x, styles, noises)
         return x, rgb if image is None else upsample(image, self.resample_filter).add_(rgb)
 
-    def compute(self, x, styles, noises):
+    def compute(self, x, styles, noises, cut=(0, 0)):
         """The block's maps `[B, O, R, R]` and what they add to the picture `[B, C, R, R]`, None without a to-RGB."""
         shortcut = self.skip(x) if self.skip is not None else None
-        for convolution, style, noise in zip(self.convolutions(), styles, noises):
-            x = convolution(x, style, noise)
+        layers = self.convolutions()
+        for i, (layer, style, noise) in enumerate(zip(layers, styles, noises)):
+            x = drop(layer(x, style, noise if noise is None else drop(noise, cut, i)), cut)
         if shortcut is not None:
-            x = (x + shortcut).mul_(math.sqrt(0.5))  # the sum of two keeps the variance of one
+            x = (x + drop(shortcut, cut, len(layers))).mul_(math.sqrt(0.5))  # the sum of two keeps the variance of one
         return x, None if self.torgb is None else self.torgb(x, styles[-1])
 
 

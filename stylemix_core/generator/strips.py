@@ -8,24 +8,29 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-STRIP_BYTES = 4 << 20
-"""Of one map of one strip, about: the few that an operation touches fit a processor's cache together."""
+STRIP_BYTES = 8 << 20
+"""Of one map of one strip, about: the two or three that an operation touches fit a processor's cache together."""
 
-MARGIN = 2
-"""Rows of a block's input beyond a cut that its output depends on: one through the transposed convolution and its
-filter, one through the convolution that follows."""
+ALONE_BYTES = 4 << 20
+"""Maps from this size on gain nothing from the batch; those of few pixels share the work on their weights."""
+
+SPOILED = 2
+"""Rows at a cut that a convolution gets wrong, where zeros take the place of its input's neighbours: two of the one
+that doubles the size, with its filter, and one of the other."""
+
+Cut = tuple[int, int]
+"""Rows to drop at the top and at the bottom after every convolution."""
 
 Compute = Callable[
-    [torch.Tensor, Sequence[torch.Tensor], Sequence[torch.Tensor | None]],
+    [torch.Tensor, Sequence[torch.Tensor], Sequence[torch.Tensor | None], Cut],
     tuple[torch.Tensor, torch.Tensor | None],
 ]
-"""x `[1, I, H, W]`, styles and noise `[…, 2·H, 2·W]` → maps `[1, O, 2·H, 2·W]` and colours or None."""
+"""A block's two convolutions: x `[1, I, h, W]`, styles, noise `[…, 2·h, 2·W]` → maps and colours `[1, …, 2·W]`."""
 
 
 def has_large_maps(x: torch.Tensor, channels: int) -> bool:
-    """Whether a block's output `[B, channels, 2·H, 2·W]` for x `[B, I, H, W]` has maps that a picture is better alone
-    with: on a CPU, from the size of a strip on."""
-    return x.device.type == "cpu" and 4 * x.shape[2] * x.shape[3] * channels * x.element_size() >= STRIP_BYTES
+    """Whether a picture had better be alone in a block with the input x `[B, I, H, W]` and `channels` maps."""
+    return x.device.type == "cpu" and 4 * x.shape[2] * x.shape[3] * channels * x.element_size() >= ALONE_BYTES
 
 
 def strip_rows(x: torch.Tensor, channels: int) -> int:
@@ -37,7 +42,7 @@ def strip_rows(x: torch.Tensor, channels: int) -> int:
     if x.device.type != "cpu" or len(x) != 1 or torch.is_grad_enabled():
         return height
     strips = round(4 * height * width * channels * x.element_size() / STRIP_BYTES)
-    return height if strips < 2 else max(-(-height // strips), 2 * MARGIN)
+    return height if strips < 2 else max(-(-height // strips), 2 * SPOILED)
 
 
 def in_strips(
@@ -46,26 +51,29 @@ def in_strips(
     styles: Sequence[torch.Tensor],
     noises: Sequence[torch.Tensor | None],
     rows: int,
-) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """What `compute` gives for x, computed `rows` rows of x at a time.
+    maps: bool,
+) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+    """What `compute` gives for x, `rows` rows of x at a time. maps: whether the maps themselves are wanted.
 
-    A strip is computed with some rows more on either side. Where it is cut, zeros pad it instead of its neighbours:
-    what that spoils is dropped.
+    A strip takes as many rows more on either side as its convolutions spoil; at the picture's edges there are none.
     """
     height = x.shape[2]
     whole: list[torch.Tensor | None] = [None, None]
     for top in range(0, height, rows):
-        first, last = max(top - MARGIN, 0), min(top + rows + MARGIN, height)
-        window = slice(2 * first, 2 * last)
-        noise = [one if one is None else one[..., window, :] for one in noises]
-        parts = compute(x[:, :, first:last], styles, noise)
-        place = slice(2 * top, 2 * min(top + rows, height))
-        kept = slice(place.start - window.start, place.stop - window.start)
-        for i, part in enumerate(parts):
-            if part is None:
+        bottom = min(top + rows, height)
+        first, last = max(top - SPOILED, 0), min(bottom + SPOILED, height)  # two convolutions, half the size
+        cut = (top - first, last - bottom)
+        noise = [one if one is None else one[..., 2 * first : 2 * last, :] for one in noises]
+        for i, part in enumerate(compute(x[:, :, first:last], styles, noise, cut)):
+            if part is None or (i == 0 and not maps):
                 continue
             if whole[i] is None:
                 shape = (*part.shape[:2], 2 * height, part.shape[3])
-                whole[i] = torch.empty_like(part.new_empty(()).expand(shape), memory_format=torch.channels_last)
-            whole[i][:, :, place] = part[:, :, kept]
+                whole[i] = torch.empty(shape, dtype=part.dtype, memory_format=torch.channels_last)
+            whole[i][:, :, 2 * top : 2 * bottom] = part
     return whole[0], whole[1]
+
+
+def drop(x: torch.Tensor, cut: Cut, times: int = 1) -> torch.Tensor:
+    """x `[…, H, W]` without the rows of a cut."""
+    return x[..., times * cut[0] : x.shape[-2] - times * cut[1], :]
