@@ -6,13 +6,14 @@ with zeros to the widest module, C channels. Odd layers have both; that is their
 """
 
 from collections.abc import Sequence
+from itertools import islice
 
 import torch
 import torch.nn.functional as F
 
 from .errors import StyleMixError
 from .generator import Generator
-from .generator.network import ToRGB
+from .generator.network import NoiseSource, ToRGB
 from .images import resize
 from .latents import Latents
 
@@ -83,8 +84,15 @@ def channels_in(
         everywhere.append(energy.sum((2, 3)))
 
     hooks = [module.register_forward_pre_hook(note) for _, module in synthesis.styled()]
+    styles = iter(styles_of(generator, latents))
+    x = None
     try:
-        synthesis.draw(styles_of(generator, latents))
+        for block in synthesis.blocks():
+            own = list(islice(styles, len(block.styled())))
+            if x is None:
+                x, _ = block(None, None, own, NoiseSource("const", None, len(latents)))
+            else:  # `compute` takes the maps as a whole, as the hooks need them
+                x, _ = block.compute(x, own, [layer.noise_const for layer in block.convolutions()])
     finally:
         for hook in hooks:
             hook.remove()

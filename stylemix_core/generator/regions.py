@@ -6,12 +6,13 @@ blended at `BLEND_AT` pixels, and from there on one pass goes on with maps of st
 """
 
 from collections.abc import Sequence
+from itertools import islice
 
 import torch
 import torch.nn.functional as F
 
 from ..device import exact_convolutions
-from .network import NoiseSource, SynthesisNetwork
+from .network import CHUNK, NoiseSource, SynthesisBlock, SynthesisNetwork, run_in_parts
 from .spatial import SpatialStyle, blend
 
 BLEND_AT = 64
@@ -33,35 +34,48 @@ def draw_regions(
     masks: float32 `[S − 1, B, R, R]` in 0…1, the regions of the others; later ones lie on top.
     The rest, and what is returned, as for `SynthesisNetwork.draw`.
     """
-    count, batch = len(streams), len(streams[0][0])
     for styles in streams:
         synthesis.check(styles, noise_mode, resolution)
-    noise = NoiseSource(noise_mode, noise_seed, batch)
-    blend_at = min(BLEND_AT, synthesis.resolutions[max(0, len(synthesis.resolutions) - 3)])
-    shares = _shares(masks, blend_at)
-    modules = iter(torch.stack(styles) for styles in zip(*streams, strict=True))  # [S, B, channels]
+    modules = [torch.stack(styles) for styles in zip(*streams, strict=True)]  # [S, B, channels] each
+    noise = NoiseSource(noise_mode, noise_seed, len(streams[0][0]))
+    blocks = synthesis.blocks(resolution)
+    blend_at = max(4, min(BLEND_AT, synthesis.resolutions[-1] // 4))
+    coarse = [block for block in blocks if block.resolution <= blend_at]
+    shares = _shares(masks)
+    with exact_convolutions(masks), torch.set_grad_enabled(synthesis.wants_gradient(modules)):
+        first = sum(len(block.styled()) for block in coarse)
+        features, image = _run_streams(coarse, modules[:first], shares, noise)
+        if image is not None and len(coarse) == len(blocks):
+            return image
+        rest = [style[0] if _same(style) else SpatialStyle(style, shares) for style in modules[first:]]
+        return run_in_parts(CHUNK, blocks[len(coarse) :], features, image, rest, noise)
+
+
+def _run_streams(
+    blocks: Sequence[SynthesisBlock],
+    modules: Sequence[torch.Tensor],
+    shares: dict[int, torch.Tensor],
+    noise: NoiseSource,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """The features and the picture after `blocks`, of all streams, blended at the end."""
     features: torch.Tensor | None = None
     image: torch.Tensor | None = None
-    drawn = 1  # streams: all are the same until the first style that differs
-    with exact_convolutions(masks):
-        for block in synthesis.blocks():
-            own = [next(modules) for _ in block.styled()]
-            if block.resolution > blend_at:
-                features, image = block(features, image, [_spatial(style, shares) for style in own], noise)
-            else:
-                if drawn < count and not all(map(_same, own)):
-                    drawn = count
-                    features = None if features is None else _repeat(features, count)
-                    image = None if image is None else _repeat(image, count)
-                stacked = [style[:drawn].flatten(0, 1) for style in own]
-                features, image = block(features, image, stacked, _Repeated(noise, drawn))
-                if drawn == count and (block.resolution in (blend_at, resolution)):
-                    features = _blend(features, shares, count)
-                    image = None if image is None else _blend(image, shares, count)
-            if block.resolution == resolution:
-                break
-    assert image is not None  # the last block of every network draws
-    return image
+    remaining = iter(modules)
+    drawn = 1  # streams: all are the same up to the first style that differs
+    for block in blocks:
+        own = list(islice(remaining, len(block.styled())))
+        if drawn == 1 and not all(map(_same, own)):
+            drawn = len(own[0])
+            features, image = (x if x is None else x.repeat(drawn, 1, 1, 1) for x in (features, image))
+        stacked = [style[:drawn].flatten(0, 1) for style in own]
+        features, image = block(features, image, stacked, _Repeated(noise, drawn))
+    assert features is not None
+    if drawn == 1:
+        return features, image
+    features = blend(features.unflatten(0, (drawn, -1)), shares[features.shape[3]])
+    if image is not None:
+        image = blend(image.unflatten(0, (drawn, -1)), shares[image.shape[3]])
+    return features.contiguous(memory_format=torch.channels_last), image
 
 
 class _Repeated:
@@ -75,7 +89,7 @@ class _Repeated:
         return noise if noise is None or noise.ndim == 2 else noise.repeat(self.times, 1, 1, 1)
 
 
-def _shares(masks: torch.Tensor, smallest: int) -> dict[int, torch.Tensor]:
+def _shares(masks: torch.Tensor) -> dict[int, torch.Tensor]:
     """How much of every place belongs to each region, by resolution: `[S − 1, B, 1, r, r]`."""
     shares: list[torch.Tensor] = []
     free = torch.ones_like(masks[0])
@@ -83,25 +97,12 @@ def _shares(masks: torch.Tensor, smallest: int) -> dict[int, torch.Tensor]:
         shares.insert(0, mask * free)
         free = free * (1 - mask)
     share = torch.stack(shares)
-    by_resolution = {share.shape[-1]: share[:, :, None]}
-    while share.shape[-1] > 4:
+    by_resolution = {share.shape[3]: share[:, :, None]}
+    while share.shape[3] > 4:
         share = F.avg_pool2d(share, 2)
-        by_resolution[share.shape[-1]] = share[:, :, None]
+        by_resolution[share.shape[3]] = share[:, :, None]
     return by_resolution
 
 
 def _same(style: torch.Tensor) -> bool:
     return all(torch.equal(style[0], other) for other in style[1:])
-
-
-def _spatial(style: torch.Tensor, shares: dict[int, torch.Tensor]) -> "torch.Tensor | SpatialStyle":
-    return style[0] if _same(style) else SpatialStyle(style, shares)
-
-
-def _repeat(x: torch.Tensor, count: int) -> torch.Tensor:
-    return x.repeat(count, 1, 1, 1).contiguous(memory_format=torch.channels_last)
-
-
-def _blend(x: torch.Tensor, shares: dict[int, torch.Tensor], count: int) -> torch.Tensor:
-    blended = blend(x.unflatten(0, (count, -1)), shares[x.shape[-1]])
-    return blended.contiguous(memory_format=torch.channels_last)
