@@ -65,8 +65,7 @@ class SpatialStyle:
             largest = styles.abs().amax((0, 2), keepdim=True).clamp_min(1e-8)
             styles = styles / (largest * math.sqrt(weight[0].numel()))
         demodulation = torch.rsqrt(styles.square() @ squares.t() + 1e-8) * gain  # [S, B, O]
-        x = self._scale(filtered_conv(self._scale(x, styles), weight, fir), demodulation)
-        return x.add_(bias.to(x.dtype)[:, None, None])
+        return self._scale(filtered_conv(self._scale(x, styles), weight, fir), demodulation, bias)
 
     def colour(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
         """A to-RGB with these styles: x `[B, I, H, W]`, weight `[C, I]`, bias `[C]` → float32 `[B, C, H, W]`."""
@@ -82,15 +81,22 @@ class SpatialStyle:
             rgb = torch.addcmul(rgb, share, other)
         return rgb
 
-    def _scale(self, x: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
-        """x `[B, C, H, W]` times the map of factors `[S, B, C]`."""
+    def _scale(
+        self, x: torch.Tensor, factors: torch.Tensor, bias: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """x `[B, C, H, W]` times the map of factors `[S, B, C]`, plus a bias `[C]`."""
         pixels = x.permute(0, 2, 3, 1)  # [B, H, W, C]: x is channels-last
         factors = factors.to(x.dtype)[:, :, None, None]
         field = factors[0]
         for share, factor in zip(self.shares[x.shape[3]], factors[1:], strict=True):
             field = torch.addcmul(field, share.permute(0, 2, 3, 1).to(x.dtype), factor - factors[0])
-        traced = torch.is_grad_enabled() and (x.requires_grad or field.requires_grad)
-        return (field * pixels if traced else field.mul_(pixels)).permute(0, 3, 1, 2)
+        if torch.is_grad_enabled() and (x.requires_grad or field.requires_grad):
+            scaled = field * pixels
+        else:
+            scaled = field.mul_(pixels)
+        if bias is not None:
+            scaled.add_(bias.to(x.dtype))
+        return scaled.permute(0, 3, 1, 2)
 
 
 def blend(streams: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
