@@ -15,6 +15,8 @@ from pathlib import Path
 import torch
 
 from .checkpoints import PARTS, convert_checkpoint, inspect_checkpoint, load_encoder, load_generator
+from .decoding import decode as decode_latents
+from .decoding import describe_leakage, leakage
 from .directions import METHODS as DIRECTION_METHODS
 from .directions import (
     SAMPLES,
@@ -32,8 +34,18 @@ from .figures import Figure, direction_sheet, even_strengths, mixing_matrix, str
 from .files import replacing
 from .generator import Generator
 from .grid import compare_grid
-from .images import from_pil, load_image, open_image, save_image
-from .injection import PAIRINGS, check_styles, inject_latents, pairs, result_labels
+from .images import from_pil, load_image, open_image, resize, save_image
+from .injection import (
+    CHANNEL_SHARE,
+    PAIRINGS,
+    SPACES,
+    channel_changes,
+    check_styles,
+    inject_latents,
+    meetings,
+    pairs,
+    result_labels,
+)
 from .inversion import METHODS, QUALITIES, check_encoder, load_delta, save_delta
 from .inversion import invert as invert_pictures
 from .latents import (
@@ -119,6 +131,19 @@ def build_parser() -> argparse.ArgumentParser:
     sub = add("mix", mix, "Inject layers of a style into faces through a mask list.")
     add_mixing(sub, STUDY_SWEEP)
     add_pairing(sub)
+    sub.add_argument("--space", choices=SPACES, default="W+", help="what of a layer to take (%(default)s)")
+    sub.add_argument(
+        "--region",
+        nargs="+",
+        type=Path,
+        help="pictures that are white where the style acts: one, or one per mask of the list",
+    )
+    sub.add_argument(
+        "--channel-share",
+        type=float,
+        default=CHANNEL_SHARE,
+        help="with --space channels: how many act in the region (%(default)s)",
+    )
 
     sub = add("matrix", matrix, "StyleGAN's style-mixing figure: every source with every style.")
     add_mixing(sub, "0-3")
@@ -303,7 +328,7 @@ def encode(options: argparse.Namespace) -> None:
 def invert(options: argparse.Namespace) -> None:
     paths = expand(options.pictures, PICTURES)
     generator, encoder = open_generator(options), open_encoder(options)
-    mask = None if options.mask is None else load_image(options.mask).mean(1) / 2 + 0.5
+    mask = None if options.mask is None else read_mask(options.mask)[:, 0]
     warn(options, {check_encoder(encoder, generator)})
     names = unique([file_name(path.stem) for path in paths])
     for name, path in zip(names, paths):
@@ -344,7 +369,7 @@ def invert(options: argparse.Namespace) -> None:
 def mix(options: argparse.Namespace) -> None:
     generator = open_generator(options)
     sources, styles, masks = mixed_codes(generator, options)
-    results = inject_latents(sources, styles, masks, options.pairing)
+    results = inject_into(sources, styles, masks, generator, options)
     for name, latents in (("sources", sources), ("styles", styles), ("results", results)):
         save_latents(options.out / f"{name}.safetensors", latents)
     pictures = list(decode(generator, results, options.noise))
@@ -362,7 +387,30 @@ def mix(options: argparse.Namespace) -> None:
         rows=row_labels(sources, styles, rows),
     )
     save_image(options.out / "grid.png", grid[0])
+    if results.regions:
+        print(describe_leakage(*leakage(generator, results.take([0]))[0].tolist()))
     print(f"{len(results)} results; the comparison is {options.out / 'grid.png'}")
+
+
+def inject_into(
+    sources: Latents, styles: Latents, masks: MaskList, generator: Generator, options: argparse.Namespace
+) -> Latents:
+    """`inject_latents` in the space and the region asked for."""
+    region = None
+    if options.region:
+        sized = [resize(read_mask(path), *[generator.img_resolution] * 2) for path in options.region]
+        region = torch.cat(sized)[:, 0]
+    if options.space != "channels" or region is None:
+        return inject_latents(sources, styles, masks, options.pairing, options.space, region)
+    met = meetings(sources, styles, masks, options.pairing, region)
+    bar = ProgressBar(len(met.sources), "channels")
+    changes = []
+    for start in range(0, len(met.sources), CHUNK):
+        part = met.take(slice(start, start + CHUNK))
+        changes.append(channel_changes(generator, part, options.channel_share).cpu())
+        bar.update(start + len(part.sources))
+    bar.close()
+    return inject_latents(sources, styles, masks, options.pairing, options.space, channels=torch.cat(changes))
 
 
 def matrix(options: argparse.Namespace) -> None:
@@ -548,7 +596,7 @@ def decode(
     bar = ProgressBar(len(latents), "decode")
     for start in range(0, len(latents), CHUNK):
         chunk = slice(start, start + CHUNK)
-        yield from generator.synthesis(latents.w[chunk], noise, noise_seed=seeds[chunk]).cpu()
+        yield from decode_latents(generator, latents.take(chunk), noise, seeds[chunk]).cpu()
         bar.update(min(start + CHUNK, len(latents)))
     bar.close()
 
@@ -566,6 +614,11 @@ def read_picture(path: Path, encoder: Encoder, align: str, size: int | None = No
         return align_for(encoder, open_image(path), align, size)
     except NoFaceError as error:
         raise NoFaceError(f"{path}: {error}") from None
+
+
+def read_mask(path: Path) -> torch.Tensor:
+    """A picture's lightness as float32 `[1, 1, H, W]` in 0…1."""
+    return load_image(path).mean(1, keepdim=True) / 2 + 0.5
 
 
 def read_codes(paths: list[Path], options: argparse.Namespace) -> list[Latents]:
