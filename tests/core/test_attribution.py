@@ -219,7 +219,8 @@ def test_heat_maps_glow_where_something_changed(bob_report):
     maps = bob_report.heat_maps()
     assert maps.shape == (14, 3, 256, 256) and maps.min() >= -1 and maps.max() <= 1
     bright = maps[8].mean(0) > 0
-    hair = bob_report.regions["hair"] > 0.5
+    # Hair before the shoulders may be taken for body.
+    hair = bob_report.regions["hair"] + bob_report.regions["body"] > 0.5
     assert (bright & hair).sum() > 0.8 * bright.sum()
 
 
