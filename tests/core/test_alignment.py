@@ -109,7 +109,7 @@ def test_a_leaning_face_is_framed_as_the_upright_one(avatars, angle):
     _, found = sm.align_face(picture)
     (x0, y0), (x1, y1) = (moved(upright.quad[corner]) for corner in (0, 2))
     centre, side = ((x0 + x1) / 2, (y0 + y1) / 2), math.dist((x0, y0), (x1, y1)) / math.sqrt(2)
-    assert abs(found.angle - upright.angle - angle) < 1.5
+    assert abs(found.angle - upright.angle - angle) < 2  # the avatar itself leans by 8°, to 33° in all
     assert found.side == pytest.approx(side, rel=0.04)
     assert math.dist(found.centre, centre) < 0.01 * side
 
