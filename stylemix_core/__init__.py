@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from .errors import MaskSyntaxError as MaskSyntaxError
     from .errors import NoFaceError as NoFaceError
     from .errors import StyleMixError as StyleMixError
+    from .finding import FoundLayers as FoundLayers
+    from .finding import FoundMask as FoundMask
+    from .finding import find_layers as find_layers
     from .grid import compare_grid as compare_grid
     from .images import load_image as load_image
     from .images import save_image as save_image
@@ -49,6 +52,7 @@ _HOMES = {
     "alignment": ("FaceTransform", "align_face", "align_faces", "paste_face"),
     "checkpoints": ("convert_checkpoint", "inspect_checkpoint", "load_encoder", "load_generator"),
     "errors": ("CheckpointError", "LatentMismatchError", "MaskSyntaxError", "NoFaceError", "StyleMixError"),
+    "finding": ("FoundLayers", "FoundMask", "find_layers"),
     "grid": ("compare_grid",),
     "images": ("load_image", "save_image"),
     "injection": ("inject", "inject_latents"),

@@ -184,7 +184,7 @@ def _below(top: list[torch.Tensor], cells: Cells, captions: Captions, leading: i
 def _draw(cells: Cells, captions: Captions, rows: list[str], height: int, width: int) -> Image.Image:
     gap = max(2, min(height, width) // 32)
     size = max(10, round(0.08 * min(height, width)))
-    font = _font(size, "".join(rows + sum(captions, [])))
+    font = load_font(size, "".join(rows + sum(captions, [])))
     line = math.ceil(1.7 * size)
     gutter = min(width, math.ceil(max(map(font.getlength, rows)))) + gap if rows else 0
 
@@ -254,7 +254,7 @@ def _shorten(text: str, width: float, font: Font) -> str:
     return cut(fitting - 1) if fitting else ""
 
 
-def _font(size: int, text: str) -> Font:
+def load_font(size: int, text: str) -> Font:
     """Pillow's built-in font, or one of the system's where the text needs it and there is one."""
     name = None if _BUILT_IN_GLYPHS.issuperset(text) else _wide_font()
     return ImageFont.truetype(name, size) if name else ImageFont.load_default(size)
