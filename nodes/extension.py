@@ -2,7 +2,7 @@
 
 from comfy_api.v0_0_2 import ComfyExtension, io
 
-from . import align, encode, explore, host, inject, invert, latent, load, routes, sample
+from . import align, encode, explain, explore, host, inject, invert, latent, load, routes, sample
 
 
 class StyleMixExtension(ComfyExtension):
@@ -25,6 +25,7 @@ class StyleMixExtension(ComfyExtension):
             latent.LatentBatch,
             invert.Invert,
             invert.InvertOptions,
+            explain.ExplainLayers,
             explore.Grid,
             align.AlignFace,
             align.PasteFace,

@@ -283,15 +283,24 @@ def descend(models: Sequence[Model | Tuned], count: int, job: Callable[[bool], R
 
     job: called with whether to save memory by gradient checkpointing: without, and with when memory runs out.
     """
-    _place(models, count * GRADIENT_FACTOR)
+    return work(models, count * GRADIENT_FACTOR, count, job)
+
+
+def work(models: Sequence[Model | Tuned], most: int, least: int, job: Callable[[bool], Result]) -> Result:
+    """Run a job that passes batches through networks on its own.
+
+    job: called with whether to save memory: without, for which there is room for passes of `most` pictures, and
+        when that runs out, with, for passes of `least`.
+    """
+    _place(models, most)
     try:
         return job(False)
     except model_management.OOM_EXCEPTION:
         pass
     # Outside the except block: the exception held on to the tensors of the failed pass.
-    logging.info("StyleMix: out of memory, going on with gradient checkpointing")
+    logging.info("StyleMix: out of memory, going on with less at a time")
     model_management.soft_empty_cache()
-    _place(models, count)
+    _place(models, least)
     return job(True)
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .alignment import align_face as align_face
     from .alignment import align_faces as align_faces
     from .alignment import paste_face as paste_face
+    from .attribution import LayerReport as LayerReport
+    from .attribution import explain_layers as explain_layers
     from .checkpoints import convert_checkpoint as convert_checkpoint
     from .checkpoints import inspect_checkpoint as inspect_checkpoint
     from .checkpoints import load_encoder as load_encoder
@@ -50,6 +52,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "alignment": ("FaceTransform", "align_face", "align_faces", "paste_face"),
+    "attribution": ("LayerReport", "explain_layers"),
     "checkpoints": ("convert_checkpoint", "inspect_checkpoint", "load_encoder", "load_generator"),
     "errors": ("CheckpointError", "LatentMismatchError", "MaskSyntaxError", "NoFaceError", "StyleMixError"),
     "finding": ("FoundLayers", "FoundMask", "find_layers"),

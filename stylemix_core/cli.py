@@ -93,12 +93,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_models(sub, encoder=True)
 
     sub = add("mix", mix, "Inject layers of a style into faces through a mask list.")
-    source = sub.add_mutually_exclusive_group(required=True)
-    source.add_argument("--source", nargs="+", type=Path, help="W+ files, pictures or folders of them")
-    source.add_argument("--seeds", type=seed_list, help="sample the sources: for instance 0-3,7")
-    sub.add_argument(
-        "--style", nargs="+", type=Path, required=True, help="W+ files, pictures or folders of them"
-    )
+    add_source_and_style(sub)
     sub.add_argument("--masks", default=STUDY_SWEEP, help='mask list (default "%(default)s")')
     sub.add_argument(
         "--alpha", type=float, default=1.0, help="strength of terms without @, -2 to 3 (%(default)s)"
@@ -108,6 +103,22 @@ def build_parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--seed", type=int, default=0, help="for random layers in the mask list (%(default)s)")
     add_sampling(sub)
+    add_models(sub, encoder=True)
+
+    sub = add("explain", explain, "Inject each layer of a style alone, and show what it changes and where.")
+    add_source_and_style(sub)
+    sub.add_argument(
+        "--region",
+        action="append",
+        type=named_mask,
+        metavar="NAME=FILE",
+        help="a picture that is white inside a region, instead of those found in the face; may be repeated",
+    )
+    sub.add_argument(
+        "--features", help="compare by a file with VGG16's or LPIPS' weights, or by encoder (colours)"
+    )
+    sub.add_argument("--arcface", type=Path, help="a file with ArcFace's weights, to tell identity (encoder)")
+    add_sampling(sub, noise=False)
     add_models(sub, encoder=True)
 
     sub = add("convert", convert, "Write checkpoints as safetensors, which load faster and cannot run code.")
@@ -128,15 +139,25 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def add_sampling(parser: argparse.ArgumentParser) -> None:
+def add_source_and_style(parser: argparse.ArgumentParser) -> None:
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--source", nargs="+", type=Path, help="W+ files, pictures or folders of them")
+    source.add_argument("--seeds", type=seed_list, help="sample the sources: for instance 0-3,7")
+    parser.add_argument(
+        "--style", nargs="+", type=Path, required=True, help="W+ files, pictures or folders of them"
+    )
+
+
+def add_sampling(parser: argparse.ArgumentParser, noise: bool = True) -> None:
     parser.add_argument(
         "--psi", type=float, default=0.7, help="truncation: 1 varied, 0 average (%(default)s)"
     )
     parser.add_argument("--cutoff", type=int, default=None, help="truncate only layers before this one (all)")
     parser.add_argument("--class-label", type=int, default=None, help="class of a conditional generator")
-    parser.add_argument(
-        "--noise", choices=("const", "random", "none"), default="const", help="noise (%(default)s)"
-    )
+    if noise:
+        parser.add_argument(
+            "--noise", choices=("const", "random", "none"), default="const", help="noise (%(default)s)"
+        )
 
 
 def add_models(parser: argparse.ArgumentParser, encoder: bool = False) -> None:
@@ -245,12 +266,7 @@ def invert(options: argparse.Namespace) -> None:
 def mix(options: argparse.Namespace) -> None:
     generator = open_generator(options)
     masks = parse_masks(options.masks, generator.num_ws, options.alpha, options.seed)
-    given = [[sample(generator, options)] if options.seeds else read_codes(options.source, options)]
-    given.append(read_codes(options.style, options))
-    sources, styles = map(join_latents, given)
-    warnings = {check_generator(part, generator) for parts in given for part in parts}
-    warn(options, warnings | {check_styles(sources, styles)})
-
+    sources, styles = source_and_style(generator, options)
     results = inject_latents(sources, styles, masks, options.pairing)
     for name, latents in (("sources", sources), ("styles", styles), ("results", results)):
         save_latents(options.out / f"{name}.safetensors", latents)
@@ -269,6 +285,44 @@ def mix(options: argparse.Namespace) -> None:
     )
     save_image(options.out / "grid.png", grid[0])
     print(f"{len(results)} results; the comparison is {options.out / 'grid.png'}")
+
+
+def explain(options: argparse.Namespace) -> None:
+    from .attribution import explain_layers
+
+    generator = open_generator(options)
+    sources, styles = source_and_style(generator, options)
+    # The bundled encoder knows nothing of another generator's faces.
+    suits = options.encoder != "demo" or options.generator in (None, "demo")
+    bar = ProgressBar(1, "explain")
+
+    def on_step(done: int, total: int, images: torch.Tensor | None) -> None:
+        bar.total = total
+        bar.update(done)
+
+    report = explain_layers(
+        generator,
+        sources.w,
+        styles.w,
+        {name: load_image(path)[:, 0] / 2 + 0.5 for name, path in options.region} if options.region else None,
+        open_encoder(options) if suits else None,
+        options.features,
+        options.arcface,
+        on_step=on_step,
+    )
+    bar.close()
+    for folder, pictures in (
+        ("pictures", report.alone),
+        ("without", report.without),
+        ("heat_maps", report.heat_maps()),
+    ):
+        for layer, picture in enumerate(pictures):
+            save_image(options.out / folder / f"layer{layer:02d}.png", picture)
+    for name, text in (("table.txt", report.table()), ("table.json", json.dumps(report.figures(), indent=2))):
+        with replacing(options.out / name) as partial:
+            partial.write_text(text + "\n", encoding="utf-8")
+    save_image(options.out / "sheet.png", from_pil(report.sheet())[0])
+    print(f"{report.table()}\n\nthe sheet is {options.out / 'sheet.png'}")
 
 
 def convert(options: argparse.Namespace) -> None:
@@ -313,6 +367,16 @@ def warn(options: argparse.Namespace, warnings: set[str | None]) -> None:
 
 def sample(generator: Generator, options: argparse.Namespace) -> Latents:
     return sample_latents(generator, options.seeds, options.psi, options.cutoff, options.class_label)
+
+
+def source_and_style(generator: Generator, options: argparse.Namespace) -> tuple[Latents, Latents]:
+    """The codes of both, with warnings where they do not fit."""
+    given = [[sample(generator, options)] if options.seeds else read_codes(options.source, options)]
+    given.append(read_codes(options.style, options))
+    sources, styles = map(join_latents, given)
+    warnings = {check_generator(part, generator) for parts in given for part in parts}
+    warn(options, warnings | {check_styles(sources, styles)})
+    return sources, styles
 
 
 def decode(
@@ -398,6 +462,14 @@ def unique(names: list[str]) -> list[str]:
 def file_name(text: str) -> str:
     """The text with only what every file system takes."""
     return re.sub(r"[^\w.-]+", "_", text).strip("._") or "unnamed"
+
+
+def named_mask(text: str) -> tuple[str, Path]:
+    """Name and file of "hat=hat.png"."""
+    name, _, path = text.partition("=")
+    if not name.strip() or not path:
+        raise argparse.ArgumentTypeError(f"{text!r} names no region and file; write for instance hat=hat.png")
+    return name.strip(), Path(path)
 
 
 def seed_list(text: str) -> list[int]:

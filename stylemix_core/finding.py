@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +13,7 @@ from .generator import Generator
 from .identity import Identity
 from .inversion.delta import differentiable, twin
 from .masks import NAMES, MaskList, layers_text
-from .regions import check_regions, find_regions
+from .regions import find_regions, regions_of
 from .wishes import KINDS, Judge, Wish, read_wish, region_of
 
 CHUNK = 4
@@ -271,27 +272,24 @@ def judges_for(
     pictures, full = drawn[:, 0], drawn[:, 1]
     kept_wish = read_wish(keep) if isinstance(keep, str) else None
     named = [one for one in (wish if isinstance(target, str) else None, kept_wish) if one and one.names]
-    found, in_style = {}, {}
-    if regions is not None:
-        found = check_regions(regions, count, *pictures.shape[2:])
-        in_style = (
-            found if style_regions is None else check_regions(style_regions, count, *pictures.shape[2:])
-        )
-    elif named:
-        found = find_regions(pictures.expand(-1, 3, -1, -1).clamp(-1, 1))
-        try:
-            in_style = find_regions(full.expand(-1, 3, -1, -1).clamp(-1, 1))
-        except NoFaceError:
-            in_style = found
-    else:
+    if regions is None and not named:
         found = in_style = {"picture": torch.ones(count, *pictures.shape[2:])}
+    else:
+        found = regions_of(as_colour(pictures), regions)
+        in_style = found
+        if style_regions is not None:
+            in_style = regions_of(as_colour(full), style_regions)
+        elif regions is None:
+            with suppress(NoFaceError):
+                in_style = find_regions(as_colour(full))
 
     def places(
         given: str | torch.Tensor, meant: Wish | None, maps: Mapping[str, torch.Tensor]
     ) -> torch.Tensor:
-        if meant is None or not isinstance(given, str):
-            return check_regions({"mask": torch.as_tensor(given)}, count, *pictures.shape[2:])["mask"]
-        return region_of(meant, maps)
+        if isinstance(given, str):
+            assert meant is not None
+            return region_of(meant, maps)
+        return regions_of(pictures, {"mask": differentiable(torch.as_tensor(given))})["mask"]
 
     here = places(target, wish, found)
     there = places(target, wish, in_style)
@@ -315,6 +313,10 @@ def judges_for(
         for i in range(count)
     ]
     return judges, here[0]
+
+
+def as_colour(pictures: torch.Tensor) -> torch.Tensor:
+    return pictures.expand(-1, 3, -1, -1).clamp(-1, 1)
 
 
 def search(trials: Trials, steps: int, count: int, wish: str, region: torch.Tensor) -> FoundLayers:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
-from .grid import BACKGROUND, TEXT, compare_grid, load_font
+from .grid import BACKGROUND, TEXT, compare_grid, font_for
 from .images import resize, to_pil
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def draw_sheet(search: "FoundLayers") -> Image.Image:
 def draw_chart(draw: ImageDraw.ImageDraw, search: "FoundLayers", box: tuple[int, int, int, int]) -> None:
     """Two bars a layer: the share of the wished change and that of the rest. The best mask's layers are backed."""
     left, top, right, bottom = box
-    font = load_font(15, search.wish)
+    font = font_for(15, search.wish)
     base, height = bottom - 28, bottom - top - 70
     title = "Each layer alone: "
     draw.text((left + 12, top + 8), title, TEXT, font)

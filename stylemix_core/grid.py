@@ -184,7 +184,7 @@ def _below(top: list[torch.Tensor], cells: Cells, captions: Captions, leading: i
 def _draw(cells: Cells, captions: Captions, rows: list[str], height: int, width: int) -> Image.Image:
     gap = max(2, min(height, width) // 32)
     size = max(10, round(0.08 * min(height, width)))
-    font = load_font(size, "".join(rows + sum(captions, [])))
+    font = font_for(size, "".join(rows + sum(captions, [])))
     line = math.ceil(1.7 * size)
     gutter = min(width, math.ceil(max(map(font.getlength, rows)))) + gap if rows else 0
 
@@ -203,14 +203,14 @@ def _draw(cells: Cells, captions: Captions, rows: list[str], height: int, width:
                 continue
             x = gutter + gap + column * (width + gap)
             if strip:
-                text = _shorten(texts[column], width, font)
+                text = shorten(texts[column], width, font)
                 draw.text((x + width / 2, y + strip / 2), text, TEXT, font, anchor="mm")
             fitted = _fit(picture, height, width)
             offset = (width - fitted.width) // 2, (height - fitted.height) // 2
             transparency = fitted if fitted.mode == "RGBA" else None
             sheet.paste(fitted, (x + offset[0], y + strip + offset[1]), transparency)
         if rows:
-            text = _shorten(rows[index], gutter - gap, font)
+            text = shorten(rows[index], gutter - gap, font)
             draw.text((gutter, y + strip + height / 2), text, TEXT, font, anchor="rm")
         y += strip + height + gap
     return sheet
@@ -242,7 +242,7 @@ def _one_line(label: str) -> str:
     return " ".join(label.split())
 
 
-def _shorten(text: str, width: float, font: Font) -> str:
+def shorten(text: str, width: float, font: Font) -> str:
     """The text, or as much of its start as fits with an ellipsis."""
     if font.getlength(text) <= width:
         return text
@@ -254,7 +254,7 @@ def _shorten(text: str, width: float, font: Font) -> str:
     return cut(fitting - 1) if fitting else ""
 
 
-def load_font(size: int, text: str) -> Font:
+def font_for(size: int, text: str) -> Font:
     """Pillow's built-in font, or one of the system's where the text needs it and there is one."""
     name = None if _BUILT_IN_GLYPHS.issuperset(text) else _wide_font()
     return ImageFont.truetype(name, size) if name else ImageFont.load_default(size)

@@ -43,30 +43,31 @@ _GROWN = {"nose": 0.0, "mouth": 0.0, "eyes": 0.03, "brows": 0.0}
 _AROUND = ("hair", "background", "body", "face")
 _BINS = 16
 """Levels of every colour in the histograms."""
-_ROUNDS = 5
+_ROUNDS = 7
 
 
-def find_regions(images: torch.Tensor) -> dict[str, torch.Tensor]:
+def find_regions(images: torch.Tensor, faces: Sequence[Face] | None = None) -> dict[str, torch.Tensor]:
     """The regions of pictures that show one face each.
 
     images: `[B, 3, H, W]` in −1…1. The largest face counts where there are several.
+    faces: what `faces_of` found, one or one per picture, where it is known already.
     Returns `REGIONS` by name, float32 `[B, H, W]` in 0…1 on the device of the images; at every pixel they sum to 1.
     `NoFaceError` when a picture shows no face.
     """
-    if images.ndim != 4 or images.shape[1] != 3 or not len(images):
-        raise StyleMixError(
-            f"the pictures have the shape {list(images.shape)}; expected [batch, 3, height, width]"
-        )
-    height, width = images.shape[2:]
-    small = resize(images.detach().float().cpu(), SIDE, SIDE).clamp(-1, 1)
-    faces = [_largest(found, number) for number, found in enumerate(find_faces([to_pil(i) for i in small]))]
+    small = _small(images)
+    faces = _largest_faces(small) if faces is None else faces
     maps = _around(small, faces)
     for name, outlines in _FEATURES.items():
-        grow = _GROWN[name]
-        drawn = torch.stack([_draw(face, outlines, grow * _width(face)) for face in faces])
-        maps = {other: mask * (1 - drawn) for other, mask in maps.items()} | {name: drawn}
-    stacked = resize(torch.stack([maps[name] for name in REGIONS], 1), height, width).to(images.device)
+        drawn = torch.stack([_draw(face, outlines, _GROWN[name] * _width(face)) for face in faces])
+        maps = {other: mask * (1 - drawn) for other, mask in maps.items()}
+        maps[name] = drawn.expand(len(small), -1, -1)
+    stacked = resize(torch.stack([maps[name] for name in REGIONS], 1), *images.shape[2:]).to(images.device)
     return dict(zip(REGIONS, stacked.unbind(1), strict=True))
+
+
+def faces_of(images: torch.Tensor) -> list[Face]:
+    """The largest face of every picture `[B, 3, H, W]`, as `find_regions` takes them. Errors as for it."""
+    return _largest_faces(_small(images))
 
 
 def regions_of(
@@ -96,13 +97,41 @@ def regions_of(
     return checked
 
 
-def _largest(faces: Sequence[Face], number: int) -> Face:
-    if not faces:
-        raise NoFaceError(
-            f"picture {number + 1} shows no face, so its hair, eyes and background cannot be told apart; "
-            "give regions as masks of your own, or choose another picture"
+def name_masks(masks: torch.Tensor, names: str) -> dict[str, torch.Tensor]:
+    """A batch of masks `[N, H, W]` as regions, by names with commas in between; "region 1" and so on without names.
+
+    `StyleMixError` when there are not as many names as masks, or one comes up again.
+    """
+    given = [name.strip() for name in names.replace("\n", ",").split(",") if name.strip()]
+    given = given or [f"region {number}" for number in range(1, len(masks) + 1)]
+    if len(given) != len(masks):
+        raise StyleMixError(
+            f"there are {len(given)} names ({', '.join(given)}) for {len(masks)} masks; give one name per mask"
         )
-    return max(faces, key=_width)
+    if len(set(given)) != len(given):
+        raise StyleMixError(f"the names {', '.join(given)} are not all different; give every mask its own")
+    return dict(zip(given, masks, strict=True))
+
+
+def _small(images: torch.Tensor) -> torch.Tensor:
+    """On the CPU, `SIDE` pixels square."""
+    if images.ndim != 4 or images.shape[1] != 3 or not len(images):
+        raise StyleMixError(
+            f"the pictures have the shape {list(images.shape)}; expected [batch, 3, height, width]"
+        )
+    return resize(images.detach().float().cpu(), SIDE, SIDE).clamp(-1, 1)
+
+
+def _largest_faces(small: torch.Tensor) -> list[Face]:
+    largest = []
+    for number, found in enumerate(find_faces([to_pil(picture) for picture in small]), 1):
+        if not found:
+            raise NoFaceError(
+                f"picture {number} shows no face, so its hair, eyes and background cannot be told apart; "
+                "give regions as masks of your own, or choose another picture"
+            )
+        largest.append(max(found, key=_width))
+    return largest
 
 
 def _width(face: Face) -> float:
@@ -128,23 +157,37 @@ def _draw(face: Face, outlines: Sequence[Sequence[int]], grow: float = 0.0) -> t
 def _around(images: torch.Tensor, faces: Sequence[Face]) -> dict[str, torch.Tensor]:
     """What every pixel is apart from the features: maps `[B, SIDE, SIDE]` by the names `_AROUND`.
 
-    Half the size is enough for colours, and takes a quarter of the time.
+    Half the size is enough to tell places apart, and every fourth pixel of that to learn colours from.
     """
-    images = F.avg_pool2d(images, 2)
-    places = F.avg_pool2d(torch.stack([_places(face) for face in faces]), 2)  # [B, 4, S/2, S/2]
-    levels = ((images + 1) * (_BINS / 2)).long().clamp(0, _BINS - 1)
-    colours = ((levels[:, 0] * _BINS + levels[:, 1]) * _BINS + levels[:, 2]).flatten(1)  # [B, S²/4]
-    colours = colours[:, None].expand(-1, len(_AROUND), -1)
-    belongs = places / places.sum(1, keepdim=True)
+    places = F.avg_pool2d(torch.stack([_places(face) for face in faces]), 2)  # [1 or B, 4, S/2, S/2]
+    places = places.expand(len(images), -1, -1, -1)
+    levels = ((F.avg_pool2d(images, 2) + 1) * (_BINS / 2)).long().clamp(0, _BINS - 1)
+    colours = (levels[:, 0] * _BINS + levels[:, 1]) * _BINS + levels[:, 2]  # [B, S/2, S/2]
+    some_places, some_colours = places[:, :, ::2, ::2], colours[:, ::2, ::2]
+    belongs = some_places / some_places.sum(1, keepdim=True)
     for _ in range(_ROUNDS):
-        common = torch.zeros(*belongs.shape[:2], _BINS**3).scatter_add_(2, colours, belongs.flatten(2))
-        common = _smooth_colours(common)
-        common = common / common.sum(2, keepdim=True)
-        common[:, 2] = torch.maximum(common[:, 2], common[:, 3])  # ears and neck have the face's colours
-        likely = common.gather(2, colours).view_as(places) + 1e-6
-        evidence = 3 * F.avg_pool2d(likely.log(), 3, 1, 1, count_include_pad=False)
-        belongs = (evidence + places.log()).softmax(1)
-    return dict(zip(_AROUND, resize(belongs, SIDE, SIDE).unbind(1), strict=True))
+        common = _count(some_colours, belongs)
+        belongs = _expect(some_colours, some_places, common)
+    around = resize(_expect(colours, places, common), SIDE, SIDE)
+    return dict(zip(_AROUND, around.unbind(1), strict=True))
+
+
+def _count(colours: torch.Tensor, belongs: torch.Tensor) -> torch.Tensor:
+    """How common each colour is among what belongs to each of `_AROUND`: `[B, 4, bins³]`, adding up to one."""
+    colours = colours.flatten(1)[:, None].expand(-1, len(_AROUND), -1)
+    counted = torch.zeros(*belongs.shape[:2], _BINS**3).scatter_add_(2, colours, belongs.flatten(2))
+    counted = _smooth_colours(counted)
+    return counted / counted.sum(2, keepdim=True)
+
+
+def _expect(colours: torch.Tensor, places: torch.Tensor, common: torch.Tensor) -> torch.Tensor:
+    """How likely every pixel is each of `_AROUND`, `[B, 4, H, W]`, by its colour and place."""
+    body, face = _AROUND.index("body"), _AROUND.index("face")
+    common = common.clone()
+    common[:, body] = torch.maximum(common[:, body], common[:, face])  # ears and neck have the face's colours
+    likely = common.gather(2, colours.flatten(1)[:, None].expand(-1, len(_AROUND), -1)).view_as(places)
+    evidence = 3 * F.avg_pool2d((likely + 1e-6).log(), 3, 1, 1, count_include_pad=False)
+    return (evidence + places.log()).softmax(1)
 
 
 def _smooth_colours(histogram: torch.Tensor) -> torch.Tensor:
@@ -180,8 +223,8 @@ def _places(face: Face) -> torch.Tensor:
     near = torch.exp(-(beyond / 0.45).square())
     shoulders = 1.05 + 0.35 * (u.abs() - 0.4).clamp(0, 1.2)
     below = torch.sigmoid((v - shoulders) * 6)
-    lock = torch.sigmoid((u.abs() - 0.5) * 8)
-    hair = outside * near * (1 - below + 0.5 * below * lock) + inside * over_face
+    locks = torch.exp(-((u.abs() - 1) / 0.5).square())
+    hair = outside * (near * (1 - below) + 0.5 * below * locks) + inside * over_face
     background = outside * (1.2 - near) * (1 - below + 0.3 * below)
     ears = near * torch.sigmoid((v + 0.5) * 8)
     body = outside * (below + 0.1 * ears)

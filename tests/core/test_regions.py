@@ -6,7 +6,7 @@ import torch
 import stylemix_core as sm
 from stylemix_core.demo import truth
 from stylemix_core.demo.renderer import Avatars, render
-from stylemix_core.regions import REGIONS, find_regions, regions_of
+from stylemix_core.regions import REGIONS, find_regions, name_masks, regions_of
 
 # What the renderer calls the same. The nose it labels is the tip alone, the brows it draws are thin lines.
 SAME = {"face": ("face", "glasses"), "body": ("skin", "clothes")}
@@ -73,3 +73,18 @@ def test_own_masks_are_resized_and_repeated():
 def test_masks_that_do_not_fit_are_refused(masks):
     with pytest.raises(sm.StyleMixError, match="expected one mask|there are no regions"):
         regions_of(torch.zeros(2, 3, 32, 32), masks)
+
+
+def test_a_batch_of_masks_takes_names():
+    masks = torch.stack([torch.zeros(4, 4), torch.ones(4, 4)])
+    named = name_masks(masks, " hat, beard\n")
+    assert list(named) == ["hat", "beard"] and torch.equal(named["beard"], masks[1])
+    assert list(name_masks(masks, "")) == ["region 1", "region 2"]
+
+
+@pytest.mark.parametrize(
+    ("names", "message"), [("hat", "1 names .* for 2 masks"), ("a, a", "not all different")]
+)
+def test_names_that_do_not_fit_the_masks_are_refused(names, message):
+    with pytest.raises(sm.StyleMixError, match=message):
+        name_masks(torch.zeros(2, 4, 4), names)

@@ -180,6 +180,17 @@ EXAMPLES: dict[str, Prompt] = {
         "out": sheet("pictures", "hair", "half", "more", source=["faces", 0], style=["bob picture", 0]),
     },
     "StyleMixDecode": {"out": sheet("bob picture")},
+    "StyleMixExplainLayers": {
+        "faces": faces(97),
+        "out": node(
+            "StyleMixExplainLayers",
+            generator=["generator", 0],
+            latent=["faces", 1],
+            style=["bob", 0],
+            encoder=["encoder", 0],
+            mask_names="",
+        ),
+    },
     "StyleMixGrid": {
         "faces": faces(96, 2),
         "styles": faces(549, 3),

@@ -74,6 +74,11 @@ CONTRACT = {
     "StyleMixLatentFromBatch": ("Latent From Batch", ["latent", "index", "length"], ["latent"]),
     "StyleMixLatentBatch": ("Batch W+", ["a", "b"], ["latent"]),
     "StyleMixDecode": ("StyleGAN2Decode", ["generator", "latent", "noise_mode"], ["image"]),
+    "StyleMixExplainLayers": (
+        "Explain Layers",
+        ["generator", "latent", "style", "encoder", "masks", "mask_names"],
+        ["sheet", "pictures", "heat_maps", "table", "json"],
+    ),
     "StyleMixGrid": ("Compare Grid", ["images", "labels", "columns", "source", "style", "top"], ["image"]),
     "StyleMixAlignFace": (
         "Align Face",
