@@ -80,6 +80,7 @@ class ExplainLayers(io.ComfyNode):
             None if encoder is None else check_encoder(encoder.network, generator.network),
         ):
             host.warn(cls.hidden.unique_id, warning)
+        report_step = host.step_reporter()  # without previews: they would hide the sheet
         report = host.work(
             [generator] if encoder is None else [generator, encoder],
             CHUNK,
@@ -93,7 +94,7 @@ class ExplainLayers(io.ComfyNode):
                 host.vgg_file(),
                 host.arcface_file(),
                 1 if save_memory else CHUNK,
-                host.step_reporter(),
+                lambda done, total: report_step(done, total, None),
             ),
         )
         sheet = to_comfy(from_pil(report.sheet()))

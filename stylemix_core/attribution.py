@@ -30,7 +30,7 @@ CHUNK = 4
 REST = "elsewhere"
 """The region that a user's masks leave out."""
 
-OnStep = Callable[[int, int, torch.Tensor | None], None]
+OnStep = Callable[[int, int], None]
 
 COLOUR = "colour difference"
 
@@ -221,7 +221,7 @@ def explain_layers(
         which see shapes better than colours.
     arcface: a file with ArcFace's weights, the better measure of identity.
     chunk: pictures in one pass through a network. Nothing larger is held on the generator's device.
-    on_step: called with the pictures drawn so far, how many it will be, and the newest, `[n, C, R, R]`.
+    on_step: called with how many pictures are drawn and how many it will be.
     `LatentMismatchError` when codes do not fit, `NoFaceError` when regions are to be found and there is no face.
     """
     if chunk < 1:
@@ -286,7 +286,7 @@ def _draw(
         images = G.synthesis(part)
         done += len(part)
         if on_step is not None:
-            on_step(before + done, total, images)
+            on_step(before + done, total)
         side = min(images.shape[-1], SIDE)
         drawn.append(resize(images[:, :3].clamp(-1, 1), side, side).expand(-1, 3, -1, -1).cpu())
     return torch.cat(drawn)[place.cpu()]

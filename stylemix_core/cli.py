@@ -296,7 +296,7 @@ def explain(options: argparse.Namespace) -> None:
     suits = options.encoder != "demo" or options.generator in (None, "demo")
     bar = ProgressBar(1, "explain")
 
-    def on_step(done: int, total: int, images: torch.Tensor | None) -> None:
+    def on_step(done: int, total: int) -> None:
         bar.total = total
         bar.update(done)
 

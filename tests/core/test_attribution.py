@@ -149,7 +149,7 @@ def test_no_pass_holds_more_pictures_than_a_chunk(tiny, monkeypatch):
         codes[2:],
         HALVES,
         chunk=5,
-        on_step=lambda done, total, images: seen.append((done, total)),
+        on_step=lambda done, total: seen.append((done, total)),
     )
     assert max(drawn) == 5 and sum(drawn) == 2 * 18
     assert seen[-1] == (36, 36) and seen == sorted(seen)

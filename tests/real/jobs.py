@@ -18,6 +18,7 @@ from stylemix_core import (
     align_face,
     cli,
     compare_grid,
+    explain_layers,
     inject_latents,
     load_encoder,
     load_generator,
@@ -90,6 +91,12 @@ def layer_by_layer(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
     masks = parse_masks(text, generator().num_ws, alpha, seed)
     pictures = draw(inject_latents(source, style, masks))
     return to_pil(compare_grid(pictures, masks.labels, columns=nodes.values("StyleMixGrid")[1])[0])
+
+
+def what_does_each_layer_do(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
+    source, style = codes(nodes.values("StyleMixSampler")), load_latents(DEMO / "bob.safetensors")
+    encoder = load_encoder("demo", device="cpu")
+    return explain_layers(generator(), source.w, style.w, encoder=encoder).sheet()
 
 
 def mixing_matrix(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
@@ -248,6 +255,7 @@ JOBS: dict[str, Callable[[Nodes, Path, Path], Image.Image]] = {
         your_photo_ffhq,
         your_picture,
         layer_by_layer,
+        what_does_each_layer_do,
         mixing_matrix,
         save_load_blend,
         core_nodes,
