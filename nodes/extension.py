@@ -2,7 +2,7 @@
 
 from comfy_api.v0_0_2 import ComfyExtension, io
 
-from . import align, encode, explain, explore, host, inject, invert, latent, load, routes, sample
+from . import align, encode, explain, explore, find, host, inject, invert, latent, load, routes, sample
 
 
 class StyleMixExtension(ComfyExtension):
@@ -26,6 +26,7 @@ class StyleMixExtension(ComfyExtension):
             invert.Invert,
             invert.InvertOptions,
             explain.ExplainLayers,
+            find.FindLayers,
             explore.Grid,
             align.AlignFace,
             align.PasteFace,

@@ -97,15 +97,15 @@ class Motion:
         u, v = self.x - (self.x * self.weight).sum(), self.y - (self.y * self.weight).sum()
         radius = ((u.square() + v.square()) * self.weight).sum().sqrt().clamp_min(1)
         self.u, self.v = u / radius, v / radius
-        self.parameters = torch.zeros(count, 4)
-        """`[B, 4]`, in pixels: growth and turn at the region's mean radius, shift to the right and down."""
+        self.parameters = torch.zeros(count, 6)
+        """`[B, 6]`, in pixels: an affine map's columns for u, v and 1, at the region's mean radius."""
 
     def undo(self, pictures: torch.Tensor) -> torch.Tensor:
         """The pictures `[B, C, H, W]` with the region back in its place."""
-        grow, turn, right, down = self.parameters.t()[:, :, None, None]
+        x_u, y_u, x_v, y_v, x_1, y_1 = self.parameters.t()[:, :, None, None]
         height, width = pictures.shape[2:]
-        x = self.x + grow * self.u - turn * self.v + right
-        y = self.y + turn * self.u + grow * self.v + down
+        x = self.x + x_u * self.u + x_v * self.v + x_1
+        y = self.y + y_u * self.u + y_v * self.v + y_1
         places = torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], -1)
         return F.grid_sample(pictures, places, padding_mode="border", align_corners=False)
 
@@ -126,10 +126,10 @@ def settle(picture: torch.Tensor, others: torch.Tensor, region: torch.Tensor) ->
             down = F.pad((moved[..., 2:, :] - moved[..., :-2, :]) / 2, (0, 0, 1, 1))
             u, v = motion.u, motion.v
             slopes = torch.stack(
-                [right * u + down * v, down * u - right * v, right, down], 1
-            )  # [B, 4, C, H, W]
+                [right * u, down * u, right * v, down * v, right, down], 1
+            )  # [B, 6, C, H, W]
             weighted = (slopes * motion.weight).flatten(2)
-            normal = weighted @ slopes.flatten(2).transpose(1, 2) + STILLNESS * torch.eye(4)
+            normal = weighted @ slopes.flatten(2).transpose(1, 2) + STILLNESS * torch.eye(6)
             error = (weighted @ (moved - fixed).flatten(1)[:, :, None])[:, :, 0]
             step = torch.linalg.solve(normal, error + STILLNESS * motion.parameters)
             motion.parameters = (motion.parameters - step).clamp(-REACH, REACH)

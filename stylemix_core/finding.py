@@ -12,6 +12,7 @@ from .errors import LatentMismatchError, NoFaceError, StyleMixError
 from .generator import Generator
 from .identity import Identity
 from .inversion.delta import differentiable, twin
+from .inversion.optimize import with_checkpoints
 from .masks import NAMES, MaskList, layers_text
 from .regions import find_regions, regions_of
 from .wishes import KINDS, Judge, Wish, read_wish, region_of
@@ -149,6 +150,7 @@ def find_layers(
     care: float = CARE,
     steps: int = 8,
     count: int = 5,
+    chunk: int = CHUNK,
     identity: Identity | None = None,
     on_step: OnStep | None = None,
 ) -> FoundLayers:
@@ -168,6 +170,7 @@ def find_layers(
     care: how much more a change of the rest counts than one of the target, 0.5 (bold) … 4 (careful).
     steps: of the descent on the strengths; 0 keeps them at 0 and 1.
     count: how many candidates are returned at most.
+    chunk: pictures that are decoded at a time; 1 also halves the memory of the descent, which takes a third longer.
     Works inside `torch.inference_mode()`. `StyleMixError` when an input does not fit, `NoFaceError` when regions are
     named and the source shows no face.
     """
@@ -177,8 +180,8 @@ def find_layers(
         raise StyleMixError(f"what is {kind!r}; choose one of: {', '.join(KINDS)}")
     if not (math.isfinite(care) and care >= 0):
         raise StyleMixError(f"care is {care}; give a number from 0 up, usually 0.5 to 4")
-    if steps < 0 or count < 1:
-        raise StyleMixError(f"steps is {steps} and count {count}; give at least 0 and 1")
+    if steps < 0 or count < 1 or chunk < 1:
+        raise StyleMixError(f"steps is {steps}, count {count}, chunk {chunk}; give at least 0, 1 and 1")
     w, style = (codes[None] if codes.ndim == 2 else codes for codes in (w, style))
     if not len(w) or len(style) not in (1, len(w)):
         raise LatentMismatchError(
@@ -188,7 +191,10 @@ def find_layers(
     style = style.to(w).expand(len(w), -1, -1)
     # Gradients need ordinary tensors, and what was made in inference mode is none.
     with torch.inference_mode(False), torch.no_grad():
-        trials = Trials(twin(G, differentiable), differentiable(w), differentiable(style), care, on_step)
+        work = twin(G, differentiable)
+        if chunk == 1:
+            with_checkpoints(work)
+        trials = Trials(work, differentiable(w), differentiable(style), care, chunk, on_step)
         trials.judges, region = judges_for(trials, target, wish, keep, kind, regions, style_regions, identity)
         return search(trials, steps, count, describe(target, wish, kind), region)
 
@@ -197,9 +203,15 @@ class Trials:
     """Measures masks, each once."""
 
     def __init__(
-        self, G: Generator, w: torch.Tensor, style: torch.Tensor, care: float, on_step: OnStep | None
+        self,
+        G: Generator,
+        w: torch.Tensor,
+        style: torch.Tensor,
+        care: float,
+        chunk: int,
+        on_step: OnStep | None,
     ):
-        self.G, self.w, self.style, self.care, self.on_step = G, w, style, care, on_step
+        self.G, self.w, self.style, self.care, self.chunk, self.on_step = G, w, style, care, chunk, on_step
         self.num_ws = w.shape[1]
         self.judges: list[Judge] = []
         self.known: dict[Strengths, FoundMask] = {}
@@ -212,8 +224,8 @@ class Trials:
         """What masks do, `[len(masks)]`. origins: one for all, or one each."""
         names = dict(zip(masks, [origins] * len(masks) if isinstance(origins, str) else origins))
         new = [mask for mask in names if mask not in self.known]
-        for start in range(0, len(new), CHUNK):
-            part = new[start : start + CHUNK]
+        for start in range(0, len(new), self.chunk):
+            part = new[start : start + self.chunk]
             for mask, (inside, outside, kept) in zip(part, self.shares(torch.tensor(part)).t().tolist()):
                 self.known[mask] = self.found(mask, inside, outside, kept, names[mask])
         return [self.known[mask] for mask in masks]
@@ -242,7 +254,7 @@ class Trials:
         codes = slice(pair, pair + 1)
         source, style = self.w[codes], self.style[codes]
         mixed = source + strengths.to(source)[:, :, None] * (style - source)
-        pictures = torch.cat([self.G.synthesis(part) for part in mixed.split(CHUNK)])
+        pictures = torch.cat([self.G.synthesis(part) for part in mixed.split(self.chunk)])
         self.decoded += len(pictures)
         if self.on_step is not None:
             self.on_step(self.decoded, self.about, pictures.detach())
