@@ -23,7 +23,7 @@ CHUNK = 4
 CARE = 2.0
 """How much more a change outside counts than one inside, unless told otherwise."""
 
-LEAST_GAIN = 0.03
+LEAST_GAIN = 0.04
 """A layer has to be worth this much to be taken."""
 
 HOPELESS = -0.3
@@ -70,6 +70,8 @@ class FoundLayers(Sequence[FoundMask]):
     """Every layer injected alone."""
     without: tuple[FoundMask, ...]
     """All layers but that one."""
+    presets: tuple[FoundMask, ...]
+    """coarse, middle, fine and all, as far as the model has them."""
     wish: str
     care: float
     source: torch.Tensor
@@ -128,6 +130,7 @@ class FoundLayers(Sequence[FoundMask]):
             "candidates": [row(found) for found in self.candidates],
             "layers": [row(found) for found in self.singles],
             "all_but": [row(found) for found in self.without],
+            "presets": [row(found) for found in self.presets],
         }
 
     def sheet(self) -> Image.Image:
@@ -341,7 +344,7 @@ def search(trials: Trials, steps: int, count: int, wish: str, region: torch.Tens
     named = {
         name: {*layers[NAMES[name]]} for name in ("coarse", "middle", "fine", "all") if layers[NAMES[name]]
     }
-    trials([mask_of(trials, chosen) for chosen in named.values()], list(named))
+    presets = trials([mask_of(trials, chosen) for chosen in named.values()], list(named))
     best = greedy(trials, [layer for layer in layers if singles[layer].score > HOPELESS])
     if best is None:  # no layer is worth its harm: the least bad
         best = max(trials.known.values(), key=lambda found: found.score)
@@ -353,6 +356,7 @@ def search(trials: Trials, steps: int, count: int, wish: str, region: torch.Tens
         tuple(ranked),
         tuple(singles),
         tuple(without),
+        tuple(presets),
         wish,
         trials.care,
         trials.ends[:1],
@@ -422,8 +426,8 @@ def as_mask(strengths: torch.Tensor) -> Strengths:
 
 
 def describe(target: str | torch.Tensor, wish: Wish, kind: str) -> str:
-    """The wish for the sheet: "hair and skin, colour"."""
+    """The wish for the sheet: "hair and skin: colour"."""
     if not isinstance(target, str):
-        return f"mask, {kind}"
+        return f"mask: {kind}"
     where = " and ".join(wish.names) or "everything"
-    return f"{'everything but ' if wish.but else ''}{where}, {kind}"
+    return f"{'everything but ' if wish.but else ''}{where}: {kind}"

@@ -27,7 +27,7 @@ def draw_sheet(search: "FoundLayers") -> Image.Image:
     )
     light = 1 - VEIL * (1 - resize(search.target[None, None].float().cpu(), CELL, CELL)[0])
     lit = (source + 1) * light - 1
-    labels = [f"{search.wish} in", "style"]
+    labels = [search.wish, "style"]
     labels += [f"{found.mask_text}: {found.inside:.0%} in, {found.outside:.0%} out" for found in search]
     grid = to_pil(compare_grid([lit, style, *results], labels, columns=2 + len(results))[0])
     sheet = Image.new("RGB", (grid.width, grid.height + CHART), BACKGROUND)

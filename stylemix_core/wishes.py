@@ -131,7 +131,7 @@ class Judge:
         touched = torch.maximum(self.either, there)
         self.rest = 1 - F.max_pool2d(touched[None], 2 * MARGIN + 1, 1, MARGIN)[0]
         self.keep = None if keep is None else shrunk_mask(keep) * (1 - self.either)
-        self.seen = None if identity is None else identity(source)
+        self.seen = source if identity is None else identity(source)
         least = (LEAST[kind], LEAST["shape"], LEAST["anything"], LEAST["shape"], LEAST["anything"])
         self.most = self.changes(full).clamp_min(torch.tensor(least)[:, None])  # [5, 1]
 
@@ -153,7 +153,7 @@ class Judge:
         rest = mean(shape, self.rest), mean(anything, self.rest)
         # Who wishes for one kind of change wants the other one to stay, inside too.
         if self.kind == "shape":
-            colour = mean(colour_change(self.source, others, self.common), self.common)
+            colour = torch.minimum(self.recoloured(others), self.recoloured(settled))
             inside, outside = self.common.sum(), self.rest.sum()
             rest = rest[0], (rest[1] * outside + colour * inside) / (outside + inside)
         elif self.kind == "colour":
@@ -170,8 +170,11 @@ class Judge:
         if self.kind == "shape":
             return mean(shape_change(self.source, others), self.either)
         if self.kind == "colour":
-            return mean(colour_change(self.source, others, self.common), self.common)
+            return self.recoloured(others)
         return mean(difference(self.source, others), self.common)
+
+    def recoloured(self, others: torch.Tensor) -> torch.Tensor:
+        return mean(colour_change(self.source, others, self.common), self.common)
 
 
 def mean(change: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
