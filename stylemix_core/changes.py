@@ -37,13 +37,14 @@ def shape_change(picture: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
     Around every pixel each picture's colours are fitted by an affine map of the other's, as a guided filter does
     (He et al. 2010, section 3.3); the residual variances of both are held against the variances themselves.
     """
+    picture, others = picture.double(), others.double()  # most neighbourhoods have one colour, nearly
     xx, yy = covariance(picture, picture), covariance(others, others)
     xy = covariance(picture, others)
-    ridge = RIDGE * torch.eye(3, device=picture.device)
+    ridge = RIDGE * torch.eye(3, device=picture.device, dtype=picture.dtype)
     yx = xy.transpose(-1, -2)
     left = trace(yy) - trace(yx @ inverse(xx + ridge) @ xy)
     left = left.clamp_min(0) + (trace(xx) - trace(xy @ inverse(yy + ridge) @ yx)).clamp_min(0)
-    return left / (trace(xx) + trace(yy) + 2 * NOISE)
+    return (left / (trace(xx) + trace(yy) + 2 * NOISE)).float()
 
 
 def colour_change(picture: torch.Tensor, others: torch.Tensor, region: torch.Tensor) -> torch.Tensor:

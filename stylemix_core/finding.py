@@ -23,11 +23,14 @@ CHUNK = 4
 CARE = 2.0
 """How much more a change outside counts than one inside, unless told otherwise."""
 
-LEAST_GAIN = 0.04
-"""A layer has to be worth this much to be taken."""
+LAYER_COST = 0.04
+"""What a layer costs: of two masks that do about the same, the one of fewer layers is the better."""
 
 HOPELESS = -0.3
 """A layer that alone is worth less than this is not tried together with others."""
+
+LEAST_DIFFERENCE = 0.01
+"""A strength between 0 and 1 has to be worth this much."""
 
 STEP, FINEST = 0.25, 0.05
 """How far the first step of the descent moves a strength, and to what strengths are rounded."""
@@ -51,7 +54,7 @@ class FoundMask:
     kept: float
     """The same for what is to be kept; 0 without such a wish."""
     score: float
-    """What the search makes most of: inside − care·(outside + kept)."""
+    """What the search makes most of: inside − care·(outside + kept) − `LAYER_COST` for every layer."""
     origin: str
     """How it came about: "greedy", "strengths", "layer 4", "coarse", …"""
 
@@ -234,7 +237,7 @@ class Trials:
         return [self.known[mask] for mask in masks]
 
     def found(self, mask: Strengths, inside: float, outside: float, kept: float, origin: str) -> FoundMask:
-        score = inside - self.care * (outside + kept)
+        score = inside - self.care * (outside + kept) - LAYER_COST * sum(mask)
         return FoundMask(torch.tensor(mask), inside, outside, kept, score, origin)
 
     def shares(self, strengths: torch.Tensor) -> torch.Tensor:
@@ -250,7 +253,7 @@ class Trials:
                 inside, outside, kept = judge(self.draw(pair, leaf[None]))[:, 0]
                 (inside - self.care * (outside + kept)).backward()
         assert leaf.grad is not None
-        return leaf.grad / len(self.judges)
+        return leaf.grad / len(self.judges) - LAYER_COST
 
     def draw(self, pair: int, strengths: torch.Tensor) -> torch.Tensor:
         """Masks `[M, num_ws]` on one pair: `[M, C, R, R]`, a few decoded at a time."""
@@ -372,26 +375,19 @@ def mask_of(trials: Trials, chosen: Collection[int]) -> Strengths:
 
 
 def greedy(trials: Trials, layers: Sequence[int]) -> FoundMask | None:
-    """Add the layer that is worth most as long as one is, then leave out what is worth little; None if no layer is."""
+    """Add the layer that is worth most as long as one is, then leave out what is worth nothing; None if no layer is."""
     chosen: frozenset[int] = frozenset()
     best: FoundMask | None = None
-    while True:
-        options = [chosen | {layer} for layer in layers if layer not in chosen]
-        found = trials([mask_of(trials, option) for option in options], "greedy")
-        scores = [mask.score for mask in found]
-        least = LEAST_GAIN + (best.score if best else 0.0)
-        if not scores or max(scores) < least:
-            break
-        chosen = options[scores.index(max(scores))]
-        best = found[scores.index(max(scores))]
-    while best is not None and len(chosen) > 1:
-        options = [chosen - {layer} for layer in sorted(chosen)]
-        found = trials([mask_of(trials, option) for option in options], "greedy")
-        scores = [mask.score for mask in found]
-        if max(scores) < best.score - LEAST_GAIN:
-            break
-        chosen = options[scores.index(max(scores))]
-        best = found[scores.index(max(scores))]
+    for step in (frozenset.union, frozenset.difference):
+        while True:
+            options = [step(chosen, {layer}) for layer in layers]
+            options = [option for option in options if option and option != chosen]
+            found = trials([mask_of(trials, option) for option in options], "greedy")
+            scores = [mask.score for mask in found]
+            if not scores or max(scores) <= (best.score if best else 0.0):
+                break
+            place = scores.index(max(scores))
+            chosen, best = options[place], found[place]
     return best
 
 
@@ -414,7 +410,7 @@ def refine(trials: Trials, best: FoundMask, steps: int) -> None:
         simpler = found.strengths.clone()
         simpler[layer] = best.strengths[layer]
         (other,) = trials([as_mask(simpler)], "strengths")
-        if other.score >= found.score - LEAST_GAIN / 2:
+        if other.score >= found.score - LEAST_DIFFERENCE:
             found = other
     for mask in [mask for mask, known in trials.known.items() if known.origin == "strengths"]:
         if trials.known[mask] is not found:
