@@ -105,7 +105,7 @@ class LayerReport:
     alone: torch.Tensor
     """Each layer injected alone, `[L, 3, S, S]`."""
     without: torch.Tensor
-    """All layers but one, `[L, 3, S, S]`."""
+    """All layers but one injected, `[L, 3, S, S]`."""
     changes: torch.Tensor
     """What each layer changed and how much, `[L, S, S]`; its mean is the first pair's effect."""
     regions: dict[str, torch.Tensor]
@@ -197,6 +197,7 @@ class LayerReport:
         return draw_sheet(self)
 
 
+@torch.no_grad()
 def explain_layers(
     G: Generator,
     w: torch.Tensor,
@@ -234,12 +235,12 @@ def explain_layers(
     count, rows = codes.shape[:2]
     if regions is not None:
         side = min(G.img_resolution, SIDE)
-        regions = _with_rest(regions_of(torch.empty(count, 3, side, side), regions))
+        regions = regions_of(torch.empty(1).expand(count, 3, side, side), regions)
 
     pairs = []
     for number, pair_codes in enumerate(codes):
         pictures = _draw(G, pair_codes, chunk, on_step, number * rows, count * rows)
-        masks = None if regions is None else {name: mask[number] for name, mask in regions.items()}
+        masks = None if regions is None else _with_rest({name: m[number] for name, m in regions.items()})
         pair = _explain(pictures, masks, features, identity, chunk, device)
         pairs.append(pair if number == 0 else pair.without_pictures())
     return _report(G, pairs, features, identity)
@@ -270,9 +271,8 @@ def _strengths(layers: int) -> torch.Tensor:
     return torch.cat([torch.zeros(1, layers), torch.ones(1, layers), alone, 1 - alone])
 
 
-def _with_rest(regions: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    rest = 1 - torch.stack([*regions.values()]).amax(0)
-    return regions if REST in regions or rest.mean() < 1e-3 else regions | {REST: rest}
+def _with_rest(masks: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return masks | {REST: 1 - torch.stack([*masks.values()]).amax(0)}
 
 
 def _draw(
@@ -348,8 +348,8 @@ def _before_or_after(
 ) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
     """The source's regions `[S, S]`, and those that count for each layer's change, `[L, S, S]`.
 
-    Layers move the face a little at most, so that its place in the source serves for all pictures. What lies in
-    front of the background before or after counts; the background is what it is in both.
+    The face is looked for once, in the source: the layers of pose alone move it, and not far. What lies in front of
+    the background before or after counts; the background is what it is in both.
     """
     found = find_regions(torch.cat([source, alone]), faces_of(source))
     either = {
@@ -357,9 +357,8 @@ def _before_or_after(
         for name, mask in found.items()
     }
     total = sum(either.values())
-    return {name: mask[0] for name, mask in found.items()}, {
-        name: mask / total for name, mask in either.items()
-    }
+    counting = {name: mask / total for name, mask in either.items()}
+    return {name: mask[0] for name, mask in found.items()}, counting
 
 
 def _report(

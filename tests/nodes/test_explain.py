@@ -56,7 +56,7 @@ def test_the_outputs_are_the_librarys(host):
     found = [layer["effect"] for layer in figures["layers"]]
     assert np.allclose(found, report.effect, atol=1e-4)
     assert figures["pairs"] == 2 and figures["identity"].startswith("encoder features")
-    assert all(layer["shares"] == {"all of it": 1.0} for layer in figures["layers"])
+    assert all(layer["shares"] == {"all of it": 1.0, "elsewhere": 0.0} for layer in figures["layers"])
     assert len(run.texts["table"].split("\n")) == 3 + 1 + 1 + 8
 
 
