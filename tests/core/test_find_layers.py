@@ -171,7 +171,7 @@ def test_candidates_are_ranked_and_ready_for_a_mask_list(tiny, codes):
         assert torch.equal(sm.parse_masks(mask.mask_text, tiny.num_ws).strengths[0], mask.strengths)
         cost = LAYER_COST * float(mask.strengths.sum())
         assert mask.score == pytest.approx(mask.inside - 2.0 * mask.outside - cost)
-        assert 0 <= mask.strengths.min() and mask.strengths.max() <= 1
+        assert mask.strengths.min() >= 0 and mask.strengths.max() <= 1
     assert len(search.singles) == len(search.without) == tiny.num_ws
     assert search.table().count("\n") == 4
     assert len(search.figures()["layers"]) == tiny.num_ws
