@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from .figures import direction_sheet as direction_sheet
     from .figures import mixing_matrix as mixing_matrix
     from .figures import strength_strip as strength_strip
+    from .finding import FoundLayers as FoundLayers
+    from .finding import FoundMask as FoundMask
+    from .finding import find_layers as find_layers
     from .grid import compare_grid as compare_grid
     from .identity import find_identity as find_identity
     from .images import load_image as load_image
@@ -73,6 +76,7 @@ _HOMES = {
     ),
     "errors": ("CheckpointError", "LatentMismatchError", "MaskSyntaxError", "NoFaceError", "StyleMixError"),
     "figures": ("direction_sheet", "mixing_matrix", "strength_strip"),
+    "finding": ("FoundLayers", "FoundMask", "find_layers"),
     "grid": ("compare_grid",),
     "identity": ("find_identity",),
     "images": ("load_image", "save_image"),

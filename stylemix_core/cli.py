@@ -32,8 +32,10 @@ from .encoder import Encoder
 from .errors import NoFaceError, StyleMixError
 from .figures import Figure, direction_sheet, even_strengths, mixing_matrix, strength_strip
 from .files import replacing
+from .finding import CARE
 from .generator import Generator
 from .grid import compare_grid
+from .identity import find_identity
 from .images import from_pil, load_image, open_image, resize, save_image
 from .injection import (
     CHANNEL_SHARE,
@@ -59,6 +61,7 @@ from .latents import (
 )
 from .masks import STUDY_SWEEP, MaskList, parse_masks
 from .progress import ProgressBar
+from .wishes import KINDS
 
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 LATENTS = ".safetensors"
@@ -191,6 +194,31 @@ def build_parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--arcface", type=Path, help="a file with ArcFace's weights, to tell identity (encoder)")
     add_sampling(sub, noise=False)
+    add_models(sub, encoder=True)
+
+    sub = add("find", find, "Search the layers that change a wished region, and little else.")
+    add_source_and_style(sub)
+    sub.add_argument(
+        "--target",
+        required=True,
+        help='what shall change, in words: "hair shape", "hair and skin colour", "eyes and mouth", "colours", '
+        '"everything but the face"; or a picture that is white there',
+    )
+    sub.add_argument(
+        "--keep", help="what must stay above all: a region, identity, or a picture that is white there"
+    )
+    sub.add_argument("--what", choices=KINDS, help="what of the target (what its words say, else anything)")
+    sub.add_argument(
+        "--care", type=float, default=CARE, help="how much the rest counts: 0.5 bold, 4 careful (%(default)s)"
+    )
+    sub.add_argument(
+        "--steps", type=int, default=8, help="of the descent on strengths, 0 for none (%(default)s)"
+    )
+    sub.add_argument("--count", type=int, default=5, help="masks to list (%(default)s)")
+    sub.add_argument(
+        "--arcface", type=Path, help="a file with ArcFace's weights, for --keep identity (encoder)"
+    )
+    add_sampling(sub)
     add_models(sub, encoder=True)
 
     sub = add(
@@ -526,6 +554,57 @@ def explain(options: argparse.Namespace) -> None:
             partial.write_text(text + "\n", encoding="utf-8")
     save_image(options.out / "sheet.png", from_pil(report.sheet())[0])
     print(f"{report.table()}\n\nthe sheet is {options.out / 'sheet.png'}")
+
+
+def find(options: argparse.Namespace) -> None:
+    from .finding import find_layers
+
+    generator = open_generator(options)
+    sources, styles = source_and_style(generator, options)
+    suits = options.encoder != "demo" or options.generator in (None, "demo")
+    identity = None
+    if options.keep == "identity" and (suits or options.arcface):
+        identity = find_identity(options.arcface, open_encoder(options) if suits else None)
+    bar = ProgressBar(1, "find")
+
+    def on_step(done: int, total: int, images: torch.Tensor | None) -> None:
+        bar.total = total
+        bar.update(done)
+
+    found = find_layers(
+        generator,
+        sources.w,
+        styles.w,
+        words_or_mask(options.target),
+        None if options.keep is None else words_or_mask(options.keep),
+        options.what,
+        care=options.care,
+        steps=options.steps,
+        count=options.count,
+        identity=identity,
+        on_step=on_step,
+    )
+    bar.close()
+    for rank, (mask, picture) in enumerate(zip(found, found.pictures), 1):
+        save_image(options.out / "pictures" / f"{rank:02d}_{file_name(mask.mask_text)}.png", picture)
+    for name, text in (
+        ("table.txt", found.table()),
+        ("table.json", json.dumps(found.figures(), indent=2)),
+        ("mask_list.txt", found.masks.text),
+    ):
+        with replacing(options.out / name) as partial:
+            partial.write_text(text + "\n", encoding="utf-8")
+    save_image(options.out / "sheet.png", from_pil(found.sheet())[0])
+    print(
+        f"{found.table()}\n\nthe best mask is {found[0].mask_text}; the sheet is {options.out / 'sheet.png'}"
+    )
+
+
+def words_or_mask(text: str) -> str | torch.Tensor:
+    """A wish in words, or a picture's brightness `[1, H, W]` in 0…1 where the text is a picture's path."""
+    if Path(text).suffix.lower() not in PICTURES:
+        return text
+    return load_image(text).mean(1) / 2 + 0.5
 
 
 def convert(options: argparse.Namespace) -> None:

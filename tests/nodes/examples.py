@@ -261,6 +261,20 @@ EXAMPLES: dict[str, Prompt] = {
             mask_names="",
         ),
     },
+    "StyleMixFindLayers": {
+        "faces": faces(96),
+        "out": node(
+            "StyleMixFindLayers",
+            generator=["generator", 0],
+            latent=["faces", 1],
+            style=["bob", 0],
+            target="hair",
+            what="shape",
+            keep="nothing",
+            care=2.0,
+            steps=4,
+        ),
+    },
     "StyleMixGrid": {
         "faces": faces(96, 2),
         "styles": faces(549, 3),

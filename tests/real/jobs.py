@@ -21,6 +21,7 @@ from stylemix_core import (
     direction_sheet,
     explain_layers,
     find_directions,
+    find_layers,
     inject_latents,
     invert,
     load_encoder,
@@ -101,6 +102,17 @@ def what_does_each_layer_do(nodes: Nodes, photo: Path, folder: Path) -> Image.Im
     source, style = codes(nodes.values("StyleMixSampler")), load_latents(DEMO / "bob.safetensors")
     encoder = load_encoder("demo", device="cpu")
     return explain_layers(generator(), source.w, style.w, encoder=encoder).sheet()
+
+
+def only_the_hair(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
+    source, style = codes(nodes.values("StyleMixSampler")), load_latents(DEMO / "bob.safetensors")
+    target, what, keep, care, steps = nodes.values("StyleMixFindLayers")
+    assert keep == "nothing"
+    found = find_layers(generator(), source.w, style.w, target, what=what, care=care, steps=steps)
+    masks = parse_masks(found[0].mask_text, generator().num_ws)
+    pictures = draw(inject_latents(source, style, masks))
+    labels = result_labels(masks, len(source), 1)
+    return to_pil(compare_grid(pictures, labels, source=draw(source), style=draw(style))[0])
 
 
 def mixing_matrix(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
@@ -313,6 +325,7 @@ JOBS: dict[str, Callable[[Nodes, Path, Path], Image.Image]] = {
         your_picture,
         layer_by_layer,
         what_does_each_layer_do,
+        only_the_hair,
         mixing_matrix,
         sliders_nobody_had_to_train,
         save_load_blend,

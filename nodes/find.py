@@ -1,0 +1,164 @@
+"""The node that finds the layers for a wish."""
+
+import torch
+from comfy_api.v0_0_2 import io, ui
+
+from ..stylemix_core.errors import StyleMixError
+from ..stylemix_core.finding import CARE, CHUNK, find_layers
+from ..stylemix_core.identity import find_identity
+from ..stylemix_core.images import from_pil, to_comfy
+from ..stylemix_core.injection import check_styles
+from ..stylemix_core.latents import Latents, check_generator
+from ..stylemix_core.masks import MaskText
+from ..stylemix_core.wishes import KINDS
+from . import host
+from .search import search_words
+from .sockets import ENCODER, GENERATOR, LATENT, MASKS
+
+PAINTED = "mask"
+NOTHING = "nothing"
+TARGETS = (
+    "hair",
+    "hair and skin",
+    "face",
+    "eyes and mouth",
+    "eyes",
+    "mouth",
+    "nose",
+    "brows",
+    "background",
+    "body",
+    "everything",
+    "everything but the face",
+    "everything but the background",
+    PAINTED,
+)
+KEPT = (NOTHING, "identity", "hair", "face", "eyes and mouth", "background", "body", PAINTED)
+
+
+class FindLayers(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixFindLayers",
+            display_name="Find Layers",
+            category="StyleMix/explore",
+            description="Search the layers and strengths that change what you want, only the hair for instance, and "
+            "little else.",
+            **search_words("layers", "find", "only the hair", "mask list", "search", "StyleGAN", "W+"),
+            is_output_node=True,
+            inputs=[
+                GENERATOR.Input("generator", tooltip="The generator that the codes are for."),
+                LATENT.Input(
+                    "latent",
+                    tooltip="The source. Of several codes one mask is found that suits all; each takes its time.",
+                ),
+                LATENT.Input("style", tooltip="The style whose layers are put in: one, or one per source."),
+                io.Combo.Input(
+                    "target",
+                    options=list(TARGETS),
+                    default="hair",
+                    tooltip="Where something shall change. mask: where target_mask is white.",
+                ),
+                io.Combo.Input(
+                    "what",
+                    options=list(KINDS),
+                    default="anything",
+                    tooltip="What shall change there. shape: outlines and features, whatever their colours. colour: "
+                    "colours, whatever the shapes. anything: both.",
+                ),
+                io.Combo.Input(
+                    "keep",
+                    options=list(KEPT),
+                    default=NOTHING,
+                    tooltip="What must stay above all. All else stays as well as it can anyway. mask: where keep_mask "
+                    "is white. identity: who is seen, by the encoder if there is one.",
+                ),
+                io.Float.Input(
+                    "care",
+                    default=CARE,
+                    min=0.0,
+                    max=10.0,
+                    step=0.1,
+                    tooltip="How much more a change elsewhere counts than one of the target. 0.5 is bold, 4 careful.",
+                ),
+                io.Int.Input(
+                    "steps",
+                    default=8,
+                    min=0,
+                    max=100,
+                    tooltip="Steps in which the strengths are refined. 0: every layer is taken wholly or not at all.",
+                ),
+                io.Mask.Input(
+                    "target_mask", optional=True, tooltip="The target in the source's picture, for mask."
+                ),
+                io.Mask.Input("keep_mask", optional=True, tooltip="What must stay, for mask."),
+                ENCODER.Input("encoder", optional=True, tooltip="Sees identity, to keep it."),
+            ],
+            outputs=[
+                MASKS.Output(display_name="masks", tooltip="The best mask, for InjectW+."),
+                io.String.Output(
+                    display_name="mask_list", tooltip="The best masks as text, one a line, the best first."
+                ),
+                io.Image.Output(display_name="sheet", tooltip="The best masks and each layer's part in it."),
+                io.String.Output(display_name="table", tooltip="The best masks with their figures."),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        generator: host.Model | host.Tuned,
+        latent: Latents,
+        style: Latents,
+        target: str,
+        what: str,
+        keep: str,
+        care: float,
+        steps: int,
+        target_mask: torch.Tensor | None = None,
+        keep_mask: torch.Tensor | None = None,
+        encoder: host.Model | None = None,
+    ) -> io.NodeOutput:
+        for warning in (
+            check_generator(latent, generator.network),
+            check_generator(style, generator.network) or check_styles(latent, style),
+        ):
+            host.warn(cls.hidden.unique_id, warning)
+        seen = encoder if keep == "identity" else None
+        found = host.work(
+            [generator] if seen is None else [generator, seen],
+            CHUNK * host.GRADIENT_FACTOR,
+            1,
+            lambda save_memory: find_layers(
+                generator.network,
+                latent.w,
+                style.w,
+                painted(target, target_mask, "target"),
+                None if keep == NOTHING else painted(keep, keep_mask, "keep"),
+                what,
+                care=care,
+                steps=steps,
+                chunk=1 if save_memory else CHUNK,
+                identity=None if seen is None else find_identity(host.arcface_file(), seen.network),
+                on_step=host.step_reporter(),
+            ),
+        )
+        sheet = to_comfy(from_pil(found.sheet()))
+        return io.NodeOutput(
+            MaskText(found[0].mask_text),
+            "\n".join(mask.mask_text for mask in found),
+            sheet,
+            found.table(),
+            ui=ui.PreviewImage(sheet, cls=cls),
+        )
+
+
+def painted(words: str, mask: torch.Tensor | None, name: str) -> str | torch.Tensor:
+    """The wish in words, or the mask that it asks for."""
+    if words != PAINTED:
+        return words
+    if mask is None:
+        raise StyleMixError(f"{name} is mask, but there is none; connect {name}_mask, or choose a region")
+    return mask

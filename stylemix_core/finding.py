@@ -1,0 +1,429 @@
+"""Finding layers: which mask changes a wished region, and little else."""
+
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+
+from .errors import LatentMismatchError, NoFaceError, StyleMixError
+from .generator import Generator
+from .identity import Identity
+from .inversion.delta import differentiable, twin
+from .inversion.optimize import with_checkpoints
+from .masks import NAMES, MaskList, layers_text
+from .regions import find_regions, regions_of
+from .wishes import KINDS, Judge, Wish, read_wish, region_of
+
+CHUNK = 4
+"""Pictures that are decoded at a time."""
+
+CARE = 2.0
+"""How much more a change outside counts than one inside, unless told otherwise."""
+
+LAYER_COST = 0.04
+"""What a layer costs: of two masks that do about the same, the one of fewer layers is the better."""
+
+HOPELESS = -0.3
+"""A layer that alone is worth less than this is not tried together with others."""
+
+LEAST_DIFFERENCE = 0.01
+"""A strength between 0 and 1 has to be worth this much."""
+
+STEP, FINEST = 0.25, 0.05
+"""How far the first step of the descent moves a strength, and to what strengths are rounded."""
+
+OnStep = Callable[[int, int, torch.Tensor | None], None]
+"""Called as `on_step(done, about, pictures)` while the search goes on."""
+
+Strengths = tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class FoundMask:
+    """A mask and what it does. Shares are parts of what injecting all layers changes, 0 … about 1."""
+
+    strengths: torch.Tensor
+    """float32 `[num_ws]`."""
+    inside: float
+    """Share of the wished change in the target."""
+    outside: float
+    """Share of all other change: that of shapes or that of colours, whichever is larger."""
+    kept: float
+    """The same for what is to be kept; 0 without such a wish."""
+    score: float
+    """What the search makes most of: inside − care·(outside + kept) − `LAYER_COST` for every layer."""
+    origin: str
+    """How it came about: "greedy", "strengths", "layer 4", "coarse", …"""
+
+    @property
+    def mask_text(self) -> str:
+        """Ready for a mask list: "4-5, 7@0.5"."""
+        return layers_text(self.strengths)
+
+
+@dataclass(frozen=True, eq=False)
+class FoundLayers(Sequence[FoundMask]):
+    """Masks for a wish, the best first. Works as a sequence of `FoundMask`."""
+
+    candidates: tuple[FoundMask, ...]
+    singles: tuple[FoundMask, ...]
+    """Every layer injected alone."""
+    without: tuple[FoundMask, ...]
+    """All layers but that one."""
+    presets: tuple[FoundMask, ...]
+    """coarse, middle, fine and all, as far as the model has them."""
+    wish: str
+    care: float
+    source: torch.Tensor
+    """The first source's picture, `[1, C, R, R]`."""
+    style: torch.Tensor
+    """The same with all layers of its style."""
+    target: torch.Tensor
+    """Where the wish looked in the first source's picture, `[H, W]` in 0…1."""
+    pictures: torch.Tensor
+    """The candidates on the first source, `[len(self), C, R, R]`."""
+    decoded: int
+    """How many pictures the search has drawn."""
+
+    def __len__(self) -> int:
+        return len(self.candidates)
+
+    def __getitem__(self, index):
+        return self.candidates[index]
+
+    def __iter__(self) -> Iterator[FoundMask]:
+        return iter(self.candidates)
+
+    @property
+    def masks(self) -> MaskList:
+        """All candidates as a mask list, the best first."""
+        rows = torch.stack([found.strengths for found in self.candidates])
+        return MaskList(rows, [found.mask_text for found in self.candidates])
+
+    def table(self) -> str:
+        """The candidates with their figures as text, one a line, under a line that names the columns."""
+        lines = ["inside  outside  kept   score  layers"]
+        for found in self.candidates:
+            lines.append(
+                f"{found.inside:6.0%}  {found.outside:7.0%}  {found.kept:4.0%}  {found.score:6.2f}  "
+                f"{found.mask_text} ({found.origin})"
+            )
+        return "\n".join(lines)
+
+    def figures(self) -> dict:
+        """Everything measured, for JSON."""
+
+        def row(found: FoundMask) -> dict:
+            return {
+                "layers": found.mask_text,
+                "origin": found.origin,
+                "strengths": [round(float(strength), 4) for strength in found.strengths],
+                "inside": found.inside,
+                "outside": found.outside,
+                "kept": found.kept,
+                "score": found.score,
+            }
+
+        return {
+            "wish": self.wish,
+            "care": self.care,
+            "candidates": [row(found) for found in self.candidates],
+            "layers": [row(found) for found in self.singles],
+            "all_but": [row(found) for found in self.without],
+            "presets": [row(found) for found in self.presets],
+        }
+
+    def sheet(self) -> Image.Image:
+        """The search at a glance: source, style, the best masks' pictures, and what every layer does alone."""
+        from .finding_sheet import draw_sheet  # fonts and drawing, which a search does without
+
+        return draw_sheet(self)
+
+
+def find_layers(
+    G: Generator,
+    w: torch.Tensor,
+    style: torch.Tensor,
+    target: str | torch.Tensor,
+    keep: str | torch.Tensor | None = None,
+    what: str | None = None,
+    *,
+    regions: Mapping[str, torch.Tensor] | None = None,
+    style_regions: Mapping[str, torch.Tensor] | None = None,
+    care: float = CARE,
+    steps: int = 8,
+    count: int = 5,
+    chunk: int = CHUNK,
+    identity: Identity | None = None,
+    on_step: OnStep | None = None,
+) -> FoundLayers:
+    """Search the mask that changes the target most and the rest least.
+
+    Layers are added and removed one by one as long as that is worth it, then the strengths, 0…1, follow the gradient.
+    Every figure is measured on pictures drawn with constant noise.
+
+    w, style: codes `[B, num_ws, w_dim]` or `[num_ws, w_dim]`; the mask is to suit all of them alike. One style serves
+        all sources. Time grows with B: a few sources are enough.
+    target: a wish in words, see `read_wish`: "hair shape", "hair and skin colour", "everything but the face"; or a mask
+        `[H, W]` or `[B, H, W]` in 0…1.
+    keep: what must stay above all, in words or as a mask; "identity" is the face, or what `identity` sees of it.
+    what: "anything", "shape" or "colour"; replaces what the words say. None: what they say, else anything.
+    regions, style_regions: masks by name of the sources' pictures and of the styles'; found in the pictures where they
+        are not given. A style without a face has the source's.
+    care: how much more a change of the rest counts than one of the target, 0.5 (bold) … 4 (careful).
+    steps: of the descent on the strengths; 0 keeps them at 0 and 1.
+    count: how many candidates are returned at most.
+    chunk: pictures that are decoded at a time; 1 also halves the memory of the descent, which takes a third longer.
+    Works inside `torch.inference_mode()`. `StyleMixError` when an input does not fit, `NoFaceError` when regions are
+    named and the source shows no face.
+    """
+    wish = read_wish(target) if isinstance(target, str) else Wish(("mask",))
+    kind = wish.kind if what is None else what
+    if kind not in KINDS:
+        raise StyleMixError(f"what is {kind!r}; choose one of: {', '.join(KINDS)}")
+    if not (math.isfinite(care) and care >= 0):
+        raise StyleMixError(f"care is {care}; give a number from 0 up, usually 0.5 to 4")
+    if steps < 0 or count < 1 or chunk < 1:
+        raise StyleMixError(f"steps is {steps}, count {count}, chunk {chunk}; give at least 0, 1 and 1")
+    w, style = (codes[None] if codes.ndim == 2 else codes for codes in (w, style))
+    if not len(w) or len(style) not in (1, len(w)):
+        raise LatentMismatchError(
+            f"there are {len(w)} sources and {len(style)} styles; give at least one source, "
+            "and one style or as many as sources"
+        )
+    style = style.to(w).expand(len(w), -1, -1)
+    # Gradients need ordinary tensors, and what was made in inference mode is none.
+    with torch.inference_mode(False), torch.no_grad():
+        work = twin(G, differentiable)
+        if chunk == 1:
+            with_checkpoints(work)
+        trials = Trials(work, differentiable(w), differentiable(style), care, chunk, on_step)
+        trials.judges, region = judges_for(trials, target, wish, keep, kind, regions, style_regions, identity)
+        return search(trials, steps, count, describe(target, wish, kind), region)
+
+
+class Trials:
+    """Measures masks, each once."""
+
+    def __init__(
+        self,
+        G: Generator,
+        w: torch.Tensor,
+        style: torch.Tensor,
+        care: float,
+        chunk: int,
+        on_step: OnStep | None,
+    ):
+        self.G, self.w, self.style, self.care, self.chunk, self.on_step = G, w, style, care, chunk, on_step
+        self.num_ws = w.shape[1]
+        self.judges: list[Judge] = []
+        self.known: dict[Strengths, FoundMask] = {}
+        """Everything measured so far."""
+        self.ends = torch.empty(0)
+        """The first source's picture and that of the whole style, `[2, C, R, R]`."""
+        self.decoded = 0
+
+    def __call__(self, masks: Sequence[Strengths], origins: Sequence[str] | str) -> list[FoundMask]:
+        """What masks do, `[len(masks)]`. origins: one for all, or one each."""
+        names = dict(zip(masks, [origins] * len(masks) if isinstance(origins, str) else origins))
+        new = [mask for mask in names if mask not in self.known]
+        for start in range(0, len(new), self.chunk):
+            part = new[start : start + self.chunk]
+            for mask, (inside, outside, kept) in zip(part, self.shares(torch.tensor(part)).t().tolist()):
+                self.known[mask] = self.found(mask, inside, outside, kept, names[mask])
+        return [self.known[mask] for mask in masks]
+
+    def found(self, mask: Strengths, inside: float, outside: float, kept: float, origin: str) -> FoundMask:
+        score = inside - self.care * (outside + kept) - LAYER_COST * sum(mask)
+        return FoundMask(torch.tensor(mask), inside, outside, kept, score, origin)
+
+    def shares(self, strengths: torch.Tensor) -> torch.Tensor:
+        """`[M, num_ws]` → `[3, M]`: inside, outside, kept; means over the pairs."""
+        each = [judge(self.draw(pair, strengths)) for pair, judge in enumerate(self.judges)]
+        return torch.stack(each).mean(0)
+
+    def slope(self, strengths: torch.Tensor) -> torch.Tensor:
+        """Gradient of the score with respect to strengths `[num_ws]`; one pair's maps are kept at a time."""
+        with torch.enable_grad():
+            leaf = strengths.clone().requires_grad_()
+            for pair, judge in enumerate(self.judges):
+                inside, outside, kept = judge(self.draw(pair, leaf[None]))[:, 0]
+                (inside - self.care * (outside + kept)).backward()
+        assert leaf.grad is not None
+        return leaf.grad / len(self.judges) - LAYER_COST
+
+    def draw(self, pair: int, strengths: torch.Tensor) -> torch.Tensor:
+        """Masks `[M, num_ws]` on one pair: `[M, C, R, R]`, a few decoded at a time."""
+        codes = slice(pair, pair + 1)
+        source, style = self.w[codes], self.style[codes]
+        mixed = source + strengths.to(source)[:, :, None] * (style - source)
+        pictures = torch.cat([self.G.synthesis(part) for part in mixed.split(self.chunk)])
+        self.decoded += len(pictures)
+        if self.on_step is not None:
+            self.on_step(self.decoded, self.about, pictures.detach())
+        return pictures
+
+    @property
+    def about(self) -> int:
+        """How many pictures a search draws, roughly."""
+        return max(5 * self.num_ws * len(self.w), self.decoded + 1)
+
+
+def judges_for(
+    trials: Trials,
+    target: str | torch.Tensor,
+    wish: Wish,
+    keep: str | torch.Tensor | None,
+    kind: str,
+    regions: Mapping[str, torch.Tensor] | None,
+    style_regions: Mapping[str, torch.Tensor] | None,
+    identity: Identity | None,
+) -> tuple[list[Judge], torch.Tensor]:
+    """A judge per pair, and the target in the first source's picture."""
+    count, size = len(trials.w), trials.num_ws
+    ends = torch.tensor([[0.0] * size, [1.0] * size])
+    drawn = torch.stack([trials.draw(pair, ends) for pair in range(count)])  # [B, 2, C, R, R]
+    trials.ends = drawn[0]
+    pictures, full = drawn[:, 0], drawn[:, 1]
+    kept_wish = read_wish(keep) if isinstance(keep, str) else None
+    named = [one for one in (wish if isinstance(target, str) else None, kept_wish) if one and one.names]
+    if regions is None and not named:
+        found = in_style = {"picture": torch.ones(count, *pictures.shape[2:])}
+    else:
+        found = regions_of(as_colour(pictures), regions)
+        in_style = found
+        if style_regions is not None:
+            in_style = regions_of(as_colour(full), style_regions)
+        elif regions is None:
+            with suppress(NoFaceError):
+                in_style = find_regions(as_colour(full))
+
+    def places(
+        given: str | torch.Tensor, meant: Wish | None, maps: Mapping[str, torch.Tensor]
+    ) -> torch.Tensor:
+        if isinstance(given, str):
+            assert meant is not None
+            return region_of(meant, maps)
+        return regions_of(pictures, {"mask": differentiable(torch.as_tensor(given))})["mask"]
+
+    here = places(target, wish, found)
+    there = places(target, wish, in_style)
+    kept = None if keep is None else places(keep, kept_wish, found)
+    for name, mask in (("target", here), ("region to keep", kept)):
+        if mask is not None and not (mask.amax((1, 2)) > 0.1).all():
+            raise StyleMixError(
+                f"the {name} is empty in a source's picture; choose another one, or paint a mask"
+            )
+    sees = identity if kept_wish is not None and kept_wish.names == ("identity",) else None
+    judges = [
+        Judge(
+            pictures[i : i + 1],
+            full[i : i + 1],
+            here[i],
+            there[i],
+            kind,
+            None if kept is None else kept[i],
+            sees,
+        )
+        for i in range(count)
+    ]
+    return judges, here[0]
+
+
+def as_colour(pictures: torch.Tensor) -> torch.Tensor:
+    return pictures.expand(-1, 3, -1, -1).clamp(-1, 1)
+
+
+def search(trials: Trials, steps: int, count: int, wish: str, region: torch.Tensor) -> FoundLayers:
+    """Singles, all but one and presets first; then greedy, then the strengths. Everything measured is ranked."""
+    layers = range(trials.num_ws)
+    singles = trials([mask_of(trials, {layer}) for layer in layers], [f"layer {layer}" for layer in layers])
+    without = trials(
+        [mask_of(trials, {*layers} - {layer}) for layer in layers], [f"all but {layer}" for layer in layers]
+    )
+    named = {
+        name: {*layers[NAMES[name]]} for name in ("coarse", "middle", "fine", "all") if layers[NAMES[name]]
+    }
+    presets = trials([mask_of(trials, chosen) for chosen in named.values()], list(named))
+    best = greedy(trials, [layer for layer in layers if singles[layer].score > HOPELESS])
+    if best is None:  # no layer is worth its harm: the least bad
+        best = max(trials.known.values(), key=lambda found: found.score)
+    elif steps:
+        refine(trials, best, steps)
+    ranked = sorted(trials.known.values(), key=lambda found: -found.score)[:count]
+    pictures = trials.draw(0, torch.stack([found.strengths for found in ranked]))
+    return FoundLayers(
+        tuple(ranked),
+        tuple(singles),
+        tuple(without),
+        tuple(presets),
+        wish,
+        trials.care,
+        trials.ends[:1],
+        trials.ends[1:],
+        region,
+        pictures,
+        trials.decoded,
+    )
+
+
+def mask_of(trials: Trials, chosen: Collection[int]) -> Strengths:
+    return tuple(float(layer in chosen) for layer in range(trials.num_ws))
+
+
+def greedy(trials: Trials, layers: Sequence[int]) -> FoundMask | None:
+    """Add the layer that is worth most as long as one is, then leave out what is worth nothing; None if no layer is."""
+    chosen: frozenset[int] = frozenset()
+    best: FoundMask | None = None
+    for step in (frozenset.union, frozenset.difference):
+        while True:
+            options = [step(chosen, {layer}) for layer in layers]
+            options = [option for option in options if option and option != chosen]
+            found = trials([mask_of(trials, option) for option in options], "greedy")
+            scores = [mask.score for mask in found]
+            if not scores or max(scores) <= (best.score if best else 0.0):
+                break
+            place = scores.index(max(scores))
+            chosen, best = options[place], found[place]
+    return best
+
+
+def refine(trials: Trials, best: FoundMask, steps: int) -> None:
+    """Move the strengths along the gradient of the score, and measure what comes of it, rounded and pruned."""
+    strengths = best.strengths.clone()
+    for step in range(steps):
+        slope = trials.slope(strengths)
+        # At an end only the way back is open.
+        stuck = (strengths <= 0) & (slope < 0) | (strengths >= 1) & (slope > 0)
+        slope = slope.masked_fill(stuck, 0.0)
+        steepest = float(slope.abs().max())
+        if steepest == 0 or not math.isfinite(steepest):
+            break
+        strengths = (strengths + STEP * (1 - step / steps) * slope / steepest).clamp(0, 1)
+    (found,) = trials([as_mask((strengths / FINEST).round() * FINEST)], "strengths")
+    moved = (found.strengths - best.strengths).abs()
+    # What hardly helps is put back, small moves first.
+    for layer in sorted(moved.nonzero().flatten().tolist(), key=lambda layer: float(moved[layer])):
+        simpler = found.strengths.clone()
+        simpler[layer] = best.strengths[layer]
+        (other,) = trials([as_mask(simpler)], "strengths")
+        if other.score >= found.score - LEAST_DIFFERENCE:
+            found = other
+    for mask in [mask for mask, known in trials.known.items() if known.origin == "strengths"]:
+        if trials.known[mask] is not found:
+            del trials.known[mask]
+
+
+def as_mask(strengths: torch.Tensor) -> Strengths:
+    return tuple(round(float(strength), 4) for strength in strengths)
+
+
+def describe(target: str | torch.Tensor, wish: Wish, kind: str) -> str:
+    """The wish for the sheet: "hair and skin: colour"."""
+    if not isinstance(target, str):
+        return f"mask: {kind}"
+    where = " and ".join(wish.names) or "everything"
+    return f"{'everything but ' if wish.but else ''}{where}: {kind}"

@@ -1,0 +1,60 @@
+"""The sheet of a search for layers."""
+
+from typing import TYPE_CHECKING
+
+from PIL import Image, ImageDraw
+
+from .grid import BACKGROUND, TEXT, compare_grid, font_for
+from .images import resize, to_pil
+
+if TYPE_CHECKING:
+    from .finding import FoundLayers
+
+CELL = 256
+"""Side of a picture on the sheet, in pixels."""
+CHART = 220
+"""Height of the chart."""
+INSIDE, OUTSIDE, CHOSEN = (45, 212, 191), (113, 113, 122), (63, 63, 70)
+VEIL = 0.65
+"""How much the picture is darkened outside of the target."""
+
+
+def draw_sheet(search: "FoundLayers") -> Image.Image:
+    """Source with the target lit, style, and the best masks; below them, what every layer does alone."""
+    source, style, *results = (
+        resize(picture[None].float().cpu().expand(-1, 3, -1, -1), CELL, CELL)[0]
+        for picture in (*search.source, *search.style, *search.pictures)
+    )
+    light = 1 - VEIL * (1 - resize(search.target[None, None].float().cpu(), CELL, CELL)[0])
+    lit = (source + 1) * light - 1
+    labels = [search.wish, "style"]
+    labels += [f"{found.mask_text}: {found.inside:.0%} in, {found.outside:.0%} out" for found in search]
+    grid = to_pil(compare_grid([lit, style, *results], labels, columns=2 + len(results))[0])
+    sheet = Image.new("RGB", (grid.width, grid.height + CHART), BACKGROUND)
+    sheet.paste(grid, (0, 0))
+    draw_chart(ImageDraw.Draw(sheet), search, (0, grid.height, grid.width, grid.height + CHART))
+    return sheet
+
+
+def draw_chart(draw: ImageDraw.ImageDraw, search: "FoundLayers", box: tuple[int, int, int, int]) -> None:
+    """Two bars a layer: the share of the wished change and that of the rest. The best mask's layers are backed."""
+    left, top, right, bottom = box
+    font = font_for(15, search.wish)
+    base, height = bottom - 28, bottom - top - 70
+    title = "Each layer alone: "
+    draw.text((left + 12, top + 8), title, TEXT, font)
+    x = left + 12 + font.getlength(title)
+    for text, colour in (("inside", INSIDE), ("outside", OUTSIDE)):
+        draw.rectangle((x, top + 12, x + 12, top + 24), colour)
+        draw.text((x + 18, top + 8), text, TEXT, font)
+        x += 36 + font.getlength(text)
+    step = (right - left - 24) / len(search.singles)
+    chosen = search[0].strengths
+    for layer, found in enumerate(search.singles):
+        x = left + 12 + layer * step
+        if chosen[layer] != 0:
+            draw.rectangle((x, base - height - 4, x + step - 2, bottom - 4), CHOSEN)
+        for place, (share, colour) in enumerate(((found.inside, INSIDE), (found.outside, OUTSIDE))):
+            at = x + step * (0.15 + 0.36 * place)
+            draw.rectangle((at, base - height * min(max(share, 0.0), 1.0), at + step * 0.3, base), colour)
+        draw.text((x + step / 2, base + 13), str(layer), TEXT, font, anchor="mm")

@@ -1,0 +1,315 @@
+"""Find Layers: what counts as a change, what a wish means, and which layers the search finds."""
+
+import json
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+import stylemix_core as sm
+from stylemix_core import cli
+from stylemix_core.changes import colour_change, difference, settle, shape_change
+from stylemix_core.demo import truth
+from stylemix_core.demo.renderer import render, sample_attributes
+from stylemix_core.finding import LAYER_COST, find_layers
+from stylemix_core.images import resize, save_image
+from stylemix_core.wishes import Judge, Wish, read_wish, region_of
+from tests import builders
+
+SEEDS = (97, 99)
+LEFT = torch.cat([torch.ones(8, 4), torch.zeros(8, 4)], 1)
+
+
+@pytest.fixture(scope="module")
+def demo():
+    return sm.load_generator("demo", "cpu")
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return builders.tiny_generator()
+
+
+@pytest.fixture(scope="module")
+def codes(tiny):
+    return tiny.mapping(sm.sample_z(SEEDS, tiny.z_dim)).split(1)
+
+
+@pytest.fixture(scope="module")
+def avatars():
+    """An avatar, and what it looks like with attributes of another, at 64 pixels: a function of the layers."""
+    one, other = sample_attributes(2, torch.Generator().manual_seed(11)).split(1)
+
+    def swapped(*layers: int):
+        return render(truth.mix(one, other, layers), 64)
+
+    return swapped
+
+
+def test_recolouring_is_no_change_of_shape(avatars):
+    picture = avatars().image
+    recoloured = picture.flip(1) * 0.6 - 0.2
+    assert shape_change(picture, recoloured).mean() < 0.02
+    assert shape_change(picture, picture.flip(3)).mean() > 0.2
+    assert difference(picture, recoloured).mean() > 0.2
+
+
+def test_a_change_of_shape_does_not_depend_on_which_picture_came_first(avatars):
+    one, other = avatars().image, avatars(4, 5).image
+    assert torch.allclose(shape_change(one, other), shape_change(other, one), atol=1e-5)
+    assert shape_change(one, one).max() < 0.01
+
+
+def test_colours_that_swap_places_are_no_new_colours(avatars):
+    """Layers 4–5 move hair, layer 8 colours it."""
+    avatar = avatars()
+    hair = avatar.regions["hair"][0] * avatars(4, 5).regions["hair"][0]
+    moved, coloured = (
+        colour_change(avatar.image, avatars(*layers).image, hair)[0] for layers in ((4, 5), (8,))
+    )
+    assert 3 * (moved * hair).sum() < (coloured * hair).sum()
+
+
+def test_a_motion_is_found_and_undone(avatars):
+    avatar = avatars()
+    face = avatar.regions["face"][0]
+    angle, shift = 0.1, 0.05
+    turn = torch.tensor([[1.0, -angle, shift], [angle, 1.0, 0.0]])[None]
+    grid = F.affine_grid(turn, [1, 3, 64, 64], align_corners=False)
+    moved = F.grid_sample(avatar.image, grid, padding_mode="border", align_corners=False)
+    back = settle(avatar.image, moved, face).undo(moved)
+    before, after = ((difference(avatar.image, picture)[0] * face).sum() for picture in (moved, back))
+    assert after < 0.25 * before
+
+
+def test_what_does_not_move_stays(avatars):
+    avatar = avatars()
+    motion = settle(avatar.image, avatars(8).image, avatar.regions["hair"][0])
+    assert motion.parameters.abs().max() < 0.5  # pixels
+
+
+@pytest.mark.parametrize(
+    ("text", "wish"),
+    [
+        ("hair shape", Wish(("hair",), kind="shape")),
+        ("Only the hair", Wish(("hair",))),
+        ("hair and skin colour", Wish(("hair", "skin"), kind="colour")),
+        ("the colors of eyes, lips", Wish(("eyes", "mouth"), kind="colour")),
+        ("colours", Wish((), kind="colour")),
+        ("everything but the face", Wish(("face",), but=True)),
+        ("everything", Wish(())),
+    ],
+)
+def test_wishes_in_words(text, wish):
+    assert read_wish(text) == wish
+
+
+@pytest.mark.parametrize("text", ["", "the", "hair shape and skin colour"])
+def test_a_wish_that_is_not_understood_is_refused_with_examples(text):
+    with pytest.raises(sm.StyleMixError, match="'hair and skin colour'"):
+        read_wish(text)
+
+
+def test_words_for_several_regions():
+    regions = {name: torch.full([1, 2, 2], 0.25) for name in ("hair", "face", "eyes", "nose", "mouth")}
+    assert region_of(read_wish("face"), regions).mean() == 1.0
+    assert region_of(read_wish("skin"), regions).mean() == 0.5
+    assert region_of(read_wish("everything but hair"), regions).mean() == 0.75
+    assert region_of(read_wish("everything"), regions).mean() == 1.0
+    with pytest.raises(sm.StyleMixError, match="no region 'hat'; choose among: hair, face, eyes"):
+        region_of(read_wish("hat"), regions)
+
+
+def test_shares_are_parts_of_what_the_whole_style_changes(avatars):
+    nothing, all_layers = avatars(), avatars(*range(14))
+    hair, style_hair = nothing.regions["hair"][0], all_layers.regions["hair"][0]
+    for kind in ("anything", "shape", "colour"):
+        judge = Judge(
+            nothing.image, all_layers.image, hair, style_hair, kind, keep=nothing.regions["eyes"][0]
+        )
+        inside, outside, kept = judge(torch.cat([nothing.image, all_layers.image])).unbind()
+        assert inside[0] < 0.05 and outside[0] < 0.01 and kept[0] < 0.01
+        assert torch.allclose(torch.stack([inside[1], outside[1], kept[1]]), torch.ones(3), atol=1e-5)
+
+
+def test_judges_tell_shape_from_colour(avatars):
+    nothing, all_layers = avatars(), avatars(*range(14))
+    masks = nothing.regions["hair"][0], all_layers.regions["hair"][0]
+    results = torch.cat([avatars(4, 5).image, avatars(8).image])
+    shape, colour = (
+        Judge(nothing.image, all_layers.image, *masks, kind)(results)[0] for kind in ("shape", "colour")
+    )
+    assert shape[0] > 2 * shape[1]
+    assert colour[1] > 2 * colour[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("target", "layers"),
+    [("hair shape", {4, 5}), ("hair and skin colour", {8, 9}), ("background", {11})],
+)
+def test_the_search_finds_the_layers_that_carry_a_wish(demo, target, layers):
+    """On regions that it finds itself in the pictures."""
+    w = demo.mapping(sm.sample_z([96, 98], demo.z_dim), truncation_psi=0.8)
+    bob = sm.load_latents("stylemix_core/demo/bob.safetensors").w
+    with torch.inference_mode():
+        search = find_layers(demo, w, bob, target, steps=0)
+    found = set(search[0].strengths.nonzero().flatten().tolist())
+    assert 2 * len(found & layers) / (len(found) + len(layers)) >= 0.8
+    assert search[0].inside > 0.4 and search[0].outside < 0.2
+    for mask in (*search.presets, *search.singles):
+        assert search[0].score >= mask.score
+
+
+def test_candidates_are_ranked_and_ready_for_a_mask_list(tiny, codes):
+    with torch.inference_mode():
+        search = find_layers(tiny, *codes, LEFT, count=4, steps=2)
+    assert len(search) == 4
+    assert [mask.score for mask in search] == sorted((mask.score for mask in search), reverse=True)
+    assert search.masks.strengths.shape == (4, tiny.num_ws)
+    for mask in search:
+        assert torch.equal(sm.parse_masks(mask.mask_text, tiny.num_ws).strengths[0], mask.strengths)
+        cost = LAYER_COST * float(mask.strengths.sum())
+        assert mask.score == pytest.approx(mask.inside - 2.0 * mask.outside - cost)
+        assert mask.strengths.min() >= 0 and mask.strengths.max() <= 1
+    assert len(search.singles) == len(search.without) == tiny.num_ws
+    assert search.table().count("\n") == 4
+    assert len(search.figures()["layers"]) == tiny.num_ws
+    json.dumps(search.figures())
+
+
+def test_figures_are_those_of_the_pictures(tiny, codes):
+    w, style = codes
+    search = find_layers(tiny, w, style, LEFT, steps=0)
+    assert torch.allclose(search.source, tiny.synthesis(w), atol=1e-5)
+    drawn = tiny.synthesis(sm.inject(w, style, search.masks))
+    assert torch.allclose(search.pictures, drawn, atol=1e-5)
+    side = search.source.shape[-1]
+    region = resize(LEFT[None, None], side, side)[0, 0]
+    judge = Judge(search.source, search.style, region, region, "anything")
+    inside, outside, _ = judge(drawn)
+    assert inside.tolist() == pytest.approx([mask.inside for mask in search], abs=1e-3)
+    assert outside.tolist() == pytest.approx([mask.outside for mask in search], abs=1e-3)
+
+
+def test_nothing_that_was_measured_is_better_than_the_first(tiny, codes):
+    search = find_layers(tiny, *codes, LEFT, steps=3)
+    everything = (*search, *search.singles, *search.without, *search.presets)
+    assert search[0].score == max(mask.score for mask in everything)
+
+
+def test_care_makes_masks_more_careful(tiny, codes):
+    bold, careful = (find_layers(tiny, *codes, LEFT, care=care, steps=0)[0] for care in (0.0, 10.0))
+    assert bold.inside >= careful.inside
+    assert bold.outside >= careful.outside
+
+
+def test_what_is_to_be_kept_is_measured(tiny, codes):
+    search = find_layers(tiny, *codes, LEFT, keep=1 - LEFT, steps=0)
+    assert search.presets[-1].origin == "all"
+    assert search.presets[-1].kept == pytest.approx(1.0, abs=1e-4)
+    best = search[0]
+    cost = LAYER_COST * float(best.strengths.sum())
+    assert best.score == pytest.approx(best.inside - 2 * (best.outside + best.kept) - cost)
+
+
+def test_identity_is_asked_where_it_is_given(tiny, codes):
+    class Brightness:
+        def __call__(self, images):
+            return images.mean([1, 2, 3], keepdim=True)[:, :, 0, 0]
+
+        def drift(self, images, reference):
+            return (self(images) - reference).abs().sum(1) + 1.0
+
+    regions = {"face": LEFT, "hair": 1 - LEFT}
+    search = find_layers(tiny, *codes, "hair", "identity", regions=regions, steps=0, identity=Brightness())
+    assert all(mask.kept > 0.4 for mask in search)
+
+
+def test_one_mask_for_several_sources(tiny, codes):
+    w, style = codes
+    both = find_layers(tiny, torch.cat([w, style]), w, LEFT, steps=0)
+    alone = find_layers(tiny, style, w, LEFT, steps=0)
+    # The first pair is the same code twice: nothing changes in it.
+    for layer in range(tiny.num_ws):
+        assert both.singles[layer].inside == pytest.approx(alone.singles[layer].inside / 2, abs=2e-3)
+
+
+def test_small_chunks_find_the_same(tiny, codes):
+    a, b = (find_layers(tiny, *codes, LEFT, steps=2, chunk=chunk) for chunk in (1, 8))
+    assert [mask.mask_text for mask in a] == [mask.mask_text for mask in b]
+    assert a[0].inside == pytest.approx(b[0].inside, abs=1e-3)
+
+
+def test_progress_is_told_and_can_stop_the_search(tiny, codes):
+    told = []
+
+    def on_step(done, about, pictures):
+        told.append((done, about, pictures.shape[0]))
+        if len(told) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        find_layers(tiny, *codes, LEFT, on_step=on_step)
+    assert all(0 < done <= about for done, about, _ in told)
+
+
+def test_the_generator_is_left_as_it_was(tiny, codes):
+    before = tiny.fingerprint()
+    find_layers(tiny, *codes, LEFT, steps=2, chunk=1)
+    assert tiny.fingerprint() == before
+    assert all(parameter.grad is None for parameter in tiny.parameters())
+    assert "forward" not in tiny.synthesis.b4.__dict__
+
+
+def test_the_sheet_has_a_column_for_every_candidate(tiny, codes):
+    two, four = (find_layers(tiny, *codes, LEFT, steps=0, count=count).sheet() for count in (2, 4))
+    assert four.width > two.width
+    assert four.height == two.height
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"target": torch.zeros(4, 4)}, "the target is empty"),
+        ({"target": "hair", "regions": {"face": LEFT}}, "no region 'hair'; choose among: face"),
+        ({"keep": "nose", "regions": {"hair": LEFT}}, "no region 'nose'"),
+        ({"keep": torch.zeros(4, 4)}, "the region to keep is empty"),
+        ({"what": "size"}, "what is 'size'; choose one of: anything, shape, colour"),
+        ({"care": float("nan")}, "care is nan"),
+        ({"steps": -1}, "steps is -1"),
+        ({"target": torch.ones(3, 4, 4)}, r"\[3, 4, 4\]"),
+    ],
+)
+def test_what_does_not_fit_is_refused(tiny, codes, changes, message):
+    with pytest.raises(sm.StyleMixError, match=message):
+        find_layers(tiny, *codes, **{"target": LEFT, **changes})
+
+
+def test_regions_that_are_named_need_a_face(tiny, codes):
+    with pytest.raises(sm.NoFaceError):
+        find_layers(tiny, *codes, "hair")
+
+
+def test_codes_that_do_not_fit_are_refused(tiny, codes):
+    w, style = codes
+    with pytest.raises(sm.LatentMismatchError, match="1 sources and 2 styles"):
+        find_layers(tiny, w, torch.cat([w, style]), LEFT)
+
+
+def test_the_command_writes_masks_figures_and_pictures(tmp_path, capsys):
+    generator, _ = builders.write_tiny_native(tmp_path)
+    mask = torch.cat([torch.ones(1, 3, 8, 4), -torch.ones(1, 3, 8, 4)], 3)
+    save_image(tmp_path / "left.png", mask[0])
+    w = sm.load_generator(generator, "cpu").mapping(sm.sample_z([5], 16))
+    sm.save_latents(tmp_path / "style.safetensors", sm.Latents.of(w))
+    arguments = ["find", "--seeds", "4", "--style", str(tmp_path / "style.safetensors"), "--steps", "0"]
+    arguments += ["--generator", str(generator), "--target", str(tmp_path / "left.png"), "--count", "3"]
+    assert cli.main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    out = tmp_path / "out"
+    figures = json.loads((out / "table.json").read_text())
+    masks = sm.parse_masks((out / "mask_list.txt").read_text(), num_ws=len(figures["layers"]))
+    assert [len(masks), len(figures["candidates"]), len(list((out / "pictures").iterdir()))] == [3, 3, 3]
+    assert masks.strengths[0].tolist() == pytest.approx(figures["candidates"][0]["strengths"])
+    assert (out / "sheet.png").exists()
+    assert f"the best mask is {figures['candidates'][0]['layers']}" in capsys.readouterr().out

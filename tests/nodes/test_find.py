@@ -1,0 +1,118 @@
+"""Find Layers in workflows."""
+
+import numpy as np
+import pytest
+import torch
+
+from stylemix_core.checkpoints import load_encoder, load_generator
+from stylemix_core.finding import find_layers
+from stylemix_core.identity import find_identity
+from stylemix_core.images import to_comfy
+from stylemix_core.injection import inject
+from stylemix_core.seeds import sample_z
+
+from .prompts import inject as inject_node
+from .prompts import node, sampler
+
+
+def find_prompt(**changes):
+    """All of the picture as the target, and the mask that is found in use."""
+    return {
+        "generator": node("StyleMixLoadGenerator", checkpoint="tiny.safetensors", dtype="float32"),
+        "encoder": node("StyleMixLoadEncoder", checkpoint="tiny.safetensors", dtype="float32"),
+        "faces": sampler(["generator", 0], batch_size=2),
+        "style": sampler(["generator", 0], seed=100),
+        "black": node("SolidMask", value=0.0, width=32, height=32),
+        "white": node("SolidMask", value=1.0, width=32, height=32),
+        "find": node(
+            "StyleMixFindLayers",
+            **{
+                "generator": ["generator", 0],
+                "latent": ["faces", 1],
+                "style": ["style", 1],
+                "target": "mask",
+                "what": "anything",
+                "keep": "nothing",
+                "care": 2.0,
+                "steps": 2,
+                "target_mask": ["white", 0],
+                **changes,
+            },
+        ),
+        "inject": inject_node(["faces", 1], ["style", 1], "all", masks=["find", 0]),
+        "decode": node(
+            "StyleMixDecode", generator=["generator", 0], latent=["inject", 0], noise_mode="const"
+        ),
+        "save": node("SaveImage", images=["decode", 0], filename_prefix="found"),
+        "save sheet": node("SaveImage", images=["find", 2], filename_prefix="found sheet"),
+        "masks": node("PreviewAny", source=["find", 1]),
+        "table": node("PreviewAny", source=["find", 3]),
+    }
+
+
+@pytest.fixture
+def generator(host):
+    return load_generator(host.base / "models/stylegan/tiny.safetensors", device="cpu")
+
+
+@pytest.fixture
+def codes(generator):
+    """Those of the prompt's faces and of its style."""
+    return generator.mapping(sample_z([7, 8, 100], generator.z_dim), truncation_psi=0.7).split([2, 1])
+
+
+def test_the_outputs_are_the_librarys_and_the_mask_can_be_used(host, generator, codes):
+    run = host.run(find_prompt())
+    assert not run.errors
+    search = find_layers(generator, *codes, torch.ones(32, 32), steps=2)
+    assert run.texts["masks"].split("\n") == [mask.mask_text for mask in search]
+    assert run.texts["table"] == search.table()
+    assert run.pictures["save sheet"][0].size == search.sheet().size
+    with torch.no_grad():
+        expected = to_comfy(generator.synthesis(inject(*codes, search[0].strengths[None]))) * 255
+    pictures = np.stack([np.asarray(picture, dtype=np.float32) for picture in run.pictures["save"]])
+    assert np.abs(pictures - expected.numpy()).max() <= 1
+
+
+def test_the_encoder_sees_the_identity_that_is_to_be_kept(host, generator, codes):
+    run = host.run(find_prompt(keep="identity", target="everything", encoder=["encoder", 0]))
+    assert not run.errors
+    encoder = load_encoder(host.base / "models/psp/tiny.safetensors", device="cpu")
+    identity = find_identity(None, encoder)
+    search = find_layers(generator, *codes, "everything", "identity", steps=2, identity=identity)
+    assert run.texts["table"] == search.table()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"target_mask": None}, "target is mask, but there is none; connect target_mask"),
+        ({"keep": "mask"}, "keep is mask, but there is none; connect keep_mask"),
+        ({"target": "hair"}, "shows no face"),
+        ({"target_mask": ["black", 0]}, "the target is empty"),
+        ({"latent": ["style", 1], "style": ["faces", 1]}, "1 sources and 2 styles"),
+    ],
+)
+def test_a_mistake_is_explained_at_the_node(host, changes, message):
+    prompt = find_prompt(**changes)
+    prompt["find"]["inputs"] = {k: v for k, v in prompt["find"]["inputs"].items() if v is not None}
+    run = host.run(prompt)
+    assert list(run.errors) == ["find"]
+    assert message in run.errors["find"]
+
+
+def test_when_memory_runs_out_pictures_are_drawn_one_at_a_time(stand_in, monkeypatch):
+    from comfy import model_management
+
+    find = stand_in.module("nodes.find")
+    chunks = []
+
+    def short_of_memory(*arguments, chunk, **options):
+        chunks.append(chunk)
+        if len(chunks) == 1:
+            raise model_management.OOM_EXCEPTION("out of memory")
+        return find_layers(*arguments, chunk=chunk, **options)
+
+    monkeypatch.setattr(find, "find_layers", short_of_memory)
+    assert not stand_in.run(find_prompt()).errors
+    assert chunks == [4, 1]
