@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .checkpoints import inspect_checkpoint as inspect_checkpoint
     from .checkpoints import load_encoder as load_encoder
     from .checkpoints import load_generator as load_generator
+    from .decoding import decode as decode
+    from .decoding import leakage as leakage
     from .errors import CheckpointError as CheckpointError
     from .errors import LatentMismatchError as LatentMismatchError
     from .errors import MaskSyntaxError as MaskSyntaxError
@@ -47,6 +49,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "alignment": ("FaceTransform", "align_face", "align_faces", "paste_face"),
     "checkpoints": ("convert_checkpoint", "inspect_checkpoint", "load_encoder", "load_generator"),
+    "decoding": ("decode", "leakage"),
     "errors": ("CheckpointError", "LatentMismatchError", "MaskSyntaxError", "NoFaceError", "StyleMixError"),
     "grid": ("compare_grid",),
     "images": ("load_image", "save_image"),
