@@ -149,8 +149,7 @@ class Inject(io.ComfyNode):
             host.tell(cls.hidden.unique_id, "Source and style are codes of the same generator.")
         labels = result_labels(resolved, len(latent), len(style), pairing)
         if space == "channels" and region is not None and generator is not None:
-            for codes in (latent, style):
-                check_generator(codes, generator.network)
+            host.warn(cls.hidden.unique_id, check_generator(latent, generator.network))
             met = meetings(latent, style, resolved, pairing, region)
             channels = host.run(
                 generator,

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from .checkpoints import inspect_checkpoint as inspect_checkpoint
     from .checkpoints import load_encoder as load_encoder
     from .checkpoints import load_generator as load_generator
+    from .decoding import decode as decode
+    from .decoding import leakage as leakage
     from .directions import Directions as Directions
     from .directions import apply_direction as apply_direction
     from .directions import find_directions as find_directions
@@ -67,6 +69,7 @@ _HOMES = {
     "attribution": ("LayerReport", "explain_layers"),
     "cap": ("Capped", "cap_identity", "seen_by"),
     "checkpoints": ("convert_checkpoint", "inspect_checkpoint", "load_encoder", "load_generator"),
+    "decoding": ("decode", "leakage"),
     "directions": (
         "Directions",
         "apply_direction",

@@ -65,8 +65,7 @@ def inject_latents(
         `channels`.
     region: float `[1, H, W]`, or `[M, H, W]` for one per mask, in 0…1: the style acts where it is 1, the source where
         it is 0. Where an earlier injection's region is below, the new one covers it.
-    channels: for space "channels": what `channel_changes` gives for the `meetings` of these, `[P, 2, num_ws, C]`, or
-        one for every result.
+    channels: for space "channels": what `channel_changes` gives for the `meetings` of these.
     `LatentMismatchError` when these do not fit each other, or when the style is one of several regions itself.
     """
     if space not in SPACES:
@@ -89,7 +88,9 @@ def inject_latents(
             raise StyleMixError('space "channels" needs a generator and a region; give both')
         each = channels.repeat_interleave(len(sources) // len(channels), 0).to(source.w)
         added = each * masks.strengths.to(each).repeat(len(met), 1)[:, None, :, None]  # [P·M, 2, L, C]
-        mixed = _add_channels(replace(source.take(sources), origins=origins), added)
+        before = source.take(sources).channels
+        added = added if before is None else before + added
+        mixed = replace(source.take(sources), origins=origins, channels=added)
     else:
         acts = torch.tensor([space != "to-RGB", space != "convolutions"])
         strengths = (masks.strengths[:, None] * acts[:, None].to(masks.strengths)).flatten(1)  # [M, 2·L]
@@ -113,16 +114,6 @@ def region_masks(region: torch.Tensor, count: int, num_ws: int) -> torch.Tensor:
     return (sized.clamp(0, 1) * 255).round().to(torch.uint8).expand(count, -1, -1)
 
 
-def _add_channels(latents: Latents, added: torch.Tensor) -> Latents:
-    """Add `[B, 2, num_ws, C]` to the style channels, of the regions' codes too."""
-
-    def add(codes: Latents) -> Latents:
-        return replace(codes, channels=added if codes.channels is None else codes.channels + added)
-
-    regions = tuple(replace(region, codes=add(region.codes)) for region in latents.regions)
-    return replace(add(latents), regions=regions)
-
-
 @dataclass(frozen=True, eq=False)
 class Meetings:
     """Which source meets which style in which region, for `channel_changes`; equally many of all."""
@@ -139,8 +130,15 @@ class Meetings:
 def meetings(
     source: Latents, style: Latents, masks: MaskList, pairing: str, region: torch.Tensor
 ) -> Meetings:
-    """The pairs of `inject_latents`, or all its results where the masks have regions of their own."""
+    """The pairs of `inject_latents`, or all its results where the masks have regions of their own.
+
+    Errors as there; sources with regions are refused too, as they have several sets of channels.
+    """
     _refuse_regions(style)
+    if source.regions:
+        raise LatentMismatchError(
+            "the source's codes were injected in a region before; inject channels first, and in regions after that"
+        )
     _check_shapes(source.w, style.w, masks.strengths)
     _check_region(region, len(masks))
     met = [pair for pair in pairs(len(source), len(style), pairing) for _ in range(len(region))]

@@ -153,6 +153,13 @@ def test_channels_need_to_be_given(generator, faces):
         inject_latents(*faces, masks(generator, "all"), space="channels")
 
 
+def test_channels_of_codes_with_regions_are_refused(generator, faces):
+    whole = torch.ones(1, 8, 8)
+    mixed = inject_latents(*faces, masks(generator, "all"), region=whole)
+    with pytest.raises(LatentMismatchError, match="inject channels first"):
+        meetings(mixed, faces[1], masks(generator, "all"), "match", whole)
+
+
 @pytest.fixture(params=["to-RGB", "channels"])
 def changed(request, generator, faces):
     """Codes with something that is not W+."""
