@@ -30,6 +30,9 @@ NOISE_MODES = ("const", "random", "none")
 CHUNK = 8
 """Pictures that are drawn at a time at most, unless gradients are wanted."""
 
+FLOATS_AT_ONCE = 1 << 18
+"""Numbers of half precision that are copied to float32 at a time on a CPU."""
+
 MAPPING_LR_MULTIPLIER = 0.01
 """How much slower than the rest the mapping was trained: its weights are stored that much larger."""
 
@@ -455,7 +458,11 @@ class ToRGB(nn.Module):
         style = style / math.sqrt(channels)
         weight = self.weight[:, :, 0, 0] * style[:, None, :]  # [B, C, I]
         pixels = x.permute(0, 2, 3, 1).reshape(batch, height * width, channels)  # a view: x is channels-last
-        rgb = torch.baddbmm(self.bias[:, None], weight, pixels.float().transpose(1, 2))  # [B, C, H·W]
+        # Of half precision, as many pixels at a time as leave their float32 copy in the processor's cache.
+        copied = x.device.type == "cpu" and x.dtype != torch.float32
+        size = FLOATS_AT_ONCE // channels if copied else height * width
+        parts = (part.float().transpose(1, 2) for part in pixels.split(size, 1))
+        rgb = torch.cat([torch.baddbmm(self.bias[:, None], weight, part) for part in parts], 2)  # [B, C, H·W]
         if self.conv_clamp is not None:
             rgb = rgb.clamp(-self.conv_clamp, self.conv_clamp)
         return rgb.reshape(batch, len(self.weight), height, width)
