@@ -15,17 +15,29 @@ from pathlib import Path
 import torch
 
 from .checkpoints import PARTS, convert_checkpoint, inspect_checkpoint, load_encoder, load_generator
+from .decoding import decode as decode_latents
+from .decoding import describe_leakage, leakage
 from .encoder import Encoder
 from .errors import StyleMixError
 from .files import replacing
 from .generator import Generator
 from .grid import compare_grid
-from .images import from_pil, load_image, save_image
-from .injection import PAIRINGS, check_styles, inject_latents, pairs, result_labels
+from .images import from_pil, load_image, resize, save_image
+from .injection import (
+    CHANNEL_SHARE,
+    PAIRINGS,
+    SPACES,
+    channel_changes,
+    check_styles,
+    inject_latents,
+    meetings,
+    pairs,
+    result_labels,
+)
 from .inversion import METHODS, QUALITIES, check_encoder, load_delta, save_delta
 from .inversion import invert as invert_pictures
 from .latents import Latents, check_generator, join_latents, load_latents, sample_latents, save_latents
-from .masks import STUDY_SWEEP, parse_masks
+from .masks import STUDY_SWEEP, MaskList, parse_masks
 from .progress import ProgressBar
 
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
@@ -107,6 +119,19 @@ def build_parser() -> argparse.ArgumentParser:
         "--pairing", choices=PAIRINGS, default="match", help="which source meets which style (%(default)s)"
     )
     sub.add_argument("--seed", type=int, default=0, help="for random layers in the mask list (%(default)s)")
+    sub.add_argument("--space", choices=SPACES, default="W+", help="what of a layer to take (%(default)s)")
+    sub.add_argument(
+        "--region",
+        nargs="+",
+        type=Path,
+        help="pictures that are white where the style acts: one, or one per mask of the list",
+    )
+    sub.add_argument(
+        "--channel-share",
+        type=float,
+        default=CHANNEL_SHARE,
+        help="with --space channels: how many act in the region (%(default)s)",
+    )
     add_sampling(sub)
     add_models(sub, encoder=True)
 
@@ -204,7 +229,7 @@ def encode(options: argparse.Namespace) -> None:
 def invert(options: argparse.Namespace) -> None:
     paths = expand(options.pictures, PICTURES)
     generator, encoder = open_generator(options), open_encoder(options)
-    mask = None if options.mask is None else load_image(options.mask).mean(1) / 2 + 0.5
+    mask = None if options.mask is None else read_mask(options.mask)[:, 0]
     warn(options, {check_encoder(encoder, generator)})
     names = unique([file_name(path.stem) for path in paths])
     for name, path in zip(names, paths):
@@ -251,7 +276,7 @@ def mix(options: argparse.Namespace) -> None:
     warnings = {check_generator(part, generator) for parts in given for part in parts}
     warn(options, warnings | {check_styles(sources, styles)})
 
-    results = inject_latents(sources, styles, masks, options.pairing)
+    results = inject_into(sources, styles, masks, generator, options)
     for name, latents in (("sources", sources), ("styles", styles), ("results", results)):
         save_latents(options.out / f"{name}.safetensors", latents)
     pictures = list(decode(generator, results, options.noise))
@@ -268,7 +293,30 @@ def mix(options: argparse.Namespace) -> None:
         style=[style_pictures[j] for _, j in rows],
     )
     save_image(options.out / "grid.png", grid[0])
+    if results.regions:
+        print(describe_leakage(*leakage(generator, results.take([0]))[0].tolist()))
     print(f"{len(results)} results; the comparison is {options.out / 'grid.png'}")
+
+
+def inject_into(
+    sources: Latents, styles: Latents, masks: MaskList, generator: Generator, options: argparse.Namespace
+) -> Latents:
+    """`inject_latents` in the space and the region asked for."""
+    region = None
+    if options.region:
+        sized = [resize(read_mask(path), *[generator.img_resolution] * 2) for path in options.region]
+        region = torch.cat(sized)[:, 0]
+    if options.space != "channels" or region is None:
+        return inject_latents(sources, styles, masks, options.pairing, options.space, region)
+    met = meetings(sources, styles, masks, options.pairing, region)
+    bar = ProgressBar(len(met.sources), "channels")
+    changes = []
+    for start in range(0, len(met.sources), CHUNK):
+        part = met.take(slice(start, start + CHUNK))
+        changes.append(channel_changes(generator, part, options.channel_share).cpu())
+        bar.update(start + len(part.sources))
+    bar.close()
+    return inject_latents(sources, styles, masks, options.pairing, options.space, channels=torch.cat(changes))
 
 
 def convert(options: argparse.Namespace) -> None:
@@ -323,7 +371,7 @@ def decode(
     bar = ProgressBar(len(latents), "decode")
     for start in range(0, len(latents), CHUNK):
         chunk = slice(start, start + CHUNK)
-        yield from generator.synthesis(latents.w[chunk], noise, noise_seed=seeds[chunk]).cpu()
+        yield from decode_latents(generator, latents.take(chunk), noise, seeds[chunk]).cpu()
         bar.update(min(start + CHUNK, len(latents)))
     bar.close()
 
@@ -341,6 +389,11 @@ def read_picture(path: Path, size: int, align: str) -> torch.Tensor:
     from .alignment.align import align_batch  # most pictures need no faces found
 
     return align_batch(picture, size, align)[0]
+
+
+def read_mask(path: Path) -> torch.Tensor:
+    """A picture's lightness as float32 `[1, 1, H, W]` in 0…1."""
+    return load_image(path).mean(1, keepdim=True) / 2 + 0.5
 
 
 def read_codes(paths: list[Path], options: argparse.Namespace) -> list[Latents]:

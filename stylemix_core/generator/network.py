@@ -21,6 +21,7 @@ from ..errors import LatentMismatchError, StyleMixError
 from ..weights import adopt, without_numbers
 from .config import GeneratorConfig
 from .ops import LRELU_GAIN, LRELU_SLOPE, Squares, fir_filter, modulated_conv, upsample
+from .spatial import SpatialStyle
 from .strips import drop, has_large_maps, in_strips, strip_rows
 
 if TYPE_CHECKING:
@@ -199,9 +200,10 @@ class SynthesisNetwork(nn.Module):
             self.add_module(f"b{resolution}", block)
             in_channels = channels
 
-    def blocks(self) -> list["SynthesisBlock"]:
-        """b4, b8, b16 …"""
-        return [getattr(self, f"b{resolution}") for resolution in self.resolutions]
+    def blocks(self, last: int | None = None) -> list["SynthesisBlock"]:
+        """b4, b8, b16 … up to the one of `last` pixels, None for all."""
+        last = last or self.resolutions[-1]
+        return [getattr(self, f"b{resolution}") for resolution in self.resolutions if resolution <= last]
 
     def styled(self) -> "list[tuple[int, SynthesisLayer | ToRGB]]":
         """Every module that takes a style, with the index of the w that gives it.
@@ -266,6 +268,13 @@ class SynthesisNetwork(nn.Module):
             for the full size.
         Returns float32 `[B, img_channels, R, R]`, nominally −1…1. `LatentMismatchError` when styles do not fit.
         """
+        self.check(styles, noise_mode, resolution)
+        noise = NoiseSource(noise_mode, noise_seed, len(styles[0]))
+        with exact_convolutions(styles[0]), torch.set_grad_enabled(self.wants_gradient(styles)):
+            return run_in_parts(CHUNK, self.blocks(resolution), None, None, styles, noise)
+
+    def check(self, styles: Sequence[torch.Tensor], noise_mode: str, resolution: int | None) -> None:
+        """Raise `draw`'s errors."""
         expected = [module.affine.out_features for _, module in self.styled()]
         if [style.shape[1:] for style in styles] != [(channels,) for channels in expected]:
             raise LatentMismatchError(
@@ -281,10 +290,6 @@ class SynthesisNetwork(nn.Module):
                 f"there is no picture of {resolution} pixels inside; "
                 f"choose one of: {', '.join(map(str, self.colour_resolutions))}"
             )
-        blocks = [block for block in self.blocks() if block.resolution <= (resolution or self.resolutions[-1])]
-        noise = NoiseSource(noise_mode, noise_seed, len(styles[0]))
-        with exact_convolutions(styles[0]), torch.set_grad_enabled(self.wants_gradient(styles)):
-            return run_in_parts(CHUNK, blocks, None, None, styles, noise)
 
     def wants_gradient(self, styles: Sequence[torch.Tensor]) -> bool:
         """Whether pictures of these styles are to be differentiated, by the styles or by the network's tensors."""
@@ -296,7 +301,7 @@ def run(
     blocks: "Sequence[SynthesisBlock]",
     x: torch.Tensor | None,
     image: torch.Tensor | None,
-    styles: Sequence[torch.Tensor],
+    styles: Sequence[torch.Tensor | SpatialStyle],
     noise: "NoiseSource",
 ) -> torch.Tensor:
     """Pictures `[B, C, R, R]` of the last of `blocks`.
@@ -319,7 +324,7 @@ def run_in_parts(
     blocks: "Sequence[SynthesisBlock]",
     x: torch.Tensor | None,
     image: torch.Tensor | None,
-    styles: Sequence[torch.Tensor],
+    styles: Sequence[torch.Tensor | SpatialStyle],
     noise: "NoiseSource",
 ) -> torch.Tensor:
     """`run`, with `size` pictures at a time where no gradient is wanted: that bounds memory."""
@@ -386,10 +391,15 @@ class SynthesisBlock(nn.Module):
         """The block's maps `[B, O, R, R]` and what they add to the picture `[B, C, R, R]`, None without a to-RGB."""
         shortcut = self.skip(x) if self.skip is not None else None
         layers = self.convolutions()
+        styles = [
+            style if isinstance(style, torch.Tensor) else style.drop(cut, i) for i, style in enumerate(styles)
+        ]
         for i, (layer, style, noise) in enumerate(zip(layers, styles, noises)):
             x = drop(layer(x, style, noise if noise is None else drop(noise, cut, i)), cut)
         if shortcut is not None:
-            x = (x + drop(shortcut, cut, len(layers))).mul_(math.sqrt(0.5))  # the sum of two keeps the variance of one
+            x = (x + drop(shortcut, cut, len(layers))).mul_(
+                math.sqrt(0.5)
+            )  # the sum of two keeps the variance of one
         return x, None if self.torgb is None else self.torgb(x, styles[-1])
 
 
@@ -432,10 +442,20 @@ class SynthesisLayer(nn.Module):
         self.squares.forget()  # the weights are about to move or to change their type
         return super()._apply(fn, recurse)
 
-    def forward(self, x: torch.Tensor, style: torch.Tensor, noise: torch.Tensor | None) -> torch.Tensor:
+    def forward(
+        self, x: torch.Tensor, style: torch.Tensor | SpatialStyle, noise: torch.Tensor | None
+    ) -> torch.Tensor:
         # The leaky ReLU's gain is applied to its input: lrelu(a)·g = lrelu(a·g) for g > 0, and it is free there.
         fir = self.resample_filter if self.up else None
-        x = modulated_conv(x, self.weight, style, fir, LRELU_GAIN, self.bias * LRELU_GAIN, self.squares(self.weight))
+        convolve = style.convolve if isinstance(style, SpatialStyle) else partial(modulated_conv, style=style)
+        x = convolve(
+            x,
+            self.weight,
+            fir=fir,
+            gain=LRELU_GAIN,
+            bias=self.bias * LRELU_GAIN,
+            squares=self.squares(self.weight),
+        )
         if noise is not None:
             x.add_((noise * (self.noise_strength * LRELU_GAIN)).to(x.dtype))
         x = F.leaky_relu_(x, LRELU_SLOPE)
@@ -452,7 +472,10 @@ class ToRGB(nn.Module):
         self.weight = nn.Parameter(torch.randn(config.img_channels, in_channels, 1, 1))
         self.bias = nn.Parameter(torch.zeros(config.img_channels))
 
-    def forward(self, x: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, style: torch.Tensor | SpatialStyle) -> torch.Tensor:
+        if isinstance(style, SpatialStyle):
+            rgb = style.colour(x, self.weight[:, :, 0, 0], self.bias)
+            return rgb if self.conv_clamp is None else rgb.clamp(-self.conv_clamp, self.conv_clamp)
         # With so few outputs it is cheaper to scale the weights than the activations.
         batch, channels, height, width = x.shape
         style = style / math.sqrt(channels)

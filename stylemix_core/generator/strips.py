@@ -5,8 +5,12 @@ system hands every one of them out as fresh, zeroed pages; in strips neither hap
 """
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import torch
+
+if TYPE_CHECKING:
+    from .spatial import SpatialStyle
 
 STRIP_BYTES = 8 << 20
 """Of one map of one strip, about: the two or three that an operation touches fit a processor's cache together."""
@@ -22,7 +26,7 @@ Cut = tuple[int, int]
 """Rows to drop at the top and at the bottom after every convolution."""
 
 Compute = Callable[
-    [torch.Tensor, Sequence[torch.Tensor], Sequence[torch.Tensor | None], Cut],
+    [torch.Tensor, "Sequence[torch.Tensor | SpatialStyle]", Sequence[torch.Tensor | None], Cut],
     tuple[torch.Tensor, torch.Tensor | None],
 ]
 """A block's two convolutions: x `[1, I, h, W]`, styles, noise `[…, 2·h, 2·W]` → maps and colours `[1, …, 2·W]`."""
@@ -48,7 +52,7 @@ def strip_rows(x: torch.Tensor, channels: int) -> int:
 def in_strips(
     compute: Compute,
     x: torch.Tensor,
-    styles: Sequence[torch.Tensor],
+    styles: "Sequence[torch.Tensor | SpatialStyle]",
     noises: Sequence[torch.Tensor | None],
     rows: int,
     maps: bool,
@@ -64,7 +68,10 @@ def in_strips(
         first, last = max(top - SPOILED, 0), min(bottom + SPOILED, height)  # two convolutions, half the size
         cut = (top - first, last - bottom)
         noise = [one if one is None else one[..., 2 * first : 2 * last, :] for one in noises]
-        for i, part in enumerate(compute(x[:, :, first:last], styles, noise, cut)):
+        own = [
+            style if isinstance(style, torch.Tensor) else style.strip(first, last, height) for style in styles
+        ]
+        for i, part in enumerate(compute(x[:, :, first:last], own, noise, cut)):
             if part is None or (i == 0 and not maps):
                 continue
             if whole[i] is None:

@@ -85,6 +85,53 @@ def test_mix_takes_saved_codes_and_gives_every_source_every_style(models, tmp_pa
     assert len(load_latents(tmp_path / "b" / "results.safetensors")) == 18
 
 
+@pytest.mark.parametrize("space", ["W+", "convolutions", "to-RGB", "channels"])
+def test_mix_takes_a_space_and_a_region(models, tmp_path, capsys, space):
+    half = Image.new("L", (40, 30))
+    half.paste(255, (0, 0, 20, 30))
+    half.save(tmp_path / "half.png")
+    codes, out = tmp_path / "codes", tmp_path / "out"
+    assert run("generate", "--seeds", "0-1", "--out", codes, *models["generator"]) == 0
+    arguments = [
+        "--seeds",
+        "5",
+        "--style",
+        codes,
+        "--pairing",
+        "all",
+        "--masks",
+        "0-3; all",
+        "--space",
+        space,
+    ]
+    region = ["--region", tmp_path / "half.png"]
+    assert run("mix", *arguments, *region, "--out", out, *models["generator"], *models["encoder"]) == 0
+    results = load_latents(out / "results.safetensors")
+    assert len(results) == 4
+    assert (results.channels is not None) == (space == "channels")
+    assert len(results.regions) == (space != "channels")
+    assert ("inside the region" in capsys.readouterr().out) == (space != "channels")
+
+
+def test_channels_without_a_region_are_an_error(models, tmp_path, capsys):
+    codes = tmp_path / "codes"
+    assert run("generate", "--seeds", "0", "--out", codes, *models["generator"]) == 0
+    arguments = [
+        "--seeds",
+        "5",
+        "--style",
+        codes,
+        "--space",
+        "channels",
+        "--masks",
+        "all",
+        "--out",
+        tmp_path / "out",
+    ]
+    assert run("mix", *arguments, *models["generator"], *models["encoder"]) == 2
+    assert "needs a generator and a region" in capsys.readouterr().err
+
+
 def test_encoding_into_the_folder_of_the_picture_leaves_the_picture_alone(models, tmp_path, photo):
     before = photo.read_bytes()
     twin = tmp_path / "photo.webp"

@@ -101,7 +101,7 @@ class StandIn:
 
     def output_types(self, class_type: str) -> list[str]:
         if class_type in CORE_NODES:
-            return ["IMAGE"]
+            return ["MASK" if class_type == "SolidMask" else "IMAGE"]
         return [output.io_type for output in self.nodes[class_type].define_schema().outputs]
 
     def signature(self, prompt: Prompt, node_id: str) -> Any:
@@ -210,10 +210,15 @@ def load_image(host: StandIn, run: Run, node_id: str, image: str) -> tuple:
         return (torch.from_numpy(np.asarray(picture.convert("RGB"), dtype=np.float32) / 255)[None],)
 
 
+def solid_mask(host: StandIn, run: Run, node_id: str, value: float, width: int, height: int) -> tuple:
+    return (torch.full((1, height, width), value),)
+
+
 CORE_NODES = {
     "SaveImage": save_image,
     "PreviewImage": save_image,
     "PreviewAny": preview_any,
     "LoadImage": load_image,
+    "SolidMask": solid_mask,
 }
 OUTPUT_NODES = ("SaveImage", "PreviewImage", "PreviewAny")
