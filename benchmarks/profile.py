@@ -9,7 +9,6 @@ Convolutions of large maps are called once a strip. "rest" is what happens betwe
 
 import argparse
 import time
-from collections import Counter
 
 import torch
 from decode import random_generator
@@ -33,26 +32,27 @@ def main() -> None:
         for block in generator.synthesis.blocks()
         for name, layer in block.named_children()
     }
-    seconds: Counter[str] = Counter()
-    calls: Counter[str] = Counter()
+    seconds: dict[str, float] = dict.fromkeys(layers, 0.0)
+    calls: dict[str, int] = dict.fromkeys(layers, 0)
     started: dict[str, float] = {}
     for name, layer in layers.items():
-        layer.register_forward_pre_hook(lambda *_, name=name: started.update({name: time.process_time()}))
-        layer.register_forward_hook(
-            lambda *_, name=name: (
-                seconds.update({name: time.process_time() - started[name]}),
-                calls.update([name]),
-            )
-            and None
-        )
+
+        def start(*_, name=name) -> None:
+            started[name] = time.process_time()
+
+        def stop(*_, name=name) -> None:
+            seconds[name] += time.process_time() - started[name]
+            calls[name] += 1
+
+        layer.register_forward_pre_hook(start)
+        layer.register_forward_hook(stop)
     with torch.inference_mode():
         generator.synthesis(w)
-        seconds.clear()
-        calls.clear()
-        start = time.process_time()
+        seconds, calls = dict.fromkeys(layers, 0.0), dict.fromkeys(layers, 0)
+        begin = time.process_time()
         for _ in range(options.runs):
             generator.synthesis(w)
-        total = time.process_time() - start
+        total = time.process_time() - begin
     seconds["rest"] = total - sum(seconds.values())
 
     print(f"{options.resolution}², {options.dtype}, {options.threads} threads, torch {torch.__version__}\n")
@@ -63,7 +63,7 @@ def main() -> None:
             pixels = int(name.split(".")[0][1:]) ** 2 / (4 if getattr(layers[name], "up", False) else 1)
             work = 2e-9 * layers[name].weight.numel() * pixels
         print(
-            f"| {name} | {calls[name] / options.runs:.0f} | {1000 * spent / options.runs:.1f} | "
+            f"| {name} | {calls.get(name, 0) / options.runs:.0f} | {1000 * spent / options.runs:.1f} | "
             f"{100 * spent / total:.1f} | {work:.2f} | {work * options.runs / spent:.0f} |"
         )
     print(f"| all | | {1000 * total / options.runs:.1f} | 100 | | |")

@@ -334,8 +334,8 @@ def run_in_parts(
     pictures = None
     for start in range(0, count, size):
         part = slice(start, start + size)
-        given = [tensor if tensor is None else tensor[part] for tensor in (x, image)]
-        drawn = run(blocks, *given, [style[part] for style in styles], noise[part])
+        before = [tensor if tensor is None else tensor[part] for tensor in (x, image)]
+        drawn = run(blocks, before[0], before[1], [style[part] for style in styles], noise[part])
         if pictures is None:
             pictures = drawn.new_empty(count, *drawn.shape[1:])
         pictures[part] = drawn
@@ -385,7 +385,7 @@ class SynthesisBlock(nn.Module):
             x, rgb = in_strips(self.compute, x, styles, noises, rows, maps=not self.last)
         else:
             x, rgb = self.compute(x, styles, noises)
-        return x, rgb if image is None else upsample(image, self.resample_filter).add_(rgb)
+        return x, rgb if image is None or rgb is None else upsample(image, self.resample_filter).add_(rgb)
 
     def compute(self, x, styles, noises, cut=(0, 0)):
         """The block's maps `[B, O, R, R]` and what they add to the picture `[B, C, R, R]`, None without a to-RGB."""
@@ -397,9 +397,8 @@ class SynthesisBlock(nn.Module):
         for i, (layer, style, noise) in enumerate(zip(layers, styles, noises)):
             x = drop(layer(x, style, noise if noise is None else drop(noise, cut, i)), cut)
         if shortcut is not None:
-            x = (x + drop(shortcut, cut, len(layers))).mul_(
-                math.sqrt(0.5)
-            )  # the sum of two keeps the variance of one
+            # The factor keeps the sum at the variance of one.
+            x = (x + drop(shortcut, cut, len(layers))).mul_(math.sqrt(0.5))
         return x, None if self.torgb is None else self.torgb(x, styles[-1])
 
 
