@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..checkpoints import CheckpointInfo
 
 NOISE_MODES = ("const", "random", "none")
-CHUNK = 8
+CHUNK = 4
 """Pictures that are drawn at a time at most, unless gradients are wanted."""
 
 FLOATS_AT_ONCE = 1 << 18

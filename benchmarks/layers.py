@@ -1,7 +1,7 @@
 """Where the time of a picture goes, layer by layer.
 
-    python benchmarks/profile.py                        1024², float32, random weights
-    python benchmarks/profile.py --dtype bfloat16 --resolution 512 --threads 1
+    python benchmarks/layers.py                        1024², float32, random weights
+    python benchmarks/layers.py --dtype bfloat16 --resolution 512 --threads 1
 
 Milliseconds of the processor's time, of all threads together, means over a few pictures after one that is not counted.
 Convolutions of large maps are called once a strip. "rest" is what happens between the layers.
