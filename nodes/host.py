@@ -24,7 +24,6 @@ from comfy.model_patcher import ModelPatcher
 from PIL import Image
 
 from ..stylemix_core.checkpoints import DEMO as DEMO_FOLDER
-from ..stylemix_core.device import resolve_dtype
 from ..stylemix_core.directions import holds_directions
 from ..stylemix_core.errors import CheckpointError, StyleMixError
 from ..stylemix_core.identity import holds_arcface
@@ -192,8 +191,12 @@ class Model:
     @cached_property
     def network(self) -> Any:
         """The network, wherever ComfyUI keeps it at the moment. Only `run` may call its `forward`."""
-        dtype = resolve_dtype(self.dtype, model_management.get_torch_device())
-        return self.load(self.source, device=model_management.unet_offload_device(), dtype=dtype)
+        return self.load(
+            self.source,
+            device=model_management.unet_offload_device(),
+            dtype=self.dtype,
+            runs_on=model_management.get_torch_device(),
+        )
 
     @cached_property
     def patcher(self) -> ModelPatcher:

@@ -3,7 +3,7 @@
 from comfy_api.v0_0_2 import io
 
 from ..stylemix_core.checkpoints import load_encoder, load_generator
-from ..stylemix_core.device import DTYPES, encoder_dtype
+from ..stylemix_core.device import DTYPES
 from . import host
 from .search import search_words
 from .sockets import ENCODER, GENERATOR
@@ -20,8 +20,9 @@ def dtype_input() -> io.Combo.Input:
         "dtype",
         options=["auto", *DTYPES],
         default="auto",
-        tooltip="Precision of the heavy layers. auto takes float16 for generators on NVIDIA and AMD GPUs, and float32 "
-        "for encoders and elsewhere. float32 is exact; the half precisions need half the memory.",
+        tooltip="Precision of the heavy layers. auto takes float16 for generators on NVIDIA and AMD GPUs, "
+        "bfloat16 for large networks on processors that compute with it, and float32 elsewhere; the log says which. "
+        "float32 is exact; the half precisions need half the memory.",
     )
 
 
@@ -94,7 +95,7 @@ class LoadEncoder(io.ComfyNode):
 
     @classmethod
     def execute(cls, checkpoint: str, dtype: str) -> io.NodeOutput:
-        encoder = host.open_model(load_encoder, host.ENCODERS, checkpoint, encoder_dtype(dtype))
+        encoder = host.open_model(load_encoder, host.ENCODERS, checkpoint, dtype)
         _ = encoder.network  # read the file now: a damaged one is this node's error
         # Not read yet: many workflows take their generator from another file.
         generator = host.open_model(load_generator, host.ENCODERS, checkpoint, dtype)

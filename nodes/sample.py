@@ -3,7 +3,7 @@
 import torch
 from comfy_api.v0_0_2 import io
 
-from ..stylemix_core.decoding import decode, describe_leakage, leakage
+from ..stylemix_core.decoding import decode, describe_leakage, distinct, leakage
 from ..stylemix_core.generator.network import NOISE_MODES
 from ..stylemix_core.images import to_comfy, to_pil
 from ..stylemix_core.latents import Latents, check_generator
@@ -144,10 +144,11 @@ class Decode(io.ComfyNode):
 
 def draw(generator: host.Model, latent: Latents, noise_mode: str, noise_seed: int) -> torch.Tensor:
     """The codes' pictures as IMAGE. Random noise depends on `noise_seed` and the place in the batch alone."""
+    latent, places = distinct(latent, noise_mode)
     pictures = host.run(
         generator,
         len(latent),
         lambda G, items: decode(G, latent.take(items), noise_mode, noise_seed + items.start),
         preview=to_pil,
     )
-    return to_comfy(pictures)
+    return to_comfy(pictures if len(places) == len(pictures) else pictures[places])

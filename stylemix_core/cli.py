@@ -9,6 +9,7 @@ import dataclasses
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import torch
 
 from .checkpoints import PARTS, convert_checkpoint, inspect_checkpoint, load_encoder, load_generator
 from .decoding import decode as decode_latents
-from .decoding import describe_leakage, leakage
+from .decoding import describe_leakage, distinct, leakage
 from .directions import METHODS as DIRECTION_METHODS
 from .directions import (
     SAMPLES,
@@ -670,13 +671,22 @@ def source_and_style(generator: Generator, options: argparse.Namespace) -> tuple
 def decode(
     generator: Generator, latents: Latents, noise: str, seeds: Sequence[int] | None = None
 ) -> Iterator[torch.Tensor]:
-    """Pictures `[C, R, R]`, a few decoded at a time. seeds: of random noise, one per code; else 0, 1, …"""
+    """Pictures `[C, R, R]`, a few decoded at a time, each once. seeds: of random noise, one per code; else 0, 1, …"""
     seeds = range(len(latents)) if seeds is None else seeds
     bar = ProgressBar(len(latents), "decode")
-    for start in range(0, len(latents), CHUNK):
-        chunk = slice(start, start + CHUNK)
-        yield from decode_latents(generator, latents.take(chunk), noise, seeds[chunk]).cpu()
-        bar.update(min(start + CHUNK, len(latents)))
+    latents, places = distinct(latents, noise)
+    awaited = Counter(places)
+    drawn: dict[int, torch.Tensor] = {}
+    for i, place in enumerate(places):
+        if place % CHUNK == 0 and place not in drawn:
+            chunk = slice(place, place + CHUNK)
+            pictures = decode_latents(generator, latents.take(chunk), noise, seeds[chunk]).cpu()
+            drawn.update(enumerate(pictures, place))
+        yield drawn[place]
+        awaited[place] -= 1
+        if not awaited[place]:
+            del drawn[place]
+        bar.update(i + 1)
     bar.close()
 
 

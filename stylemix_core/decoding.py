@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from hashlib import sha256
 
 import torch
 import torch.nn.functional as F
@@ -33,6 +34,31 @@ def decode(
     streams = [styles, *(styles_of(generator, region.codes) for region in latents.regions)]
     masks = torch.stack([region.mask for region in latents.regions]).to(styles[0]) / 255
     return draw_regions(synthesis, streams, masks, noise_mode, noise_seed, resolution)
+
+
+def distinct(latents: Latents, noise_mode: str = "const") -> tuple[Latents, list[int]]:
+    """The codes without repetitions, in their order, and for each given code the place of its equal among them.
+
+    Equal codes give equal pictures unless noise is random; then all of them are kept.
+    """
+    if noise_mode == "random":
+        return latents, list(range(len(latents)))
+    places: dict[bytes, int] = {}
+    found = [places.setdefault(key, len(places)) for key in _keys(latents)]
+    if len(places) == len(latents):
+        return latents, found
+    return latents.take([found.index(place) for place in range(len(places))]), found
+
+
+def _keys(latents: Latents) -> list[bytes]:
+    """What tells codes apart, all that they carry included."""
+    tensors = [latents.w, latents.w_rgb, latents.channels, *(region.mask for region in latents.regions)]
+    held = [tensor.cpu().numpy() for tensor in tensors if tensor is not None]
+    inside = [_keys(region.codes) for region in latents.regions]
+    return [
+        sha256(b"".join([*(rows[i].tobytes() for rows in held), *(keys[i] for keys in inside)])).digest()
+        for i in range(len(latents))
+    ]
 
 
 def leakage(generator: Generator, latents: Latents) -> torch.Tensor:

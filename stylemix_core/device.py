@@ -1,10 +1,18 @@
 """Where networks run and in which precision. The one place that picks either."""
 
+import logging
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
 from .errors import StyleMixError
+
+WIDE = 256
+"""Feature maps of a network's widest layer from which on half precision pays on a CPU: narrow layers are bound by
+memory and by what is done between them, not by arithmetic."""
+
+log = logging.getLogger(__name__)
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -31,28 +39,56 @@ def resolve_device(device: str | torch.device | None = None) -> torch.device:
     return torch.device("cpu")
 
 
-def resolve_dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.dtype:
+def resolve_dtype(
+    dtype: str | torch.dtype | None, device: torch.device, widths: Sequence[int] = (), encoder: bool = False
+) -> torch.dtype:
     """The precision of the heavy layers.
 
-    None is float32. `"auto"` is float16 on CUDA and float32 elsewhere. W+ codes, style vectors
-    and pictures are float32 whatever the choice.
+    None is float32. `"auto"` is float16 for generators on CUDA; bfloat16 on a CPU that computes with it, for networks
+    wide enough to gain by it; float32 elsewhere. The log says which. W+ codes, style vectors and pictures are float32
+    whatever the choice.
+    widths: numbers of feature maps of the network's layers. encoder: whether it is one: those run once a picture, and
+    rounding their codes on a GPU costs more than the time it saves.
     """
     if dtype is None:
         return torch.float32
     if dtype == "auto":
-        return torch.float16 if device.type == "cuda" else torch.float32
+        chosen, reason = choose_dtype(device, widths, encoder)
+        name = next(name for name, value in DTYPES.items() if value == chosen)
+        log.info(
+            "StyleMix: precision auto is %s for this %s: %s",
+            name,
+            "encoder" if encoder else "generator",
+            reason,
+        )
+        return chosen
     resolved = DTYPES.get(dtype) if isinstance(dtype, str) else dtype
     if resolved is None or resolved not in DTYPES.values():
         raise StyleMixError(f"dtype {dtype!r} is not supported; choose one of: auto, {', '.join(DTYPES)}")
     return resolved
 
 
-def encoder_dtype(dtype: str | torch.dtype | None) -> str | torch.dtype | None:
-    """The precision to ask for where an encoder is loaded.
+def choose_dtype(device: torch.device, widths: Sequence[int], encoder: bool) -> tuple[torch.dtype, str]:
+    """What "auto" means, and why."""
+    if device.type == "cuda":
+        return (
+            (torch.float32, "its codes keep their digits")
+            if encoder
+            else (torch.float16, "the GPU is fast at it")
+        )
+    if device.type != "cpu":
+        return torch.float32, f"nothing else is known to pay on {device.type}"
+    if not computes_bfloat16():
+        return torch.float32, "the CPU has no instructions for bfloat16"
+    if max(widths, default=0) < WIDE:
+        return torch.float32, "its layers are too narrow to gain by bfloat16"
+    return torch.bfloat16, "the CPU computes with it"
 
-    An encoder is run once a picture, and rounding its code costs more than the time it saves: "auto" is float32.
-    """
-    return "float32" if dtype == "auto" else dtype
+
+def computes_bfloat16() -> bool:
+    """Whether the CPU multiplies bfloat16 in hardware (AVX512_BF16 or AMX); elsewhere it is slower than float32."""
+    flags = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # absent from some versions of PyTorch
+    return any(getattr(torch.cpu, flag, bool)() for flag in flags)
 
 
 def exact_convolutions(x: torch.Tensor) -> AbstractContextManager:

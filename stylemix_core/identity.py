@@ -40,7 +40,7 @@ class Identity(nn.Module):
         reference: as many pictures, or one for all; or their directions, where they are at hand.
         """
         seen = reference if reference.ndim == 2 else self(reference)
-        return 1 - (self(images) * seen).sum(1)
+        return (1 - (self(images) * seen).sum(1)).clamp_min(0)
 
 
 class EncoderIdentity(Identity):

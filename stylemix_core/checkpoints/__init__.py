@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from ..device import encoder_dtype, resolve_device, resolve_dtype
+from ..device import resolve_device, resolve_dtype
 from ..encoder import Encoder
 from ..errors import CheckpointError, StyleMixError
 from ..files import sha256
@@ -34,34 +34,39 @@ PARTS = ("generator", "encoder")
 DEMO = Path(__file__).parent.parent / "demo"
 
 
+@torch.inference_mode(False)  # whose tensors keep changes to themselves, and `Squares` remembers none of them
 def load_generator(
     source: str | os.PathLike,
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
+    runs_on: torch.device | None = None,
 ) -> Generator:
     """Load a StyleGAN2 generator; of a pSp file, its decoder.
 
     source: a checkpoint file, or "demo" for the bundled model.
     device: None for CUDA, else MPS, else the CPU.
-    dtype: precision of the convolutions: "auto", "float32", "float16", "bfloat16", the torch dtype, or None
-        for float32.
+    dtype: precision of the convolutions: "auto" (see `resolve_dtype`), "float32", "float16", "bfloat16", the torch
+        dtype, or None for float32.
+    runs_on: where the network will be moved to when it is used, which "auto" goes by; None for `device`.
     Returns the generator in evaluation mode; its `.info` says what the file is. `CheckpointError` when the file
     is not a checkpoint with a generator, is damaged, or asks to run code.
     """
     path = find(source, "generator")
     target = resolve_device(device)
-    precision = resolve_dtype(dtype, target)
     with about(path):
         checkpoint = read_checkpoint(path)
         generator = Generator.from_state_dict(*checkpoint.part("generator"))
     generator.info = checkpoint.info
+    precision = resolve_dtype(dtype, runs_on or target, generator.config.channels)
     return generator.to(target).set_dtype(precision)
 
 
+@torch.inference_mode(False)
 def load_encoder(
     source: str | os.PathLike,
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
+    runs_on: torch.device | None = None,
 ) -> Encoder:
     """Load an encoder of pSp, e4e or ReStyle. Arguments and errors as for `load_generator`.
 
@@ -71,11 +76,11 @@ def load_encoder(
     """
     path = find(source, "encoder")
     target = resolve_device(device)
-    precision = resolve_dtype(encoder_dtype(dtype), target)
     with about(path):
         checkpoint = read_checkpoint(path)
         encoder = build_encoder(checkpoint)
     encoder.info = checkpoint.info
+    precision = resolve_dtype(dtype, runs_on or target, encoder.config.stage_channels, encoder=True)
     return encoder.to(target).set_dtype(precision)
 
 

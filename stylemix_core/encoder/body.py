@@ -34,7 +34,7 @@ class ResidualUnit(nn.Module):
         super().__init__()
         self.shortcut_layer: nn.Module
         if in_channels == channels:
-            self.shortcut_layer = nn.MaxPool2d(1, stride)
+            self.shortcut_layer = Stride(stride)
         else:
             self.shortcut_layer = nn.Sequential(
                 nn.Conv2d(in_channels, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)
@@ -49,7 +49,18 @@ class ResidualUnit(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.res_layer(x) + self.shortcut_layer(x)
+        return self.res_layer(x).add_(self.shortcut_layer(x))
+
+
+class Stride(nn.Module):
+    """Every so many pixels in either direction, or all of them."""
+
+    def __init__(self, step: int):
+        super().__init__()
+        self.step = step
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x[:, :, :: self.step, :: self.step]
 
 
 class ChannelAttention(nn.Module):

@@ -229,7 +229,7 @@ class StyleHead(nn.Module):
         layers: list[nn.Module] = []
         for i in range(num_convs):
             layers.append(nn.Conv2d(channels if i else in_channels, channels, 3, stride=2, padding=1))
-            layers.append(nn.LeakyReLU(HEAD_SLOPE))
+            layers.append(nn.LeakyReLU(HEAD_SLOPE, inplace=True))
         self.convs = nn.Sequential(*layers)
         self.linear = EqualLinear(channels, w_dim)
 

@@ -28,8 +28,11 @@ if TYPE_CHECKING:
     from ..checkpoints import CheckpointInfo
 
 NOISE_MODES = ("const", "random", "none")
-CHUNK = 8
+CHUNK = 4
 """Pictures that are drawn at a time at most, unless gradients are wanted."""
+
+FLOATS_AT_ONCE = 1 << 18
+"""Numbers of half precision that are copied to float32 at a time on a CPU."""
 
 MAPPING_LR_MULTIPLIER = 0.01
 """How much slower than the rest the mapping was trained: its weights are stored that much larger."""
@@ -331,8 +334,8 @@ def run_in_parts(
     pictures = None
     for start in range(0, count, size):
         part = slice(start, start + size)
-        given = [tensor if tensor is None else tensor[part] for tensor in (x, image)]
-        drawn = run(blocks, *given, [style[part] for style in styles], noise[part])
+        before = [tensor if tensor is None else tensor[part] for tensor in (x, image)]
+        drawn = run(blocks, before[0], before[1], [style[part] for style in styles], noise[part])
         if pictures is None:
             pictures = drawn.new_empty(count, *drawn.shape[1:])
         pictures[part] = drawn
@@ -382,7 +385,7 @@ class SynthesisBlock(nn.Module):
             x, rgb = in_strips(self.compute, x, styles, noises, rows, maps=not self.last)
         else:
             x, rgb = self.compute(x, styles, noises)
-        return x, rgb if image is None else upsample(image, self.resample_filter).add_(rgb)
+        return x, rgb if image is None or rgb is None else upsample(image, self.resample_filter).add_(rgb)
 
     def compute(self, x, styles, noises, cut=(0, 0)):
         """The block's maps `[B, O, R, R]` and what they add to the picture `[B, C, R, R]`, None without a to-RGB."""
@@ -394,9 +397,8 @@ class SynthesisBlock(nn.Module):
         for i, (layer, style, noise) in enumerate(zip(layers, styles, noises)):
             x = drop(layer(x, style, noise if noise is None else drop(noise, cut, i)), cut)
         if shortcut is not None:
-            x = (x + drop(shortcut, cut, len(layers))).mul_(
-                math.sqrt(0.5)
-            )  # the sum of two keeps the variance of one
+            # The factor keeps the sum at the variance of one.
+            x = (x + drop(shortcut, cut, len(layers))).mul_(math.sqrt(0.5))
         return x, None if self.torgb is None else self.torgb(x, styles[-1])
 
 
@@ -478,7 +480,11 @@ class ToRGB(nn.Module):
         style = style / math.sqrt(channels)
         weight = self.weight[:, :, 0, 0] * style[:, None, :]  # [B, C, I]
         pixels = x.permute(0, 2, 3, 1).reshape(batch, height * width, channels)  # a view: x is channels-last
-        rgb = torch.baddbmm(self.bias[:, None], weight, pixels.float().transpose(1, 2))  # [B, C, H·W]
+        # Of half precision, as many pixels at a time as leave their float32 copy in the processor's cache.
+        copied = x.device.type == "cpu" and x.dtype != torch.float32
+        size = FLOATS_AT_ONCE // channels if copied else height * width
+        parts = (part.float().transpose(1, 2) for part in pixels.split(size, 1))
+        rgb = torch.cat([torch.baddbmm(self.bias[:, None], weight, part) for part in parts], 2)  # [B, C, H·W]
         if self.conv_clamp is not None:
             rgb = rgb.clamp(-self.conv_clamp, self.conv_clamp)
         return rgb.reshape(batch, len(self.weight), height, width)

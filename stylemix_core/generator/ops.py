@@ -70,22 +70,20 @@ class Squares:
     """`squared` of a layer's weight, computed once for as long as the weight stays the same."""
 
     def __init__(self) -> None:
-        self.forget()
+        self.known: tuple[torch.Tensor, int, torch.Tensor] | None = None
+        """The weight, its version, and its squares."""
 
     def __call__(self, weight: torch.Tensor) -> torch.Tensor:
         if weight.is_inference() or (weight.requires_grad and torch.is_grad_enabled()):
             return squared(weight)  # nothing would tell of a change, or gradients go through it
-        if self.weight is not weight or self.version != weight._version:
+        if self.known is None or self.known[0] is not weight or self.known[1] != weight._version:
             with torch.inference_mode(False), torch.no_grad():
-                self.value = squared(weight)
-            self.weight, self.version = weight, weight._version
-        return self.value
+                self.known = (weight, weight._version, squared(weight))
+        return self.known[2]
 
     def forget(self) -> None:
         """To be called where the weight's memory is replaced."""
-        self.weight: torch.Tensor | None = None
-        self.version = -1
-        self.value = torch.empty(0)
+        self.known = None
 
     def __reduce__(self):
         return Squares, ()  # a copy of a layer finds its own

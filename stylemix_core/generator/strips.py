@@ -62,7 +62,7 @@ def in_strips(
     A strip takes as many rows more on either side as its convolutions spoil; at the picture's edges there are none.
     """
     height = x.shape[2]
-    whole: list[torch.Tensor | None] = [None, None]
+    whole: dict[int, torch.Tensor] = {}
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
         first, last = max(top - SPOILED, 0), min(bottom + SPOILED, height)  # two convolutions, half the size
@@ -74,11 +74,11 @@ def in_strips(
         for i, part in enumerate(compute(x[:, :, first:last], own, noise, cut)):
             if part is None or (i == 0 and not maps):
                 continue
-            if whole[i] is None:
+            if i not in whole:
                 shape = (*part.shape[:2], 2 * height, part.shape[3])
                 whole[i] = torch.empty(shape, dtype=part.dtype, memory_format=torch.channels_last)
             whole[i][:, :, 2 * top : 2 * bottom] = part
-    return whole[0], whole[1]
+    return whole.get(0), whole.get(1)
 
 
 def drop(x: torch.Tensor, cut: Cut, times: int = 1) -> torch.Tensor:

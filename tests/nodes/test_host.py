@@ -42,7 +42,9 @@ class Network(torch.nn.Module):
 
 @pytest.fixture
 def model(stand_in):
-    return stand_in.module("nodes.host").Model(lambda source, device, dtype: Network(), "memory", "float32")
+    return stand_in.module("nodes.host").Model(
+        lambda source, device, dtype, runs_on: Network(), "memory", "float32"
+    )
 
 
 def test_every_pass_is_announced_to_comfyui(stand_in, comfy, model):

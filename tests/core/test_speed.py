@@ -1,0 +1,253 @@
+"""What makes drawing fast changes no picture, and what makes it frugal bounds its memory."""
+
+import copy
+import dataclasses
+import logging
+from collections import Counter
+
+import pytest
+import torch
+
+from stylemix_core import device
+from stylemix_core.checkpoints import load_encoder, load_generator
+from stylemix_core.decoding import distinct
+from stylemix_core.encoder import EncoderConfig
+from stylemix_core.generator import Generator, network, ops, strips
+from stylemix_core.generator.ops import modulated_conv, squared
+from stylemix_core.latents import Latents
+from tests.builders import ADA_UNCOND32, nvidia_state
+
+
+def build(**changes) -> Generator:
+    config = dataclasses.replace(ADA_UNCOND32, **changes)
+    return Generator.from_state_dict(config, nvidia_state(config))
+
+
+def codes(count: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(count, 8, 32, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture
+def narrow_strips(monkeypatch):
+    """Strips of four rows from the first block on that can have some."""
+    monkeypatch.setattr(strips, "STRIP_BYTES", 1)
+    monkeypatch.setattr(strips, "ALONE_BYTES", 1)
+
+
+def whole(monkeypatch, draw):
+    """What `draw` gives without strips and with the whole batch at once."""
+    with monkeypatch.context() as patch:
+        patch.setattr(strips, "STRIP_BYTES", 1 << 40)
+        patch.setattr(strips, "ALONE_BYTES", 1 << 40)
+        return draw()
+
+
+@pytest.mark.parametrize("noise_mode", network.NOISE_MODES)
+@pytest.mark.parametrize("architecture", ["skip", "resnet", "orig"])
+def test_strips_draw_what_whole_maps_do(monkeypatch, narrow_strips, architecture, noise_mode):
+    generator, w = build(architecture=architecture), codes(3)
+    plain = whole(monkeypatch, lambda: generator.synthesis(w, noise_mode, noise_seed=4))
+    pieces = []
+    forward = network.SynthesisBlock.compute
+
+    def counted(block, x, *others):
+        pieces.append(x.shape[2])
+        return forward(block, x, *others)
+
+    monkeypatch.setattr(network.SynthesisBlock, "compute", counted)
+    drawn = generator.synthesis(w, noise_mode, noise_seed=4)
+    assert (drawn - plain).abs().max() < 1e-5
+    assert max(pieces) < 16  # the last block's input has 16 rows
+
+
+@pytest.mark.parametrize("rows", [4, 5, 7, 8, 15])
+def test_strips_of_any_height_fit_together(monkeypatch, rows):
+    generator, w = build(), codes(1)
+    plain = generator.synthesis(w)
+    monkeypatch.setattr(network, "strip_rows", lambda x, channels: min(rows, x.shape[2]))
+    assert (generator.synthesis(w) - plain).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_strips_round_as_whole_maps_do(monkeypatch, narrow_strips, dtype):
+    generator, w = build().set_dtype(dtype), codes(2)
+    plain = whole(monkeypatch, lambda: generator.synthesis(w))
+    assert (generator.synthesis(w) - plain).abs().mean() < 0.02 * plain.abs().mean()
+
+
+def test_a_smaller_resolution_comes_out_of_strips_too(monkeypatch, narrow_strips):
+    generator, w = build(), codes(2)
+    plain = whole(monkeypatch, lambda: generator.synthesis(w, resolution=16))
+    assert (generator.synthesis(w, resolution=16) - plain).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("up", [False, True])
+def test_scaling_weights_equals_scaling_maps(monkeypatch, up):
+    random = torch.Generator().manual_seed(0)
+    x = torch.randn(1, 5, 12, 12, generator=random).contiguous(memory_format=torch.channels_last)
+    weight, style = torch.randn(7, 5, 3, 3, generator=random), torch.randn(1, 5, generator=random)
+    bias, fir = torch.randn(7, generator=random), ops.fir_filter() if up else None
+    results = []
+    for choice in (True, False):
+        monkeypatch.setattr(ops, "weighs_less", lambda *_, choice=choice: choice)
+        results.append(modulated_conv(x, weight, style, fir, 1.5, bias))
+    assert (results[0] - results[1]).abs().max() < 1e-5
+    assert results[0].std() > 0.5
+
+
+def test_drawing_leaves_the_maps_that_it_is_given(monkeypatch):
+    x = torch.randn(1, 5, 12, 12, generator=torch.Generator().manual_seed(0))
+    before = x.clone()
+    for choice in (True, False):
+        monkeypatch.setattr(ops, "weighs_less", lambda *_, choice=choice: choice)
+        modulated_conv(x, torch.ones(7, 5, 3, 3), torch.ones(1, 5))
+        assert torch.equal(x, before)
+
+
+class TestSquares:
+    def changed(self, generator: Generator) -> float:
+        """How far the pictures are from those of the same weights without a memory."""
+        fresh = Generator.from_state_dict(generator.config, generator.state_dict())
+        return float((generator.synthesis(codes(1)) - fresh.synthesis(codes(1))).abs().max())
+
+    def test_are_computed_once(self, monkeypatch):
+        generator = build()
+        generator.synthesis(codes(1))
+        monkeypatch.setattr(ops, "squared", lambda weight: pytest.fail("computed again"))
+        generator.synthesis(codes(2))
+
+    @pytest.mark.parametrize("how", ["in place", "data", "new", "loaded", "precision", "copy"])
+    def test_follow_the_weights(self, how):
+        generator = build()
+        generator.synthesis(codes(1))
+        layer = generator.synthesis.b16.conv1
+        grown = layer.weight * torch.linspace(0.1, 3, layer.weight.shape[1])[:, None, None]
+        if how == "in place":
+            layer.weight.copy_(grown)
+        elif how == "data":
+            layer.half()
+            layer.weight.data = grown.half()
+            layer.float()
+        elif how == "new":
+            layer.weight = torch.nn.Parameter(grown, requires_grad=False)
+        elif how == "loaded":
+            layer.load_state_dict({**layer.state_dict(), "weight": grown})
+        elif how == "precision":
+            generator.set_dtype(torch.bfloat16)
+            generator.set_dtype(torch.float32)
+        else:
+            generator = copy.deepcopy(generator)
+            generator.synthesis.b16.conv1.weight.copy_(grown)
+        assert self.changed(generator) < 1e-6
+
+    def test_remember_what_was_loaded_in_inference_mode(self, monkeypatch):
+        with torch.inference_mode():
+            generator = load_generator("demo", device="cpu", dtype="bfloat16")
+            w = generator.w_avg.expand(1, 14, 512)
+            generator.synthesis(w)
+            monkeypatch.setattr(ops, "squared", lambda weight: pytest.fail("computed again"))
+            generator.synthesis(w)
+
+    def test_carry_gradients_where_weights_do(self):
+        generator = build()
+        weight = generator.synthesis.b32.conv1.weight
+        generator.synthesis(codes(1))
+        weight.requires_grad_()
+        generator.synthesis(codes(1)).square().sum().backward()
+        along = (weight.grad * weight.detach()).sum() / weight.grad.norm() / weight.detach().norm()
+        assert abs(along) < 1e-3  # demodulation: along the weight itself there is no gradient
+
+    def test_do_not_trust_weights_that_hide_their_changes(self):
+        with torch.inference_mode():
+            generator = build()
+            generator.synthesis(codes(1))
+            layer = generator.synthesis.b16.conv1
+            layer.weight.mul_(torch.linspace(0.1, 3, layer.weight.shape[1])[:, None, None])
+            assert torch.equal(layer.squares(layer.weight), squared(layer.weight))
+
+
+class TestChunks:
+    def test_draw_a_few_pictures_at_a_time(self, monkeypatch):
+        generator, w = build(), codes(5)
+        plain = generator.synthesis(w, "random", noise_seed=9)
+        seen = []
+        forward = network.SynthesisBlock.forward
+        monkeypatch.setattr(
+            network.SynthesisBlock,
+            "forward",
+            lambda block, x, image, styles, noise: (
+                seen.append(len(styles[0])),
+                forward(block, x, image, styles, noise),
+            )[1],
+        )
+        monkeypatch.setattr(network, "CHUNK", 2)
+        parts = generator.synthesis(w, "random", noise_seed=9)
+        assert max(seen) == 2
+        assert (parts - plain).abs().max() < 1e-5
+        generator.synthesis(w.clone().requires_grad_())
+        assert max(seen) == 5
+
+    def test_are_not_needed_to_leave_gradients_out(self, monkeypatch):
+        generator = build()
+        assert not generator.synthesis(codes(1)).requires_grad
+        assert torch.is_grad_enabled()
+
+
+class TestAutomaticPrecision:
+    WIDE, NARROW = (512, 256, 64), (128, 64, 16)
+
+    @pytest.fixture(params=[True, False], ids=["bf16 CPU", "plain CPU"])
+    def hardware(self, request, monkeypatch):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: request.param, raising=False)
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False, raising=False)
+        return request.param
+
+    def test_follows_processor_and_network(self, hardware, caplog):
+        cpu = torch.device("cpu")
+        with caplog.at_level(logging.INFO):
+            wide = device.resolve_dtype("auto", cpu, self.WIDE)
+        assert wide == (torch.bfloat16 if hardware else torch.float32)
+        assert f"auto is {str(wide).removeprefix('torch.')}" in caplog.text
+        assert device.resolve_dtype("auto", cpu, self.NARROW) == torch.float32
+        assert device.resolve_dtype("auto", cpu, EncoderConfig().stage_channels, encoder=True) == wide
+
+    def test_of_a_gpu_rounds_generators_alone(self, hardware):
+        gpu = torch.device("cuda")
+        assert device.resolve_dtype("auto", gpu, self.NARROW) == torch.float16
+        assert device.resolve_dtype("auto", gpu, self.WIDE, encoder=True) == torch.float32
+        assert device.resolve_dtype("auto", torch.device("mps"), self.WIDE) == torch.float32
+
+    def test_knows_amx(self, monkeypatch):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False, raising=False)
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True, raising=False)
+        assert device.computes_bfloat16()
+        monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported", raising=False)
+        assert not device.computes_bfloat16()
+
+    def test_of_the_demo_is_exact(self, hardware):
+        assert load_generator("demo", device="cpu", dtype="auto").dtype == torch.float32
+        assert load_encoder("demo", device="cpu", dtype="auto").dtype == torch.float32
+
+    def test_is_that_of_the_device_where_the_network_will_run(self, hardware):
+        moved = load_generator("demo", device="cpu", dtype="auto", runs_on=torch.device("cuda"))
+        assert moved.dtype == torch.float16
+
+
+def test_equal_codes_are_found():
+    w = codes(3)[[0, 1, 0, 2, 1]]
+    latents = Latents(w, tuple("abcde"))
+    kept, places = distinct(latents)
+    assert kept.origins == ("a", "b", "d")
+    assert places == [0, 1, 0, 2, 1]
+    assert torch.equal(kept.w[places], w)
+    assert distinct(latents, "random")[1] == [0, 1, 2, 3, 4]
+
+
+def test_codes_that_differ_in_what_they_carry_are_kept_apart():
+    w = codes(1)[[0, 0, 0]]
+    channels = torch.zeros(3, 2, 8, 24)
+    channels[2, 1, 7, 3] = 1e-6
+    assert distinct(Latents(w, tuple("abc"), channels=channels))[1] == [0, 0, 1]
+    w_rgb = w.clone()
+    w_rgb[1, 4, 5] += 1
+    assert Counter(distinct(Latents(w, tuple("abc"), w_rgb=w_rgb))[1]) == {0: 2, 1: 1}
