@@ -33,6 +33,7 @@ LAYERS = ("all", "0-3", "4-5", "4-7", "8-13")
 MARGIN = 8
 FACE = ("face", "eyes", "brows", "nose", "mouth")
 CHUNK = 8
+NEARLY = 0.95
 LUMA = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
 
 
@@ -136,7 +137,7 @@ def style_space(generator: Generator, sources: Latents, styles: Latents, small: 
     """Shapes and colours: what injecting convolutions or to-RGBs alone changes of each, against every W+ mask.
 
     The W+ masks are all runs of layers and everything but a run. A space is compared with the mask that changes the
-    least of what it is to keep, among those that change as much of what it is to change.
+    least of what it is to keep, among those that change nearly as much of what it is to change.
     """
     everything = sm.parse_masks("all", generator.num_ws)
     mine, other = styles_of(generator, sources), styles_of(generator, styles)
@@ -159,8 +160,8 @@ def style_space(generator: Generator, sources: Latents, styles: Latents, small: 
     w_plus = [change(text) for text in sorted(texts)]
     shapes, hues = change("all")
     convolutions, to_rgb = change("all", "convolutions"), change("all", "to-RGB")
-    keeps_colour = min(colour for shape, colour in w_plus if shape >= convolutions[0])
-    keeps_shape = min(shape for shape, colour in w_plus if colour >= to_rgb[1])
+    keeps_colour = min(colour for shape, colour in w_plus if shape >= NEARLY * min(convolutions[0], shapes))
+    keeps_shape = min(shape for shape, colour in w_plus if colour >= NEARLY * min(to_rgb[1], hues))
     return [
         ("S: all of S against all of W+, largest difference", float((mixed - whole).abs().max()), "≤", 0.0),
         ("convolutions: shape changed / by all of W+", convolutions[0] / shapes, "", 0.0),
