@@ -53,7 +53,9 @@ def modulated_conv(
     demodulation = torch.rsqrt(style.square() @ squares.t() + 1e-8) * gain  # [B, O], equation 3
     bias = None if bias is None else bias.to(x.dtype)
 
-    if weighs_less(weight, x, fir):
+    # A gradient for the style alone is cheaper through the maps: through the weight it takes one for every weight.
+    through_maps = torch.is_grad_enabled() and style.requires_grad and not weight.requires_grad
+    if not through_maps and weighs_less(weight, x, fir):
         weight = weight * (demodulation.t() * style)[:, :, None, None].to(weight.dtype)
         return filtered_conv(x, weight, fir, bias)
     x = x * style.to(x.dtype)[:, :, None, None]
