@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from comfy_api.v0_0_2 import io, ui
 
+from ..stylemix_core.decoding import distinct
 from ..stylemix_core.figures import Figure, even_strengths, mixing_matrix, strength_strip
 from ..stylemix_core.images import to_comfy
 from ..stylemix_core.injection import PAIRINGS, check_styles
@@ -152,9 +153,9 @@ def figure_outputs() -> list[io.Output]:
 def draw_figure(cls: Any, generator: host.Model, figure: Figure) -> io.NodeOutput:
     """The outputs of `figure_outputs`, the figure shown on the node."""
     # Without previews: on the page they would stay in the figure's place.
-    pictures: torch.Tensor = host.run(
-        generator, len(figure.codes), lambda G, items: G.synthesis(figure.codes.w[items])
-    )
+    codes, places = distinct(figure.codes)
+    drawn: torch.Tensor = host.run(generator, len(codes), lambda G, items: G.synthesis(codes.w[items]))
+    pictures = drawn if len(places) == len(drawn) else drawn[places]
     sheet = to_comfy(figure.sheet(pictures))
     return io.NodeOutput(
         sheet,
