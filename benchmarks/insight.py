@@ -36,7 +36,7 @@ def main() -> int:
             met = {"≥": value >= goal, "≤": value <= goal}.get(relation, True)
             missed |= not met
             wanted = f"{relation} {goal:g}" if relation else ""
-            print(f"| {name}: {figure} | {value:.4g} | {wanted} |{'' if met else ' missed'}", flush=True)
+            print(f"| {figure} | {value:.4g} | {wanted} |{'' if met else ' missed'}", flush=True)
     return int(missed and not options.small)
 
 

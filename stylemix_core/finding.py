@@ -15,7 +15,7 @@ from .inversion.delta import differentiable, twin
 from .inversion.optimize import with_checkpoints
 from .masks import NAMES, MaskList, layers_text
 from .regions import find_regions, regions_of
-from .wishes import KINDS, Judge, Wish, read_wish, region_of
+from .wishes import KINDS, Judge, Wish, read_wish, regions_of_wish
 
 CHUNK = 4
 """Pictures that are decoded at a time."""
@@ -282,13 +282,17 @@ def judges_for(
     style_regions: Mapping[str, torch.Tensor] | None,
     identity: Identity | None,
 ) -> tuple[list[Judge], torch.Tensor]:
-    """A judge per pair, and the target in the first source's picture."""
+    """A judge per pair, and the target in the first source's picture, `[H, W]`."""
     count, size = len(trials.w), trials.num_ws
     ends = torch.tensor([[0.0] * size, [1.0] * size])
     drawn = torch.stack([trials.draw(pair, ends) for pair in range(count)])  # [B, 2, C, R, R]
     trials.ends = drawn[0]
     pictures, full = drawn[:, 0], drawn[:, 1]
     kept_wish = read_wish(keep) if isinstance(keep, str) else None
+    if kept_wish is None or kept_wish.names != ("identity",):
+        identity = None
+    if identity is not None:
+        keep = kept_wish = None
     named = [one for one in (wish if isinstance(target, str) else None, kept_wish) if one and one.names]
     if regions is None and not named:
         found = in_style = {"picture": torch.ones(count, *pictures.shape[2:])}
@@ -306,18 +310,17 @@ def judges_for(
     ) -> torch.Tensor:
         if isinstance(given, str):
             assert meant is not None
-            return region_of(meant, maps)
-        return regions_of(pictures, {"mask": differentiable(torch.as_tensor(given))})["mask"]
+            return regions_of_wish(meant, maps)
+        return regions_of(pictures, {"mask": differentiable(torch.as_tensor(given))})["mask"][:, None]
 
     here = places(target, wish, found)
     there = places(target, wish, in_style)
     kept = None if keep is None else places(keep, kept_wish, found)
     for name, mask in (("target", here), ("region to keep", kept)):
-        if mask is not None and not (mask.amax((1, 2)) > 0.1).all():
+        if mask is not None and not (mask.amax((1, 2, 3)) > 0.1).all():
             raise StyleMixError(
                 f"the {name} is empty in a source's picture; choose another one, or paint a mask"
             )
-    sees = identity if kept_wish is not None and kept_wish.names == ("identity",) else None
     judges = [
         Judge(
             pictures[i : i + 1],
@@ -325,12 +328,12 @@ def judges_for(
             here[i],
             there[i],
             kind,
-            None if kept is None else kept[i],
-            sees,
+            None if kept is None else kept[i].amax(0),
+            identity,
         )
         for i in range(count)
     ]
-    return judges, here[0]
+    return judges, here[0].sum(0).clamp(0, 1)
 
 
 def as_colour(pictures: torch.Tensor) -> torch.Tensor:

@@ -79,31 +79,62 @@ def read_wish(text: str) -> Wish:
     return Wish(tuple(dict.fromkeys(names)), not _BUT.isdisjoint(words), kinds[0] if kinds else "anything")
 
 
-def region_of(wish: Wish, regions: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """The wish's region `[B, H, W]` in 0…1. `StyleMixError` when it names one that is not there."""
+def regions_of_wish(wish: Wish, regions: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """The wish's regions `[B, K, H, W]` in 0…1, one for each name. `StyleMixError` when one is not there."""
     if not wish.names:
-        return torch.ones_like(next(iter(regions.values())))
-    parts: list[torch.Tensor] = []
+        return torch.ones_like(next(iter(regions.values())))[:, None]
+    parts = []
     for name in wish.names:
-        found = [regions[part] for part in _WHOLES.get(name, (name,)) if part in regions]
-        if name in regions and name not in _WHOLES:
-            found = [regions[name]]
+        known = name in regions and name not in _WHOLES
+        found = [regions[part] for part in ((name,) if known else _WHOLES.get(name, ())) if part in regions]
         if not found:
-            known = ", ".join(dict.fromkeys((*regions, *_WHOLES)))
-            raise StyleMixError(f"there is no region {name!r}; choose among: {known}")
-        parts += found
-    mask = torch.stack(parts).sum(0).clamp(0, 1)
-    return 1 - mask if wish.but else mask
+            choice = ", ".join(dict.fromkeys((*regions, *_WHOLES)))
+            raise StyleMixError(f"there is no region {name!r}; choose among: {choice}")
+        parts.append(torch.stack(found).sum(0).clamp(0, 1))
+    masks = torch.stack(parts, 1)
+    return 1 - masks.sum(1, keepdim=True).clamp(0, 1) if wish.but else masks
+
+
+class Target:
+    """The regions of a target in one picture, and what others have changed in them.
+
+    What has only moved counts as unchanged: eyes that a turned head carries along are the same eyes.
+
+    picture: `[1, 3, SIDE, SIDE]`.
+    here: the regions in it, `[K, SIDE, SIDE]` in 0…1.
+    there: the regions in the other picture, of the style for the source and the other way round.
+    kind: one of `KINDS`.
+    """
+
+    def __init__(self, picture: torch.Tensor, here: torch.Tensor, there: torch.Tensor, kind: str):
+        self.picture, self.kind, self.union = picture, kind, here.sum(0).clamp(0, 1)
+        self.either = torch.maximum(here, there)
+        """For shapes: hair that grows has to count where it was not."""
+        common = here * there
+        enough = common.sum((1, 2)) >= COMMON * here.sum((1, 2))
+        self.common = torch.where(enough[:, None, None], common, here)
+        """For colours: they are compared where hair stays hair."""
+
+    def change(self, others: torch.Tensor, kind: str | None = None) -> torch.Tensor:
+        """The change of a kind, the wished one by default: `[K, M]`."""
+        settled = settle(self.picture, others.detach(), self.union).undo(others)
+        kind = kind or self.kind
+        return torch.minimum(self.measure(others, kind), self.measure(settled, kind))
+
+    def measure(self, others: torch.Tensor, kind: str) -> torch.Tensor:
+        if kind == "shape":
+            return means(shape_change(self.picture, others), self.either)
+        if kind == "colour":
+            changes = [colour_change(self.picture, others, place) for place in self.common]
+            return torch.cat([means(change, place[None]) for change, place in zip(changes, self.common)])
+        return means(difference(self.picture, others), self.common)
 
 
 class Judge:
-    """Compares results with one source: how much of what the whole style changes have they changed?
-
-    Inside the target, what has only moved counts as unchanged: eyes that a turned head carries along are the same
-    eyes. In the rest every change counts.
+    """Tells how far results are on the way from a source to a style inside a target, and what else has changed.
 
     source, full: the source's picture and that of all layers injected, `[1, C, R, R]`.
-    target, style_target: the target in either, `[H, W]` in 0…1.
+    target, style_target: the target's regions in either, `[K, H, W]` in 0…1. Each counts the same.
     kind: one of `KINDS`.
     keep: what must stay above all, `[H, W]`, None for nothing in particular.
     identity: sees what is to be kept in place of `keep`.
@@ -121,65 +152,57 @@ class Judge:
     ):
         self.kind, self.identity = kind, identity
         self.source, whole = shrunk(source), shrunk(full)
-        self.target, there = shrunk_mask(target), shrunk_mask(style_target)
-        motion = settle(self.source, whole, self.target)
-        settled = motion.undo(there[None, None])[0, 0]
-        # Hair that grows has to count where it was not, and colours are compared where hair stays hair.
-        self.either = torch.maximum(self.target, settled)
-        common = self.target * settled
-        self.common = common if common.sum() >= COMMON * self.target.sum() else self.target
-        touched = torch.maximum(self.either, there)
+        here, there = shrunk_masks(target), shrunk_masks(style_target)
+        self.near = Target(self.source, here, there, kind)
+        self.far = Target(whole, there, here, kind)
+        touched = self.near.either.amax(0)
         self.rest = 1 - F.max_pool2d(touched[None], 2 * MARGIN + 1, 1, MARGIN)[0]
-        self.keep = None if keep is None else shrunk_mask(keep) * (1 - self.either)
+        self.keep = None if keep is None else shrunk_masks(keep[None])[0] * (1 - touched)
         self.seen = source if identity is None else identity(source)
-        least = (LEAST[kind], LEAST["shape"], LEAST["anything"], LEAST["shape"], LEAST["anything"])
-        self.most = self.changes(full).clamp_min(torch.tensor(least)[:, None])  # [5, 1]
+        self.way = self.far.change(self.source)  # [K, 1]
+        self.most_near = self.near.change(whole).clamp_min(LEAST[kind])
+        self.most_far = self.way.clamp_min(LEAST[kind])
+        least = torch.tensor([LEAST["shape"], LEAST["anything"]] * 2)[:, None]
+        self.most = self.others(full).clamp_min(least)  # [4, 1]
 
     def __call__(self, pictures: torch.Tensor) -> torch.Tensor:
-        """`[M, C, R, R]` → `[3, M]`: the shares of the change inside, outside and of what is to be kept.
+        """`[M, C, R, R]` → `[3, M]`: the shares inside, outside and of what is to be kept.
 
-        1 is what injecting all layers changes. Shapes and colours outside count each for themselves, and the larger
-        share is given: a head that turns changes few colours, and a new hair colour no shapes.
+        Inside: the way from the source, 0, to the style, 1: half of it is to leave the one, half to reach the other.
+        Outside: what has changed of what injecting all layers changes. Shapes and colours count each for themselves,
+        and the larger share is given: a head that turns changes few colours, and a new hair colour no shapes.
         """
-        inside, *rest = self.changes(pictures) / self.most
-        return torch.stack([inside, torch.maximum(rest[0], rest[1]), torch.maximum(rest[2], rest[3])])
+        small = shrunk(pictures)
+        left = self.near.change(small) / self.most_near
+        reached = (self.way - self.far.change(small)) / self.most_far
+        shape, anything, kept_shape, kept = self.others(pictures) / self.most
+        inside = ((left + reached) / 2).mean(0)
+        return torch.stack([inside, torch.maximum(shape, anything), torch.maximum(kept_shape, kept)])
 
-    def changes(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Mean changes `[5, M]`: the wished one; shapes and anything in the rest; shapes and anything to be kept."""
-        others = shrunk(pictures)
-        anything, shape = difference(self.source, others), shape_change(self.source, others)
-        settled = settle(self.source, others.detach(), self.target).undo(others)
-        wished = torch.minimum(self.wished(others), self.wished(settled))
-        rest = mean(shape, self.rest), mean(anything, self.rest)
+    def others(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Mean changes `[4, M]`: shapes and anything in the rest; shapes and anything to be kept."""
+        small = shrunk(pictures)
+        anything, shape = difference(self.source, small), shape_change(self.source, small)
+        rest_shape, rest = means(shape, self.rest[None])[0], means(anything, self.rest[None])[0]
         # Who wishes for one kind of change wants the other one to stay, inside too.
         if self.kind == "shape":
-            colour = torch.minimum(self.recoloured(others), self.recoloured(settled))
-            inside, outside = self.common.sum(), self.rest.sum()
-            rest = rest[0], (rest[1] * outside + colour * inside) / (outside + inside)
+            sizes, outside = self.near.common.sum((1, 2)), self.rest.sum()
+            colour = self.near.change(small, "colour")
+            rest = (rest * outside + sizes @ colour) / (outside + sizes.sum())
         elif self.kind == "colour":
-            rest = shape.mean((1, 2)), rest[1]
-        kept = (torch.zeros_like(wished),) * 2
+            rest_shape = shape.mean((1, 2))
+        kept_shape = kept = torch.zeros_like(rest)
         if self.identity is not None:
-            kept = (self.identity.drift(pictures, self.seen),) * 2
+            kept = self.identity.drift(pictures, self.seen)
         elif self.keep is not None:
-            kept = mean(shape, self.keep), mean(anything, self.keep)
-        return torch.stack([wished, *rest, *kept])
-
-    def wished(self, others: torch.Tensor) -> torch.Tensor:
-        """The change that is asked for, `[M]`."""
-        if self.kind == "shape":
-            return mean(shape_change(self.source, others), self.either)
-        if self.kind == "colour":
-            return self.recoloured(others)
-        return mean(difference(self.source, others), self.common)
-
-    def recoloured(self, others: torch.Tensor) -> torch.Tensor:
-        return mean(colour_change(self.source, others, self.common), self.common)
+            kept_shape, kept = means(shape, self.keep[None])[0], means(anything, self.keep[None])[0]
+        return torch.stack([rest_shape, rest, kept_shape, kept])
 
 
-def mean(change: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
-    """`[M, H, W]` over a place `[H, W]`: `[M]`."""
-    return (change * place).sum((1, 2)) / place.sum().clamp_min(1e-3)
+def means(change: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    """Changes `[M, H, W]` over places `[K, H, W]`: `[K, M]`."""
+    areas = places.sum((1, 2)).clamp_min(1e-3)
+    return torch.einsum("mhw,khw->km", change, places) / areas[:, None]
 
 
 def shrunk(pictures: torch.Tensor) -> torch.Tensor:
@@ -187,5 +210,6 @@ def shrunk(pictures: torch.Tensor) -> torch.Tensor:
     return resize(pictures.float(), SIDE, SIDE).expand(-1, 3, -1, -1).cpu()
 
 
-def shrunk_mask(mask: torch.Tensor) -> torch.Tensor:
-    return shrunk(mask[None, None])[0, 0].clamp(0, 1)
+def shrunk_masks(masks: torch.Tensor) -> torch.Tensor:
+    """`[K, H, W]` → `[K, SIDE, SIDE]`."""
+    return resize(masks[None].float().cpu(), SIDE, SIDE)[0].clamp(0, 1)

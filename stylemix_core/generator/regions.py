@@ -2,7 +2,7 @@
 
 Coarse convolutions carry what happens in one place far across the picture, so no map of 4 to 32 pixels keeps a region
 apart. The coarse blocks are cheap, though: they are drawn once for every stream, in one batch. Their features are
-blended at `BLEND_AT` pixels, and from there on one pass goes on with maps of styles.
+blended at 32 or 64 pixels, and from there on one pass goes on with maps of styles.
 """
 
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ from ..device import exact_convolutions
 from .network import CHUNK, NoiseSource, SynthesisBlock, SynthesisNetwork, run_in_parts
 from .spatial import SpatialStyle, blend
 
-BLEND_AT = 32
-"""Where the streams are blended, at most; a quarter of the picture if that is less. Of the change outside a region,
-8 px of 256 away from its seam, blending at 16 px lets up to 7 % through, at 32 px up to 1 %, at 64 px 0.02 %, which
-takes a tenth longer."""
+BLEND_AT, BLEND_LAST = 32, 64
+"""Where the streams are blended, at most: the second where no style differs after it, so that no maps follow. A quarter
+of the picture if that is less. Of the change outside a region, 8 px of 256 away from its seam, blending at 16 px lets
+up to 7 % through, at 32 px 1 % and more where fine styles do not differ, at 64 px 0.02 %."""
 
 
 def draw_regions(
@@ -40,16 +40,28 @@ def draw_regions(
     modules = [torch.stack(styles) for styles in zip(*streams, strict=True)]  # [S, B, channels] each
     noise = NoiseSource(noise_mode, noise_seed, len(streams[0][0]))
     blocks = synthesis.blocks(resolution)
-    blend_at = max(4, min(BLEND_AT, synthesis.resolutions[-1] // 4))
-    coarse = [block for block in blocks if block.resolution <= blend_at]
+    coarse = _up_to(blocks, synthesis, BLEND_LAST)
+    if not all(map(_same, modules[_count(coarse) :])):
+        coarse = _up_to(blocks, synthesis, BLEND_AT)
+    first = _count(coarse)
     shares = _shares(masks)
     with exact_convolutions(masks), torch.set_grad_enabled(synthesis.wants_gradient(modules)):
-        first = sum(len(block.styled()) for block in coarse)
         features, image = _run_streams(coarse, modules[:first], shares, noise)
         if image is not None and len(coarse) == len(blocks):
             return image
         rest = [style[0] if _same(style) else SpatialStyle(style, shares) for style in modules[first:]]
         return run_in_parts(CHUNK, blocks[len(coarse) :], features, image, rest, noise)
+
+
+def _up_to(blocks: Sequence[SynthesisBlock], synthesis: SynthesisNetwork, size: int) -> list[SynthesisBlock]:
+    """The blocks of at most `size` pixels and a quarter of the picture."""
+    most = max(4, min(size, synthesis.resolutions[-1] // 4))
+    return [block for block in blocks if block.resolution <= most]
+
+
+def _count(blocks: Sequence[SynthesisBlock]) -> int:
+    """How many styles the blocks take."""
+    return sum(len(block.styled()) for block in blocks)
 
 
 def _run_streams(

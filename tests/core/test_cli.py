@@ -236,7 +236,7 @@ def test_inspect_prints_the_options_of_the_training(tmp_path, capsys):
 def test_the_grid_names_seeds_and_files(models, tmp_path, photo, monkeypatch):
     given = []
     monkeypatch.setattr(
-        cli, "compare_grid", lambda *a, **k: given.append((a[1], k)) or sm.compare_grid(*a, **k)
+        cli.mixing, "compare_grid", lambda *a, **k: given.append((a[1], k)) or sm.compare_grid(*a, **k)
     )
     Image.open(photo).save(tmp_path / "other.png")
     names = ["--masks", "0; rest: 1-7", "--align", "never", "--out", tmp_path / "out"]

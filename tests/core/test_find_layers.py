@@ -13,7 +13,7 @@ from stylemix_core.demo import truth
 from stylemix_core.demo.renderer import render, sample_attributes
 from stylemix_core.finding import LAYER_COST, find_layers
 from stylemix_core.images import resize, save_image
-from stylemix_core.wishes import Judge, Wish, read_wish, region_of
+from stylemix_core.wishes import Judge, Wish, read_wish, regions_of_wish
 from tests import builders
 
 SEEDS = (97, 99)
@@ -112,17 +112,18 @@ def test_a_wish_that_is_not_understood_is_refused_with_examples(text):
 
 def test_words_for_several_regions():
     regions = {name: torch.full([1, 2, 2], 0.25) for name in ("hair", "face", "eyes", "nose", "mouth")}
-    assert region_of(read_wish("face"), regions).mean() == 1.0
-    assert region_of(read_wish("skin"), regions).mean() == 0.5
-    assert region_of(read_wish("everything but hair"), regions).mean() == 0.75
-    assert region_of(read_wish("everything"), regions).mean() == 1.0
+    assert regions_of_wish(read_wish("face"), regions).mean() == 1.0
+    assert regions_of_wish(read_wish("hair and face"), regions).shape == (1, 2, 2, 2)
+    assert regions_of_wish(read_wish("skin"), regions).mean() == 0.5
+    assert regions_of_wish(read_wish("everything but hair"), regions).mean() == 0.75
+    assert regions_of_wish(read_wish("everything"), regions).mean() == 1.0
     with pytest.raises(sm.StyleMixError, match="no region 'hat'; choose among: hair, face, eyes"):
-        region_of(read_wish("hat"), regions)
+        regions_of_wish(read_wish("hat"), regions)
 
 
 def test_shares_are_parts_of_what_the_whole_style_changes(avatars):
     nothing, all_layers = avatars(), avatars(*range(14))
-    hair, style_hair = nothing.regions["hair"][0], all_layers.regions["hair"][0]
+    hair, style_hair = nothing.regions["hair"], all_layers.regions["hair"]
     for kind in ("anything", "shape", "colour"):
         judge = Judge(
             nothing.image, all_layers.image, hair, style_hair, kind, keep=nothing.regions["eyes"][0]
@@ -134,7 +135,7 @@ def test_shares_are_parts_of_what_the_whole_style_changes(avatars):
 
 def test_judges_tell_shape_from_colour(avatars):
     nothing, all_layers = avatars(), avatars(*range(14))
-    masks = nothing.regions["hair"][0], all_layers.regions["hair"][0]
+    masks = nothing.regions["hair"], all_layers.regions["hair"]
     results = torch.cat([avatars(4, 5).image, avatars(8).image])
     shape, colour = (
         Judge(nothing.image, all_layers.image, *masks, kind)(results)[0] for kind in ("shape", "colour")
@@ -186,7 +187,7 @@ def test_figures_are_those_of_the_pictures(tiny, codes):
     assert torch.allclose(search.pictures, drawn, atol=1e-5)
     side = search.source.shape[-1]
     region = resize(LEFT[None, None], side, side)[0, 0]
-    judge = Judge(search.source, search.style, region, region, "anything")
+    judge = Judge(search.source, search.style, region[None], region[None], "anything")
     inside, outside, _ = judge(drawn)
     assert inside.tolist() == pytest.approx([mask.inside for mask in search], abs=1e-3)
     assert outside.tolist() == pytest.approx([mask.outside for mask in search], abs=1e-3)

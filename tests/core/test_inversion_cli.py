@@ -108,8 +108,8 @@ def test_an_interrupt_keeps_what_is_done(models, tmp_path, photos, monkeypatch):
         inverted.append(invert(*arguments, **options))
         return inverted[0]
 
-    invert = cli.invert_pictures
-    monkeypatch.setattr(cli, "invert_pictures", interrupt)
+    invert = cli.faces.invert_pictures
+    monkeypatch.setattr(cli.faces, "invert_pictures", interrupt)
     assert run("invert", photos, "--steps", 1, "--out", tmp_path / "out", *models) == 130
     assert load_latents(tmp_path / "out" / "a.safetensors").w.shape == (1, 8, 16)
     assert not list((tmp_path / "out").glob("b*"))

@@ -78,14 +78,14 @@ def test_only_the_region_takes_the_style(demo):
     assert (mine - other).abs().mean() > 0.05
 
 
-@pytest.mark.parametrize("layers", ["all", "4-5"])
-def test_leakage_is_small_and_the_inside_is_changed(demo, layers):
+@pytest.mark.parametrize(("layers", "most"), [("all", 0.02), ("4-5", 0.002)])
+def test_leakage_is_small_and_the_inside_is_changed(demo, layers, most):
     with torch.no_grad():
         source, style = sample_latents(demo, [4, 5], 0.8), sample_latents(demo, [9], 0.8)
         mixed = inject_latents(source, style, masks(demo, layers), region=half(256))
         figures = leakage(demo, mixed)
     assert figures.shape == (2, 2)
-    assert (figures[:, 0] < 0.02).all()
+    assert (figures[:, 0] < most).all()
     assert (figures[:, 1] > 0.9).all() and (figures[:, 1] < 1.1).all()
 
 

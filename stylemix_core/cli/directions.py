@@ -1,0 +1,62 @@
+"""Sliders that nobody had to train."""
+
+import argparse
+
+from ..directions import (
+    Directions,
+    apply_direction,
+    check_directions,
+    find_directions,
+    load_directions,
+    read_names,
+    save_directions,
+)
+from ..figures import direction_sheet, even_strengths
+from ..generator import Generator
+from ..images import save_image
+from ..latents import (
+    check_generator,
+    join_latents,
+    save_latents,
+)
+from ..masks import parse_masks
+from ..progress import ProgressBar
+from .files import LATENTS, decode, open_generator, source_codes, warn
+from .mixing import save_figure
+
+
+def directions(options: argparse.Namespace) -> None:
+    generator = open_generator(options)
+    found = directions_of(generator, options).named(read_names("\n".join(options.name)))
+    options.seeds = options.seeds or [0]
+    sources = join_latents(source_codes(generator, options))
+    masks = None if options.masks is None else parse_masks(options.masks, generator.num_ws)
+    warn(options, {check_generator(sources, generator), check_directions(sources, found)})
+    save_directions(options.out / f"directions{LATENTS}", found)
+    print(found.report())
+    if options.apply is None:
+        strengths = even_strengths(-options.strength, options.strength, options.steps)
+        save_figure(generator, direction_sheet(sources, found, strengths, masks), options)
+        return
+    moved = apply_direction(sources, found, options.apply, options.strength, masks)
+    save_latents(options.out / f"results{LATENTS}", moved)
+    for i, picture in enumerate(decode(generator, moved, options.noise)):
+        save_image(options.out / "results" / f"{i:04d}.png", picture)
+    print(f"{len(moved)} results in {options.out}")
+
+
+def directions_of(generator: Generator, options: argparse.Namespace) -> Directions:
+    if options.load is not None:
+        return load_directions(options.load)
+    bar = ProgressBar(options.samples, options.method)
+    found = find_directions(
+        generator,
+        options.method,
+        options.layers,
+        options.count,
+        options.samples,
+        options.seed,
+        lambda done, total, images: bar.update(done),
+    )
+    bar.close()
+    return found

@@ -1,0 +1,102 @@
+"""Which layer carries what: explain, find."""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+
+from ..files import replacing
+from ..identity import find_identity
+from ..images import from_pil, load_image, save_image
+from ..progress import ProgressBar
+from .files import PICTURES, file_name, open_encoder, open_generator, source_and_style
+
+
+def explain(options: argparse.Namespace) -> None:
+    from ..attribution import explain_layers
+
+    generator = open_generator(options)
+    sources, styles = source_and_style(generator, options)
+    # The bundled encoder knows nothing of another generator's faces.
+    suits = options.encoder != "demo" or options.generator in (None, "demo")
+    bar = ProgressBar(1, "explain")
+
+    def on_step(done: int, total: int) -> None:
+        bar.total = total
+        bar.update(done)
+
+    report = explain_layers(
+        generator,
+        sources.w,
+        styles.w,
+        {name: load_image(path)[:, 0] / 2 + 0.5 for name, path in options.region} if options.region else None,
+        open_encoder(options) if suits else None,
+        options.features,
+        options.arcface,
+        on_step=on_step,
+    )
+    bar.close()
+    for folder, pictures in (
+        ("pictures", report.alone),
+        ("without", report.without),
+        ("heat_maps", report.heat_maps()),
+    ):
+        for layer, picture in enumerate(pictures):
+            save_image(options.out / folder / f"layer{layer:02d}.png", picture)
+    for name, text in (("table.txt", report.table()), ("table.json", json.dumps(report.figures(), indent=2))):
+        with replacing(options.out / name) as partial:
+            partial.write_text(text + "\n", encoding="utf-8")
+    save_image(options.out / "sheet.png", from_pil(report.sheet())[0])
+    print(f"{report.table()}\n\nthe sheet is {options.out / 'sheet.png'}")
+
+
+def find(options: argparse.Namespace) -> None:
+    from ..finding import find_layers
+
+    generator = open_generator(options)
+    sources, styles = source_and_style(generator, options)
+    suits = options.encoder != "demo" or options.generator in (None, "demo")
+    identity = None
+    if options.keep == "identity" and (suits or options.arcface):
+        identity = find_identity(options.arcface, open_encoder(options) if suits else None)
+    bar = ProgressBar(1, "find")
+
+    def on_step(done: int, total: int, images: torch.Tensor | None) -> None:
+        bar.total = total
+        bar.update(done)
+
+    found = find_layers(
+        generator,
+        sources.w,
+        styles.w,
+        words_or_mask(options.target),
+        None if options.keep is None else words_or_mask(options.keep),
+        options.what,
+        care=options.care,
+        steps=options.steps,
+        count=options.count,
+        identity=identity,
+        on_step=on_step,
+    )
+    bar.close()
+    for rank, (mask, picture) in enumerate(zip(found, found.pictures), 1):
+        save_image(options.out / "pictures" / f"{rank:02d}_{file_name(mask.mask_text)}.png", picture)
+    for name, text in (
+        ("table.txt", found.table()),
+        ("table.json", json.dumps(found.figures(), indent=2)),
+        ("mask_list.txt", found.masks.text),
+    ):
+        with replacing(options.out / name) as partial:
+            partial.write_text(text + "\n", encoding="utf-8")
+    save_image(options.out / "sheet.png", from_pil(found.sheet())[0])
+    print(
+        f"{found.table()}\n\nthe best mask is {found[0].mask_text}; the sheet is {options.out / 'sheet.png'}"
+    )
+
+
+def words_or_mask(text: str) -> str | torch.Tensor:
+    """A wish in words, or a picture's brightness `[1, H, W]` in 0…1 where the text is a picture's path."""
+    if Path(text).suffix.lower() not in PICTURES:
+        return text
+    return load_image(text).mean(1) / 2 + 0.5
