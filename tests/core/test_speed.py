@@ -95,6 +95,17 @@ def test_scaling_weights_equals_scaling_maps(monkeypatch, up):
     assert results[0].std() > 0.5
 
 
+def test_gradients_of_styles_alone_do_not_go_through_weights(monkeypatch):
+    x, weight, style = torch.ones(1, 5, 12, 12), torch.ones(7, 5, 3, 3), torch.ones(1, 5, requires_grad=True)
+    asked = []
+    monkeypatch.setattr(
+        ops, "filtered_conv", lambda x, weight, *_: asked.append(weight.requires_grad) or x[:, :1]
+    )
+    modulated_conv(x, weight, style)
+    modulated_conv(x, weight.requires_grad_(), style)
+    assert asked == [False, True]
+
+
 def test_drawing_leaves_the_maps_that_it_is_given(monkeypatch):
     x = torch.randn(1, 5, 12, 12, generator=torch.Generator().manual_seed(0))
     before = x.clone()
