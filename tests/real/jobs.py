@@ -117,7 +117,7 @@ def only_the_hair(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
 
 def mixing_matrix(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
     source, style = map(codes, nodes.all_values("StyleMixSampler"))
-    text, alpha, pairing, seed = nodes.values("StyleMixInject")
+    text, alpha, pairing, seed, *_ = nodes.values("StyleMixInject")
     masks = parse_masks(text, generator().num_ws, alpha, seed)
     sheet = compare_grid(
         draw(inject_latents(source, style, masks, pairing)),
@@ -154,7 +154,7 @@ def save_load_blend(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
 def core_nodes(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
     """The face, scaled, within a frame of plain colour, whose inner edge is soft."""
     source, style = map(codes, nodes.all_values("StyleMixSampler"))
-    text, alpha, pairing, seed = nodes.values("StyleMixInject")
+    text, alpha, pairing, seed, *_ = nodes.values("StyleMixInject")
     masks = parse_masks(text, generator().num_ws, alpha, seed)
     _, *size, _ = nodes.values("ImageScale")
     picture = to_pil(draw(inject_latents(source, style, masks, pairing))[0])
@@ -226,7 +226,7 @@ def pasted(
     style: Latents,
 ) -> Image.Image:
     """The workflow's mixture, drawn by a generator and put back into the picture."""
-    text, alpha, pairing, seed = nodes.values("StyleMixInject")
+    text, alpha, pairing, seed, *_ = nodes.values("StyleMixInject")
     masks = parse_masks(text, drawing.num_ws, alpha, seed)
     face = to_pil(drawing.synthesis(inject_latents(source, style, masks, pairing).w)[0])
     feather, colour_match = nodes.values("StyleMixPasteFace")
@@ -287,7 +287,7 @@ def sample(sampler: list[Any], folder: Path) -> None:
 
 def mix(nodes: Nodes, sampler: list[Any], style: Path, folder: Path) -> None:
     """`stylemix mix` for a sampler's faces, the workflow's one mask list and a picture of a style."""
-    text, alpha, pairing, seed = nodes.values("StyleMixInject")
+    text, alpha, pairing, seed, *_ = nodes.values("StyleMixInject")
     align, _ = nodes.values("StyleMixEncode")
     settings = ["--masks", text, "--alpha", alpha, "--pairing", pairing, "--seed", seed, "--align", align]
     command("mix", *sampling(sampler), "--style", style, *settings, "--out", folder)
@@ -301,7 +301,7 @@ def mixed(
     mix(nodes, sampler, style, folder / "mix")
     faces = [load_image(path) for path in sorted((folder / "faces").glob("*.png"))]
     results = [load_image(path) for path in sorted((folder / "mix" / "results").glob("*.png"))]
-    text, alpha, pairing, seed = nodes.values("StyleMixInject")
+    text, alpha, pairing, seed, *_ = nodes.values("StyleMixInject")
     masks = parse_masks(text, generator().num_ws, alpha, seed)
     labels = result_labels(masks, len(faces), 1, pairing)
     shown = draw(load_latents(folder / "mix" / "styles.safetensors")) if drawn_style else load_image(style)
