@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from .. import __version__
 from ..checkpoints import PARTS
 from ..directions import METHODS as DIRECTION_METHODS
 from ..directions import SAMPLES
@@ -56,6 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="stylemix", description="StyleGAN2 faces and pSp styles on the command line."
     )
+    parser.add_argument("--version", action="version", version=f"stylemix {__version__}")
     commands = parser.add_subparsers(dest="name", required=True, metavar="command")
 
     def add(name: str, command, summary: str, out: str = "folder for results") -> argparse.ArgumentParser:
@@ -135,7 +137,12 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=int, default=0, help="of GANSpace's samples (%(default)s)")
     sub.add_argument("--load", type=Path, help="take saved directions instead of finding some")
     sub.add_argument(
-        "--name", nargs="+", default=[], metavar="NUMBER:NAME", help="name directions, as in 1:smile"
+        "--name",
+        dest="names",
+        nargs="+",
+        default=[],
+        metavar="NUMBER:NAME",
+        help="name directions, as in 1:smile",
     )
     add_sources(sub, required=False)
     sub.add_argument("--apply", metavar="DIRECTION", help="move the faces along one, by its number or name")

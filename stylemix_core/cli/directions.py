@@ -27,18 +27,21 @@ from .mixing import save_figure
 
 def directions(options: argparse.Namespace) -> None:
     generator = open_generator(options)
-    found = directions_of(generator, options).named(read_names("\n".join(options.name)))
+    found = directions_of(generator, options).named(read_names("\n".join(options.names)))
     options.seeds = options.seeds or [0]
     sources = join_latents(source_codes(generator, options))
     masks = None if options.masks is None else parse_masks(options.masks, generator.num_ws)
     warn(options, {check_generator(sources, generator), check_directions(sources, found)})
+    if options.apply is None:
+        strengths = even_strengths(-options.strength, options.strength, options.steps)
+        figure = direction_sheet(sources, found, strengths, masks)
+    else:
+        moved = apply_direction(sources, found, options.apply, options.strength, masks)
     save_directions(options.out / f"directions{LATENTS}", found)
     print(found.report())
     if options.apply is None:
-        strengths = even_strengths(-options.strength, options.strength, options.steps)
-        save_figure(generator, direction_sheet(sources, found, strengths, masks), options)
+        save_figure(generator, figure, options)
         return
-    moved = apply_direction(sources, found, options.apply, options.strength, masks)
     save_latents(options.out / f"results{LATENTS}", moved)
     for i, picture in enumerate(decode(generator, moved, options.noise)):
         save_image(options.out / "results" / f"{i:04d}.png", picture)

@@ -114,4 +114,5 @@ def invert(options: argparse.Namespace) -> None:
             f"{name}: L2 {result.start_l2[0]:.5f} → {result.l2[0]:.5f}, {result.steps} steps, {result.seconds:.1f} s, "
             f"perceptual: {result.features}"
         )
-    print(f"{len(paths)} W+ files, their reconstructions and reports in {options.out}")
+    tunings = f"; what was tuned is in {options.out / 'tunings'}" if options.method == "tune" else ""
+    print(f"W+ files, reconstructions and reports in {options.out}: {len(paths)} of each{tunings}")

@@ -48,7 +48,7 @@ def mix(options: argparse.Namespace) -> None:
         rows=row_labels(sources, styles, rows),
     )
     save_image(options.out / "grid.png", grid[0])
-    if results.regions:
+    if options.region:
         print(describe_leakage(*leakage(generator, results.take([0]))[0].tolist()))
     print(f"{len(results)} results; the comparison is {options.out / 'grid.png'}")
 
