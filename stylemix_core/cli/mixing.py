@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 
 from ..decoding import describe_leakage, leakage
+from ..errors import StyleMixError
 from ..figures import Figure, even_strengths, mixing_matrix, strength_strip
 from ..generator import Generator
 from ..grid import compare_grid
@@ -48,7 +49,7 @@ def mix(options: argparse.Namespace) -> None:
         rows=row_labels(sources, styles, rows),
     )
     save_image(options.out / "grid.png", grid[0])
-    if options.region:
+    if options.region and results.regions:
         print(describe_leakage(*leakage(generator, results.take([0]))[0].tolist()))
     print(f"{len(results)} results; the comparison is {options.out / 'grid.png'}")
 
@@ -58,11 +59,24 @@ def inject_into(
 ) -> Latents:
     """`inject_latents` in the space and the region asked for."""
     region = None
+    if options.region and len(options.region) not in (1, len(masks.labels)):
+        raise StyleMixError(
+            f"there are {len(options.region)} region pictures for {len(masks.labels)} masks; give one for all, or one "
+            "per mask"
+        )
+    if options.space == "channels" and not options.region:
+        raise StyleMixError(
+            "--space channels takes those that act in a region; give a picture of it by --region"
+        )
     if options.region:
         sized = [resize(read_mask(path), *[generator.img_resolution] * 2) for path in options.region]
         region = torch.cat(sized)[:, 0]
-    if options.space != "channels" or region is None:
+    if options.space != "channels":
         return inject_latents(sources, styles, masks, options.pairing, options.space, region)
+    if region is None:
+        raise StyleMixError(
+            "space channels takes those that act in a region; give a picture of it by --region"
+        )
     met = meetings(sources, styles, masks, options.pairing, region)
     bar = ProgressBar(len(met.sources), "channels")
     changes = []

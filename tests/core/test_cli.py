@@ -132,7 +132,7 @@ def test_channels_without_a_region_are_an_error(models, tmp_path, capsys):
         tmp_path / "out",
     ]
     assert run("mix", *arguments, *models["generator"], *models["encoder"]) == 2
-    assert "needs a generator and a region" in capsys.readouterr().err
+    assert "give a picture of it by --region" in capsys.readouterr().err
 
 
 def test_encoding_into_the_folder_of_the_picture_leaves_the_picture_alone(models, tmp_path, photo):
@@ -297,3 +297,21 @@ def test_sketches_are_read_as_they_are(models, tmp_path, photo):
     arguments = ["encode", photo, "--encoder", path, "--out", tmp_path / "out"]
     assert run(*arguments, *models["generator"]) == 0
     assert run(*arguments, "--align", "always", *models["generator"]) == 2
+
+
+def test_regions_that_do_not_fit_the_masks_are_counted(models, tmp_path, photo, capsys):
+    arguments = [
+        "--seeds",
+        "5",
+        "--style",
+        photo,
+        "--masks",
+        "0; 1; 2",
+        "--align",
+        "never",
+        "--region",
+        photo,
+        photo,
+    ]
+    assert run("mix", *arguments, "--out", tmp_path / "out", *models["generator"], *models["encoder"]) == 2
+    assert "there are 2 region pictures for 3 masks" in capsys.readouterr().err
