@@ -364,7 +364,7 @@ def find(options: argparse.Namespace) -> None:
         identity = find_identity(options.arcface, open_encoder(options) if suits else None)
     bar = ProgressBar(1, "find")
 
-    def on_step(done: int, total: int, images: torch.Tensor | None) -> None:
+    def on_step(done: int, total: int) -> None:
         bar.total = total
         bar.update(done)
 
