@@ -106,7 +106,10 @@ def ranked_groups(generator: Generator, count: int) -> list[Row]:
 
 
 def drawn_changes(source: torch.Tensor, style: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """The renderer's effect of every layer, `[L]`, and the part of it in each region by the rule of the report."""
+    """The renderer's effect of every layer, `[L]`, and the part of it in each region by the rule of the report.
+
+    What the renderer knows to the pixel needs no tolerance at edges.
+    """
     layers = truth.CONFIG.num_ws
     rows = torch.cat([source, *(truth.mix(source, style, [layer]) for layer in range(layers))])
     drawn = render(rows, truth.CONFIG.img_resolution)

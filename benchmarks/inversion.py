@@ -44,12 +44,13 @@ def main() -> int:
     print(f"\n{options.count} avatars, {options.steps} steps\n\n| figure | value | goal |\n|---|---|---|")
     missed = False
     for name, value, relation, goal in rows:
+        relation = "" if options.small else relation
         met = {"≥": value >= goal, "≤": value <= goal}.get(relation, True)
         missed |= not met
         goal_text = f"{relation} {goal:g}" if relation else ""
         print(f"| {name} | {value:.4g} | {goal_text} |{'' if met else ' missed'}")
     full_size(options.resolution)
-    return int(missed and not options.small)
+    return int(missed)
 
 
 def quality(count: int, steps: int) -> list[tuple[str, float, str, float]]:

@@ -1,15 +1,18 @@
 """Nodes that crop pictures to faces and put faces back."""
 
+from typing import Any
+
 import torch
 from comfy_api.v0_0_2 import io
 
 from ..stylemix_core.alignment.align import align_pictures
 from ..stylemix_core.alignment.landmarks import EXAMPLE, parse_landmarks
+from ..stylemix_core.alignment.mediapipe import read_face_landmarks
 from ..stylemix_core.alignment.paste import COLOUR_MATCHES, paste_faces
 from ..stylemix_core.alignment.preview import draw_faces
 from ..stylemix_core.alignment.transform import MAX_MARGIN, MAX_SIZE, MIN_MARGIN, MIN_SIZE, FaceTransform
 from ..stylemix_core.images import comfy_to_pil, from_comfy, from_pil, to_comfy
-from .sockets import TRANSFORM
+from .sockets import FACE_LANDMARKS, TRANSFORM
 
 
 class AlignFace(io.ComfyNode):
@@ -70,6 +73,12 @@ class AlignFace(io.ComfyNode):
                     default=False,
                     tooltip="Find faces that lie on their side or upside down, too. Takes four times as long.",
                 ),
+                FACE_LANDMARKS.Input(
+                    "landmarks",
+                    optional=True,
+                    tooltip="Faces that ComfyUI's own Detect Face Landmarks has found in the same pictures. Without "
+                    "them, faces are looked for here; points go before both.",
+                ),
             ],
             outputs=[
                 io.Image.Output(display_name="face", tooltip="The crops."),
@@ -96,6 +105,7 @@ class AlignFace(io.ComfyNode):
         output_size: int,
         points: str = "",
         any_angle: bool = False,
+        landmarks: Any = None,
     ) -> io.NodeOutput:
         pictures = comfy_to_pil(image)
         faces = align_pictures(
@@ -105,6 +115,7 @@ class AlignFace(io.ComfyNode):
             face_index if face == "index" else face,
             margin,
             any_angle,
+            None if landmarks is None else read_face_landmarks(landmarks, pictures),
         )
         previews = [
             draw_faces(picture, [aligned for aligned in faces if aligned.transform.picture == index])

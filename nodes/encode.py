@@ -3,7 +3,7 @@
 import torch
 from comfy_api.v0_0_2 import io
 
-from ..stylemix_core.alignment.align import ALIGN_MODES, align_batch
+from ..stylemix_core.alignment.align import ALIGN_MODES, align_for
 from ..stylemix_core.encoder.network import ITERATIONS
 from ..stylemix_core.images import from_comfy, to_comfy
 from ..stylemix_core.latents import Latents
@@ -27,16 +27,16 @@ class Encode(io.ComfyNode):
                 ENCODER.Input("encoder", tooltip="The encoder, from Load pSp Encoder."),
                 io.Image.Input(
                     "image",
-                    tooltip="Pictures of one face each, of the kind that the encoder was trained on: for FFHQ models "
-                    "an upright square crop of the head. Other sizes are resized.",
+                    tooltip="Pictures of faces of the kind that the encoder was trained on. Of several faces the "
+                    "largest one is read.",
                 ),
                 io.Combo.Input(
                     "align",
                     options=list(ALIGN_MODES),
-                    default="never",
-                    tooltip="Whether to find the face and crop the picture to it first, as pSp's encoders want photos. "
-                    "auto: unless it is such a crop already. always. never: the picture as it is, as the bundled "
-                    "encoder wants avatars.",
+                    default="auto",
+                    tooltip="Whether to find the face and crop the picture to it first, framed as encoders know faces. "
+                    "auto: unless it is such a crop already, or the encoder reads sketches or label maps. always. "
+                    "never: the picture as it is.",
                 ),
                 io.Int.Input(
                     "n_iters",
@@ -59,10 +59,7 @@ class Encode(io.ComfyNode):
     def execute(
         cls, encoder: host.Model, image: torch.Tensor, align: str, n_iters: int = ITERATIONS
     ) -> io.NodeOutput:
-        pictures = from_comfy(image)
-        if align != "never":
-            pictures, _ = align_batch(pictures, encoder.network.input_size, align)
-        pictures = encoder.network.fit(pictures)
+        pictures = encoder.network.fit(align_for(encoder.network, from_comfy(image), align))
         iterations = n_iters if encoder.network.iterative else None
         w = host.run(encoder, len(pictures), lambda E, items: E(pictures[items], iterations))
         origins = tuple(f"encoded picture {i}" for i in range(1, len(w) + 1))

@@ -2,7 +2,24 @@
 
 from comfy_api.v0_0_2 import ComfyExtension, io
 
-from . import align, encode, explain, explore, find, host, inject, invert, latent, load, routes, sample
+from . import (
+    align,
+    cap,
+    directions,
+    encode,
+    explain,
+    explore,
+    figures,
+    find,
+    host,
+    inject,
+    invert,
+    latent,
+    load,
+    routes,
+    sample,
+    tuning,
+)
 
 
 class StyleMixExtension(ComfyExtension):
@@ -25,8 +42,18 @@ class StyleMixExtension(ComfyExtension):
             latent.LatentBatch,
             invert.Invert,
             invert.InvertOptions,
+            tuning.SaveTuning,
+            tuning.LoadTuning,
             explain.ExplainLayers,
             find.FindLayers,
+            cap.IdentityCap,
+            directions.FindDirections,
+            directions.DirectionSheet,
+            directions.ApplyDirection,
+            directions.SaveDirections,
+            directions.LoadDirections,
+            figures.Matrix,
+            figures.Strip,
             explore.Grid,
             align.AlignFace,
             align.PasteFace,

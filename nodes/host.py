@@ -25,10 +25,11 @@ from PIL import Image
 
 from ..stylemix_core.checkpoints import DEMO as DEMO_FOLDER
 from ..stylemix_core.device import resolve_dtype
+from ..stylemix_core.directions import holds_directions
 from ..stylemix_core.errors import CheckpointError, StyleMixError
 from ..stylemix_core.identity import holds_arcface
 from ..stylemix_core.images import to_pil
-from ..stylemix_core.inversion.delta import Delta
+from ..stylemix_core.inversion.delta import Delta, holds_delta
 from ..stylemix_core.inversion.features import holds_vgg
 from ..stylemix_core.latents import holds_latents
 
@@ -114,24 +115,26 @@ def file_stamp(path: str) -> str:
 def latent_names() -> list[str]:
     """The bundled code, then the W+ files in the input and output folders, as ComfyUI names them:
     "latents/a.safetensors [output]"."""
-    names = []
-    for folder, mark in (
-        (folder_paths.get_input_directory(), ""),
-        (folder_paths.get_output_directory(), " [output]"),
-    ):
-        for place, _, files in os.walk(folder):
-            paths = [os.path.join(place, file) for file in files if file.lower().endswith(".safetensors")]
-            relative = [
-                os.path.relpath(path, folder).replace(os.sep, "/") for path in paths if _is_latents(path)
-            ]
-            names += [name + mark for name in relative]
-    return [BOB, *sorted(names, key=lambda name: (name.endswith("]"), name))]
+    return [BOB, *_names_of(holds_latents)]
+
+
+def tuning_names() -> list[str]:
+    """The files with generators' tunings in the input and output folders, named alike."""
+    return _names_of(holds_delta)
+
+
+def direction_names() -> list[str]:
+    """The files with directions in the input and output folders, named alike."""
+    return _names_of(holds_directions)
 
 
 def latent_path(name: str) -> str:
     """The file that a name of `latent_names` means. `StyleMixError` when there is none, or it lies elsewhere."""
-    if name == BOB:
-        return str(DEMO_FOLDER / "bob.safetensors")
+    return str(DEMO_FOLDER / "bob.safetensors") if name == BOB else file_path(name)
+
+
+def file_path(name: str) -> str:
+    """The file of the input or output folder that has this name. `StyleMixError` when there is none there."""
     relative, folder = folder_paths.annotated_filepath(name)
     folder = os.path.abspath(folder or folder_paths.get_input_directory())
     path = os.path.abspath(os.path.join(folder, relative))
@@ -218,6 +221,11 @@ class Tuned:
     def patcher(self) -> ModelPatcher:
         return self.base.patcher
 
+    @property
+    def tuning(self) -> Delta:
+        """All changes to the network that ComfyUI sees."""
+        return self.delta.after(self.base.tuning) if isinstance(self.base, Tuned) else self.delta
+
 
 _models: WeakValueDictionary[tuple[str, str, str], Model] = WeakValueDictionary()
 
@@ -237,11 +245,13 @@ def run(
     count: int,
     forward: Callable[[Any, slice], torch.Tensor],
     preview: Callable[[torch.Tensor], Image.Image] | None = None,
+    beside: Sequence[Model | Tuned] = (),
 ) -> torch.Tensor:
     """Map `count` items through a network, with ComfyUI's memory management, progress and interrupts.
 
     forward: called as `forward(network, items)`; computes the items of that slice, `[n, …]`.
     preview: makes a picture of one result, to show the newest while the rest is computed.
+    beside: other models whose networks `forward` uses.
     Returns all results `[count, …]` on the device where ComfyUI wants node outputs. When memory runs out the
     batch is halved; `OOM_EXCEPTION` when a single item is too much.
     """
@@ -255,7 +265,7 @@ def run(
         items = slice(done, min(done + size, count))
         result = None
         try:
-            _place([model], items.stop - items.start)
+            _place([model, *beside], items.stop - items.start)
             result = forward(model.network, items).to(model_management.intermediate_device())
         except model_management.OOM_EXCEPTION:
             if items.stop - items.start == 1:
@@ -276,6 +286,12 @@ def run(
             shown = time.monotonic()
         progress.update_absolute(done, count, newest)
     return torch.cat(results)
+
+
+def placed(model: Model | Tuned) -> Any:
+    """A network on the device that computes, for a short job that is no map over items."""
+    _place([model], 1)
+    return model.network
 
 
 def descend(models: Sequence[Model | Tuned], count: int, job: Callable[[bool], Result]) -> Result:
@@ -371,16 +387,32 @@ def _first_file(folders: Sequence[str], parts: Sequence[str], holds: Callable[[s
     return None
 
 
-def _is_latents(path: str) -> bool:
+def _names_of(holds: Callable[[str], bool]) -> list[str]:
+    """Those .safetensors files of the input and output folders that `holds` approves of."""
+    names = []
+    for folder, mark in (
+        (folder_paths.get_input_directory(), ""),
+        (folder_paths.get_output_directory(), " [output]"),
+    ):
+        for place, _, files in os.walk(folder):
+            paths = [os.path.join(place, file) for file in files if file.lower().endswith(".safetensors")]
+            relative = [
+                os.path.relpath(path, folder).replace(os.sep, "/") for path in paths if _holds(holds, path)
+            ]
+            names += [name + mark for name in relative]
+    return sorted(names, key=lambda name: (name.endswith("]"), name))
+
+
+def _holds(holds: Callable[[str], bool], path: str) -> bool:
     try:
-        return _read_is_latents(path, file_stamp(path))
+        return _read_holds(holds, path, file_stamp(path))
     except OSError:
         return False  # it vanished meanwhile
 
 
-@lru_cache(maxsize=4096)
-def _read_is_latents(path: str, stamp: str) -> bool:
-    return holds_latents(path)
+@lru_cache(maxsize=8192)
+def _read_holds(holds: Callable[[str], bool], path: str, stamp: str) -> bool:
+    return holds(path)
 
 
 def _place(models: Sequence[Model | Tuned], items: int) -> None:

@@ -1,20 +1,30 @@
 """Nodes that mix W+ codes, and the mask lists that say how."""
 
+import torch
 from comfy_api.v0_0_2 import io
 
-from ..stylemix_core.injection import PAIRINGS, check_styles, inject_latents, result_labels
-from ..stylemix_core.latents import Latents
+from ..stylemix_core.injection import (
+    CHANNEL_SHARE,
+    PAIRINGS,
+    SPACES,
+    channel_changes,
+    check_styles,
+    inject_latents,
+    meetings,
+    result_labels,
+)
+from ..stylemix_core.latents import Latents, check_generator
 from ..stylemix_core.masks import MAX_STRENGTH, MIN_STRENGTH, STUDY_SWEEP, MaskText
 from . import host
 from .search import search_words
-from .sockets import LATENT, MASKS
+from .sockets import GENERATOR, LATENT, MASKS
 
 
-def mask_list_input() -> io.String.Input:
+def mask_list_input(default: str = STUDY_SWEEP) -> io.String.Input:
     return io.String.Input(
         "mask_list",
         multiline=True,
-        default=STUDY_SWEEP,
+        default=default,
         dynamic_prompts=False,
         tooltip="Which layers to take from the style. Masks are separated by ; or line breaks, each gives "
         "one result. A mask is a list of layers (0, 2, 5), ranges (0-6) and names (all, none, coarse, "
@@ -77,6 +87,33 @@ class Inject(io.ComfyNode):
                     optional=True,
                     tooltip="A mask list from another node. Replaces mask_list, alpha and seed.",
                 ),
+                io.Combo.Input(
+                    "space",
+                    options=list(SPACES),
+                    default="W+",
+                    optional=True,
+                    tooltip="What of a layer to take. W+: all. convolutions: what makes shapes. to-RGB: what makes "
+                    "colours, on odd layers. channels: those style channels that act in the region.",
+                ),
+                io.Float.Input(
+                    "channel_share",
+                    default=CHANNEL_SHARE,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    optional=True,
+                    tooltip="With space channels: how many of each layer's channels to take, those first that act in "
+                    "the region the most.",
+                ),
+                io.Mask.Input(
+                    "region",
+                    optional=True,
+                    tooltip="Where the style acts: white is the style, black the source. One mask for all, or one per "
+                    "mask of the list.",
+                ),
+                GENERATOR.Input(
+                    "generator", optional=True, tooltip="Only for space channels: the generator of the codes."
+                ),
             ],
             outputs=[
                 LATENT.Output(
@@ -98,6 +135,10 @@ class Inject(io.ComfyNode):
         pairing: str,
         seed: int,
         masks: object = None,
+        space: str = "W+",
+        channel_share: float = CHANNEL_SHARE,
+        region: torch.Tensor | None = None,
+        generator: host.Model | host.Tuned | None = None,
     ) -> io.NodeOutput:
         num_ws = latent.w.shape[1]
         resolved = MaskText.of(mask_list if masks is None else masks, alpha, seed).resolve(num_ws)
@@ -107,7 +148,18 @@ class Inject(io.ComfyNode):
         elif latent.generator is not None and latent.generator == style.generator:
             host.tell(cls.hidden.unique_id, "Source and style are codes of the same generator.")
         labels = result_labels(resolved, len(latent), len(style), pairing)
-        mixed = inject_latents(latent, style, resolved, pairing)
+        if space == "channels" and region is not None and generator is not None:
+            for codes in (latent, style):
+                check_generator(codes, generator.network)
+            met = meetings(latent, style, resolved, pairing, region)
+            channels = host.run(
+                generator,
+                len(met.sources),
+                lambda G, items: channel_changes(G, met.take(items), channel_share),
+            )
+            mixed = inject_latents(latent, style, resolved, pairing, space, channels=channels)
+        else:
+            mixed = inject_latents(latent, style, resolved, pairing, space, region)
         # The page's mask list shows as many columns as the model has layers.
         return io.NodeOutput(mixed, "\n".join(labels), ui={"stylemix_num_ws": [num_ws]})
 

@@ -3,6 +3,7 @@
 import torch
 from comfy_api.v0_0_2 import io
 
+from ..stylemix_core.decoding import decode, describe_leakage, leakage
 from ..stylemix_core.generator.network import NOISE_MODES
 from ..stylemix_core.images import to_comfy, to_pil
 from ..stylemix_core.latents import Latents, check_generator
@@ -132,8 +133,13 @@ class Decode(io.ComfyNode):
 
     @classmethod
     def execute(cls, generator: host.Model, latent: Latents, noise_mode: str) -> io.NodeOutput:
-        host.warn(cls.hidden.unique_id, check_generator(latent, generator.network))
-        return io.NodeOutput(draw(generator, latent, noise_mode, noise_seed=0))
+        warning = check_generator(latent, generator.network)
+        host.warn(cls.hidden.unique_id, warning)
+        pictures = draw(generator, latent, noise_mode, noise_seed=0)
+        if latent.regions and warning is None:
+            (figures,) = host.run(generator, 1, lambda G, items: leakage(G, latent.take(items)))
+            host.tell(cls.hidden.unique_id, describe_leakage(*figures.tolist()))
+        return io.NodeOutput(pictures)
 
 
 def draw(generator: host.Model, latent: Latents, noise_mode: str, noise_seed: int) -> torch.Tensor:
@@ -141,7 +147,7 @@ def draw(generator: host.Model, latent: Latents, noise_mode: str, noise_seed: in
     pictures = host.run(
         generator,
         len(latent),
-        lambda G, items: G.synthesis(latent.w[items], noise_mode, noise_seed + items.start),
+        lambda G, items: decode(G, latent.take(items), noise_mode, noise_seed + items.start),
         preview=to_pil,
     )
     return to_comfy(pictures)

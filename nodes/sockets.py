@@ -14,8 +14,14 @@ LATENT = io.Custom("STYLEMIX_LATENT")
 MASKS = io.Custom("STYLEMIX_MASKS")
 """Carries a `MaskText`, a `MaskList` or lists of layers: what `MaskText.of` takes."""
 
+DIRECTIONS = io.Custom("STYLEMIX_DIRECTIONS")
+"""Carries `Directions`."""
+
 TRANSFORM = io.Custom("STYLEMIX_TRANSFORM")
 """Carries a tuple of `FaceTransform`, one per face."""
 
 INVERSION = io.Custom("STYLEMIX_INVERSION")
 """Carries a dictionary of `InversionOptions`' fields."""
+
+FACE_LANDMARKS = io.Custom("FACE_LANDMARKS")
+"""ComfyUI's own, of cores that have Detect Face Landmarks: see `alignment.mediapipe`."""

@@ -20,19 +20,31 @@ if TYPE_CHECKING:
     from .alignment import paste_face as paste_face
     from .attribution import LayerReport as LayerReport
     from .attribution import explain_layers as explain_layers
+    from .cap import Capped as Capped
+    from .cap import cap_identity as cap_identity
+    from .cap import seen_by as seen_by
     from .checkpoints import convert_checkpoint as convert_checkpoint
     from .checkpoints import inspect_checkpoint as inspect_checkpoint
     from .checkpoints import load_encoder as load_encoder
     from .checkpoints import load_generator as load_generator
+    from .directions import Directions as Directions
+    from .directions import apply_direction as apply_direction
+    from .directions import find_directions as find_directions
+    from .directions import load_directions as load_directions
+    from .directions import save_directions as save_directions
     from .errors import CheckpointError as CheckpointError
     from .errors import LatentMismatchError as LatentMismatchError
     from .errors import MaskSyntaxError as MaskSyntaxError
     from .errors import NoFaceError as NoFaceError
     from .errors import StyleMixError as StyleMixError
+    from .figures import direction_sheet as direction_sheet
+    from .figures import mixing_matrix as mixing_matrix
+    from .figures import strength_strip as strength_strip
     from .finding import FoundLayers as FoundLayers
     from .finding import FoundMask as FoundMask
     from .finding import find_layers as find_layers
     from .grid import compare_grid as compare_grid
+    from .identity import find_identity as find_identity
     from .images import load_image as load_image
     from .images import save_image as save_image
     from .injection import inject as inject
@@ -53,10 +65,20 @@ __version__ = "0.1.0"
 _HOMES = {
     "alignment": ("FaceTransform", "align_face", "align_faces", "paste_face"),
     "attribution": ("LayerReport", "explain_layers"),
+    "cap": ("Capped", "cap_identity", "seen_by"),
     "checkpoints": ("convert_checkpoint", "inspect_checkpoint", "load_encoder", "load_generator"),
+    "directions": (
+        "Directions",
+        "apply_direction",
+        "find_directions",
+        "load_directions",
+        "save_directions",
+    ),
     "errors": ("CheckpointError", "LatentMismatchError", "MaskSyntaxError", "NoFaceError", "StyleMixError"),
+    "figures": ("direction_sheet", "mixing_matrix", "strength_strip"),
     "finding": ("FoundLayers", "FoundMask", "find_layers"),
     "grid": ("compare_grid",),
+    "identity": ("find_identity",),
     "images": ("load_image", "save_image"),
     "injection": ("inject", "inject_latents"),
     "inversion": ("InversionResult", "invert"),

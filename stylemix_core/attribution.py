@@ -10,6 +10,7 @@ from os import PathLike
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
 from .encoder import Encoder
@@ -26,6 +27,10 @@ SIDE = 512
 
 CHUNK = 4
 """Pictures in one pass through a network."""
+
+EDGE = 0.01
+"""The edge of what lies in front of the background counts as its own this far beyond it, in sides of the picture:
+where it moves a little, the change lies there."""
 
 REST = "elsewhere"
 """The region that a user's masks leave out."""
@@ -352,10 +357,10 @@ def _before_or_after(
     the background before or after counts; the background is what it is in both.
     """
     found = find_regions(torch.cat([source, alone]), faces_of(source))
-    either = {
-        name: torch.minimum(mask[:1], mask[1:]) if name == "background" else torch.maximum(mask[:1], mask[1:])
-        for name, mask in found.items()
-    }
+    either = {name: torch.maximum(mask[:1], mask[1:]) for name, mask in found.items()}
+    background = torch.minimum(found["background"][:1], found["background"][1:])
+    edge = 2 * round(EDGE * source.shape[-1]) + 1
+    either["background"] = -F.max_pool2d(-background, edge, 1, edge // 2)
     total = sum(either.values())
     counting = {name: mask / total for name, mask in either.items()}
     return {name: mask[0] for name, mask in found.items()}, counting

@@ -15,19 +15,51 @@ from pathlib import Path
 import torch
 
 from .checkpoints import PARTS, convert_checkpoint, inspect_checkpoint, load_encoder, load_generator
+from .decoding import decode as decode_latents
+from .decoding import describe_leakage, leakage
+from .directions import METHODS as DIRECTION_METHODS
+from .directions import (
+    SAMPLES,
+    Directions,
+    apply_direction,
+    check_directions,
+    find_directions,
+    load_directions,
+    read_names,
+    save_directions,
+)
 from .encoder import Encoder
-from .errors import StyleMixError
+from .errors import NoFaceError, StyleMixError
+from .figures import Figure, direction_sheet, even_strengths, mixing_matrix, strength_strip
 from .files import replacing
 from .finding import CARE
 from .generator import Generator
 from .grid import compare_grid
 from .identity import find_identity
-from .images import from_pil, load_image, save_image
-from .injection import PAIRINGS, check_styles, inject_latents, pairs, result_labels
+from .images import from_pil, load_image, open_image, resize, save_image
+from .injection import (
+    CHANNEL_SHARE,
+    PAIRINGS,
+    SPACES,
+    channel_changes,
+    check_styles,
+    inject_latents,
+    meetings,
+    pairs,
+    result_labels,
+)
 from .inversion import METHODS, QUALITIES, check_encoder, load_delta, save_delta
 from .inversion import invert as invert_pictures
-from .latents import Latents, check_generator, join_latents, load_latents, sample_latents, save_latents
-from .masks import STUDY_SWEEP, parse_masks
+from .latents import (
+    Latents,
+    check_generator,
+    join_latents,
+    load_latents,
+    sample_latents,
+    save_latents,
+    short_origin,
+)
+from .masks import STUDY_SWEEP, MaskList, parse_masks
 from .progress import ProgressBar
 from .wishes import KINDS
 
@@ -59,12 +91,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="name", required=True, metavar="command")
 
-    def add(name: str, command, summary: str, out: bool = True) -> argparse.ArgumentParser:
+    def add(name: str, command, summary: str, out: str = "folder for results") -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=summary, description=summary)
         sub.set_defaults(command=command, out=Path("."))
         if out:
             sub.add_argument(
-                "--out", type=Path, default=Path(f"stylemix_{name}"), help="folder for results (%(default)s)"
+                "--out", type=Path, default=Path(f"stylemix_{name}"), help=f"{out} (%(default)s)"
             )
         return sub
 
@@ -89,22 +121,62 @@ def build_parser() -> argparse.ArgumentParser:
         "--quality", choices=tuple(QUALITIES), default="balanced", help="what to favour (%(default)s)"
     )
     sub.add_argument("--seed", type=int, default=0, help="of the random numbers (%(default)s)")
-    sub.add_argument("--mask", type=Path, help="a picture that is white where the pictures are to be matched")
+    sub.add_argument(
+        "--mask",
+        type=Path,
+        help="a picture that is white where the pictures (or the crops to their faces) are to be matched",
+    )
     sub.add_argument(
         "--features", help="encoder, gradients, or a file with VGG16's or LPIPS' weights (the best)"
     )
     add_models(sub, encoder=True)
 
     sub = add("mix", mix, "Inject layers of a style into faces through a mask list.")
-    add_source_and_style(sub)
-    sub.add_argument("--masks", default=STUDY_SWEEP, help='mask list (default "%(default)s")')
+    add_mixing(sub, STUDY_SWEEP)
+    add_pairing(sub)
+    sub.add_argument("--space", choices=SPACES, default="W+", help="what of a layer to take (%(default)s)")
     sub.add_argument(
-        "--alpha", type=float, default=1.0, help="strength of terms without @, -2 to 3 (%(default)s)"
+        "--region",
+        nargs="+",
+        type=Path,
+        help="pictures that are white where the style acts: one, or one per mask of the list",
     )
     sub.add_argument(
-        "--pairing", choices=PAIRINGS, default="match", help="which source meets which style (%(default)s)"
+        "--channel-share",
+        type=float,
+        default=CHANNEL_SHARE,
+        help="with --space channels: how many act in the region (%(default)s)",
     )
-    sub.add_argument("--seed", type=int, default=0, help="for random layers in the mask list (%(default)s)")
+
+    sub = add("matrix", matrix, "StyleGAN's style-mixing figure: every source with every style.")
+    add_mixing(sub, "0-3")
+
+    sub = add("strip", strip, "Inject layers of a style with rising strength.")
+    add_mixing(sub, "all")
+    add_pairing(sub)
+    sub.add_argument("--from", dest="first", type=float, default=0.0, help="first strength (%(default)s)")
+    sub.add_argument("--to", dest="last", type=float, default=1.0, help="last strength (%(default)s)")
+    sub.add_argument("--count", type=int, default=5, help="how many strengths (%(default)s)")
+
+    sub = add("directions", directions, "Find sliders that nobody had to train, show and apply them.")
+    sub.add_argument("--method", choices=DIRECTION_METHODS, default="SeFa", help="(%(default)s)")
+    sub.add_argument("--layers", default="all", help="where to find them, as in a mask (%(default)s)")
+    sub.add_argument("--count", type=int, default=10, help="how many (%(default)s)")
+    sub.add_argument(
+        "--samples", type=int, default=SAMPLES, help="sampled w that GANSpace looks at (%(default)s)"
+    )
+    sub.add_argument("--seed", type=int, default=0, help="of GANSpace's samples (%(default)s)")
+    sub.add_argument("--load", type=Path, help="take saved directions instead of finding some")
+    sub.add_argument(
+        "--name", nargs="+", default=[], metavar="NUMBER:NAME", help="name directions, as in 1:smile"
+    )
+    add_sources(sub, required=False)
+    sub.add_argument("--apply", metavar="DIRECTION", help="move the faces along one, by its number or name")
+    sub.add_argument(
+        "--strength", type=float, default=3.0, help="how far to apply, or to show both ways (%(default)s)"
+    )
+    sub.add_argument("--steps", type=int, default=5, help="strengths on the sheet (%(default)s)")
+    sub.add_argument("--masks", help="the layers to move (those where the directions were found)")
     add_sampling(sub)
     add_models(sub, encoder=True)
 
@@ -146,10 +218,15 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--arcface", type=Path, help="a file with ArcFace's weights, for --keep identity (encoder)"
     )
-    add_sampling(sub)
+    add_sampling(sub, noise=False)
     add_models(sub, encoder=True)
 
-    sub = add("convert", convert, "Write checkpoints as safetensors, which load faster and cannot run code.")
+    sub = add(
+        "convert",
+        convert,
+        "Write checkpoints as safetensors, which load faster and cannot run code.",
+        out="folder for results, or a .safetensors file for one",
+    )
     sub.add_argument("files", nargs="+", type=Path, help="checkpoint files of any supported format")
     sub.add_argument(
         "--part", choices=(*PARTS, "both"), help="only the generator or the encoder (all that is there)"
@@ -161,18 +238,43 @@ def build_parser() -> argparse.ArgumentParser:
         help="float16 halves the file (%(default)s)",
     )
 
-    sub = add("inspect", inspect, "Say what checkpoint files are, without loading them.", out=False)
+    sub = add("inspect", inspect, "Say what checkpoint files are, without loading them.", out="")
     sub.add_argument("files", nargs="+", help='checkpoint files, or "demo"')
     sub.add_argument("--json", action="store_true", help="print one JSON object per file")
     return parser
 
 
-def add_source_and_style(parser: argparse.ArgumentParser) -> None:
-    source = parser.add_mutually_exclusive_group(required=True)
+def add_sources(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    source = parser.add_mutually_exclusive_group(required=required)
     source.add_argument("--source", nargs="+", type=Path, help="W+ files, pictures or folders of them")
     source.add_argument("--seeds", type=seed_list, help="sample the sources: for instance 0-3,7")
+
+
+def add_source_and_style(parser: argparse.ArgumentParser) -> None:
+    """What `source_and_style` reads."""
+    add_sources(parser)
     parser.add_argument(
         "--style", nargs="+", type=Path, required=True, help="W+ files, pictures or folders of them"
+    )
+
+
+def add_mixing(parser: argparse.ArgumentParser, masks: str) -> None:
+    """What `mixed_codes` reads."""
+    add_source_and_style(parser)
+    parser.add_argument("--masks", default=masks, help='mask list (default "%(default)s")')
+    parser.add_argument(
+        "--alpha", type=float, default=1.0, help="strength of terms without @, -2 to 3 (%(default)s)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="for random layers in the mask list (%(default)s)"
+    )
+    add_sampling(parser)
+    add_models(parser, encoder=True)
+
+
+def add_pairing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--pairing", choices=PAIRINGS, default="match", help="which source meets which style (%(default)s)"
     )
 
 
@@ -199,8 +301,9 @@ def add_models(parser: argparse.ArgumentParser, encoder: bool = False) -> None:
         parser.add_argument(
             "--align",
             choices=("auto", "always", "never"),
-            default="never",
-            help="crop pictures to the largest face; auto: unless they are such crops already (%(default)s)",
+            default="auto",
+            help="crop pictures to the largest face; auto: unless they are such crops already, or the encoder reads "
+            "sketches or label maps (%(default)s)",
         )
     parser.add_argument("--device", default=None, help="cpu, cuda, mps (the fastest there is)")
     parser.add_argument("--dtype", default="float32", help="auto, float32, float16 or bfloat16 (%(default)s)")
@@ -253,7 +356,7 @@ def encode(options: argparse.Namespace) -> None:
 def invert(options: argparse.Namespace) -> None:
     paths = expand(options.pictures, PICTURES)
     generator, encoder = open_generator(options), open_encoder(options)
-    mask = None if options.mask is None else load_image(options.mask).mean(1) / 2 + 0.5
+    mask = None if options.mask is None else read_mask(options.mask)[:, 0]
     warn(options, {check_encoder(encoder, generator)})
     names = unique([file_name(path.stem) for path in paths])
     for name, path in zip(names, paths):
@@ -265,7 +368,7 @@ def invert(options: argparse.Namespace) -> None:
 
         result = invert_pictures(
             generator,
-            read_picture(path, generator.img_resolution, options.align),
+            read_picture(path, encoder, options.align, generator.img_resolution),
             encoder,
             options.method,
             options.steps,
@@ -293,9 +396,8 @@ def invert(options: argparse.Namespace) -> None:
 
 def mix(options: argparse.Namespace) -> None:
     generator = open_generator(options)
-    masks = parse_masks(options.masks, generator.num_ws, options.alpha, options.seed)
-    sources, styles = source_and_style(generator, options)
-    results = inject_latents(sources, styles, masks, options.pairing)
+    sources, styles, masks = mixed_codes(generator, options)
+    results = inject_into(sources, styles, masks, generator, options)
     for name, latents in (("sources", sources), ("styles", styles), ("results", results)):
         save_latents(options.out / f"{name}.safetensors", latents)
     pictures = list(decode(generator, results, options.noise))
@@ -307,12 +409,113 @@ def mix(options: argparse.Namespace) -> None:
     rows = pairs(len(sources), len(styles), options.pairing)
     grid = compare_grid(
         pictures,
-        labels,
+        masks.labels,
         source=[source_pictures[i] for i, _ in rows],
         style=[style_pictures[j] for _, j in rows],
+        rows=row_labels(sources, styles, rows),
     )
     save_image(options.out / "grid.png", grid[0])
+    if results.regions:
+        print(describe_leakage(*leakage(generator, results.take([0]))[0].tolist()))
     print(f"{len(results)} results; the comparison is {options.out / 'grid.png'}")
+
+
+def inject_into(
+    sources: Latents, styles: Latents, masks: MaskList, generator: Generator, options: argparse.Namespace
+) -> Latents:
+    """`inject_latents` in the space and the region asked for."""
+    region = None
+    if options.region:
+        sized = [resize(read_mask(path), *[generator.img_resolution] * 2) for path in options.region]
+        region = torch.cat(sized)[:, 0]
+    if options.space != "channels" or region is None:
+        return inject_latents(sources, styles, masks, options.pairing, options.space, region)
+    met = meetings(sources, styles, masks, options.pairing, region)
+    bar = ProgressBar(len(met.sources), "channels")
+    changes = []
+    for start in range(0, len(met.sources), CHUNK):
+        part = met.take(slice(start, start + CHUNK))
+        changes.append(channel_changes(generator, part, options.channel_share).cpu())
+        bar.update(start + len(part.sources))
+    bar.close()
+    return inject_latents(sources, styles, masks, options.pairing, options.space, channels=torch.cat(changes))
+
+
+def matrix(options: argparse.Namespace) -> None:
+    generator = open_generator(options)
+    save_figure(generator, mixing_matrix(*mixed_codes(generator, options)), options)
+
+
+def strip(options: argparse.Namespace) -> None:
+    strengths = even_strengths(options.first, options.last, options.count)
+    generator = open_generator(options)
+    codes = mixed_codes(generator, options)
+    save_figure(generator, strength_strip(*codes, strengths, options.pairing), options)
+
+
+def directions(options: argparse.Namespace) -> None:
+    generator = open_generator(options)
+    found = directions_of(generator, options).named(read_names("\n".join(options.name)))
+    options.seeds = options.seeds or [0]
+    sources = join_latents(source_codes(generator, options))
+    masks = None if options.masks is None else parse_masks(options.masks, generator.num_ws)
+    warn(options, {check_generator(sources, generator), check_directions(sources, found)})
+    save_directions(options.out / f"directions{LATENTS}", found)
+    print(found.report())
+    if options.apply is None:
+        strengths = even_strengths(-options.strength, options.strength, options.steps)
+        save_figure(generator, direction_sheet(sources, found, strengths, masks), options)
+        return
+    moved = apply_direction(sources, found, options.apply, options.strength, masks)
+    save_latents(options.out / f"results{LATENTS}", moved)
+    for i, picture in enumerate(decode(generator, moved, options.noise)):
+        save_image(options.out / "results" / f"{i:04d}.png", picture)
+    print(f"{len(moved)} results in {options.out}")
+
+
+def directions_of(generator: Generator, options: argparse.Namespace) -> Directions:
+    if options.load is not None:
+        return load_directions(options.load)
+    bar = ProgressBar(options.samples, options.method)
+    found = find_directions(
+        generator,
+        options.method,
+        options.layers,
+        options.count,
+        options.samples,
+        options.seed,
+        lambda done, total, images: bar.update(done),
+    )
+    bar.close()
+    return found
+
+
+def save_figure(generator: Generator, figure: Figure, options: argparse.Namespace) -> None:
+    """The sheet, the results' codes, and their pictures."""
+    pictures = torch.stack([*decode(generator, figure.codes, options.noise)])
+    save_latents(options.out / f"results{LATENTS}", figure.results)
+    for i, (label, picture) in enumerate(zip(figure.labels, figure.result_pictures(pictures))):
+        save_image(options.out / "results" / f"{i:04d}_{file_name(label)}.png", picture)
+    save_image(options.out / "grid.png", figure.sheet(pictures)[0])
+    print(f"{len(figure.labels)} results; the comparison is {options.out / 'grid.png'}")
+
+
+def mixed_codes(generator: Generator, options: argparse.Namespace) -> tuple[Latents, Latents, MaskList]:
+    """Sources, styles and masks that a command names; warns when they do not belong together."""
+    masks = parse_masks(options.masks, generator.num_ws, options.alpha, options.seed)
+    return *source_and_style(generator, options), masks
+
+
+def source_codes(generator: Generator, options: argparse.Namespace) -> list[Latents]:
+    return read_codes(options.source, options) if options.source else [sample(generator, options)]
+
+
+def row_labels(sources: Latents, styles: Latents, rows: Sequence[tuple[int, int]]) -> list[str]:
+    """What each row is of: seeds and files, the style only where there are several."""
+    labels = [short_origin(sources, i) for i, _ in rows]
+    if len(styles) == 1:
+        return labels
+    return [f"{label} · {short_origin(styles, j)}" for label, (_, j) in zip(labels, rows)]
 
 
 def explain(options: argparse.Namespace) -> None:
@@ -401,14 +604,21 @@ def words_or_mask(text: str) -> str | torch.Tensor:
     """A wish in words, or a picture's brightness `[1, H, W]` in 0…1 where the text is a picture's path."""
     if Path(text).suffix.lower() not in PICTURES:
         return text
-    return load_image(text).mean(1) / 2 + 0.5
+    return read_mask(Path(text))[:, 0]
 
 
 def convert(options: argparse.Namespace) -> None:
     names = unique([file_name(path.stem) for path in options.files])
-    bar = ProgressBar(len(options.files), "convert")
-    for i, (name, path) in enumerate(zip(names, options.files)):
-        target = options.out / f"{name}{LATENTS}"
+    targets = [options.out / f"{name}{LATENTS}" for name in names]
+    if options.out.suffix.lower() == LATENTS and not options.out.is_dir():
+        if len(targets) > 1:
+            raise StyleMixError(
+                f"--out names one file, {options.out}, for {len(targets)} checkpoints; name a folder, or give one "
+                "checkpoint"
+            )
+        targets = [options.out]
+    bar = ProgressBar(len(targets), "convert")
+    for i, (target, path) in enumerate(zip(targets, options.files)):
         info = convert_checkpoint(path, target, options.dtype, options.part)
         bar.update(i + 1)
         print(f"{target}: {info.summary()}")
@@ -450,8 +660,7 @@ def sample(generator: Generator, options: argparse.Namespace) -> Latents:
 
 def source_and_style(generator: Generator, options: argparse.Namespace) -> tuple[Latents, Latents]:
     """The codes of both, with warnings where they do not fit."""
-    given = [[sample(generator, options)] if options.seeds else read_codes(options.source, options)]
-    given.append(read_codes(options.style, options))
+    given = [source_codes(generator, options), read_codes(options.style, options)]
     sources, styles = map(join_latents, given)
     warnings = {check_generator(part, generator) for parts in given for part in parts}
     warn(options, warnings | {check_styles(sources, styles)})
@@ -466,24 +675,29 @@ def decode(
     bar = ProgressBar(len(latents), "decode")
     for start in range(0, len(latents), CHUNK):
         chunk = slice(start, start + CHUNK)
-        yield from generator.synthesis(latents.w[chunk], noise, noise_seed=seeds[chunk]).cpu()
+        yield from decode_latents(generator, latents.take(chunk), noise, seeds[chunk]).cpu()
         bar.update(min(start + CHUNK, len(latents)))
     bar.close()
 
 
 def encode_picture(encoder: Encoder, path: Path, align: str) -> Latents:
-    picture = read_picture(path, encoder.input_size, align)
+    picture = read_picture(path, encoder, align)
     return Latents.of(encoder(picture).cpu(), path.name, encoder.generator)
 
 
-def read_picture(path: Path, size: int, align: str) -> torch.Tensor:
-    """A picture `[1, 3, H, W]`; where a face was cropped, of `size` pixels."""
-    picture = load_image(path)
-    if align == "never":
-        return picture
-    from .alignment.align import align_batch  # most pictures need no faces found
+def read_picture(path: Path, encoder: Encoder, align: str, size: int | None = None) -> torch.Tensor:
+    """A picture `[1, 3, H, W]` for an encoder; where a face was cropped, of `size` pixels, by default the encoder's."""
+    from .alignment.align import align_for  # most commands need no faces found
 
-    return align_batch(picture, size, align)[0]
+    try:
+        return align_for(encoder, open_image(path), align, size)
+    except NoFaceError as error:
+        raise NoFaceError(f"{path}: {error}") from None
+
+
+def read_mask(path: Path) -> torch.Tensor:
+    """A picture's lightness as float32 `[1, 1, H, W]` in 0…1."""
+    return load_image(path).mean(1, keepdim=True) / 2 + 0.5
 
 
 def read_codes(paths: list[Path], options: argparse.Namespace) -> list[Latents]:

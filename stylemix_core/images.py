@@ -88,13 +88,18 @@ def resize_labels(images: torch.Tensor, height: int, width: int) -> torch.Tensor
 
 
 def load_image(path: str | os.PathLike[str]) -> torch.Tensor:
-    """A picture file, turned upright by its EXIF tag, as `[1, 3, H, W]` in −1…1.
+    """A picture file as `[1, 3, H, W]` in −1…1. Errors as `open_image` has them, and `from_pil`."""
+    return from_pil(open_image(path))
+
+
+def open_image(path: str | os.PathLike[str]) -> Image.Image:
+    """A picture file, turned upright by its EXIF tag.
 
     `StyleMixError` when the file is missing, damaged or not a picture.
     """
     try:
         with Image.open(path) as image:
-            return from_pil(ImageOps.exif_transpose(image))
+            return ImageOps.exif_transpose(image)
     except FileNotFoundError:
         raise StyleMixError(f"there is no picture at {path}; check the path") from None
     # Pillow's decoders raise any of these on a damaged file.
@@ -122,16 +127,24 @@ def save_image(
 
 
 def from_pil(image: Image.Image) -> torch.Tensor:
-    """A Pillow picture of any mode as `[1, 3, H, W]` in −1…1; transparency is composited over white."""
-    if image.mode.startswith("I"):  # 16-bit grey, which Pillow's own conversion clips at 255
-        pixels = np.asarray(image, dtype=np.float32)[..., None].clip(0, 65535) / 65535
-    elif image.mode == "F":
+    """A Pillow picture of any mode as `[1, 3, H, W]` in −1…1; transparency is composited over white.
+
+    It is converted a few rows at a time, so that of a huge picture there is no second copy in floating point.
+    """
+    if image.mode == "F":
         raise StyleMixError(
             "the picture holds floating point numbers of unknown range; save it with 8 or 16 bits"
         )
-    else:
-        pixels = np.asarray(image.convert("RGBA"), dtype=np.float32) / 255
-    return from_comfy(torch.from_numpy(pixels)[None])
+    deep = image.mode.startswith("I")  # 16-bit grey, which Pillow's own conversion clips at 255
+    image = image if deep else image.convert("RGBA")
+    result = torch.empty(1, 3, image.height, image.width)
+    rows = max(1, _BAND_PIXELS // max(image.width, 1))
+    for top in range(0, max(image.height, 1), rows):
+        bottom = min(top + rows, image.height)
+        pixels = torch.from_numpy(np.asarray(image.crop((0, top, image.width, bottom)), dtype=np.float32))
+        pixels = pixels[..., None].clamp(0, 65535) / 65535 if deep else pixels / 255
+        result[:, :, top:bottom] = from_comfy(pixels[None])
+    return result
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -170,5 +183,9 @@ def to_pil(image: torch.Tensor) -> Image.Image:
     """One picture `[C, H, W]` in −1…1, of 3 or 1 channels as an 8-bit RGB Pillow picture, of 4 as RGBA; clamped."""
     if image.ndim != 3:
         raise StyleMixError(f"the picture has the shape {list(image.shape)}; expected [3, height, width]")
-    pixels = to_comfy(image.detach()[None])[0].cpu()
-    return Image.fromarray((pixels * 255).round().to(torch.uint8).numpy())
+    rows = max(1, _BAND_PIXELS // max(image.shape[2], 1))
+    parts = [
+        (to_comfy(part.detach()[None])[0] * 255).round().to(torch.uint8).cpu().numpy()
+        for part in image.split(rows, 1)
+    ]
+    return Image.fromarray(np.concatenate(parts))

@@ -2,13 +2,22 @@
 with a strength for every layer.
 """
 
+from dataclasses import dataclass, replace
+
 import torch
 
 from .errors import LatentMismatchError, StyleMixError
-from .latents import Latents, for_other_generators, within
+from .generator import Generator
+from .images import resize
+from .latents import Latents, Region, combine, for_other_generators, picture_side, within
 from .masks import MaskList, layers_text
+from .styles import channels_in, choose_channels, pack, styles_of
 
 PAIRINGS = ("match", "all")
+SPACES = ("W+", "convolutions", "to-RGB", "channels")
+"""What of a layer the style gives."""
+CHANNEL_SHARE = 0.25
+"""How many of a module's channels are taken for a region, unless told."""
 
 
 def inject(
@@ -31,19 +40,125 @@ def inject(
     sources, styles = map(list, zip(*pairs(len(w), len(style), pairing), strict=True))
     source = w[sources, None]  # [P, 1, L, D]
     target = style.to(w)[styles, None]  # [P, 1, L, D]
-    t = strengths.to(w)[:, :, None]  # [M, L, 1]
-    mixed = source + t * (target - source)  # [P, M, L, D]
-    return torch.where(t == 0, source, torch.where(t == 1, target, mixed)).flatten(0, 1)
+    return mix(source, target, strengths.to(w)).flatten(0, 1)  # [P, M, L, D] → [P·M, L, D]
 
 
-def inject_latents(source: Latents, style: Latents, masks: MaskList, pairing: str = "match") -> Latents:
-    """`inject` for codes with provenance: "seed 7 ← photo.png, layers 0-6". The generator is the source's."""
-    w = inject(source.w, style.w, masks, pairing)
-    origins = []
-    for i, j in pairs(len(source), len(style), pairing):
-        origin = within(style.origins[j])
-        origins += [f"{source.origins[i]} ← {origin}, layers {layers_text(row)}" for row in masks]
-    return Latents(w, tuple(origins), source.generator)
+def mix(source: torch.Tensor, target: torch.Tensor, strengths: torch.Tensor) -> torch.Tensor:
+    """source + strengths·(target − source) for codes `[…, L, D]` and strengths `[…, L]`; 0 and 1 are bit for bit."""
+    t = strengths[..., None]
+    mixed = source + t * (target - source)
+    return torch.where(t == 0, source, torch.where(t == 1, target, mixed))
+
+
+def inject_latents(
+    source: Latents,
+    style: Latents,
+    masks: MaskList,
+    pairing: str = "match",
+    space: str = "W+",
+    region: torch.Tensor | None = None,
+    channels: torch.Tensor | None = None,
+) -> Latents:
+    """`inject` for codes with provenance: "seed 7 ← photo.png, layers 0-6". The generator is the source's.
+
+    space: "W+" takes all of a layer, "convolutions" what shapes and "to-RGB" what colours take of it; "channels" takes
+        `channels`.
+    region: float `[1, H, W]`, or `[M, H, W]` for one per mask, in 0…1: the style acts where it is 1, the source where
+        it is 0. Where an earlier injection's region is below, the new one covers it.
+    channels: for space "channels": what `channel_changes` gives for the `meetings` of these, `[P, 2, num_ws, C]`, or
+        one for every result.
+    `LatentMismatchError` when these do not fit each other, or when the style is one of several regions itself.
+    """
+    if space not in SPACES:
+        raise StyleMixError(f"space {space!r} is unknown; choose one of: {', '.join(SPACES)}")
+    _refuse_regions(style)
+    _check_shapes(source.w, style.w, masks.strengths)
+    met = pairs(len(source), len(style), pairing)
+    origins = tuple(
+        f"{source.origins[i]} ← {within(style.origins[j])}, layers {layers_text(row)}"
+        + ("" if space == "W+" else f" of {space}")
+        + ("" if region is None else " in a region")
+        for i, j in met
+        for row in masks
+    )
+    count = len(masks)
+    sources = [i for i, _ in met for _ in range(count)]
+
+    if space == "channels":
+        if channels is None:
+            raise StyleMixError('space "channels" needs a generator and a region; give both')
+        each = channels.repeat_interleave(len(sources) // len(channels), 0).to(source.w)
+        added = each * masks.strengths.to(each).repeat(len(met), 1)[:, None, :, None]  # [P·M, 2, L, C]
+        mixed = _add_channels(replace(source.take(sources), origins=origins), added)
+    else:
+        acts = torch.tensor([space != "to-RGB", space != "convolutions"])
+        strengths = (masks.strengths[:, None] * acts[:, None].to(masks.strengths)).flatten(1)  # [M, 2·L]
+
+        def mix(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+            return inject(one.flatten(1, 2), other.flatten(1, 2), strengths, pairing).unflatten(1, (2, -1))
+
+        mixed = combine(source, style, mix, origins, lambda mask: mask[sources])
+    if region is None:
+        return mixed
+    around = replace(source.take(sources), origins=origins)
+    mask = region_masks(region, count, around.w.shape[1]).to(around.w.device).repeat(len(met), 1, 1)
+    return replace(around, regions=(*around.regions, Region(mixed.around(), mask)))
+
+
+def region_masks(region: torch.Tensor, count: int, num_ws: int) -> torch.Tensor:
+    """A region for each of `count` masks, uint8 `[count, R, R]`, of a float MASK `[1 or count, H, W]`."""
+    _check_region(region, count)
+    side = picture_side(num_ws)
+    sized = resize(region.float()[:, None], side, side)[:, 0]
+    return (sized.clamp(0, 1) * 255).round().to(torch.uint8).expand(count, -1, -1)
+
+
+def _add_channels(latents: Latents, added: torch.Tensor) -> Latents:
+    """Add `[B, 2, num_ws, C]` to the style channels, of the regions' codes too."""
+
+    def add(codes: Latents) -> Latents:
+        return replace(codes, channels=added if codes.channels is None else codes.channels + added)
+
+    regions = tuple(replace(region, codes=add(region.codes)) for region in latents.regions)
+    return replace(add(latents), regions=regions)
+
+
+@dataclass(frozen=True, eq=False)
+class Meetings:
+    """Which source meets which style in which region, for `channel_changes`; equally many of all."""
+
+    sources: Latents
+    styles: Latents
+    regions: torch.Tensor
+    """float32 `[N, H, W]`."""
+
+    def take(self, places: slice) -> "Meetings":
+        return Meetings(self.sources.take(places), self.styles.take(places), self.regions[places])
+
+
+def meetings(
+    source: Latents, style: Latents, masks: MaskList, pairing: str, region: torch.Tensor
+) -> Meetings:
+    """The pairs of `inject_latents`, or all its results where the masks have regions of their own."""
+    _refuse_regions(style)
+    _check_shapes(source.w, style.w, masks.strengths)
+    _check_region(region, len(masks))
+    met = [pair for pair in pairs(len(source), len(style), pairing) for _ in range(len(region))]
+    sources, styles = map(list, zip(*met))
+    regions = region.float().repeat(len(met) // len(region), 1, 1)
+    return Meetings(source.take(sources), style.take(styles), regions)
+
+
+def channel_changes(generator: Generator, met: Meetings, share: float) -> torch.Tensor:
+    """What the style changes in those style channels that act inside the region, float32 `[N, 2, num_ws, C]`.
+
+    share: how many of every module's channels, 0…1: those that act inside the most, in source and style together.
+    """
+    inside, everywhere = channels_in(generator, met.sources, met.regions)
+    for sums, other in zip((inside, everywhere), channels_in(generator, met.styles, met.regions)):
+        sums.add_(other)
+    source, style = (pack(generator, styles_of(generator, codes)) for codes in (met.sources, met.styles))
+    return choose_channels(inside, everywhere, share) * (style - source)
 
 
 def check_styles(source: Latents, style: Latents) -> str | None:
@@ -87,6 +202,22 @@ def pairs(sources: int, styles: int, pairing: str) -> list[tuple[int, int]]:
             'one per source. Choose pairing "all" to give every source every style.'
         )
     return [(i, i if styles > 1 else 0) for i in range(sources)]
+
+
+def _check_region(region: torch.Tensor, count: int) -> None:
+    if region.ndim != 3 or len(region) not in (1, count) or 0 in region.shape:
+        raise LatentMismatchError(
+            f"the region has the shape {list(region.shape)}; expected [1, height, width], or {count} for one per mask "
+            "of the list"
+        )
+
+
+def _refuse_regions(style: Latents) -> None:
+    if style.regions:
+        raise LatentMismatchError(
+            "the style's codes were injected in a region, so they are not one style; give whole codes, or draw the "
+            "pictures and encode them"
+        )
 
 
 def _check_shapes(w: torch.Tensor, style: torch.Tensor, strengths: torch.Tensor) -> None:

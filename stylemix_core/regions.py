@@ -221,12 +221,13 @@ def _places(face: Face) -> torch.Tensor:
     # The hairline may lie lower than the oval's top, and locks over the cheeks.
     over_face = (((-0.45 - v) * 1.8).clamp(0, 0.7) + ((u.abs() - 0.75) * 2).clamp(0, 0.4)).clamp(0, 0.8)
     near = torch.exp(-(beyond / 0.45).square())
-    shoulders = 1.05 + 0.35 * (u.abs() - 0.4).clamp(0, 1.2)
-    below = torch.sigmoid((v - shoulders) * 6)
-    locks = torch.exp(-((u.abs() - 1) / 0.5).square())
-    hair = outside * (near * (1 - below) + 0.5 * below * locks) + inside * over_face
-    background = outside * (1.2 - near) * (1 - below + 0.3 * below)
+    below = torch.sigmoid(
+        (v - 1.1 - 0.35 * (u.abs() - 0.4).clamp(0, 1.2)) * 6
+    )  # the line of neck and shoulders
+    neck, locks = torch.exp(-(u / 0.65).square()), torch.exp(-((u.abs() - 1) / 0.5).square())
+    hair = outside * (near * (1 - below) + 0.8 * below * locks) + inside * over_face
+    background = outside * (1.2 - near) * (1 - 0.4 * below)
     ears = near * torch.sigmoid((v + 0.5) * 8)
-    body = outside * (below + 0.1 * ears)
+    body = outside * (below * (0.2 + 0.8 * neck) + 0.05 * ears)
     skin = inside * (1 - over_face) + 0.3 * outside * near * torch.sigmoid((-0.5 - v) * 8)
     return torch.stack([hair, background, body, skin]) + 1e-4

@@ -44,10 +44,18 @@ def adopt(network: Network, weights: Mapping[str, torch.Tensor], what: str) -> N
             raise CheckpointError(
                 f"the tensor {name} has the shape {list(tensor.shape)}, expected {list(place.shape)}"
             )
-        layout = torch.channels_last if tensor.ndim == 4 else torch.contiguous_format
-        tensor = tensor.detach().to(place.dtype, memory_format=layout)
         path, _, leaf = name.rpartition(".")
         module = network.get_submodule(path)
+        tensor = arranged(tensor.detach(), place.dtype, getattr(module, "transposed", False))
         is_parameter = isinstance(getattr(module, leaf), nn.Parameter)
         setattr(module, leaf, nn.Parameter(tensor, requires_grad=False) if is_parameter else tensor)
     return network.eval().requires_grad_(False)
+
+
+def arranged(tensor: torch.Tensor, dtype: torch.dtype, transposed: bool) -> torch.Tensor:
+    """The tensor in the memory format that convolutions want, transposed ones where it belongs to such."""
+    if tensor.ndim != 4:
+        return tensor.to(dtype, memory_format=torch.contiguous_format)
+    if transposed:
+        return arranged(tensor.transpose(0, 1), dtype, False).transpose(0, 1)
+    return tensor.to(dtype, memory_format=torch.channels_last)

@@ -1,6 +1,6 @@
 /**
  * StyleMix in ComfyUI's page: the mask grid below the text of every mask list, what a loader's file is, socket
- * colours, uploads of W+ files.
+ * colours, uploads of files.
  */
 
 import { api } from "../../scripts/api.js";
@@ -13,8 +13,14 @@ import { LOADERS, modelOf, noteRun } from "./stylemix/model.js";
 import { say, textsFor } from "./stylemix/texts.js";
 import { addUpload } from "./stylemix/upload.js";
 
-const NODES = ["StyleMixInject", "StyleMixMaskList"];
+const NODES = ["StyleMixInject", "StyleMixMaskList", "StyleMixIdentityCap", "StyleMixMatrix", "StyleMixStrip"];
 const TEXT = "mask_list";
+/** Nodes that take an upload: what their button says, what is said when it fails, and under which title. */
+const UPLOADS = {
+  StyleMixLoadLatent: ["upload", "uploadFailed", "Load W+"],
+  StyleMixLoadTuning: ["uploadTuning", "uploadTuningFailed", "Load Tuning"],
+  StyleMixLoadDirections: ["uploadDirections", "uploadDirectionsFailed", "Load Directions"],
+};
 /** Above and below a DOM widget, in the classic canvas. */
 const MARGIN = 10;
 
@@ -34,9 +40,12 @@ function locale() {
   return app.extensionManager?.setting?.get("Comfy.Locale") ?? "en";
 }
 
-function uploadFailed(name) {
-  const detail = say(textsFor(locale()), "uploadFailed", { name });
-  app.extensionManager.toast.add({ severity: "error", summary: "Load W+", detail, life: 10000 });
+function addUploadTo(node) {
+  const [label, failed, summary] = UPLOADS[node.comfyClass];
+  addUpload(node, api, say(textsFor(locale()), label), (name) => {
+    const detail = say(textsFor(locale()), failed, { name });
+    app.extensionManager.toast.add({ severity: "error", summary, detail, life: 10000 });
+  });
 }
 
 function addGrid(node) {
@@ -62,7 +71,7 @@ function addGrid(node) {
     locale,
     note() {
       if (linked(TEXT)) return { key: "linked", readOnly: true };
-      if (node.comfyClass === "StyleMixInject" && linked("masks"))
+      if (node.comfyClass !== "StyleMixMaskList" && linked("masks"))
         return { key: "replaced", readOnly: false };
       return null;
     },
@@ -185,6 +194,6 @@ app.registerExtension({
   nodeCreated(node) {
     if (NODES.includes(node.comfyClass)) addGrid(node);
     if (node.comfyClass in LOADERS) addInfo(node, api, LOADERS[node.comfyClass]);
-    if (node.comfyClass === "StyleMixLoadLatent") addUpload(node, api, say(textsFor(locale()), "upload"), uploadFailed);
+    if (node.comfyClass in UPLOADS) addUploadTo(node);
   },
 });

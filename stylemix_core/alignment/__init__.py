@@ -5,9 +5,10 @@ square of the picture is cropped (`transform`, `crop`) and where it is pasted ba
 torch, numpy and Pillow; nothing is read before the first picture.
 """
 
-from .align import AlignedFace, align_batch, align_face, align_faces, align_pictures, is_aligned
+from .align import AlignedFace, align_batch, align_face, align_faces, align_for, align_pictures, is_aligned
 from .detection import Face, find_faces
 from .landmarks import Landmarks, parse_landmarks
+from .mediapipe import read_face_landmarks
 from .paste import paste_face, paste_faces
 from .preview import draw_faces
 from .transform import FaceTransform
@@ -20,6 +21,7 @@ __all__ = [
     "align_batch",
     "align_face",
     "align_faces",
+    "align_for",
     "align_pictures",
     "draw_faces",
     "find_faces",
@@ -27,4 +29,5 @@ __all__ = [
     "paste_face",
     "paste_faces",
     "parse_landmarks",
+    "read_face_landmarks",
 ]

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ..encoder import Encoder
 from ..errors import NoFaceError, StyleMixError
 from ..images import from_pil, resize, to_pil, to_rgb
 from .crop import crop_face
@@ -15,7 +16,10 @@ from .landmarks import Landmarks
 from .transform import FaceTransform
 
 ALIGN_MODES = ("auto", "always", "never")
-"""When `align_batch` crops: where a picture is not aligned yet, always, or never."""
+"""When `align_batch` and `align_for` crop: where a picture is not aligned yet, always, or never."""
+
+NEVER = "set align to never if it is a crop already or shows something else"
+"""What to do with a picture without a face where there is a choice of modes."""
 
 ALIGNED_ANGLE, ALIGNED_SCALE, ALIGNED_CENTRE = 3.0, 0.08, 0.015
 """How far a picture counted as aligned may lean (degrees) and deviate in size and centre (fractions of its side)."""
@@ -79,11 +83,13 @@ def align_pictures(
     face: str | int = "largest",
     margin: float = 0.0,
     any_angle: bool = False,
+    found: Sequence[Sequence[Face]] | None = None,
 ) -> list[AlignedFace]:
     """`align_face` for several pictures: the results of the first one, then of the second, and so on.
 
     landmarks: used for every picture, if given.
     face: also "all", for every face from left to right. `NoFaceError` names the picture that lacks the face.
+    found: the faces of every picture, from left to right, where they were found elsewhere; None to find them.
     """
     if face not in ("largest", "all") and (isinstance(face, bool) or not isinstance(face, int) or face < 0):
         raise StyleMixError(
@@ -94,9 +100,9 @@ def align_pictures(
     if landmarks is not None:
         chosen = [(index, 0, Landmarks.of(landmarks)) for index in range(len(pictures))]
     else:
-        for index, faces in enumerate(find_faces(pictures, any_angle)):
-            name = f"picture {index + 1} of {len(pictures)}" if len(pictures) > 1 else "the picture"
-            chosen += [(index, number, faces[number].landmarks) for number in _choose(faces, face, name)]
+        for index, faces in enumerate(find_faces(pictures, any_angle) if found is None else found):
+            numbers = _choose(faces, face, _name(index, len(pictures)))
+            chosen += [(index, number, faces[number].landmarks) for number in numbers]
     results = []
     for index, number, points in chosen:
         transform = FaceTransform.ffhq(points, pictures[index].size, output_size, margin, index)
@@ -119,20 +125,33 @@ def align_batch(
         raise StyleMixError(f"align {mode!r} is unknown; choose one of: {', '.join(ALIGN_MODES)}")
     if mode == "never":
         return resize(images, output_size, output_size), (None,) * len(images)
-    results: list[torch.Tensor] = []
-    transforms: list[FaceTransform | None] = []
-    pictures = [to_pil(image) for image in images]
-    for index, faces in enumerate(find_faces(pictures)):
-        (number,) = _choose(faces, "largest", f"picture {index + 1} of {len(pictures)}")
-        landmarks = faces[number].landmarks
-        transform = FaceTransform.ffhq(landmarks, pictures[index].size, output_size, picture=index)
-        if mode == "auto" and is_aligned(transform):
-            results.append(resize(images[index : index + 1], output_size, output_size))
-            transforms.append(None)
-        else:
-            results.append(from_pil(crop_face(pictures[index], transform)).to(images))
-            transforms.append(transform)
-    return torch.cat(results) if results else resize(images, output_size, output_size), tuple(transforms)
+    faces = _crop([to_pil(image) for image in images], output_size, mode == "always")
+    crops = [
+        resize(images[index : index + 1], output_size, output_size)
+        if face is None
+        else from_pil(face.crop).to(images)
+        for index, face in enumerate(faces)
+    ]
+    transforms = tuple(None if face is None else face.transform for face in faces)
+    return torch.cat(crops) if crops else resize(images, output_size, output_size), transforms
+
+
+def align_for(
+    encoder: Encoder, images: torch.Tensor | Image.Image, mode: str = "auto", size: int | None = None
+) -> torch.Tensor:
+    """The largest face of every picture, as an encoder wants it, `[B, 3, S, S]`; pictures as they are where the
+    encoder wants none: with "never", and with "auto" those for encoders that do not read photos of faces.
+
+    images: `[B, 3, H, W]` in −1…1, or one of Pillow's, which may be huge: only its crop becomes floating point.
+    mode and errors: as for `align_batch`. size: S; None for the encoder's.
+    """
+    if mode == "never" or (mode == "auto" and not encoder.config.reads_photos):
+        return images if isinstance(images, torch.Tensor) else from_pil(images)
+    size = size or encoder.input_size
+    if isinstance(images, torch.Tensor):
+        return align_batch(images, size, mode)[0]
+    (face,) = _crop([to_rgb(images)], size, mode == "always")
+    return from_pil(images if face is None else face.crop)
 
 
 def is_aligned(transform: FaceTransform) -> bool:
@@ -148,13 +167,33 @@ def is_aligned(transform: FaceTransform) -> bool:
     )
 
 
-def _choose(faces: Sequence[Face], which: str | int, name: str) -> list[int]:
-    """Numbers of the faces asked for."""
+def _crop(pictures: Sequence[Image.Image], size: int, always: bool) -> list[AlignedFace | None]:
+    """The largest face of every RGB picture; None where the picture is aligned already and need not be cropped."""
+    faces: list[AlignedFace | None] = []
+    for index, (picture, found) in enumerate(zip(pictures, find_faces(pictures), strict=True)):
+        (number,) = _choose(found, "largest", _name(index, len(pictures)), NEVER)
+        landmarks = found[number].landmarks
+        transform = FaceTransform.ffhq(landmarks, picture.size, size, picture=index)
+        if always or not is_aligned(transform):
+            faces.append(AlignedFace(crop_face(picture, transform), transform, landmarks, number))
+        else:
+            faces.append(None)
+    return faces
+
+
+def _name(index: int, count: int) -> str:
+    return f"picture {index + 1} of {count}" if count > 1 else "the picture"
+
+
+def _choose(
+    faces: Sequence[Face], which: str | int, name: str, otherwise: str = "give the points of eyes and mouth"
+) -> list[int]:
+    """Numbers of the faces asked for. otherwise: what to do where none is found."""
     numbers = range(len(faces))
     if not faces:
         raise NoFaceError(
-            f"no face was found in {name}; take one whose face is larger than about a twentieth of the picture, give "
-            "the points of eyes and mouth, or do not align it if it is a crop already"
+            f"no face was found in {name}; take one whose face is larger than about a twentieth of the picture, or "
+            f"{otherwise}"
         )
     if which == "all":
         return list(numbers)

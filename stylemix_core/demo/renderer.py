@@ -211,9 +211,10 @@ def _place(a: Parts, canvas: _Canvas) -> Parts:
     size = canvas.image.shape[-1]
     line = (torch.arange(size, device=canvas.image.device) + 0.5) * (2 / size) - 1
     frame_x, frame_y = line.view(1, 1, -1), line.view(1, -1, 1)
-    scale = _between(0.93, 1.07, a.scale)
+    # The average avatar fills its picture as the crop does that `alignment` makes of it.
+    scale = _between(1.09, 1.254, a.scale)
     body_x = (frame_x - _between(-0.06, 0.06, a.shift_x)) / scale
-    body_y = (frame_y - _between(-0.06, 0.06, a.shift_y)) / scale
+    body_y = (frame_y - _between(-0.037, 0.083, a.shift_y)) / scale
     angle = _between(-8, 8, a.tilt) * (math.pi / 180)
     cos, sin, pivot = torch.cos(angle), torch.sin(angle), 0.5  # the head leans about the neck
     x = body_x * cos + (body_y - pivot) * sin

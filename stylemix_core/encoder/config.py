@@ -121,6 +121,11 @@ class EncoderConfig:
         return self.picture_nc not in (1, 3)
 
     @property
+    def reads_photos(self) -> bool:
+        """Whether its pictures may be photos of faces: square and coloured, neither sketches nor label maps."""
+        return self.picture_nc == 3 and self.input_height in (None, self.input_size)
+
+    @property
     def levels(self) -> tuple[int, ...]:
         """For every w the pyramid level that it is read from: 0 coarse, 1 middle, 2 fine."""
         if self.traits.heads != "pyramid":

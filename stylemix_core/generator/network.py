@@ -4,10 +4,12 @@ Mapping turns z into W+, synthesis turns W+ into pictures. Weights may come from
 `stylemix_core.checkpoints` brings them into these names.
 """
 
+import copy
 import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,12 +20,17 @@ from ..device import exact_convolutions
 from ..errors import LatentMismatchError, StyleMixError
 from ..weights import adopt, without_numbers
 from .config import GeneratorConfig
-from .ops import LRELU_GAIN, LRELU_SLOPE, fir_filter, modulated_conv, upsample
+from .ops import LRELU_GAIN, LRELU_SLOPE, Squares, fir_filter, modulated_conv, upsample
+from .spatial import SpatialStyle
+from .strips import drop, has_large_maps, in_strips, strip_rows
 
 if TYPE_CHECKING:
     from ..checkpoints import CheckpointInfo
 
 NOISE_MODES = ("const", "random", "none")
+CHUNK = 8
+"""Pictures that are drawn at a time at most, unless gradients are wanted."""
+
 MAPPING_LR_MULTIPLIER = 0.01
 """How much slower than the rest the mapping was trained: its weights are stored that much larger."""
 
@@ -75,6 +82,8 @@ class Generator(nn.Module):
                     if hasattr(module, name):
                         parameter = getattr(module, name)
                         parameter.data = parameter.data.to(dtype)
+            for layer in block.convolutions():
+                layer.squares.forget()
         return self
 
     def fingerprint(self) -> str:
@@ -188,21 +197,21 @@ class SynthesisNetwork(nn.Module):
             self.add_module(f"b{resolution}", block)
             in_channels = channels
 
-    def blocks(self) -> list["SynthesisBlock"]:
-        """b4, b8, b16 …"""
-        return [getattr(self, f"b{resolution}") for resolution in self.resolutions]
+    def blocks(self, last: int | None = None) -> list["SynthesisBlock"]:
+        """b4, b8, b16 … up to the one of `last` pixels, None for all."""
+        last = last or self.resolutions[-1]
+        return [getattr(self, f"b{resolution}") for resolution in self.resolutions if resolution <= last]
 
     def styled(self) -> "list[tuple[int, SynthesisLayer | ToRGB]]":
         """Every module that takes a style, with the index of the w that gives it.
 
         From b8 on, a block's first convolution shares its w with the to-RGB before it.
         """
-        modules: list[tuple[int, SynthesisLayer | ToRGB]] = []
-        for i, block in enumerate(self.blocks()):
-            modules += [(max(2 * i - 1, 0) + j, layer) for j, layer in enumerate(block.convolutions())]
-            if block.torgb is not None:
-                modules.append((2 * i + 1, block.torgb))
-        return modules
+        return [
+            (max(2 * i - 1, 0) + j, module)
+            for i, block in enumerate(self.blocks())
+            for j, module in enumerate(block.styled())
+        ]
 
     def forward(
         self,
@@ -211,22 +220,63 @@ class SynthesisNetwork(nn.Module):
         noise_seed: int | Sequence[int] | None = None,
         resolution: int | None = None,
     ) -> torch.Tensor:
-        """Draw pictures.
+        """Draw the pictures of W+ codes `[B, num_ws, w_dim]`; the rest as for `draw`.
+
+        `LatentMismatchError` when w does not fit.
+        """
+        return self.draw(self.styles(w), noise_mode, noise_seed, resolution)
+
+    def styles(self, w: torch.Tensor, w_rgb: torch.Tensor | None = None) -> list[torch.Tensor]:
+        """W+ → S, the style channels of every module (Wu et al. 2021, arXiv:2011.12799, section 3.1).
 
         w: `[B, num_ws, w_dim]`.
+        w_rgb: the same for the to-RGBs, where they take another code than the convolutions.
+        Returns float32 `[B, channels]` for every module of `styled()`, in its order.
+        """
+        for code in (w, w_rgb):
+            if code is not None and (code.ndim != 3 or code.shape[1:] != (self.num_ws, self.w_dim)):
+                raise LatentMismatchError(
+                    f"the W+ code has the shape {list(code.shape)}; "
+                    f"this generator takes [batch, {self.num_ws}, {self.w_dim}]. "
+                    "Use codes that were sampled or encoded for a generator of the same resolution."
+                )
+        w = w.to(self.b4.const.device, torch.float32)
+        w_rgb = w if w_rgb is None else w_rgb.to(w)
+        return [
+            module.affine((w_rgb if isinstance(module, ToRGB) else w)[:, layer])
+            for layer, module in self.styled()
+        ]
+
+    def draw(
+        self,
+        styles: Sequence[torch.Tensor],
+        noise_mode: str = "const",
+        noise_seed: int | Sequence[int] | None = None,
+        resolution: int | None = None,
+    ) -> torch.Tensor:
+        """Draw pictures from styles.
+
+        styles: as `styles` gives them.
         noise_mode: "const" takes the noise that was stored in training, "random" draws new noise for every
             picture, "none" leaves noise out.
         noise_seed: makes "random" repeatable; picture i of the batch draws from `noise_seed + i`, or from its
             own of a list of seeds.
         resolution: stop after this block and return its smaller picture, which the skip architecture has; None
             for the full size.
-        Returns float32 `[B, img_channels, R, R]`, nominally −1…1. `LatentMismatchError` when w does not fit.
+        Returns float32 `[B, img_channels, R, R]`, nominally −1…1. `LatentMismatchError` when styles do not fit.
         """
-        if w.ndim != 3 or w.shape[1:] != (self.num_ws, self.w_dim):
+        self.check(styles, noise_mode, resolution)
+        noise = NoiseSource(noise_mode, noise_seed, len(styles[0]))
+        with exact_convolutions(styles[0]), torch.set_grad_enabled(self.wants_gradient(styles)):
+            return run_in_parts(CHUNK, self.blocks(resolution), None, None, styles, noise)
+
+    def check(self, styles: Sequence[torch.Tensor], noise_mode: str, resolution: int | None) -> None:
+        """Raise `draw`'s errors."""
+        expected = [module.affine.out_features for _, module in self.styled()]
+        if [style.shape[1:] for style in styles] != [(channels,) for channels in expected]:
             raise LatentMismatchError(
-                f"the W+ code has the shape {list(w.shape)}; "
-                f"this generator takes [batch, {self.num_ws}, {self.w_dim}]. "
-                "Use codes that were sampled or encoded for a generator of the same resolution."
+                f"the styles have the shapes {[list(style.shape) for style in styles]}; "
+                f"this generator takes {len(expected)} of {expected} channels"
             )
         if noise_mode not in NOISE_MODES:
             raise StyleMixError(
@@ -237,18 +287,57 @@ class SynthesisNetwork(nn.Module):
                 f"there is no picture of {resolution} pixels inside; "
                 f"choose one of: {', '.join(map(str, self.colour_resolutions))}"
             )
-        w = w.to(self.b4.const.device, torch.float32)
-        noise = NoiseSource(noise_mode, noise_seed, len(w))
-        features: torch.Tensor | None = None
-        image: torch.Tensor | None = None
-        with exact_convolutions(w):
-            for i, block in enumerate(self.blocks()):
-                first = max(2 * i - 1, 0)
-                features, image = block(features, image, w[:, first : 2 * i + 2], noise)
-                if block.resolution == resolution:
-                    break
-        assert image is not None  # the last block of every network draws
-        return image
+
+    def wants_gradient(self, styles: Sequence[torch.Tensor]) -> bool:
+        """Whether pictures of these styles are to be differentiated, by the styles or by the network's tensors."""
+        tensors = chain(styles, self.parameters(), self.buffers())
+        return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+
+
+def run(
+    blocks: "Sequence[SynthesisBlock]",
+    x: torch.Tensor | None,
+    image: torch.Tensor | None,
+    styles: Sequence[torch.Tensor | SpatialStyle],
+    noise: "NoiseSource",
+) -> torch.Tensor:
+    """Pictures `[B, C, R, R]` of the last of `blocks`.
+
+    x: the first block's input `[B, I, R/2, R/2]`, None for b4's. image: what was drawn before, or None.
+    styles: `[B, channels]` of every module of `blocks`.
+    """
+    for i, block in enumerate(blocks):
+        if x is not None and len(x) > 1 and has_large_maps(x, block.channels):
+            return run_in_parts(1, blocks[i:], x, image, styles, noise)
+        own = len(block.styled())
+        x, image = block(x, image, styles[:own], noise)
+        styles = styles[own:]
+    assert image is not None  # the last block of every network draws
+    return image
+
+
+def run_in_parts(
+    size: int,
+    blocks: "Sequence[SynthesisBlock]",
+    x: torch.Tensor | None,
+    image: torch.Tensor | None,
+    styles: Sequence[torch.Tensor | SpatialStyle],
+    noise: "NoiseSource",
+) -> torch.Tensor:
+    """`run`, with `size` pictures at a time where no gradient is wanted: that bounds memory."""
+    count = len(styles[0])
+    if count <= size or torch.is_grad_enabled():
+        return run(blocks, x, image, styles, noise)
+    pictures = None
+    for start in range(0, count, size):
+        part = slice(start, start + size)
+        given = [tensor if tensor is None else tensor[part] for tensor in (x, image)]
+        drawn = run(blocks, *given, [style[part] for style in styles], noise[part])
+        if pictures is None:
+            pictures = drawn.new_empty(count, *drawn.shape[1:])
+        pictures[part] = drawn
+    assert pictures is not None
+    return pictures
 
 
 class SynthesisBlock(nn.Module):
@@ -263,7 +352,8 @@ class SynthesisBlock(nn.Module):
 
     def __init__(self, config: GeneratorConfig, in_channels: int, channels: int, resolution: int):
         super().__init__()
-        self.resolution = resolution
+        self.resolution, self.channels = resolution, channels
+        self.last = resolution == config.img_resolution
         self.register_buffer("resample_filter", fir_filter())
         if in_channels == 0:
             self.const = nn.Parameter(torch.randn(channels, resolution, resolution))
@@ -277,19 +367,37 @@ class SynthesisBlock(nn.Module):
     def convolutions(self) -> list["SynthesisLayer"]:
         return [self.conv0, self.conv1] if hasattr(self, "conv0") else [self.conv1]
 
-    def forward(self, x, image, w, noise):
-        # x [B, I, R/2, R/2] or None, image [B, C, R/2, R/2] or None, w [B, 2 or 3, D]
+    def styled(self) -> "list[SynthesisLayer | ToRGB]":
+        """The modules that take a style, in the order in which they act."""
+        return [*self.convolutions(), self.torgb] if self.torgb is not None else [*self.convolutions()]
+
+    def forward(self, x, image, styles, noise):
+        # x [B, I, R/2, R/2] or None, image [B, C, R/2, R/2] or None, styles [B, channels] of every module of `styled`
+        noises = [noise.draw(layer.noise_const) for layer in self.convolutions()]
         if x is None:
-            x = self.const.repeat(len(w), 1, 1, 1).contiguous(memory_format=torch.channels_last)
-        shortcut = self.skip(x) if self.skip is not None else None  # first: convolutions change x in place
-        for i, convolution in enumerate(self.convolutions()):
-            x = convolution(x, w[:, i], noise)
-        if shortcut is not None:
-            x = (x + shortcut).mul_(math.sqrt(0.5))  # the sum of two keeps the variance of one
-        if self.torgb is None:
-            return x, None
-        rgb = self.torgb(x, w[:, -1])
+            x = self.const.repeat(len(styles[0]), 1, 1, 1).contiguous(memory_format=torch.channels_last)
+            return self.compute(x, styles, noises)
+        rows = strip_rows(x, self.channels)
+        if rows < x.shape[2]:
+            x, rgb = in_strips(self.compute, x, styles, noises, rows, maps=not self.last)
+        else:
+            x, rgb = self.compute(x, styles, noises)
         return x, rgb if image is None else upsample(image, self.resample_filter).add_(rgb)
+
+    def compute(self, x, styles, noises, cut=(0, 0)):
+        """The block's maps `[B, O, R, R]` and what they add to the picture `[B, C, R, R]`, None without a to-RGB."""
+        shortcut = self.skip(x) if self.skip is not None else None
+        layers = self.convolutions()
+        styles = [
+            style if isinstance(style, torch.Tensor) else style.drop(cut, i) for i, style in enumerate(styles)
+        ]
+        for i, (layer, style, noise) in enumerate(zip(layers, styles, noises)):
+            x = drop(layer(x, style, noise if noise is None else drop(noise, cut, i)), cut)
+        if shortcut is not None:
+            x = (x + drop(shortcut, cut, len(layers))).mul_(
+                math.sqrt(0.5)
+            )  # the sum of two keeps the variance of one
+        return x, None if self.torgb is None else self.torgb(x, styles[-1])
 
 
 class Shortcut(nn.Module):
@@ -317,23 +425,36 @@ class SynthesisLayer(nn.Module):
         self, config: GeneratorConfig, in_channels: int, out_channels: int, resolution: int, up: bool = False
     ):
         super().__init__()
-        self.up = up
+        self.up = self.transposed = up
         self.conv_clamp = config.conv_clamp
         self.affine = EqualLinear(config.w_dim, in_channels, bias_init=1.0)
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
+        self.squares = Squares()
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.noise_strength = nn.Parameter(torch.zeros([]))
         self.register_buffer("noise_const", torch.randn(resolution, resolution))
         self.register_buffer("resample_filter", fir_filter())
 
-    def forward(self, x: torch.Tensor, w: torch.Tensor, noise: "NoiseSource") -> torch.Tensor:
+    def _apply(self, fn, recurse=True):
+        self.squares.forget()  # the weights are about to move or to change their type
+        return super()._apply(fn, recurse)
+
+    def forward(
+        self, x: torch.Tensor, style: torch.Tensor | SpatialStyle, noise: torch.Tensor | None
+    ) -> torch.Tensor:
         # The leaky ReLU's gain is applied to its input: lrelu(a)·g = lrelu(a·g) for g > 0, and it is free there.
         fir = self.resample_filter if self.up else None
-        x = modulated_conv(x, self.weight, self.affine(w), fir, gain=LRELU_GAIN)
-        picture_noise = noise.draw(self.noise_const)
-        if picture_noise is not None:
-            x.add_((picture_noise * (self.noise_strength * LRELU_GAIN)).to(x.dtype))
-        x.add_((self.bias * LRELU_GAIN).to(x.dtype)[:, None, None])
+        convolve = style.convolve if isinstance(style, SpatialStyle) else partial(modulated_conv, style=style)
+        x = convolve(
+            x,
+            self.weight,
+            fir=fir,
+            gain=LRELU_GAIN,
+            bias=self.bias * LRELU_GAIN,
+            squares=self.squares(self.weight),
+        )
+        if noise is not None:
+            x.add_((noise * (self.noise_strength * LRELU_GAIN)).to(x.dtype))
         x = F.leaky_relu_(x, LRELU_SLOPE)
         return x if self.conv_clamp is None else x.clamp(-self.conv_clamp, self.conv_clamp)
 
@@ -348,16 +469,19 @@ class ToRGB(nn.Module):
         self.weight = nn.Parameter(torch.randn(config.img_channels, in_channels, 1, 1))
         self.bias = nn.Parameter(torch.zeros(config.img_channels))
 
-    def forward(self, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, style: torch.Tensor | SpatialStyle) -> torch.Tensor:
+        if isinstance(style, SpatialStyle):
+            rgb = style.colour(x, self.weight[:, :, 0, 0], self.bias)
+            return rgb if self.conv_clamp is None else rgb.clamp(-self.conv_clamp, self.conv_clamp)
         # With so few outputs it is cheaper to scale the weights than the activations.
         batch, channels, height, width = x.shape
-        style = self.affine(w) / math.sqrt(channels)
+        style = style / math.sqrt(channels)
         weight = self.weight[:, :, 0, 0] * style[:, None, :]  # [B, C, I]
         pixels = x.permute(0, 2, 3, 1).reshape(batch, height * width, channels)  # a view: x is channels-last
-        rgb = torch.baddbmm(self.bias, pixels.float(), weight.transpose(1, 2))
+        rgb = torch.baddbmm(self.bias[:, None], weight, pixels.float().transpose(1, 2))  # [B, C, H·W]
         if self.conv_clamp is not None:
             rgb = rgb.clamp(-self.conv_clamp, self.conv_clamp)
-        return rgb.reshape(batch, height, width, len(self.weight)).permute(0, 3, 1, 2)
+        return rgb.reshape(batch, len(self.weight), height, width)
 
 
 class EqualLinear(nn.Module):
@@ -370,6 +494,7 @@ class EqualLinear(nn.Module):
         self.weight = nn.Parameter(torch.empty(out_features, in_features))
         nn.init.normal_(self.weight, std=1 / lr_multiplier)
         self.bias = nn.Parameter(torch.full([out_features], bias_init / lr_multiplier))
+        self.out_features = out_features
         self.weight_gain = lr_multiplier / math.sqrt(in_features)
         self.bias_gain = lr_multiplier
 
@@ -387,6 +512,13 @@ class NoiseSource:
             # One CPU generator a picture: the same noise on every device and in every batch size.
             seeds = range(seed, seed + batch) if isinstance(seed, int) else seed
             self.generators = [torch.Generator().manual_seed(one % 2**63) for one in seeds]
+
+    def __getitem__(self, part: slice) -> "NoiseSource":
+        """The noise of some of the pictures; it goes on where theirs is."""
+        share = copy.copy(self)
+        share.batch = len(range(self.batch)[part])
+        share.generators = self.generators and self.generators[part]
+        return share
 
     def draw(self, const: torch.Tensor) -> torch.Tensor | None:
         """Noise for a layer whose stored noise is `const` `[R, R]`: `[R, R]`, `[B, 1, R, R]` or None."""

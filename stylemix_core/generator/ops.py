@@ -1,8 +1,9 @@
 """The operations of StyleGAN2's synthesis network (Karras et al. 2020, arXiv:1912.04958).
 
-Styles scale the activations on their way into a convolution, and demodulation scales them on their
-way out. That equals the paper's per-sample weights (section 2.2, equations 1–3) because a
-convolution is linear, and one shared weight serves the whole batch.
+A style scales the activations on their way into a convolution, and demodulation scales them on their way out.
+That equals the paper's per-sample weights (section 2.2, equations 1–3) because a convolution is linear, and one
+shared weight serves the whole batch. A single picture on a CPU takes the paper's way where the weight is smaller
+than the maps.
 
 All feature maps are channels-last. Where no gradient is wanted, element-wise work happens in place.
 """
@@ -29,31 +30,82 @@ def modulated_conv(
     style: torch.Tensor,
     fir: torch.Tensor | None = None,
     gain: float = 1.0,
+    bias: torch.Tensor | None = None,
+    squares: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Modulated and demodulated convolution, upsampling by two when `fir` is given.
 
-    x: `[B, I, H, W]`, changed in place where no gradient is wanted.
+    x: `[B, I, H, W]`.
     weight: `[O, I, k, k]`.
     style: float32 `[B, I]`, s in the paper's equation 1.
     fir: `[4, 4]` low-pass filter that follows the transposed convolution, or None for no upsampling.
     gain: factor on the result.
+    bias: `[O]`, added after the gain.
+    squares: `squared(weight)`, where it is at hand.
     Returns `[B, O, H', W']`, H' being H or 2·H.
     """
     if x.dtype == torch.float16:
         # Demodulation cancels any factor on the style; this one keeps sums inside float16's range.
         fan_in = weight[0].numel()
         style = style / (style.abs().amax(1, keepdim=True).clamp_min(1e-8) * math.sqrt(fan_in))
-    squared = weight.float().square().sum([2, 3])  # [O, I]
-    demodulation = torch.rsqrt(style.square() @ squared.t() + 1e-8) * gain  # [B, O], equation 3
+    if squares is None:
+        squares = squared(weight)
+    demodulation = torch.rsqrt(style.square() @ squares.t() + 1e-8) * gain  # [B, O], equation 3
+    bias = None if bias is None else bias.to(x.dtype)
 
-    x = scale(x, style)
+    if weighs_less(weight, x, fir):
+        weight = weight * (demodulation.t() * style)[:, :, None, None].to(weight.dtype)
+        return filtered_conv(x, weight, fir, bias)
+    x = x * style.to(x.dtype)[:, :, None, None]
+    x = scale(filtered_conv(x, weight, fir), demodulation)
+    return x if bias is None else x.add_(bias[:, None, None])
+
+
+def squared(weight: torch.Tensor) -> torch.Tensor:
+    """Sums over the pixels of a weight's squares, float32: `[O, I, k, k]` → `[O, I]`."""
+    return weight.float().square().sum([2, 3])
+
+
+class Squares:
+    """`squared` of a layer's weight, computed once for as long as the weight stays the same."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def __call__(self, weight: torch.Tensor) -> torch.Tensor:
+        if weight.is_inference() or (weight.requires_grad and torch.is_grad_enabled()):
+            return squared(weight)  # nothing would tell of a change, or gradients go through it
+        if self.weight is not weight or self.version != weight._version:
+            with torch.inference_mode(False), torch.no_grad():
+                self.value = squared(weight)
+            self.weight, self.version = weight, weight._version
+        return self.value
+
+    def forget(self) -> None:
+        """To be called where the weight's memory is replaced."""
+        self.weight: torch.Tensor | None = None
+        self.version = -1
+        self.value = torch.empty(0)
+
+    def __reduce__(self):
+        return Squares, ()  # a copy of a layer finds its own
+
+
+def weighs_less(weight: torch.Tensor, x: torch.Tensor, fir: torch.Tensor | None) -> bool:
+    """Whether to scale the weight rather than the maps: for one picture, where it has fewer numbers."""
+    outputs = x.shape[2] * x.shape[3] * weight.shape[0] * (1 if fir is None else 4)
+    return x.device.type == "cpu" and len(x) == 1 and weight.numel() < x.numel() + outputs
+
+
+def filtered_conv(
+    x: torch.Tensor, weight: torch.Tensor, fir: torch.Tensor | None, bias: torch.Tensor | None = None
+) -> torch.Tensor:
+    """The convolution itself, `[B, I, H, W]` → `[B, O, H', W']`; arguments as for `modulated_conv`."""
     if fir is None:
-        x = F.conv2d(x, weight, padding=weight.shape[2] // 2)
-    else:
-        x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
-        kernel = (fir * 4).to(x.dtype).expand(x.shape[1], 1, -1, -1)
-        x = F.conv2d(x, kernel, padding=1, groups=x.shape[1])
-    return scale(x, demodulation)
+        return F.conv2d(x, weight, bias, padding=weight.shape[2] // 2)
+    x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+    kernel = (fir * 4).to(x.dtype).expand(x.shape[1], 1, -1, -1)
+    return F.conv2d(x, kernel, bias, padding=1, groups=x.shape[1])
 
 
 def scale(x: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
@@ -66,5 +118,6 @@ def scale(x: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
 def upsample(x: torch.Tensor, fir: torch.Tensor) -> torch.Tensor:
     """Twice the size by zero insertion and the low-pass filter; `[B, C, H, W]` → `[B, C, 2H, 2W]`."""
     channels = x.shape[1]
+    x = x.contiguous(memory_format=torch.channels_last)  # in the default layout it takes ten times as long
     kernel = (fir * 4).to(x.dtype).expand(channels, 1, -1, -1)
     return F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=channels)

@@ -4,7 +4,7 @@
 code, `tune` changes the generator at that code, `delta` keeps such a change apart from the generator it belongs to.
 """
 
-from .delta import Delta, load_delta, save_delta
+from .delta import Delta, holds_delta, load_delta, save_delta
 from .invert import METHODS, QUALITIES, InversionOptions, check_encoder, invert
 from .result import InversionResult
 
@@ -15,6 +15,7 @@ __all__ = [
     "InversionOptions",
     "InversionResult",
     "check_encoder",
+    "holds_delta",
     "invert",
     "load_delta",
     "save_delta",

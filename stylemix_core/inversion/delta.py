@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
@@ -31,6 +32,13 @@ class Delta:
     """Differences by the generator's tensor names, each of the shape of that tensor."""
     generator: str
     """`Generator.fingerprint()` of the generator that they belong to."""
+
+    def after(self, earlier: "Delta") -> "Delta":
+        """Both differences in one: `earlier`, then this one, which was made from a generator with `earlier` applied."""
+        tensors = dict(earlier.tensors)
+        for name, delta in self.tensors.items():
+            tensors[name] = tensors[name] + delta if name in tensors else delta
+        return Delta(tensors, earlier.generator)
 
     def apply(self, generator: Generator) -> Generator:
         """A new generator with the differences added. It holds `generator`'s own tensors where none changes.
@@ -58,20 +66,33 @@ class Delta:
 
 
 def save_delta(
-    path: str | os.PathLike[str], delta: Delta, dtype: str | torch.dtype | None = "float16"
+    path: str | os.PathLike[str],
+    delta: Delta,
+    dtype: str | torch.dtype | None = "float16",
+    texts: Mapping[str, str] | None = None,
 ) -> None:
     """Write a tuning as safetensors. "float16" halves the file; what it rounds off is far below a grey level.
 
-    The file appears complete or not at all.
+    texts: more metadata, such as the workflow. The file appears complete or not at all.
     """
     precision = resolve_dtype(dtype, torch.device("cpu"))
     tensors = {
         name: tensor.detach().to("cpu", precision).clone(memory_format=torch.contiguous_format)
         for name, tensor in delta.tensors.items()
     }
-    metadata = {"format": FORMAT, "version": VERSION, "generator_fingerprint": delta.generator}
+    own = {"format": FORMAT, "version": VERSION, "generator_fingerprint": delta.generator}
+    metadata = {**(texts or {}), **own}
     with replacing(path) as partial:
         save_file(tensors, partial, metadata)
+
+
+def holds_delta(path: str | os.PathLike[str]) -> bool:
+    """Whether a file looks like one for `load_delta`. Only its header is read."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return (file.metadata() or {}).get("format") == FORMAT
+    except (SafetensorError, OSError):
+        return False
 
 
 def load_delta(path: str | os.PathLike[str]) -> Delta:

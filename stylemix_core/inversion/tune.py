@@ -9,6 +9,8 @@ from .optimize import Spread, Watch, descend
 
 RAMP_UP = 0.2
 """Share of the steps over which the learning rate rises: all weights start to move at once."""
+FULL_RATE_STEPS = 40
+"""With fewer steps the rate is lower in proportion: what the first large steps upset takes about as many to settle."""
 LOCALITY_EVERY = 4
 """The regularisation is computed at every fourth step, as it costs more than a step."""
 LOCALITY_DISTANCE = 0.6
@@ -31,7 +33,7 @@ def tune(
 
     generator: a working copy whose weights are replaced. base: one that stays as it is.
     learning_rate: the highest rate of the widest convolution, times the root of its inputs: a step moves a map by
-        about as much in any generator.
+        about as much in any generator. With fewer than 40 steps it is lower.
     locality: strength of the regularisation: codes near the pivots shall draw what `base` draws (section 3.3).
     Returns the changes of the weights by name, and the losses `[steps, B]`.
     """
@@ -58,7 +60,7 @@ def tune(
         return images, objective(images), penalty
 
     losses = descend(
-        [(list(changes.values()), learning_rate / inputs**0.5)],
+        [(list(changes.values()), learning_rate * min(1, steps / FULL_RATE_STEPS) / inputs**0.5)],
         evaluate,
         steps,
         generator.dtype,

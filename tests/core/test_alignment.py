@@ -17,15 +17,17 @@ from stylemix_core.alignment import (
     FaceTransform,
     Landmarks,
     align_batch,
+    align_for,
     align_pictures,
     find_faces,
     is_aligned,
 )
 from stylemix_core.alignment.landmarks import parse_landmarks
+from stylemix_core.alignment.mediapipe import read_face_landmarks
 from stylemix_core.alignment.networks import networks
 from stylemix_core.images import from_pil
 
-from ..builders import draw_avatars, paste_avatar
+from ..builders import draw_avatars, paste_avatar, tiny_encoder
 
 DATA = Path(__file__).parents[1] / "data" / "align"
 POINTS = json.loads((DATA / "points.json").read_text())
@@ -256,6 +258,26 @@ def test_fifty_megapixels_stay_under_one_and_a_half_gigabytes():
     assert int(result.stdout) < 1500
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["auto", "never"])
+def test_a_file_of_fifty_megapixels_is_read_under_one_and_a_half_gigabytes(tmp_path, mode):
+    """As the command line reads it."""
+    path = tmp_path / "huge.jpg"
+    picture = Image.new("RGB", (8660, 5774))
+    picture.paste(draw_avatars(1)[0].resize((5774, 5774)))
+    picture.save(path)
+    check = (
+        "import resource, sys; from pathlib import Path; from stylemix_core.cli import read_picture;"
+        "from tests.builders import tiny_encoder;"
+        "assert read_picture(Path(sys.argv[1]), tiny_encoder(), sys.argv[2], 1024).shape[0] == 1;"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    )
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", check, str(path), mode]
+    result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    assert int(result.stdout) < 1500
+
+
 def test_a_face_at_the_border_is_padded(avatars):
     cut = avatars[0].crop((90, 20, 256, 256))
     crop, transform = sm.align_face(cut)
@@ -347,6 +369,67 @@ def test_text_without_four_points_is_refused(text):
         parse_landmarks(text)
 
 
+# Faces that ComfyUI's landmarker has found
+
+
+def as_comfyui_finds(pictures, faces=None) -> dict:
+    """What ComfyUI's Detect Face Landmarks gives for pictures of one size: the surest face first, 478 points each."""
+    faces = find_faces(pictures) if faces is None else faces
+    width, height = pictures[0].size
+    frames = [
+        [
+            {
+                "bbox_xyxy": np.concatenate([face.points.min(0), face.points.max(0)]).astype(np.float32),
+                "blendshapes": {"jawOpen": 0.1},
+                "landmarks_xy": np.concatenate([face.points, face.points[:10]]).astype(np.float32),
+                "landmarks_3d": np.zeros((478, 3), np.float32),
+                "presence": face.score,
+                "score": face.score,
+            }
+            for face in sorted(frame, key=lambda face: -face.points[0, 0])
+        ]
+        for frame in faces
+    ]
+    return {"frames": frames, "image_size": (height, width), "connection_sets": {}}
+
+
+def test_faces_found_by_comfyui_are_framed_as_our_own(scene, avatars):
+    pictures = [scene, scene.transpose(Image.Transpose.FLIP_LEFT_RIGHT)]
+    given = as_comfyui_finds(pictures)
+    for face in ("largest", 0, 1, "all"):
+        own = align_pictures(pictures, face=face)
+        read = align_pictures(pictures, face=face, found=read_face_landmarks(given, pictures))
+        assert [aligned.number for aligned in read] == [aligned.number for aligned in own]
+        for one, other in zip(read, own):
+            assert one.transform.picture == other.transform.picture
+            assert np.abs(np.subtract(one.transform.quad, other.transform.quad)).max() < 1e-3
+
+
+def test_a_picture_in_which_comfyui_found_no_face_is_named(scene):
+    given = as_comfyui_finds([scene, scene], [find_faces([scene])[0], []])
+    with pytest.raises(sm.NoFaceError, match="picture 2 of 2"):
+        align_pictures([scene, scene], found=read_face_landmarks(given, [scene, scene]))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda given: None, "the landmarks are NoneType"),
+        (lambda given: [given], "the landmarks are list"),
+        (lambda given: {"frames": 3}, "the landmarks are dict"),
+        (lambda given: {**given, "frames": given["frames"] * 2}, "of 2 pictures, but there are 1"),
+        (lambda given: {**given, "image_size": (10, 20)}, "of 20×10 pixels, but picture 1 has 800×500"),
+        (lambda given: {**given, "frames": [[{"score": 1.0}]]}, "has no landmarks_xy"),
+        (lambda given: {**given, "frames": [["face"]]}, "has no landmarks_xy"),
+        (lambda given: {**given, "frames": [[{"landmarks_xy": np.zeros((68, 2))}]]}, "expected at least 468"),
+        (lambda given: {**given, "frames": [[{"landmarks_xy": np.full((478, 2), np.nan)}]]}, "hold NaN"),
+    ],
+)
+def test_landmarks_of_another_kind_are_refused(scene, change, message):
+    with pytest.raises(sm.StyleMixError, match=message):
+        read_face_landmarks(change(as_comfyui_finds([scene])), [scene])
+
+
 # Transforms
 
 
@@ -377,6 +460,20 @@ def test_aligned_pictures_are_left_alone_and_others_are_not(avatars):
     turned = from_pil(crop.rotate(12, Image.Resampling.BICUBIC))
     aligned, (transform,) = align_batch(turned, 128, "auto")
     assert aligned.shape == (1, 3, 128, 128) and abs(transform.angle + 12) < 2
+
+
+@pytest.mark.parametrize(
+    ("config", "aligned"),
+    [({}, True), ({"input_nc": 1}, False), ({"input_nc": 19}, False), ({"input_height": 48}, False)],
+    ids=["photos", "sketches", "label maps", "cars"],
+)
+def test_auto_crops_for_encoders_that_read_photos_of_faces(scene, config, aligned):
+    encoder = tiny_encoder(**config)
+    picture = from_pil(scene)
+    assert (align_for(encoder, picture).shape == (1, 3, 64, 64)) is aligned
+    assert aligned or torch.equal(align_for(encoder, picture), picture)
+    assert torch.equal(align_for(encoder, picture, "never"), picture)
+    assert align_for(encoder, picture, "always", 100).shape == (1, 3, 100, 100)
 
 
 def test_never_only_resizes():

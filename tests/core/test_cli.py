@@ -50,7 +50,8 @@ def test_generate_writes_a_picture_per_seed_and_their_codes(models, tmp_path):
 def test_encode_takes_folders_and_draws_the_codes_again(models, tmp_path, photo):
     (tmp_path / "notes.txt").write_text("no picture")
     out = tmp_path / "out"
-    assert run("encode", tmp_path, "--out", out, *models["generator"], *models["encoder"]) == 0
+    arguments = ["encode", tmp_path, "--align", "never", "--out", out]
+    assert run(*arguments, *models["generator"], *models["encoder"]) == 0
     assert sorted(path.name for path in out.iterdir()) == ["photo.safetensors", "photo_reconstruction.png"]
     assert load_latents(out / "photo.safetensors").origins == ("photo.png",)
 
@@ -65,6 +66,8 @@ def test_mix_takes_seeds_and_a_picture(models, tmp_path, photo):
         photo,
         "--masks",
         "0; fine-ish: 2-6@0.5; all",
+        "--align",
+        "never",
         "--out",
         out,
     ]
@@ -85,12 +88,59 @@ def test_mix_takes_saved_codes_and_gives_every_source_every_style(models, tmp_pa
     assert len(load_latents(tmp_path / "b" / "results.safetensors")) == 18
 
 
+@pytest.mark.parametrize("space", ["W+", "convolutions", "to-RGB", "channels"])
+def test_mix_takes_a_space_and_a_region(models, tmp_path, capsys, space):
+    half = Image.new("L", (40, 30))
+    half.paste(255, (0, 0, 20, 30))
+    half.save(tmp_path / "half.png")
+    codes, out = tmp_path / "codes", tmp_path / "out"
+    assert run("generate", "--seeds", "0-1", "--out", codes, *models["generator"]) == 0
+    arguments = [
+        "--seeds",
+        "5",
+        "--style",
+        codes,
+        "--pairing",
+        "all",
+        "--masks",
+        "0-3; all",
+        "--space",
+        space,
+    ]
+    region = ["--region", tmp_path / "half.png"]
+    assert run("mix", *arguments, *region, "--out", out, *models["generator"], *models["encoder"]) == 0
+    results = load_latents(out / "results.safetensors")
+    assert len(results) == 4
+    assert (results.channels is not None) == (space == "channels")
+    assert len(results.regions) == (space != "channels")
+    assert ("inside the region" in capsys.readouterr().out) == (space != "channels")
+
+
+def test_channels_without_a_region_are_an_error(models, tmp_path, capsys):
+    codes = tmp_path / "codes"
+    assert run("generate", "--seeds", "0", "--out", codes, *models["generator"]) == 0
+    arguments = [
+        "--seeds",
+        "5",
+        "--style",
+        codes,
+        "--space",
+        "channels",
+        "--masks",
+        "all",
+        "--out",
+        tmp_path / "out",
+    ]
+    assert run("mix", *arguments, *models["generator"], *models["encoder"]) == 2
+    assert "needs a generator and a region" in capsys.readouterr().err
+
+
 def test_encoding_into_the_folder_of_the_picture_leaves_the_picture_alone(models, tmp_path, photo):
     before = photo.read_bytes()
     twin = tmp_path / "photo.webp"
     Image.open(photo).save(twin)
-    arguments = ["encode", photo, twin, "--out", tmp_path, *models["generator"], *models["encoder"]]
-    assert run(*arguments) == 0
+    arguments = ["encode", photo, twin, "--align", "never", "--out", tmp_path]
+    assert run(*arguments, *models["generator"], *models["encoder"]) == 0
     assert photo.read_bytes() == before
     assert len(list(tmp_path.glob("*.safetensors"))) == len(list(tmp_path.glob("*_reconstruction.png"))) == 2
 
@@ -183,13 +233,40 @@ def test_inspect_prints_the_options_of_the_training(tmp_path, capsys):
     )
 
 
-def test_pictures_are_cropped_to_the_face_when_asked(models, tmp_path):
+def test_the_grid_names_seeds_and_files(models, tmp_path, photo, monkeypatch):
+    given = []
+    monkeypatch.setattr(
+        cli, "compare_grid", lambda *a, **k: given.append((a[1], k)) or sm.compare_grid(*a, **k)
+    )
+    Image.open(photo).save(tmp_path / "other.png")
+    names = ["--masks", "0; rest: 1-7", "--align", "never", "--out", tmp_path / "out"]
+    for styles, pairing in (((photo,), "match"), ((photo, tmp_path / "other.png"), "all")):
+        arguments = ["mix", "--seeds", "4,9", "--style", *styles, "--pairing", pairing, *names]
+        assert run(*arguments, *models["generator"], *models["encoder"]) == 0
+    rows = [options["rows"] for _, options in given]
+    assert rows[0] == ["seed 4", "seed 9"]
+    assert rows[1] == [f"seed {seed} · {file}.png" for seed in (4, 9) for file in ("photo", "other")]
+    assert all(labels == ["0", "rest"] for labels, _ in given)
+
+
+def test_convert_writes_the_file_that_is_named(tmp_path, capsys):
+    source = builders.write_tiny_psp(tmp_path / "psp.pt")
+    target = tmp_path / "converted" / "mine.safetensors"
+    assert run("convert", source, "--out", target) == 0
+    assert inspect_checkpoint(target).contents == ("generator", "encoder")
+    assert run("convert", source, source, "--out", tmp_path / "both.safetensors") == 2
+    assert "names one file" in capsys.readouterr().err
+    assert not (tmp_path / "both.safetensors").exists()
+
+
+def test_pictures_are_cropped_to_the_face_unless_told_not_to(models, tmp_path):
     (avatar,) = builders.draw_avatars(1)
     picture = Image.new("RGB", (700, 500), "white")
     picture.paste(avatar, (300, 100))
     picture.save(tmp_path / "photo.png")
     for mode in ("never", "auto"):
-        arguments = ["encode", tmp_path / "photo.png", "--align", mode, "--out", tmp_path / mode]
+        given = ["--align", mode] if mode == "never" else []
+        arguments = ["encode", tmp_path / "photo.png", *given, "--out", tmp_path / mode]
         assert run(*arguments, *models["generator"], *models["encoder"]) == 0
     codes = [load_latents(tmp_path / mode / "photo.safetensors").w for mode in ("never", "auto")]
     crop, _ = sm.align_face(picture, output_size=64)
@@ -199,7 +276,24 @@ def test_pictures_are_cropped_to_the_face_when_asked(models, tmp_path):
     assert torch.allclose(codes[1], expected, atol=1e-5) and not torch.allclose(codes[0], expected, atol=1e-2)
 
 
-def test_a_picture_without_a_face_is_an_error_when_a_face_is_asked_for(models, tmp_path, photo, capsys):
-    arguments = ["encode", photo, "--align", "auto", "--out", tmp_path / "out"]
-    assert run(*arguments, *models["generator"], *models["encoder"]) == 2
-    assert "no face was found" in capsys.readouterr().err
+@pytest.mark.parametrize("command", ["encode", "invert", "mix"])
+def test_the_file_without_a_face_is_named(models, tmp_path, photo, capsys, command):
+    (avatar,) = builders.draw_avatars(1)
+    avatar.save(tmp_path / "avatar.png")
+    pictures = [tmp_path / "avatar.png", photo]
+    arguments = {
+        "encode": ["encode", *pictures],
+        "invert": ["invert", *pictures, "--steps", "0"],
+        "mix": ["mix", "--seeds", "1-2", "--style", *pictures],
+    }[command]
+    assert run(*arguments, "--out", tmp_path / "out", *models["generator"], *models["encoder"]) == 2
+    error = capsys.readouterr().err
+    assert f"{photo}: no face was found" in error and "set align to never" in error
+
+
+def test_sketches_are_read_as_they_are(models, tmp_path, photo):
+    """Encoders of sketches and label maps do not know faces as photos show them."""
+    path = builders.write_tiny_psp(tmp_path / "sketch.pt", builders.tiny_encoder_config(input_nc=1))
+    arguments = ["encode", photo, "--encoder", path, "--out", tmp_path / "out"]
+    assert run(*arguments, *models["generator"]) == 0
+    assert run(*arguments, "--align", "always", *models["generator"]) == 2

@@ -5,6 +5,7 @@ from safetensors.torch import save_file
 
 import stylemix_core as sm
 from stylemix_core.identity import EncoderIdentity, find_identity, holds_arcface, read_arcface
+from stylemix_core.latents import Latents
 
 from .. import builders
 
@@ -92,3 +93,96 @@ def test_what_lies_around_the_face_does_not_count(arcface, encoder, faces):
     painted[:, :, :, 220:] = -1
     for identity in (read_arcface(arcface), EncoderIdentity(encoder)):
         assert identity.drift(painted, faces).abs().max() < 1e-5
+
+
+# The cap
+
+
+@pytest.fixture(scope="module")
+def generator():
+    return builders.tiny_generator()
+
+
+def codes(generator, *seeds):
+    return Latents.of(generator.mapping(sm.sample_z(seeds, generator.z_dim)), "face", generator.fingerprint())
+
+
+def angle(see):
+    """Codes by an angle that `see` makes of them, as directions."""
+    return lambda w: torch.stack([torch.cos(see(w)), torch.sin(see(w))], dim=1)
+
+
+def test_the_cap_reaches_the_limit_and_does_not_pass_it(generator):
+    faces, style = codes(generator, 0, 1), codes(generator, 5)
+    masks = sm.parse_masks("0-3; 5; all", 8)
+    see = angle(lambda w: (w - style.w).square().mean([1, 2]))
+    capped = sm.cap_identity(faces, style, masks, 0.2, see, highest=1.5)
+    assert capped.limited.any()
+    drifts = 1 - (see(capped.results.w) * see(faces.w.repeat_interleave(3, 0))).sum(1)
+    assert torch.allclose(capped.drifts, drifts, atol=1e-5)
+    assert (drifts <= 0.2 + 1e-5).all()
+    for place in capped.limited.nonzero()[:, 0].tolist():
+        row = masks.strengths[[place % 3]] * (capped.strengths[place] + 1.5 / 8 / 2**5)
+        further = see(sm.inject(faces.w[[place // 3]], style.w, row))
+        assert 1 - float((further * see(faces.w[[place // 3]])).sum()) > 0.2
+        assert float(drifts[place]) > 0.17
+
+
+def test_results_are_what_injecting_the_found_strength_gives(generator):
+    faces, style = codes(generator, 0), codes(generator, 5)
+    see = sm.seen_by(generator, EncoderIdentity(builders.tiny_encoder()))
+    masks = sm.parse_masks("hair: 2-3, 4@0.5; none", 8)
+    capped = sm.cap_identity(faces, style, masks, 0.01, see)
+    by_hand = sm.inject(faces.w, style.w, masks.strengths * capped.strengths[:, None])
+    assert torch.equal(capped.results.w, by_hand)
+    assert capped.limited.tolist() == [True, False] and float(capped.strengths[1]) == 1
+    assert 0 < float(capped.strengths[0]) < 1 and 0.005 < float(capped.drifts[0]) <= 0.01
+    strength = float(capped.strengths[0])
+    assert capped.labels == [f"hair ×{strength:.2f}", "none ×1.00"]
+    assert capped.report("a test").split("\n") == [
+        "Identity by a test, limit 0.01",
+        f"hair ×{strength:.2f}: drift {float(capped.drifts[0]):.3f}",
+        "none ×1.00: drift 0.000, no more to raise",
+    ]
+    assert capped.results.origins[0].startswith("face ← face, layers 2-3@")
+
+
+def test_a_drift_that_falls_again_does_not_carry_the_strength_beyond_the_limit(generator):
+    face, style = codes(generator, 0), codes(generator, 5)
+    whole = (style.w - face.w)[0, 0].square().sum()
+
+    def rises_and_falls(w):  # 0 at strength 0, widest halfway, nearly 0 again at 1
+        strength = ((w[:, 0] - face.w[0, 0]) * (style.w - face.w)[0, 0]).sum(1) / whole
+        return 3 * strength * (1 - strength)
+
+    capped = sm.cap_identity(face, style, sm.parse_masks("0", 8), 0.1, angle(rises_and_falls))
+    assert float(capped.drifts[0]) == pytest.approx(0.1, abs=0.005)
+    assert float(capped.strengths[0]) < 0.2  # and not near 1, where the drift is small again
+
+
+def test_all_results_are_seen_together(generator):
+    faces, style = codes(generator, 0, 1, 2), codes(generator, 5, 6)
+    counts = []
+
+    def see(w):
+        counts.append(len(w))
+        return angle(lambda w: (w - faces.w[0]).square().mean([1, 2]).sqrt())(w)
+
+    capped = sm.cap_identity(faces, style, sm.parse_masks("0; 1-7", 8), 0.05, see, "all")
+    assert len(capped.labels) == 12 and capped.labels[3].endswith(" · source 1 · style 2")
+    assert counts[:2] == [3, 12]
+    assert len(counts) <= 15 and sum(counts) <= 3 + 14 * 12
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"limit": 0}, "the limit is 0; give a drift above 0"),
+        ({"highest": 4}, "highest is 4; give a strength"),
+    ],
+)
+def test_limits_that_make_no_sense_are_explained(generator, changes, message):
+    face = codes(generator, 0)
+    arguments = {"limit": 0.1, "see": lambda w: w[:, 0], **changes}
+    with pytest.raises(sm.StyleMixError, match=message):
+        sm.cap_identity(face, face, sm.parse_masks("0", 8), **arguments)

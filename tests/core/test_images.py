@@ -3,6 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
+from stylemix_core import images
 from stylemix_core.errors import StyleMixError
 from stylemix_core.images import from_comfy, from_pil, load_image, resize, save_image, to_comfy, to_pil
 
@@ -140,3 +141,17 @@ def test_a_truncated_file_is_refused(tmp_path):
     (tmp_path / "half.png").write_bytes((tmp_path / "whole.png").read_bytes()[:1500])
     with pytest.raises(StyleMixError, match="cannot be read as a picture"):
         load_image(tmp_path / "half.png")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "I;16"])
+def test_converting_a_few_rows_at_a_time_changes_nothing(mode, monkeypatch):
+    """Huge pictures are converted so."""
+    random = np.random.RandomState(0)
+    shape = {"RGB": (37, 20, 3), "RGBA": (37, 20, 4), "I;16": (37, 20)}[mode]
+    top, kind = (65536, np.uint16) if mode == "I;16" else (256, np.uint8)
+    picture = Image.fromarray(random.randint(0, top, shape).astype(kind))
+    whole = from_pil(picture)
+    monkeypatch.setattr(images, "_BAND_PIXELS", 100)  # five rows
+    assert torch.equal(from_pil(picture), whole)
+    if mode == "RGB":
+        assert to_pil(whole[0]).tobytes() == picture.tobytes()

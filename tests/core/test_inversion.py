@@ -217,23 +217,35 @@ def test_progress_counts_all_steps_and_shows_the_newest_pictures(generator, enco
     assert calls[-1][2].shape == (2, 3, 32, 32) and not calls[-1][2].requires_grad
 
 
+def test_a_picture_is_shown_about_once_a_second(generator, encoder, pictures, monkeypatch):
+    clock = iter(range(1000))
+    monkeypatch.setattr(optimize.time, "monotonic", lambda: 0.4 * next(clock))  # a step takes 0.4 s
+    shown = []
+    invert(generator, pictures, encoder, steps=9, on_step=lambda done, total, images: shown.append(images))
+    assert [step for step, images in enumerate(shown, 1) if images is not None] == [3, 6, 9]
+
+
 def test_without_waiting_no_pictures_are_shown(generator, encoder, pictures):
     shown = []
     invert(generator, pictures, encoder, steps=2, on_step=lambda done, total, images: shown.append(images))
     assert shown == [None, None]
 
 
-def test_an_exception_from_the_callback_ends_the_inversion(generator, encoder, pictures):
+@pytest.mark.parametrize("last", range(1, 7))
+def test_an_exception_from_the_callback_ends_the_inversion_at_any_step(generator, encoder, pictures, last):
+    """Three steps of optimize, three of tune; the models given stay usable."""
+    before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
     done = []
 
     def interrupt(step, total, images):
         done.append(step)
-        if step == 2:
+        if step == last:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        invert(generator, pictures, encoder, steps=50, on_step=interrupt)
-    assert done == [1, 2]
+        invert(generator, pictures, encoder, "tune", 3, on_step=interrupt)
+    assert done == [*range(1, last + 1)]
+    assert all(torch.equal(tensor, before[name]) for name, tensor in generator.state_dict().items())
 
 
 def test_pictures_of_any_kind_and_size_are_inverted(generator, encoder):
@@ -246,6 +258,16 @@ def test_pictures_of_any_kind_and_size_are_inverted(generator, encoder):
         invert(generator, images, encoder, "encode") for images in (grey, grey.expand(-1, 3, -1, -1))
     )
     assert torch.equal(as_grey.w, as_colour.w)
+
+
+def test_a_picture_of_another_domain_comes_as_near_as_the_generator_allows(generator, encoder):
+    """Stripes, of which the generator knows nothing: nearer than the start, and nothing overflows."""
+    stripes = torch.ones(1, 3, 50, 50)
+    stripes[:, :, :, ::10] = -1
+    for given in (encoder, None):
+        result = invert(generator, stripes, given, "tune", 15, starts=2)
+        assert result.l2[0] < 0.8 * result.start_l2[0]
+        assert result.w.isfinite().all() and result.images.isfinite().all()
 
 
 def test_transparent_holes_are_white(generator, encoder, pictures):

@@ -17,7 +17,7 @@ from tests import builders
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
     generator, encoder = builders.write_tiny_native(tmp_path_factory.mktemp("models"))
-    return ["--generator", str(generator), "--encoder", str(encoder), "--device", "cpu"]
+    return ["--generator", str(generator), "--encoder", str(encoder), "--device", "cpu", "--align", "never"]
 
 
 @pytest.fixture

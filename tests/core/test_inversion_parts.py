@@ -145,6 +145,15 @@ def test_tuning_comes_nearer_than_the_code_alone(generator, encoder, pictures, t
     assert tuned.tuned_from == 10 and tuned.steps == 40
 
 
+@pytest.mark.slow
+def test_a_few_steps_of_tuning_come_nearer_too():
+    """They are smaller, so that they do not end amid what the first large ones upset."""
+    demo, reads = sm.load_generator("demo", "cpu"), sm.load_encoder("demo", "cpu")
+    face = demo.synthesis(demo.mapping(sm.sample_z([549], demo.z_dim), truncation_psi=0.8)).clamp(-1, 1)
+    optimized, tuned = (sm.invert(demo, face, reads, method, 10) for method in ("optimize", "tune"))
+    assert tuned.l2[0] < 0.7 * optimized.l2[0]
+
+
 def test_a_tuned_generator_shares_what_did_not_change(generator, tuned):
     before, after = generator.state_dict(), tuned.generator.state_dict()
     changed = {name for name in before if before[name].data_ptr() != after[name].data_ptr()}
@@ -220,3 +229,5 @@ def test_tunings_of_tuned_generators_add_up(generator, encoder, pictures, tuned)
     again = sm.invert(tuned.generator, pictures, encoder, "tune", 2, perceptual="gradients")
     rebuilt = again.delta.apply(tuned.delta.apply(generator))
     assert torch.allclose(rebuilt.synthesis(again.w), again.images, atol=1e-5)
+    at_once = again.delta.after(tuned.delta).apply(generator)
+    assert torch.allclose(at_once.synthesis(again.w), again.images, atol=1e-4)

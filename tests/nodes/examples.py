@@ -99,6 +99,11 @@ def inverted_with(learning_rate: float) -> dict:
     )
 
 
+def tuned() -> Prompt:
+    """A face to which the generator is tuned."""
+    return {"faces": faces(549), "found": inverted(method="tune", steps=20)}
+
+
 def compared(one: str, other: str, *labels: str) -> Prompt:
     """Two inversions of a face beside it."""
     return {
@@ -122,6 +127,56 @@ def aligned(face: str, face_index: int = 0) -> Prompt:
             output_size=256,
         ),
     }
+
+
+def mixing(mask_list: str, seed: int = 0, alpha: float = 1.0, **inputs: object) -> dict:
+    """Inputs of the nodes that mix and draw."""
+    return {
+        "generator": ["generator", 0],
+        "latent": ["faces", 1],
+        "style": ["styles", 1],
+        "mask_list": mask_list,
+        "alpha": alpha,
+        "seed": seed,
+        **inputs,
+    }
+
+
+def found(method: str = "SeFa", layers: str = "all") -> dict:
+    return node(
+        "StyleMixFindDirections",
+        generator=["generator", 0],
+        method=method,
+        layers=layers,
+        count=10,
+        samples=10_000,
+        seed=0,
+    )
+
+
+def swept(latent: str, directions: str, first: int = 1, count: int = 3) -> dict:
+    return node(
+        "StyleMixDirectionSheet",
+        generator=["generator", 0],
+        latent=[latent, 1],
+        directions=[directions, 0],
+        first=first,
+        count=count,
+        reach=3.0,
+        steps=5,
+        mask_list="",
+    )
+
+
+def slid(latent: list, direction: str, strength: float) -> dict:
+    return node(
+        "StyleMixApplyDirection",
+        latent=latent,
+        directions=["found", 0],
+        direction=direction,
+        strength=strength,
+        mask_list="",
+    )
 
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -156,6 +211,21 @@ EXAMPLES: dict[str, Prompt] = {
         "fast": inverted_with(0.1),
         "fast codes": inverted(steps=15, options=["fast", 0]),
         **compared("slow codes", "fast codes", "rate 0.01", "rate 0.1"),
+    },
+    "StyleMixSaveTuning": {
+        **tuned(),
+        "keep": node("StyleMixSaveTuning", generator=["found", 2], filename_prefix="tunings/face"),
+        "pictures": decode("found", ("keep", 0)),
+        "out": sheet("pictures", "after the tuning", source=["faces", 0]),
+    },
+    "StyleMixLoadTuning": {
+        **tuned(),
+        "load": node(
+            "StyleMixLoadTuning", generator=["generator", 0], file="tunings/face_00001_.safetensors [output]"
+        ),
+        "untuned": decode("found"),
+        "pictures": decode("found", ("load", 0)),
+        "out": sheet("pictures", "with the tuning", source=["untuned", 0]),
     },
     "StyleMixInject": {
         "faces": faces(96, 2),
@@ -219,6 +289,80 @@ EXAMPLES: dict[str, Prompt] = {
             top=["styles", 0],
         ),
     },
+    "StyleMixIdentityCap": {
+        "faces": faces(96, 2),
+        "styles": faces(5),
+        "capped": node(
+            "StyleMixIdentityCap",
+            **mixing("hair: 4-5; colours: 8-10; all", encoder=["encoder", 0]),
+            limit=0.1,
+            highest=1.0,
+            pairing="match",
+        ),
+        "pictures": decode("capped"),
+        "out": node(
+            "StyleMixGrid",
+            images=["pictures", 0],
+            labels=["capped", 1],
+            columns=0,
+            source=["faces", 0],
+            style=["styles", 0],
+        ),
+    },
+    "StyleMixFindDirections": {
+        "faces": faces(98),
+        "found": found("GANSpace", "8"),
+        "out": swept("faces", "found", 1, 2),
+    },
+    "StyleMixDirectionSheet": {
+        "faces": faces(96),
+        "found": found(),
+        "out": swept("faces", "found", 1, 4),
+    },
+    "StyleMixApplyDirection": {
+        "faces": faces(96),
+        "found": found(),
+        **steps(
+            [slid(["faces", 1], "1", 0.0), slid(["faces", 1], "1", 3.0), slid(["step 1", 0], "2", 3.0)],
+            "0",
+            "SeFa 1, +3",
+            "and SeFa 2, +3",
+        ),
+    },
+    "StyleMixSaveDirections": {
+        "faces": faces(96),
+        "found": found(layers="4-5"),
+        "named": node(
+            "StyleMixSaveDirections",
+            directions=["found", 0],
+            filename_prefix="directions/hair",
+            names="-1: hair length\n3: fringe",
+            keep="named",
+        ),
+        "out": swept("faces", "named"),
+    },
+    "StyleMixLoadDirections": {
+        "faces": faces(98),
+        "loaded": node("StyleMixLoadDirections", file="directions/hair_00001_.safetensors [output]"),
+        "out": swept("faces", "loaded"),
+    },
+    "StyleMixMatrix": {
+        "faces": faces(96, 2),
+        "styles": faces(549, 3),
+        "out": node("StyleMixMatrix", **mixing("4-13")),
+    },
+    "StyleMixStrip": {
+        "faces": faces(96),
+        "styles": faces(98),
+        "out": node(
+            "StyleMixStrip",
+            **mixing("hair: 4-5; colours: 8-10"),
+            first=0.0,
+            last=1.5,
+            steps=4,
+            pairing="match",
+        ),
+    },
     "StyleMixSaveLatent": {
         "faces": faces(96, 4),
         "out": node(
@@ -271,8 +415,14 @@ EXAMPLES: dict[str, Prompt] = {
 }
 
 
+FILES_OF = {"StyleMixLoadTuning": "StyleMixSaveTuning", "StyleMixLoadDirections": "StyleMixSaveDirections"}
+"""Examples that read a file, and those that write it."""
+
+
 def picture(host: Host, node_id: str) -> Image.Image:
     """What the example of a node shows."""
+    if node_id in FILES_OF:
+        picture(host, FILES_OF[node_id])  # writes the file
     run = host.run({**MODELS, **EXAMPLES[node_id]})
     assert not run.errors, run.errors
     (shown,) = run.pictures["out"]

@@ -8,9 +8,12 @@ import torch
 from PIL import Image
 
 import stylemix_core as sm
+from stylemix_core.alignment import find_faces
 
 from ..builders import draw_avatars
+from ..core.test_alignment import as_comfyui_finds
 from .prompts import node
+from .test_workflow import inputs_of
 
 FACES = {"face": "largest", "face_index": 0, "margin": 0.0, "output_size": 128}
 PASTE = {"feather": 0.1, "colour_match": "none"}
@@ -112,6 +115,24 @@ def test_an_index_chooses_from_the_left(stand_in, scene):
         assert (transform.centre[0] < 320) is (index == 0)
 
 
+def test_faces_that_comfyui_found_are_cropped_and_points_go_before_them(stand_in, scene):
+    """On pictures in which our own search finds none: the faces come from the input."""
+    plain = Image.new("RGB", scene.size, (10, 200, 30))
+    given = as_comfyui_finds([plain, plain], find_faces([scene, scene]))
+    options = {**FACES, "face": "all", "landmarks": given}
+    face, _, transforms, _ = stand_in.call("StyleMixAlignFace", image=tensor(plain, plain), **options)
+    assert face.shape == (4, 128, 128, 3)
+    assert [transform.picture for transform in transforms] == [0, 0, 1, 1]
+    assert transforms[0].centre[0] < 320 < transforms[1].centre[0]
+    points = "80,60 120,60 85,100 115,100"
+    *_, transforms, _ = stand_in.call(
+        "StyleMixAlignFace", image=tensor(plain, plain), **options, points=points
+    )
+    assert len(transforms) == 2 and transforms[0].centre[1] < 100
+    with pytest.raises(ValueError, match="of 2 pictures, but there are 1"):
+        stand_in.call("StyleMixAlignFace", image=tensor(plain), **options)
+
+
 def test_the_picture_of_a_batch_without_a_face_is_named(stand_in, scene):
     with pytest.raises(ValueError, match="picture 2 of 2"):
         stand_in.call("StyleMixAlignFace", image=tensor(scene, Image.new("RGB", scene.size)), **FACES)
@@ -179,7 +200,14 @@ def test_several_versions_make_several_pictures_and_a_mask_limits_them(stand_in,
     assert 0.001 < float((result[0] != image[0]).any(2).float().mean()) < 0.03
 
 
-def test_pspencode_crops_to_the_face_unless_told_not_to(stand_in, scene):
+def test_pspencode_crops_by_itself_unless_told_not_to(host):
+    """New nodes align; what is saved with a workflow stays."""
+    _, options = inputs_of(host.object_info()["StyleMixEncode"])["align"]
+    assert options["default"] == "auto"
+    assert options["options"] == ["auto", "always", "never"]
+
+
+def test_pspencode_crops_to_the_face(stand_in, scene):
     encoder, _ = stand_in.call("StyleMixLoadEncoder", checkpoint="tiny.safetensors", dtype="float32")
     image = tensor(scene)
     codes = {

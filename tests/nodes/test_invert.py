@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from stylemix_core.checkpoints import native
+from stylemix_core.inversion import Delta, load_delta, save_delta
+from stylemix_core.latents import Latents, save_latents
+
+from .. import builders
 from .prompts import node, sampler
+from .test_workflow import inputs_of
 
 
 def invert_prompt(**changes):
@@ -56,6 +62,26 @@ def test_a_tuned_generator_can_be_tuned_again(host):
     assert np.abs(pixels(run.pictures["save"]) - pixels(run.pictures["save decoded"])).max() <= 1
 
 
+def test_a_restyle_encoder_refines_the_code(host):
+    prompt = invert_prompt(method="iterate", generator=["encoder", 1])
+    prompt["encoder"]["inputs"]["checkpoint"] = "restyle.pt"
+    run = host.run(prompt)
+    assert not run.errors
+    assert pixels(run.pictures["save"]).shape == (2, 32, 32, 3)
+
+
+def test_an_encoder_of_another_size_is_refused_at_the_node(host):
+    path = host.base / "models/stylegan/small_for_invert.safetensors"
+    native.write(path, builders.tiny_generator(img_resolution=16, channels=(16, 12, 8)))
+    try:
+        prompt = invert_prompt(generator=["small", 0])
+        prompt["small"] = node("StyleMixLoadGenerator", checkpoint=path.name, dtype="float32")
+        run = host.run(prompt)
+    finally:
+        path.unlink()
+    assert "codes have 8 layers of 16 numbers; this generator (16 pixels) takes 6" in run.errors["invert"]
+
+
 def test_more_options_reach_the_inversion(host):
     prompt = invert_prompt(method="tune", encoder=None, options=["options", 0])
     del prompt["invert"]["inputs"]["encoder"]
@@ -91,6 +117,83 @@ def test_mistakes_are_explained(host, change, message):
     assert message in run.errors["invert"]
 
 
+def tuning_prompt():
+    """A tuned generator that is saved; its picture of a code."""
+    prompt = invert_prompt(method="tune")
+    prompt["keep"] = node("StyleMixSaveTuning", generator=["invert", 2], filename_prefix="tunings/mine")
+    return prompt
+
+
+def test_a_saved_tuning_is_listed_and_draws_the_same(host):
+    run = host.run(tuning_prompt())
+    assert not run.errors
+    (shown,) = run.shown["keep"]["tunings"]
+    name = f"{shown['subfolder']}/{shown['filename']} [output]"
+    kind, options = inputs_of(host.object_info()["StyleMixLoadTuning"])["file"]
+    assert kind == "COMBO" and options["file_upload"] and name in options["options"]
+    assert name not in inputs_of(host.object_info()["StyleMixLoadLatent"])["file"][1]["options"]
+    prompt = invert_prompt(method="tune")
+    prompt["load"] = node("StyleMixLoadTuning", generator=["generator", 0], file=name)
+    prompt["decode"]["inputs"]["generator"] = ["load", 0]
+    loaded = host.run(prompt)
+    assert not loaded.errors
+    pictures = pixels(loaded.pictures["save decoded"])
+    assert np.abs(pictures - pixels(run.pictures["save decoded"])).max() <= 1
+    prompt["decode"]["inputs"]["generator"] = ["generator", 0]
+    assert np.abs(pictures - pixels(host.run(prompt).pictures["save decoded"])).max() > 1
+
+
+def test_tunings_of_tunings_are_saved_as_one(host):
+    prompt = tuning_prompt()
+    prompt["again"] = node(
+        "StyleMixInvert", **{**prompt["invert"]["inputs"], "generator": ["invert", 2], "seed": 1}
+    )
+    prompt["keep"]["inputs"] |= {"generator": ["again", 2], "filename_prefix": "tunings/twice"}
+    prompt["decode"]["inputs"] |= {"generator": ["again", 2], "latent": ["again", 0]}
+    run = host.run(prompt)
+    (shown,) = run.shown["keep"]["tunings"]
+    delta = load_delta(host.base / "output" / shown["subfolder"] / shown["filename"])
+    prompt["load"] = node(
+        "StyleMixLoadTuning",
+        generator=["generator", 0],
+        file=f"{shown['subfolder']}/{shown['filename']} [output]",
+    )
+    prompt["decode"]["inputs"]["generator"] = ["load", 0]
+    del prompt["keep"]
+    loaded = host.run(prompt)
+    assert not loaded.errors and "synthesis.b8.conv0.weight" in delta.tensors
+    pictures = [pixels(each.pictures["save decoded"]) for each in (run, loaded)]
+    assert np.abs(pictures[0] - pictures[1]).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("", "there is no tuning yet"),
+        ("gone.safetensors", "there is no file gone.safetensors"),
+        ("../models/stylegan/tiny.safetensors", "outside of ComfyUI's folders"),
+        ("codes.safetensors", "codes.safetensors: not a tuning"),
+        ("foreign.safetensors", "load the generator that was tuned"),
+    ],
+)
+def test_files_that_are_no_tuning_of_the_generator_are_refused(host, file, message):
+    save_latents(host.base / "input/codes.safetensors", Latents.of(torch.zeros(1, 8, 16)))
+    other = Delta({"synthesis.b4.conv1.weight": torch.zeros(16, 16, 3, 3)}, "another")
+    save_delta(host.base / "input/foreign.safetensors", other)
+    prompt = invert_prompt(method="encode")
+    prompt["load"] = node("StyleMixLoadTuning", generator=["generator", 0], file=file)
+    prompt["decode"]["inputs"]["generator"] = ["load", 0]
+    run = host.run(prompt)
+    assert list(run.errors) == ["load"]
+    assert message in run.errors["load"]
+
+
+def test_a_generator_without_changes_has_no_tuning_to_save(host):
+    prompt = tuning_prompt()
+    prompt["keep"]["inputs"]["generator"] = ["generator", 0]
+    assert "connect the generator output of Invert" in host.run(prompt).errors["keep"]
+
+
 @pytest.fixture
 def comfy(stand_in, monkeypatch):
     from comfy import model_management, utils
@@ -119,6 +222,9 @@ def test_comfyui_sees_one_base_model(stand_in, comfy, models):
     patcher = models["generator"].patcher
     assert comfy.requests[0][0] == [patcher, models["encoder"].patcher]
     assert tuned.patcher is patcher
+    save_delta(stand_in.base / "input/one.safetensors", tuned.tuning)
+    (loaded,) = stand_in.call("StyleMixLoadTuning", generator=models["generator"], file="one.safetensors")
+    assert loaded.patcher is patcher
     comfy.requests.clear()
     latent = stand_in.call(
         "StyleMixSampler",
@@ -146,6 +252,16 @@ def test_every_step_is_shown_and_can_be_interrupted(stand_in, comfy, models):
     with pytest.raises(comfy.InterruptProcessingException):
         call(stand_in, models)
     assert not utils.updates
+
+
+def test_the_newest_pictures_are_shown_on_the_node(stand_in, comfy, models, monkeypatch):
+    from comfy import utils
+
+    monkeypatch.setattr(utils, "previews", [])
+    watch = stand_in.module("stylemix_core.inversion.optimize").Watch
+    monkeypatch.setattr(watch, "interval", 0.0)
+    call(stand_in, models, image=torch.rand(2, 32, 32, 3))
+    assert [(kind, picture.size) for kind, picture, _ in utils.previews] == [("JPEG", (64, 32))] * 4
 
 
 def test_out_of_memory_keeps_fewer_maps(stand_in, comfy, models):

@@ -18,17 +18,22 @@ from stylemix_core import (
     align_face,
     cli,
     compare_grid,
+    direction_sheet,
     explain_layers,
+    find_directions,
     find_layers,
     inject_latents,
+    invert,
     load_encoder,
     load_generator,
     load_image,
     parse_masks,
     paste_face,
 )
+from stylemix_core.alignment import FaceTransform, parse_landmarks
 from stylemix_core.checkpoints import DEMO
-from stylemix_core.images import from_pil, to_comfy, to_pil
+from stylemix_core.figures import even_strengths
+from stylemix_core.images import from_comfy, from_pil, to_comfy, to_pil
 from stylemix_core.injection import result_labels
 from stylemix_core.latents import (
     Latents,
@@ -81,9 +86,8 @@ def your_photo_ffhq(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
 
 
 def your_picture(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
-    """As the command line's own sheet, which shows the style as the generator draws it."""
-    mix(nodes, nodes.values("StyleMixSampler"), photo, folder)
-    return Image.open(folder / "grid.png").convert("RGB")
+    """Beside the style as the generator draws it."""
+    return mixed(nodes, nodes.values("StyleMixSampler"), photo, folder, drawn_style=True)
 
 
 def layer_by_layer(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
@@ -124,6 +128,18 @@ def mixing_matrix(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
     return to_pil(sheet[0])
 
 
+def sliders_nobody_had_to_train(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
+    method, layers, count, samples, seed = nodes.values("StyleMixFindDirections")
+    found = find_directions(generator(), method, layers, count, samples, seed)
+    first, count, reach, steps, _ = nodes.values("StyleMixDirectionSheet")
+    figure = direction_sheet(
+        codes(nodes.values("StyleMixSampler")),
+        found.pick(range(first - 1, first - 1 + count)),
+        even_strengths(-reach, reach, steps),
+    )
+    return to_pil(figure.sheet(draw(figure.codes))[0])
+
+
 def save_load_blend(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
     picked = pick_latents(codes(nodes.values("StyleMixSampler")), *nodes.values("StyleMixLatentFromBatch"))
     loaded = load_latents(DEMO / "bob.safetensors")
@@ -162,7 +178,29 @@ def core_nodes(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
 
 
 def face_in_a_picture(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
-    avatar, style = map(codes, nodes.all_values("StyleMixSampler"))
+    _, style = map(codes, nodes.all_values("StyleMixSampler"))
+    scene = composed(nodes)
+    crop, transform = align_face(scene, **framing(nodes.values("StyleMixAlignFace")))
+    read = Latents.of(load_encoder("demo", device="cpu")(from_pil(crop)))
+    return pasted(nodes, scene, transform, generator(), read, style)
+
+
+def photo_inverted(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
+    _, style = map(codes, nodes.all_values("StyleMixSampler"))
+    tilted, found = nodes.all_values("StyleMixAlignFace")
+    shot, _ = align_face(composed(nodes), parse_landmarks(tilted[4]), **framing(tilted))
+    crop, transform = align_face(shot, **framing(found))
+    method, steps, quality, seed = nodes.values("StyleMixInvert")
+    encoder = load_encoder("demo", device="cpu")
+    # As the node gives it, whose picture has been from 0 to 1.
+    picture = from_comfy(to_comfy(from_pil(crop)))
+    inverted = invert(generator(), picture, encoder, method, steps, seed, quality=quality)
+    return pasted(nodes, shot, transform, inverted.generator, inverted.latents(), style)
+
+
+def composed(nodes: Nodes) -> Image.Image:
+    """The workflow's avatar on a plain ground."""
+    avatar, _ = map(codes, nodes.all_values("StyleMixSampler"))
     _, *size, _ = nodes.values("ImageScale")
     width, height, _, color = nodes.values("EmptyImage")
     scene = Image.new("RGB", (width, height), (color >> 16 & 255, color >> 8 & 255, color & 255))
@@ -170,14 +208,29 @@ def face_in_a_picture(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
         cut_off(draw(avatar)[0]).resize(size, Image.Resampling.LANCZOS),
         nodes.values("ImageCompositeMasked")[:2],
     )
-    _, _, margin, output_size, _, _ = nodes.values("StyleMixAlignFace")
-    crop, transform = align_face(scene, output_size=output_size, margin=margin)
-    read = Latents.of(load_encoder("demo", device="cpu")(from_pil(crop)))
+    return scene
+
+
+def framing(align: list[Any]) -> dict[str, Any]:
+    """What an Align Face node with these values hands to `align_face`."""
+    _, _, margin, output_size, _, _ = align
+    return {"margin": margin, "output_size": output_size}
+
+
+def pasted(
+    nodes: Nodes,
+    picture: Image.Image,
+    transform: FaceTransform,
+    drawing: Any,
+    source: Latents,
+    style: Latents,
+) -> Image.Image:
+    """The workflow's mixture, drawn by a generator and put back into the picture."""
     text, alpha, pairing, seed = nodes.values("StyleMixInject")
-    masks = parse_masks(text, generator().num_ws, alpha, seed)
-    face = to_pil(draw(inject_latents(read, style, masks, pairing))[0])
+    masks = parse_masks(text, drawing.num_ws, alpha, seed)
+    face = to_pil(drawing.synthesis(inject_latents(source, style, masks, pairing).w)[0])
     feather, colour_match = nodes.values("StyleMixPasteFace")
-    return paste_face(scene, face, transform, feather, colour_match=colour_match)
+    return paste_face(picture, face, transform, feather, colour_match=colour_match)
 
 
 def cut_off(picture: torch.Tensor) -> Image.Image:
@@ -235,12 +288,15 @@ def sample(sampler: list[Any], folder: Path) -> None:
 def mix(nodes: Nodes, sampler: list[Any], style: Path, folder: Path) -> None:
     """`stylemix mix` for a sampler's faces, the workflow's one mask list and a picture of a style."""
     text, alpha, pairing, seed = nodes.values("StyleMixInject")
-    settings = ["--masks", text, "--alpha", alpha, "--pairing", pairing, "--seed", seed]
+    align, _ = nodes.values("StyleMixEncode")
+    settings = ["--masks", text, "--alpha", alpha, "--pairing", pairing, "--seed", seed, "--align", align]
     command("mix", *sampling(sampler), "--style", style, *settings, "--out", folder)
 
 
-def mixed(nodes: Nodes, sampler: list[Any], style: Path, folder: Path) -> Image.Image:
-    """The command line's faces and results on one sheet, beside the style's own picture."""
+def mixed(
+    nodes: Nodes, sampler: list[Any], style: Path, folder: Path, drawn_style: bool = False
+) -> Image.Image:
+    """The command line's faces and results on one sheet, beside the style's picture or what its code draws."""
     sample(sampler, folder / "faces")
     mix(nodes, sampler, style, folder / "mix")
     faces = [load_image(path) for path in sorted((folder / "faces").glob("*.png"))]
@@ -248,7 +304,8 @@ def mixed(nodes: Nodes, sampler: list[Any], style: Path, folder: Path) -> Image.
     text, alpha, pairing, seed = nodes.values("StyleMixInject")
     masks = parse_masks(text, generator().num_ws, alpha, seed)
     labels = result_labels(masks, len(faces), 1, pairing)
-    return to_pil(compare_grid(results, labels, source=faces, style=load_image(style))[0])
+    shown = draw(load_latents(folder / "mix" / "styles.safetensors")) if drawn_style else load_image(style)
+    return to_pil(compare_grid(results, labels, source=faces, style=shown)[0])
 
 
 def sampling(sampler: list[Any]) -> list[Any]:
@@ -270,9 +327,11 @@ JOBS: dict[str, Callable[[Nodes, Path, Path], Image.Image]] = {
         what_does_each_layer_do,
         only_the_hair,
         mixing_matrix,
+        sliders_nobody_had_to_train,
         save_load_blend,
         core_nodes,
         face_in_a_picture,
+        photo_inverted,
     )
 }
 """By the workflow's file name. A workflow that has none fails its test."""

@@ -35,6 +35,13 @@ TO_NODE = """type => {
 }"""
 
 
+ALONE = """type => {
+    app.graph.clear();
+    app.graph.add(LiteGraph.createNode(type));
+}"""
+"""For nodes that no example workflow has."""
+
+
 def main() -> None:
     lacking = find.missing() or browser.missing()
     if lacking:
@@ -59,6 +66,9 @@ def main() -> None:
                 for kind in sorted(types - shown):
                     save(picture_of_node(page, kind), PACK / "web" / "docs" / kind / "node.jpg")
                 shown |= types
+            for kind in sorted({path.name for path in (PACK / "web" / "docs").iterdir()} - shown):
+                page.page.evaluate(ALONE, kind)
+                save(picture_of_node(page, kind), PACK / "web" / "docs" / kind / "node.jpg")
 
 
 def picture_of_node(page: browser.Page, kind: str) -> Image.Image:

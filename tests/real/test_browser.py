@@ -3,6 +3,9 @@
 import json
 
 import pytest
+import torch
+
+from stylemix_core import align_face
 
 from ..host import PACK
 from . import jobs
@@ -40,6 +43,29 @@ def test_an_example_workflow_opens_and_runs(page, photo, workflow, screenshots):
     differences = jobs.differences(picture, jobs.result(workflow, photo))
     assert differences.mean() <= 1 and differences.max() <= 3
     assert page.problems == []
+
+
+@pytest.mark.parametrize("name", ["face_in_a_picture", "photo_inverted"])
+def test_a_face_is_put_back_and_nothing_else_of_the_picture_changes(page, name):
+    """Outside of the seam the result is the picture that went into Align Face, bit for bit."""
+    workflow = PACK / "example_workflows" / f"{name}.json"
+    nodes = json.loads(workflow.read_text(encoding="utf-8"))["nodes"]
+    page.load(workflow)
+    page.queue()
+    given, result = (
+        page.server.picture(**page.pictures(node["id"])[0])
+        for title in ("The photo", "Result")
+        for node in nodes
+        if node.get("title") == title
+    )
+    _, transform = align_face(given)
+    x, y = torch.arange(given.width)[None].double(), torch.arange(given.height)[:, None].double()
+    u, v = transform.to_crop(x, y)
+    outside = (torch.maximum((u - 0.5).abs(), (v - 0.5).abs()) > 0.505).numpy()
+    changed = jobs.differences(given, result)
+    assert 0.2 < outside.mean() < 0.95
+    assert changed[outside].max() == 0
+    assert changed[~outside].mean() > 2
 
 
 @every_workflow

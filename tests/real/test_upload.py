@@ -1,8 +1,9 @@
-"""Load W+'s upload, in ComfyUI's own front ends."""
+"""Uploads of Load W+ and Load Tuning, in ComfyUI's own front ends."""
 
 import pytest
 import torch
 
+from stylemix_core.inversion import Delta, save_delta
 from stylemix_core.latents import Latents, save_latents
 
 pytestmark = [pytest.mark.real, pytest.mark.browser, pytest.mark.on_stand_in]
@@ -41,3 +42,13 @@ def test_another_file_is_refused_in_words(page, tmp_path):
     choose(page, path)
     page.page.get_by_text("photo.png was not uploaded").first.wait_for(timeout=10000)
     assert page.page.evaluate(FILE) == "bob haircut (bundled)"
+
+
+def test_an_uploaded_tuning_is_chosen(page, tmp_path):
+    page.page.evaluate(LOAD_ALONE.replace("LoadLatent", "LoadTuning"))
+    assert page.page.evaluate(FILE) == ""
+    path = tmp_path / f"tuning {page.name}.safetensors"
+    save_delta(path, Delta({"synthesis.b4.conv1.weight": torch.zeros(1)}, "a generator"))
+    choose(page, path)
+    page.page.wait_for_function(f"{FILE} === {path.name!r}")
+    assert (page.server.base / "input" / path.name).read_bytes() == path.read_bytes()

@@ -73,6 +73,10 @@ const en = {
     "Layers 7–9 of the FFHQ model at 1024 px. Published findings: GANSpace (Härkönen et al. 2020): white hair 7–9, hair colour keeping the geometry 7–8, dark hair 8; StyleSpace (Wu et al. 2021): grey 7, black and blond 8.",
   upload: "choose a W+ file to upload",
   uploadFailed: "{name} was not uploaded. Choose a .safetensors file with W+ codes, as Save W+ writes them.",
+  uploadTuning: "choose a tuning to upload",
+  uploadTuningFailed: "{name} was not uploaded. Choose a .safetensors file with a tuning, as Save Tuning writes it.",
+  uploadDirections: "choose directions to upload",
+  uploadDirectionsFailed: "{name} was not uploaded. Choose a .safetensors file with directions, as Save Directions writes it.",
   needsLayers: "This model has {count} layers; these are layers of larger ones.",
 };
 
@@ -147,6 +151,10 @@ const ko = {
     "1024px FFHQ 모델의 레이어 7–9. 발표된 결과: GANSpace(Härkönen 외 2020): 흰머리 7–9, 형태를 유지한 머리 색 7–8, 짙은 머리 8. StyleSpace(Wu 외 2021): 회색 7, 검정·금발 8.",
   upload: "업로드할 W+ 파일 선택",
   uploadFailed: "{name}을(를) 업로드하지 못했습니다. W+ 저장으로 저장한 .safetensors 파일을 고르세요.",
+  uploadTuning: "업로드할 튜닝 파일 선택",
+  uploadTuningFailed: "{name}을(를) 업로드하지 못했습니다. 튜닝 저장으로 저장한 .safetensors 파일을 고르세요.",
+  uploadDirections: "업로드할 방향 파일 선택",
+  uploadDirectionsFailed: "{name}을(를) 업로드하지 못했습니다. 방향 저장으로 저장한 .safetensors 파일을 고르세요.",
   needsLayers: "이 모델의 레이어는 {count}개라서 쓸 수 없습니다. 더 큰 모델의 레이어입니다.",
 };
 

@@ -1,4 +1,4 @@
-/** Load W+: a button, and a file dropped on the node, put a W+ file into ComfyUI's input folder and choose it. */
+/** Load W+, Load Tuning: a button, and a file dropped on the node, put it into ComfyUI's input folder and choose it. */
 
 const ENDING = ".safetensors";
 

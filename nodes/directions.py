@@ -1,0 +1,312 @@
+"""Nodes that find, keep and apply directions: sliders that nobody had to train."""
+
+from comfy_api.v0_0_2 import io
+
+from ..stylemix_core.directions import (
+    MAX_STRENGTH,
+    METHODS,
+    SAMPLES,
+    Directions,
+    apply_direction,
+    check_directions,
+    find_directions,
+    load_directions,
+    read_names,
+    save_directions,
+)
+from ..stylemix_core.errors import StyleMixError
+from ..stylemix_core.figures import direction_sheet, even_strengths
+from ..stylemix_core.latents import Latents, check_generator
+from ..stylemix_core.masks import MaskList, MaskText
+from . import host
+from .figures import draw_figure, figure_outputs
+from .search import search_words
+from .sockets import DIRECTIONS, GENERATOR, LATENT, MASKS
+
+
+def layers_inputs() -> list[io.Input]:
+    """The layers to move, which `masks_of` reads."""
+    return [
+        io.String.Input(
+            "mask_list",
+            default="",
+            dynamic_prompts=False,
+            tooltip="The layers to move, as in InjectW+: 4-5, 8 or coarse; strengths after an at sign multiply. Empty: "
+            "the layers that the directions were found for.",
+        ),
+        MASKS.Input("masks", optional=True, tooltip="A mask list from another node. Replaces mask_list."),
+    ]
+
+
+def masks_of(latent: Latents, mask_list: str, masks: object) -> MaskList | None:
+    """The masks, None for the directions' own layers."""
+    if masks is None and not mask_list.strip():
+        return None
+    return MaskText.of(mask_list if masks is None else masks).resolve(latent.w.shape[1])
+
+
+class FindDirections(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixFindDirections",
+            display_name="Find Directions",
+            category="StyleMix/directions",
+            description="Find ways to change a face, such as its hair or its smile, in a generator itself: no training "
+            "and no labels. Direction Sheet shows what they do.",
+            **search_words("SeFa", "GANSpace", "PCA", "slider", "edit", "attribute", "StyleGAN", "W+"),
+            inputs=[
+                GENERATOR.Input("generator", tooltip="The generator to look into."),
+                io.Combo.Input(
+                    "method",
+                    options=list(METHODS),
+                    default="SeFa",
+                    tooltip="SeFa: what changes the chosen layers' styles most, read from the weights at once. "
+                    "GANSpace: how sampled faces differ most, over all layers.",
+                ),
+                io.String.Input(
+                    "layers",
+                    default="all",
+                    dynamic_prompts=False,
+                    tooltip="The layers to find directions for, as one mask: 4-5, 8, coarse or all. Few layers give "
+                    "directions that change little else.",
+                ),
+                io.Int.Input("count", default=10, min=1, max=512, tooltip="How many, the strongest first."),
+                io.Int.Input(
+                    "samples",
+                    default=SAMPLES,
+                    min=512,
+                    max=1_000_000,
+                    step=1000,
+                    tooltip="How many sampled faces GANSpace looks at. SeFa needs none.",
+                ),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=2**64 - 1,
+                    # A seed that changes by itself would find other directions at every run.
+                    control_after_generate=False,
+                    tooltip="Of GANSpace's samples. The same seed gives the same directions.",
+                ),
+            ],
+            outputs=[
+                DIRECTIONS.Output(
+                    display_name="directions", tooltip="For Direction Sheet and Apply Direction."
+                ),
+                io.String.Output(
+                    display_name="report", tooltip="One line per direction, with its share of all change."
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls, generator: host.Model, method: str, layers: str, count: int, samples: int, seed: int
+    ) -> io.NodeOutput:
+        found = find_directions(
+            host.placed(generator), method, layers, count, samples, seed, host.step_reporter()
+        )
+        return io.NodeOutput(found, found.report())
+
+
+class ApplyDirection(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixApplyDirection",
+            display_name="Apply Direction",
+            category="StyleMix/directions",
+            description="Move faces along one direction: a slider for hair, pose, smile or whatever it changes. "
+            "Several of these nodes in a row move several sliders.",
+            **search_words("slider", "edit", "attribute", "SeFa", "GANSpace", "face", "StyleGAN", "W+"),
+            inputs=[
+                LATENT.Input("latent", tooltip="The codes to move."),
+                DIRECTIONS.Input("directions", tooltip="From Find Directions or Load Directions."),
+                io.String.Input(
+                    "direction",
+                    default="1",
+                    dynamic_prompts=False,
+                    tooltip="Which one: its number from 1 on, or its name.",
+                ),
+                io.Float.Input(
+                    "strength",
+                    default=2.0,
+                    min=-MAX_STRENGTH,
+                    max=MAX_STRENGTH,
+                    step=0.05,
+                    tooltip="How far. 0 changes nothing, negative goes the opposite way. 1 is one standard deviation "
+                    "of sampled faces; beyond 3 faces become odd.",
+                ),
+                *layers_inputs(),
+            ],
+            outputs=[
+                LATENT.Output(
+                    display_name="latent",
+                    tooltip="The moved codes: all masks for the first code, then for the second, and so on.",
+                )
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        latent: Latents,
+        directions: Directions,
+        direction: str,
+        strength: float,
+        mask_list: str,
+        masks: object = None,
+    ) -> io.NodeOutput:
+        host.warn(cls.hidden.unique_id, check_directions(latent, directions))
+        chosen = masks_of(latent, mask_list, masks)
+        return io.NodeOutput(apply_direction(latent, directions, direction, strength, chosen))
+
+
+class DirectionSheet(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixDirectionSheet",
+            display_name="Direction Sheet",
+            category="StyleMix/directions",
+            description="Show what directions do to a face: one row each, from strongly negative to strongly positive.",
+            **search_words("sweep", "slider", "browse", "SeFa", "GANSpace", "grid", "StyleGAN"),
+            is_output_node=True,
+            inputs=[
+                GENERATOR.Input("generator", tooltip="Draws the faces."),
+                LATENT.Input("latent", tooltip="The faces to change. Each gets rows of its own."),
+                DIRECTIONS.Input("directions", tooltip="From Find Directions or Load Directions."),
+                io.Int.Input("first", default=1, min=1, max=512, tooltip="The first direction to show."),
+                io.Int.Input("count", default=6, min=1, max=64, tooltip="How many directions to show."),
+                io.Float.Input(
+                    "reach",
+                    default=3.0,
+                    min=0.1,
+                    max=MAX_STRENGTH,
+                    step=0.1,
+                    tooltip="The strength at both ends, in standard deviations of sampled faces.",
+                ),
+                io.Int.Input(
+                    "steps", default=5, min=2, max=21, tooltip="How many strengths; an odd number has 0."
+                ),
+                *layers_inputs(),
+            ],
+            outputs=figure_outputs(),
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        generator: host.Model,
+        latent: Latents,
+        directions: Directions,
+        first: int,
+        count: int,
+        reach: float,
+        steps: int,
+        mask_list: str,
+        masks: object = None,
+    ) -> io.NodeOutput:
+        host.warn(cls.hidden.unique_id, check_generator(latent, generator.network))
+        host.warn(cls.hidden.unique_id, check_directions(latent, directions))
+        figure = direction_sheet(
+            latent,
+            directions.pick(range(first - 1, min(first - 1 + count, len(directions)))),
+            even_strengths(-reach, reach, steps),
+            masks_of(latent, mask_list, masks),
+        )
+        return draw_figure(cls, generator, figure)
+
+
+class SaveDirections(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixSaveDirections",
+            display_name="Save Directions",
+            category="StyleMix/directions",
+            description="Give directions names and save them in the output folder.",
+            **search_words("save", "name", "slider", "export", "safetensors", "SeFa", "GANSpace", "StyleGAN"),
+            is_output_node=True,
+            inputs=[
+                DIRECTIONS.Input("directions", tooltip="The directions to save."),
+                io.String.Input(
+                    "filename_prefix",
+                    default="directions/StyleMix",
+                    tooltip="Name of the file, with folders if you like. A number is added, so that nothing is "
+                    "overwritten. %year%, %month%, %day% and the like are filled in.",
+                ),
+                io.String.Input(
+                    "names",
+                    default="",
+                    multiline=True,
+                    dynamic_prompts=False,
+                    tooltip="A line for each direction that gets a name, as in 1: smile. A minus before the number "
+                    "turns the direction around.",
+                ),
+                io.Combo.Input(
+                    "keep",
+                    options=["all", "named"],
+                    default="all",
+                    tooltip="all: every direction. named: only those that are named here.",
+                ),
+            ],
+            outputs=[
+                DIRECTIONS.Output(display_name="directions", tooltip="The directions with their names.")
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(cls, directions: Directions, filename_prefix: str, names: str, keep: str) -> io.NodeOutput:
+        named = directions.named(read_names(names), keep_others=keep == "all")
+        file = host.new_file(filename_prefix)
+        save_directions(file.path(".safetensors"), named, host.workflow_texts(cls.hidden))
+        host.tell(cls.hidden.unique_id, f"{file.subfolder}/{file.stem}.safetensors".lstrip("/"))
+        return io.NodeOutput(named, ui={"directions": [file.shown(".safetensors")]})
+
+
+class LoadDirections(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixLoadDirections",
+            display_name="Load Directions",
+            category="StyleMix/directions",
+            description="Load directions that Save Directions or the command line has saved.",
+            **search_words("load", "slider", "import", "safetensors", "SeFa", "GANSpace", "StyleGAN"),
+            inputs=[
+                io.Combo.Input(
+                    "file",
+                    options=host.direction_names(),
+                    upload=io.UploadType.model,
+                    tooltip="A .safetensors file with directions, from the input or the output folder.",
+                )
+            ],
+            outputs=[
+                DIRECTIONS.Output(display_name="directions", tooltip="The directions."),
+                io.String.Output(display_name="report", tooltip="One line per direction, with its name."),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, file: str | None) -> bool | str:
+        """Checked here and not against the list, which the page may have got before the file was written."""
+        try:
+            if file is not None:  # a wired name is not known yet
+                host.file_path(file)
+        except StyleMixError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def fingerprint_inputs(cls, file: str) -> str:
+        return host.file_stamp(host.file_path(file))
+
+    @classmethod
+    def execute(cls, file: str) -> io.NodeOutput:
+        directions = load_directions(host.file_path(file))
+        return io.NodeOutput(directions, directions.report())

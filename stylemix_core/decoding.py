@@ -1,0 +1,67 @@
+"""From codes to pictures, with all that injection can add to W+; and what a region lets through."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+
+from .generator import Generator
+from .generator.regions import draw_regions
+from .latents import Latents
+from .styles import styles_of
+
+MARGIN = 8 / 256
+"""How far from a region's seam its leakage is measured, of the picture's width."""
+
+MEASURED_AT = 256
+"""Width in pixels at which leakage is measured, at most."""
+
+
+def decode(
+    generator: Generator,
+    latents: Latents,
+    noise_mode: str = "const",
+    noise_seed: int | Sequence[int] | None = None,
+    resolution: int | None = None,
+) -> torch.Tensor:
+    """Draw codes of any kind in one pass; arguments, result and errors as for `SynthesisNetwork.draw`."""
+    synthesis = generator.synthesis
+    styles = styles_of(generator, latents)
+    if not latents.regions:
+        return synthesis.draw(styles, noise_mode, noise_seed, resolution)
+    streams = [styles, *(styles_of(generator, region.codes) for region in latents.regions)]
+    masks = torch.stack([region.mask for region in latents.regions]).to(styles[0]) / 255
+    return draw_regions(synthesis, streams, masks, noise_mode, noise_seed, resolution)
+
+
+def leakage(generator: Generator, latents: Latents) -> torch.Tensor:
+    """How much injection in a region changed, of what injection in the whole picture changes in the same places.
+
+    Of the uppermost region, against what lies below it. Draws every code three times, at 256 px if there are such
+    pictures inside. Returns float32 `[B, 2]`: beyond 8 px (of 256) of the region's seam, where 0 is ideal, and inside
+    the region, where 1 is.
+    """
+    *below, top = latents.regions
+    sizes = [size for size in generator.synthesis.colour_resolutions if size <= MEASURED_AT]
+    size = sizes[-1] if sizes else None
+    source = decode(generator, replace(latents, regions=tuple(below)), resolution=size)
+    everywhere = decode(generator, top.codes, resolution=size)
+    mixed = decode(generator, latents, resolution=size)
+    mask = F.adaptive_avg_pool2d(top.mask.to(source)[:, None] / 255, source.shape[-1])
+    margin = max(1, round(MARGIN * source.shape[-1]))
+    far = F.max_pool2d(mask, 2 * margin + 1, 1, margin) == 0
+    within = mask > 0.5
+
+    def part(place: torch.Tensor) -> torch.Tensor:
+        changed, full = (((image - source).abs() * place).sum((1, 2, 3)) for image in (mixed, everywhere))
+        return changed / full.clamp_min(1e-6)
+
+    return torch.stack([part(far), part(within)], 1)
+
+
+def describe_leakage(outside: float, inside: float) -> str:
+    return (
+        f"Of what the style changes: {inside:.0%} inside the region, {outside:.1%} outside of it "
+        "(beyond 8 px of 256 from its edge)."
+    )

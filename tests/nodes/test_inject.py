@@ -1,0 +1,140 @@
+"""InjectW+ in the space of styles and inside regions, asserted alike on the stand-in and on a real ComfyUI."""
+
+import numpy as np
+import pytest
+import torch
+
+from stylemix_core.checkpoints import load_generator
+from stylemix_core.decoding import decode
+from stylemix_core.injection import channel_changes, inject_latents, meetings
+from stylemix_core.latents import load_latents, sample_latents
+from stylemix_core.masks import parse_masks
+
+from ..host import Prompt
+from .prompts import inject, node, sampler
+from .test_workflow import in_bytes, pixels
+
+TINY = "tiny.safetensors"
+MASKS = "0-3; all"
+
+
+def injecting(**inputs: object) -> Prompt:
+    """Two faces take a third one's style, with these inputs more than an old prompt has."""
+    return {
+        "generator": node("StyleMixLoadGenerator", checkpoint=TINY, dtype="float32"),
+        "faces": sampler(["generator", 0], batch_size=2),
+        "style": sampler(["generator", 0], seed=100),
+        "region": node("SolidMask", value=1.0, width=24, height=16),
+        "inject": inject(["faces", 1], ["style", 1], MASKS, **inputs),
+        "decode": node(
+            "StyleMixDecode", generator=["generator", 0], latent=["inject", 0], noise_mode="const"
+        ),
+        "save": node("SaveImage", images=["decode", 0], filename_prefix="inject"),
+    }
+
+
+def drawn(host, **inputs: object) -> np.ndarray:
+    run = host.run(injecting(**inputs))
+    assert not run.errors, run.errors
+    return pixels(run.pictures["save"])
+
+
+@pytest.fixture
+def tiny(host):
+    return load_generator(host.base / "models/stylegan" / TINY, device="cpu")
+
+
+@pytest.fixture
+def codes(tiny):
+    with torch.no_grad():
+        return sample_latents(tiny, [7, 8], 0.7), sample_latents(tiny, [100], 0.7)
+
+
+def test_a_prompt_without_the_new_inputs_injects_as_it_did(host, tiny, codes):
+    with torch.no_grad():
+        expected = in_bytes(tiny.synthesis(inject_latents(*codes, parse_masks(MASKS, tiny.num_ws)).w))
+    assert np.abs(drawn(host) - expected).max() <= 1
+    assert np.array_equal(drawn(host, space="W+", channel_share=0.5), drawn(host))
+
+
+@pytest.mark.parametrize("space", ["convolutions", "to-RGB"])
+def test_a_space_takes_its_part_of_the_layers(host, tiny, codes, space):
+    mixed = inject_latents(*codes, parse_masks(MASKS, tiny.num_ws), space=space)
+    with torch.no_grad():
+        expected = in_bytes(decode(tiny, mixed))
+    pictures = drawn(host, space=space)
+    assert np.abs(pictures - expected).max() <= 1
+    assert np.abs(pictures - drawn(host)).max() > 5
+
+
+def test_channels_that_act_in_a_region_are_taken(host, tiny, codes):
+    masks = parse_masks(MASKS, tiny.num_ws)
+    with torch.no_grad():
+        changes = channel_changes(tiny, meetings(*codes, masks, "match", torch.ones(1, 16, 24)), 0.5)
+        expected = in_bytes(decode(tiny, inject_latents(*codes, masks, space="channels", channels=changes)))
+    inputs = {"space": "channels", "channel_share": 0.5, "region": ["region", 0]}
+    pictures = drawn(host, **inputs, generator=["generator", 0])
+    assert np.abs(pictures - expected).max() <= 1
+    run = host.run(injecting(**inputs))
+    assert "needs a generator and a region" in run.errors["inject"]
+
+
+def test_a_white_region_takes_the_style_everywhere_and_a_black_one_nowhere(host):
+    assert np.abs(drawn(host, region=["region", 0]) - drawn(host)).max() <= 1
+    prompt = injecting(region=["region", 0])
+    prompt["region"]["inputs"]["value"] = 0.0
+    black = pixels(host.run(prompt).pictures["save"])
+    faces = {**injecting(), "save": node("SaveImage", images=["faces", 0], filename_prefix="faces")}
+    sources = pixels(host.run(faces).pictures["save"])
+    assert np.abs(black - sources.repeat(2, 0)).max() <= 1
+
+
+def test_regions_go_through_files(host):
+    prompt = injecting(region=["region", 0])
+    prompt["kept"] = node("StyleMixSaveLatent", latent=["inject", 0], filename_prefix="regions/codes")
+    run = host.run(prompt)
+    (file,) = run.shown["kept"]["latents"]
+    saved = load_latents(host.base / "output" / file["subfolder"] / file["filename"])
+    assert saved.regions[0].mask.shape == (4, 32, 32)
+    again = {
+        "generator": prompt["generator"],
+        "load": node("StyleMixLoadLatent", file=f"{file['subfolder']}/{file['filename']} [output]"),
+        "decode": node("StyleMixDecode", generator=["generator", 0], latent=["load", 0], noise_mode="const"),
+        "save": node("SaveImage", images=["decode", 0], filename_prefix="again"),
+    }
+    pictures = pixels(host.run(again).pictures["save"])
+    assert np.abs(pictures - pixels(run.pictures["save"])).max() <= 1
+
+
+def test_decode_says_what_a_region_lets_through(stand_in, tiny_nodes):
+    told, inputs = tiny_nodes
+    region = torch.zeros(1, 32, 32)
+    region[..., :16] = 1
+    mixed, _ = stand_in.call("StyleMixInject", **inputs, region=region)
+    stand_in.call("StyleMixDecode", generator=inputs["generator"], latent=mixed, noise_mode="const")
+    (text,) = told
+    assert text.startswith("Of what the style changes: ") and "inside the region" in text
+
+
+def test_a_region_for_each_mask_is_cut_out_of_its_result(stand_in, tiny_nodes):
+    _, inputs = tiny_nodes
+    regions = torch.zeros(2, 32, 32)
+    regions[0, :, :16] = regions[1, :, 16:] = 1
+    mixed, _ = stand_in.call("StyleMixInject", **inputs, region=regions)
+    assert mixed.regions[0].mask[:, 0, 0].tolist() == [255, 0]
+    with pytest.raises(ValueError, match="one per mask"):
+        stand_in.call("StyleMixInject", **inputs, region=regions.repeat(2, 1, 1)[:3])
+
+
+@pytest.fixture
+def tiny_nodes(stand_in, monkeypatch):
+    """What the nodes tell, and the inputs of InjectW+ on the tiny model."""
+    told: list[str] = []
+    (generator,) = stand_in.call("StyleMixLoadGenerator", checkpoint=TINY, dtype="float32")
+    sampling = {"generator": generator, "batch_size": 1, "truncation_psi": 1.0, "truncation_cutoff": -1}
+    _, one = stand_in.call("StyleMixSampler", **sampling, seed=1, class_label=-1, noise_mode="const")
+    _, other = stand_in.call("StyleMixSampler", **sampling, seed=2, class_label=-1, noise_mode="const")
+    inputs = {"latent": one, "style": other, "mask_list": MASKS, "alpha": 1.0, "pairing": "match", "seed": 0}
+    module = stand_in.module("nodes.host")
+    monkeypatch.setattr(module, "tell", lambda node_id, text: told.append(text) if "change" in text else None)
+    return told, {**inputs, "generator": generator}
