@@ -126,6 +126,7 @@ class FindLayers(io.ComfyNode):
             check_generator(style, generator.network) or check_styles(latent, style),
         ):
             host.warn(cls.hidden.unique_id, warning)
+        report_step = host.step_reporter()  # without previews: they would hide the sheet
         seen = encoder if keep == "identity" else None
         found = host.work(
             [generator] if seen is None else [generator, seen],
@@ -142,7 +143,7 @@ class FindLayers(io.ComfyNode):
                 steps=steps,
                 chunk=1 if save_memory else CHUNK,
                 identity=None if seen is None else find_identity(host.arcface_file(), seen.network),
-                on_step=host.step_reporter(),
+                on_step=lambda done, about: report_step(done, about, None),
             ),
         )
         sheet = to_comfy(from_pil(found.sheet()))

@@ -35,8 +35,8 @@ LEAST_DIFFERENCE = 0.01
 STEP, FINEST = 0.25, 0.05
 """How far the first step of the descent moves a strength, and to what strengths are rounded."""
 
-OnStep = Callable[[int, int, torch.Tensor | None], None]
-"""Called as `on_step(done, about, pictures)` while the search goes on."""
+OnStep = Callable[[int, int], None]
+"""Called with how many pictures are drawn and how many it will be, about."""
 
 Strengths = tuple[float, ...]
 
@@ -263,7 +263,7 @@ class Trials:
         pictures = torch.cat([self.G.synthesis(part) for part in mixed.split(self.chunk)])
         self.decoded += len(pictures)
         if self.on_step is not None:
-            self.on_step(self.decoded, self.about, pictures.detach())
+            self.on_step(self.decoded, self.about)
         return pictures
 
     @property
@@ -356,7 +356,7 @@ def search(trials: Trials, steps: int, count: int, wish: str, region: torch.Tens
         best = max(trials.known.values(), key=lambda found: found.score)
     elif steps:
         refine(trials, best, steps)
-    ranked = sorted(trials.known.values(), key=lambda found: -found.score)[:count]
+    ranked = rank(trials.known.values(), count)
     pictures = trials.draw(0, torch.stack([found.strengths for found in ranked]))
     return FoundLayers(
         tuple(ranked),
@@ -371,6 +371,16 @@ def search(trials: Trials, steps: int, count: int, wish: str, region: torch.Tens
         pictures,
         trials.decoded,
     )
+
+
+def rank(found: Collection[FoundMask], count: int) -> list[FoundMask]:
+    """The best masks, without those that only add layers to a better one."""
+    ranked: list[FoundMask] = []
+    for mask in sorted(found, key=lambda mask: -mask.score):
+        layers = {*mask.strengths.nonzero().flatten().tolist()}
+        if not any(layers > {*better.strengths.nonzero().flatten().tolist()} for better in ranked):
+            ranked.append(mask)
+    return ranked[:count]
 
 
 def mask_of(trials: Trials, chosen: Collection[int]) -> Strengths:

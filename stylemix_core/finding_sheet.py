@@ -27,12 +27,16 @@ def draw_sheet(search: "FoundLayers") -> Image.Image:
     )
     light = 1 - VEIL * (1 - resize(search.target[None, None].float().cpu(), CELL, CELL)[0])
     lit = (source + 1) * light - 1
-    labels = [search.wish, "style"]
-    labels += [f"{found.mask_text}: {found.inside:.0%} in, {found.outside:.0%} out" for found in search]
+    labels = [search.wish, "style", *(found.mask_text for found in search)]
     grid = to_pil(compare_grid([lit, style, *results], labels, columns=2 + len(results))[0])
     sheet = Image.new("RGB", (grid.width, grid.height + CHART), BACKGROUND)
     sheet.paste(grid, (0, 0))
-    draw_chart(ImageDraw.Draw(sheet), search, (0, grid.height, grid.width, grid.height + CHART))
+    draw = ImageDraw.Draw(sheet)
+    font, column = font_for(15, ""), grid.width / (2 + len(results))
+    for place, found in enumerate(search, 2):
+        figures = f"{found.inside:.0%} inside, {found.outside:.0%} outside"
+        draw.text(((place + 0.5) * column, grid.height + 12), figures, TEXT, font, anchor="mm")
+    draw_chart(draw, search, (0, grid.height + 24, grid.width, grid.height + CHART))
     return sheet
 
 

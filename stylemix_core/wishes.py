@@ -25,8 +25,11 @@ SIDE = 64
 MARGIN = WINDOW + 1
 """So far beyond a target's edge, in compared pixels, nothing counts as the rest: neighbourhoods reach into it."""
 
-COMMON = 0.3
-"""Least share of a region that has to be the same region in both pictures for its colours to be compared there."""
+COMMON = 0.01
+"""Share of the picture where a region has to be in both pictures for its colours to be compared only there."""
+
+UNWISHED = 5.0
+"""How much more a pixel of the target counts than one of the rest where colours change in it and shapes are wished."""
 
 LEAST = {"anything": 0.02, "shape": 0.05, "colour": 0.02}
 """A region that the whole style changes less than this counts as changed by so much: there is nothing to find."""
@@ -110,10 +113,11 @@ class Target:
         self.picture, self.kind, self.union = picture, kind, here.sum(0).clamp(0, 1)
         self.either = torch.maximum(here, there)
         """For shapes: hair that grows has to count where it was not."""
-        common = here * there
-        enough = common.sum((1, 2)) >= COMMON * here.sum((1, 2))
-        self.common = torch.where(enough[:, None, None], common, here)
-        """For colours: they are compared where hair stays hair."""
+        self.common = here
+        """For colours: they are compared where hair stays hair, and if that is enough, away from its edges."""
+        for place in (here * there, 1 - grown(1 - here * there, WINDOW)):
+            enough = place.mean((1, 2)) >= COMMON
+            self.common = torch.where(enough[:, None, None], place, self.common)
 
     def change(self, others: torch.Tensor, kind: str | None = None) -> torch.Tensor:
         """The change of a kind, the wished one by default: `[K, M]`."""
@@ -127,7 +131,8 @@ class Target:
         if kind == "colour":
             changes = [colour_change(self.picture, others, place) for place in self.common]
             return torch.cat([means(change, place[None]) for change, place in zip(changes, self.common)])
-        return means(difference(self.picture, others), self.common)
+        both = difference(self.picture, others) + shape_change(self.picture, others)
+        return means(both, self.common)
 
 
 class Judge:
@@ -156,7 +161,7 @@ class Judge:
         self.near = Target(self.source, here, there, kind)
         self.far = Target(whole, there, here, kind)
         touched = self.near.either.amax(0)
-        self.rest = 1 - F.max_pool2d(touched[None], 2 * MARGIN + 1, 1, MARGIN)[0]
+        self.rest = 1 - grown(touched[None], MARGIN)[0]
         self.keep = None if keep is None else shrunk_masks(keep[None])[0] * (1 - touched)
         self.seen = source if identity is None else identity(source)
         self.way = self.far.change(self.source)  # [K, 1]
@@ -169,34 +174,36 @@ class Judge:
         """`[M, C, R, R]` → `[3, M]`: the shares inside, outside and of what is to be kept.
 
         Inside: the way from the source, 0, to the style, 1: half of it is to leave the one, half to reach the other.
-        Outside: what has changed of what injecting all layers changes. Shapes and colours count each for themselves,
-        and the larger share is given: a head that turns changes few colours, and a new hair colour no shapes.
+        Outside: what has changed of what injecting all layers changes, the larger share of shapes' and of anything's: a
+        head that turns changes few colours, and a new hair colour no shapes.
         """
         small = shrunk(pictures)
         left = self.near.change(small) / self.most_near
         reached = (self.way - self.far.change(small)) / self.most_far
-        shape, anything, kept_shape, kept = self.others(pictures) / self.most
-        inside = ((left + reached) / 2).mean(0)
-        return torch.stack([inside, torch.maximum(shape, anything), torch.maximum(kept_shape, kept)])
+        others = self.others(pictures) / self.most
+        return torch.stack([((left + reached) / 2).mean(0), others[:2].amax(0), others[2:].amax(0)])
 
     def others(self, pictures: torch.Tensor) -> torch.Tensor:
         """Mean changes `[4, M]`: shapes and anything in the rest; shapes and anything to be kept."""
         small = shrunk(pictures)
         anything, shape = difference(self.source, small), shape_change(self.source, small)
-        rest_shape, rest = means(shape, self.rest[None])[0], means(anything, self.rest[None])[0]
+        rest_shape, rest = (means(change, self.rest[None])[0] for change in (shape, anything))
         # Who wishes for one kind of change wants the other one to stay, inside too.
         if self.kind == "shape":
-            sizes, outside = self.near.common.sum((1, 2)), self.rest.sum()
-            colour = self.near.change(small, "colour")
-            rest = (rest * outside + sizes @ colour) / (outside + sizes.sum())
+            sizes, outside = UNWISHED * self.near.common.sum((1, 2)), self.rest.sum()
+            rest = (rest * outside + sizes @ self.near.change(small, "colour")) / (outside + sizes.sum())
         elif self.kind == "colour":
             rest_shape = shape.mean((1, 2))
-        kept_shape = kept = torch.zeros_like(rest)
+        kept_shape = kept = torch.zeros(len(small))
         if self.identity is not None:
             kept = self.identity.drift(pictures, self.seen)
         elif self.keep is not None:
-            kept_shape, kept = means(shape, self.keep[None])[0], means(anything, self.keep[None])[0]
+            kept_shape, kept = (means(change, self.keep[None])[0] for change in (shape, anything))
         return torch.stack([rest_shape, rest, kept_shape, kept])
+
+
+def grown(masks: torch.Tensor, radius: int) -> torch.Tensor:
+    return F.max_pool2d(masks, 2 * radius + 1, 1, radius)
 
 
 def means(change: torch.Tensor, places: torch.Tensor) -> torch.Tensor:

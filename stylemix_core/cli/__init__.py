@@ -192,7 +192,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--arcface", type=Path, help="a file with ArcFace's weights, for --keep identity (encoder)"
     )
-    add_sampling(sub)
+    add_sampling(sub, noise=False)
     add_models(sub, encoder=True)
 
     sub = add(

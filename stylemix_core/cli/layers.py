@@ -10,7 +10,7 @@ from ..files import replacing
 from ..identity import find_identity
 from ..images import from_pil, load_image, save_image
 from ..progress import ProgressBar
-from .files import PICTURES, file_name, open_encoder, open_generator, source_and_style
+from .files import PICTURES, file_name, open_encoder, open_generator, read_mask, source_and_style
 
 
 def explain(options: argparse.Namespace) -> None:
@@ -62,7 +62,7 @@ def find(options: argparse.Namespace) -> None:
         identity = find_identity(options.arcface, open_encoder(options) if suits else None)
     bar = ProgressBar(1, "find")
 
-    def on_step(done: int, total: int, images: torch.Tensor | None) -> None:
+    def on_step(done: int, total: int) -> None:
         bar.total = total
         bar.update(done)
 
@@ -99,4 +99,4 @@ def words_or_mask(text: str) -> str | torch.Tensor:
     """A wish in words, or a picture's brightness `[1, H, W]` in 0…1 where the text is a picture's path."""
     if Path(text).suffix.lower() not in PICTURES:
         return text
-    return load_image(text).mean(1) / 2 + 0.5
+    return read_mask(Path(text))[:, 0]

@@ -153,12 +153,6 @@ CONTRACT = {
         ],
         ["image", "images", "latent", "labels"],
     ),
-    "StyleMixFindLayers": (
-        "Find Layers",
-        ["generator", "latent", "style", "target", "what", "keep", "care", "steps"]
-        + ["target_mask", "keep_mask", "encoder"],
-        ["masks", "mask_list", "sheet", "table"],
-    ),
     "StyleMixGrid": ("Compare Grid", ["images", "labels", "columns", "source", "style", "top"], ["image"]),
     "StyleMixAlignFace": (
         "Align Face",

@@ -12,7 +12,8 @@ def test_the_stand_in_describes_the_nodes_as_comfyui_does(real_comfy, stand_in):
     real, small = real_comfy.object_info(), stand_in.object_info()
     assert set(small) == set(CONTRACT)
     for info in (real, small):  # lists each host's own files
-        inputs_of(info["StyleMixLoadLatent"])["file"][1].pop("options")
+        for loader in ("Latent", "Tuning", "Directions"):
+            inputs_of(info[f"StyleMixLoad{loader}"])["file"][1].pop("options")
     for node_id, described in small.items():
         assert {key: real[node_id][key] for key in described} == described
 
