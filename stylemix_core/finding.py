@@ -292,7 +292,7 @@ def judges_for(
     if kept_wish is None or kept_wish.names != ("identity",):
         identity = None
     if identity is not None:
-        keep = kept_wish = None
+        identity, keep, kept_wish = twin(identity, differentiable), None, None
     named = [one for one in (wish if isinstance(target, str) else None, kept_wish) if one and one.names]
     if regions is None and not named:
         found = in_style = {"picture": torch.ones(count, *pictures.shape[2:])}

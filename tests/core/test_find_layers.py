@@ -12,6 +12,7 @@ from stylemix_core.changes import colour_change, difference, settle, shape_chang
 from stylemix_core.demo import truth
 from stylemix_core.demo.renderer import render, sample_attributes
 from stylemix_core.finding import LAYER_COST, find_layers
+from stylemix_core.identity import EncoderIdentity, Identity
 from stylemix_core.images import resize, save_image
 from stylemix_core.wishes import Judge, Wish, read_wish, regions_of_wish
 from tests import builders
@@ -221,16 +222,25 @@ def test_what_is_to_be_kept_is_measured(tiny, codes):
 
 
 def test_identity_is_asked_where_it_is_given(tiny, codes):
-    class Brightness:
-        def __call__(self, images):
-            return images.mean([1, 2, 3], keepdim=True)[:, :, 0, 0]
+    class Stranger(Identity):
+        """Sees someone else in every picture."""
 
         def drift(self, images, reference):
-            return (self(images) - reference).abs().sum(1) + 1.0
+            return images.new_full([len(images)], 0.5)
+
+        def forward(self, images):
+            return images.mean([1, 2, 3])[:, None]
 
     regions = {"face": LEFT, "hair": 1 - LEFT}
-    search = find_layers(tiny, *codes, "hair", "identity", regions=regions, steps=0, identity=Brightness())
-    assert all(mask.kept > 0.4 for mask in search)
+    search = find_layers(tiny, *codes, "hair", "identity", regions=regions, steps=0, identity=Stranger())
+    assert [mask.kept for mask in search] == [1.0] * len(search)
+
+
+def test_identity_has_a_gradient_in_inference_mode_too(tiny, codes):
+    with torch.inference_mode():
+        identity = EncoderIdentity(builders.tiny_encoder())
+        search = find_layers(tiny, *codes, LEFT, "identity", steps=1, identity=identity)
+    assert search.presets[-1].kept == pytest.approx(1.0, abs=1e-4)
 
 
 def test_one_mask_for_several_sources(tiny, codes):

@@ -93,6 +93,12 @@ CONTRACT = {
         ["generator", "latent", "style", "encoder", "masks", "mask_names"],
         ["sheet", "pictures", "heat_maps", "table", "json"],
     ),
+    "StyleMixFindLayers": (
+        "Find Layers",
+        ["generator", "latent", "style", "target", "what", "keep", "care", "steps"]
+        + ["target_mask", "keep_mask", "encoder"],
+        ["masks", "mask_list", "sheet", "table"],
+    ),
     "StyleMixIdentityCap": (
         "Identity Cap",
         [
