@@ -42,7 +42,7 @@ export function listen(grid) {
     grid.busy = true;
   });
 
-  rows.addEventListener("pointermove", (event) => {
+  function follow(event) {
     if (!gesture) return;
     const right = event.clientX - gesture.x;
     const up = gesture.y - event.clientY;
@@ -62,7 +62,8 @@ export function listen(grid) {
       grid.moveRow(gesture.row, by);
       gesture.row += by;
     }
-  });
+  }
+  rows.addEventListener("pointermove", follow);
 
   function paintTo(row, layer) {
     // A fast pointer skips cells.
@@ -76,6 +77,8 @@ export function listen(grid) {
 
   function end(event) {
     if (!gesture) return;
+    // A busy page may leave out the last move.
+    if (event.type === "pointerup") follow(event);
     const { kind, text, row, layer, cell } = gesture;
     gesture = null;
     grid.busy = false;
