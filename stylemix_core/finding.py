@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from PIL import Image
 
+from .directions import sampled_w
 from .errors import LatentMismatchError, NoFaceError, StyleMixError
 from .generator import Generator
 from .identity import Identity
@@ -23,8 +24,14 @@ CHUNK = 4
 CARE = 2.0
 """How much more a change outside counts than one inside, unless told otherwise."""
 
-LAYER_COST = 0.04
+LAYER_COST = 0.02
 """What a layer costs: of two masks that do about the same, the one of fewer layers is the better."""
+
+OTHERS = 6
+"""So many random faces tell what a layer does in general."""
+
+GENERAL = 2 / 3
+"""How much that counts; the rest is what a mask does for the pair that is asked about."""
 
 HOPELESS = -0.3
 """A layer that alone is worth less than this is not tried together with others."""
@@ -54,7 +61,8 @@ class FoundMask:
     kept: float
     """The same for what is to be kept; 0 without such a wish."""
     score: float
-    """What the search makes most of: inside − care·(outside + kept) − `LAYER_COST` for every layer."""
+    """What the search makes most of: inside − care·(outside + kept) − `LAYER_COST` for every layer, a third of it
+    measured in this pair and two thirds what its layers are worth in general, one by one (`OTHERS`, `GENERAL`)."""
     origin: str
     """How it came about: "greedy", "strengths", "layer 4", "coarse", …"""
 
@@ -156,14 +164,16 @@ def find_layers(
     care: float = CARE,
     steps: int = 8,
     count: int = 5,
+    others: int = OTHERS,
     chunk: int = CHUNK,
     identity: Identity | None = None,
     on_step: OnStep | None = None,
 ) -> FoundLayers:
     """Search the mask that changes the target most and the rest least.
 
-    Layers are added and removed one by one as long as that is worth it, then the strengths, 0…1, follow the gradient.
-    Every figure is measured on pictures drawn with constant noise.
+    What each layer does is measured in this pair and, because two faces may happen to have the same parting, with some
+    random faces in place of the style. Layers are then added and removed one by one as long as that is worth it, and
+    the strengths, 0…1, follow the gradient. Every figure is measured on pictures drawn with constant noise.
 
     w, style: codes `[B, num_ws, w_dim]` or `[num_ws, w_dim]`; the mask is to suit all of them alike. One style serves
         all sources. Time grows with B: a few sources are enough.
@@ -176,6 +186,7 @@ def find_layers(
     care: how much more a change of the rest counts than one of the target, 0.5 (bold) … 4 (careful).
     steps: of the descent on the strengths; 0 keeps them at 0 and 1.
     count: how many candidates are returned at most.
+    others: how many random faces; 0 for what suits this pair alone. Each costs as many pictures as there are layers.
     chunk: pictures that are decoded at a time; 1 also halves the memory of the descent, which takes a third longer.
     Works inside `torch.inference_mode()`. `StyleMixError` when an input does not fit, `NoFaceError` when regions are
     named and the source shows no face.
@@ -186,8 +197,10 @@ def find_layers(
         raise StyleMixError(f"what is {kind!r}; choose one of: {', '.join(KINDS)}")
     if not (math.isfinite(care) and care >= 0):
         raise StyleMixError(f"care is {care}; give a number from 0 up, usually 0.5 to 4")
-    if steps < 0 or count < 1 or chunk < 1:
-        raise StyleMixError(f"steps is {steps}, count {count}, chunk {chunk}; give at least 0, 1 and 1")
+    if steps < 0 or count < 1 or others < 0 or chunk < 1:
+        raise StyleMixError(
+            f"steps is {steps}, count {count}, others {others}, chunk {chunk}; give at least 0, 1, 0 and 1"
+        )
     w, style = (codes[None] if codes.ndim == 2 else codes for codes in (w, style))
     if not len(w) or len(style) not in (1, len(w)):
         raise LatentMismatchError(
@@ -200,26 +213,39 @@ def find_layers(
         work = twin(G, differentiable)
         if chunk == 1:
             with_checkpoints(work)
-        trials = Trials(work, differentiable(w), differentiable(style), care, chunk, on_step)
+        trials = Trials(work, differentiable(w), differentiable(style), others, care, chunk, on_step)
         trials.judges, region = judges_for(trials, target, wish, keep, kind, regions, style_regions, identity)
         return search(trials, steps, count, describe(target, wish, kind), region)
 
 
 class Trials:
-    """Measures masks, each once."""
+    """Measures masks, each once.
+
+    The pairs that are asked about come first, then the first sources again with random faces as styles.
+    """
 
     def __init__(
         self,
         G: Generator,
         w: torch.Tensor,
         style: torch.Tensor,
+        others: int,
         care: float,
         chunk: int,
         on_step: OnStep | None,
     ):
-        self.G, self.w, self.style, self.care, self.chunk, self.on_step = G, w, style, care, chunk, on_step
-        self.num_ws = w.shape[1]
+        self.G, self.care, self.chunk, self.on_step = G, care, chunk, on_step
+        self.count, self.num_ws = w.shape[:2]
+        self.sources = [*range(self.count), *(i % self.count for i in range(others))]
+        """The source of every pair."""
+        self.w, self.style = w, style
+        if others:
+            random = torch.cat([*sampled_w(G, others, seed=0)]).to(style)
+            self.style = torch.cat([style, random[:, None].expand(-1, self.num_ws, -1)])
         self.judges: list[Judge] = []
+        """Of every pair."""
+        self.general = torch.zeros(self.num_ws)
+        """What every layer is worth in general."""
         self.known: dict[Strengths, FoundMask] = {}
         """Everything measured so far."""
         self.ends = torch.empty(0)
@@ -237,28 +263,47 @@ class Trials:
         return [self.known[mask] for mask in masks]
 
     def found(self, mask: Strengths, inside: float, outside: float, kept: float, origin: str) -> FoundMask:
-        score = inside - self.care * (outside + kept) - LAYER_COST * sum(mask)
-        return FoundMask(torch.tensor(mask), inside, outside, kept, score, origin)
+        strengths = torch.tensor(mask)
+        score = float(self.score(strengths, torch.tensor([inside, outside, kept])))
+        return FoundMask(strengths, inside, outside, kept, score, origin)
 
-    def shares(self, strengths: torch.Tensor) -> torch.Tensor:
-        """`[M, num_ws]` → `[3, M]`: inside, outside, kept; means over the pairs."""
-        each = [judge(self.draw(pair, strengths)) for pair, judge in enumerate(self.judges)]
+    def score(self, strengths: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
+        """Of strengths `[num_ws]` with the shares `[3]`."""
+        here = self.worth(shares) - LAYER_COST * strengths.sum()
+        return (
+            here if self.count == len(self.sources) else torch.lerp(here, strengths @ self.general, GENERAL)
+        )
+
+    def worth(self, shares: torch.Tensor) -> torch.Tensor:
+        """Of shares `[3, …]`."""
+        inside, outside, kept = shares
+        return inside - self.care * (outside + kept)
+
+    def look_around(self) -> None:
+        """Learn from the random faces what every layer is worth: to be called before anything is scored."""
+        random = range(self.count, len(self.sources))
+        if random:
+            layers = torch.eye(self.num_ws).split(self.chunk)
+            shares = torch.cat([self.shares(part, random) for part in layers], 1)
+            self.general = self.worth(shares) - LAYER_COST
+
+    def shares(self, strengths: torch.Tensor, pairs: Sequence[int] | None = None) -> torch.Tensor:
+        """`[M, num_ws]` → `[3, M]`: inside, outside, kept; means over the pairs, by default those asked about."""
+        each = [self.judges[pair](self.draw(pair, strengths)) for pair in pairs or range(self.count)]
         return torch.stack(each).mean(0)
 
     def slope(self, strengths: torch.Tensor) -> torch.Tensor:
         """Gradient of the score with respect to strengths `[num_ws]`; one pair's maps are kept at a time."""
         with torch.enable_grad():
             leaf = strengths.clone().requires_grad_()
-            for pair, judge in enumerate(self.judges):
-                inside, outside, kept = judge(self.draw(pair, leaf[None]))[:, 0]
-                (inside - self.care * (outside + kept)).backward()
+            for pair in range(self.count):
+                self.score(leaf, self.shares(leaf[None], [pair])[:, 0]).backward()
         assert leaf.grad is not None
-        return leaf.grad / len(self.judges) - LAYER_COST
+        return leaf.grad / self.count
 
     def draw(self, pair: int, strengths: torch.Tensor) -> torch.Tensor:
         """Masks `[M, num_ws]` on one pair: `[M, C, R, R]`, a few decoded at a time."""
-        codes = slice(pair, pair + 1)
-        source, style = self.w[codes], self.style[codes]
+        source, style = self.w[self.sources[pair]][None], self.style[pair][None]
         mixed = source + strengths.to(source)[:, :, None] * (style - source)
         pictures = torch.cat([self.G.synthesis(part) for part in mixed.split(self.chunk)])
         self.decoded += len(pictures)
@@ -269,7 +314,7 @@ class Trials:
     @property
     def about(self) -> int:
         """How many pictures a search draws, roughly."""
-        return max(5 * self.num_ws * len(self.w), self.decoded + 1)
+        return max(self.num_ws * (5 * self.count + len(self.sources)), self.decoded + 1)
 
 
 def judges_for(
@@ -283,27 +328,24 @@ def judges_for(
     identity: Identity | None,
 ) -> tuple[list[Judge], torch.Tensor]:
     """A judge per pair, and the target in the first source's picture, `[H, W]`."""
-    count, size = len(trials.w), trials.num_ws
-    ends = torch.tensor([[0.0] * size, [1.0] * size])
-    drawn = torch.stack([trials.draw(pair, ends) for pair in range(count)])  # [B, 2, C, R, R]
+    count, pairs = trials.count, range(len(trials.sources))
+    ends = torch.tensor([[0.0], [1.0]]).expand(-1, trials.num_ws)
+    drawn = [trials.draw(pair, ends if pair < count else ends[1:]) for pair in pairs]
     trials.ends = drawn[0]
-    pictures, full = drawn[:, 0], drawn[:, 1]
+    pictures = torch.cat([picture[:1] for picture in drawn[:count]])  # [B, C, R, R]
     kept_wish = read_wish(keep) if isinstance(keep, str) else None
     if kept_wish is None or kept_wish.names != ("identity",):
         identity = None
     if identity is not None:
         identity, keep, kept_wish = twin(identity, differentiable), None, None
     named = [one for one in (wish if isinstance(target, str) else None, kept_wish) if one and one.names]
-    if regions is None and not named:
-        found = in_style = {"picture": torch.ones(count, *pictures.shape[2:])}
-    else:
+    if named or regions is not None:
         found = regions_of(as_colour(pictures), regions)
-        in_style = found
-        if style_regions is not None:
-            in_style = regions_of(as_colour(full), style_regions)
-        elif regions is None:
-            with suppress(NoFaceError):
-                in_style = find_regions(as_colour(full))
+    else:
+        found = {"picture": torch.ones(count, *pictures.shape[2:])}
+    in_styles = None if regions is None else found
+    if style_regions is not None:
+        in_styles = regions_of(as_colour(torch.cat([pair[-1:] for pair in drawn[:count]])), style_regions)
 
     def places(
         given: str | torch.Tensor, meant: Wish | None, maps: Mapping[str, torch.Tensor]
@@ -313,8 +355,21 @@ def judges_for(
             return regions_of_wish(meant, maps)
         return regions_of(pictures, {"mask": differentiable(torch.as_tensor(given))})["mask"][:, None]
 
+    def place_in_style(pair: int) -> torch.Tensor:
+        """The target in a pair's style, `[K, H, W]`: that in its source where there is nothing to find."""
+        source = trials.sources[pair]
+        if not (isinstance(target, str) and wish.names):
+            return here[source]
+        maps = {name: masks[source : source + 1] for name, masks in found.items()}
+        if pair < count and in_styles is not None:
+            maps = {name: masks[pair : pair + 1] for name, masks in in_styles.items()}
+        else:
+            with suppress(NoFaceError):
+                seen = find_regions(as_colour(drawn[pair][-1:]))
+                maps = {name: seen.get(name, mask) for name, mask in maps.items()}
+        return regions_of_wish(wish, maps)[0]
+
     here = places(target, wish, found)
-    there = places(target, wish, in_style)
     kept = None if keep is None else places(keep, kept_wish, found)
     for name, mask in (("target", here), ("region to keep", kept)):
         if mask is not None and not (mask.amax((1, 2, 3)) > 0.1).all():
@@ -323,15 +378,15 @@ def judges_for(
             )
     judges = [
         Judge(
-            pictures[i : i + 1],
-            full[i : i + 1],
-            here[i],
-            there[i],
+            pictures[source : source + 1],
+            drawn[pair][-1:],
+            here[source],
+            place_in_style(pair),
             kind,
-            None if kept is None else kept[i].amax(0),
+            None if kept is None else kept[source].amax(0),
             identity,
         )
-        for i in range(count)
+        for pair, source in enumerate(trials.sources)
     ]
     return judges, here[0].sum(0).clamp(0, 1)
 
@@ -343,6 +398,7 @@ def as_colour(pictures: torch.Tensor) -> torch.Tensor:
 def search(trials: Trials, steps: int, count: int, wish: str, region: torch.Tensor) -> FoundLayers:
     """Singles, all but one and presets first; then greedy, then the strengths. Everything measured is ranked."""
     layers = range(trials.num_ws)
+    trials.look_around()
     singles = trials([mask_of(trials, {layer}) for layer in layers], [f"layer {layer}" for layer in layers])
     without = trials(
         [mask_of(trials, {*layers} - {layer}) for layer in layers], [f"all but {layer}" for layer in layers]

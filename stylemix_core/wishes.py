@@ -22,7 +22,7 @@ KINDS = ("anything", "shape", "colour")
 SIDE = 64
 """Pictures are compared in this size, in pixels."""
 
-MARGIN = WINDOW + 1
+MARGIN = WINDOW + 2
 """So far beyond a target's edge, in compared pixels, nothing counts as the rest: neighbourhoods reach into it."""
 
 COMMON = 0.01

@@ -1,6 +1,7 @@
 """Find Layers: what counts as a change, what a wish means, and which layers the search finds."""
 
 import json
+import statistics
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from stylemix_core import cli
 from stylemix_core.changes import colour_change, difference, settle, shape_change
 from stylemix_core.demo import truth
 from stylemix_core.demo.renderer import render, sample_attributes
+from stylemix_core.directions import sampled_w
 from stylemix_core.finding import LAYER_COST, find_layers
 from stylemix_core.identity import EncoderIdentity, Identity
 from stylemix_core.images import resize, save_image
@@ -165,7 +167,7 @@ def test_the_search_finds_the_layers_that_carry_a_wish(demo, target, layers):
 
 def test_candidates_are_ranked_and_ready_for_a_mask_list(tiny, codes):
     with torch.inference_mode():
-        search = find_layers(tiny, *codes, LEFT, count=4, steps=2)
+        search = find_layers(tiny, *codes, LEFT, count=4, others=0, steps=2)
     assert len(search) == 4
     assert [mask.score for mask in search] == sorted((mask.score for mask in search), reverse=True)
     assert search.masks.strengths.shape == (4, tiny.num_ws)
@@ -178,6 +180,18 @@ def test_candidates_are_ranked_and_ready_for_a_mask_list(tiny, codes):
     assert search.table().count("\n") == 4
     assert len(search.figures()["layers"]) == tiny.num_ws
     json.dumps(search.figures())
+
+
+def test_what_layers_do_in_general_counts_twice(tiny, codes):
+    w, style = codes
+    search, alone = (find_layers(tiny, w, style, LEFT, steps=0, others=others) for others in (2, 0))
+    random = torch.cat([*sampled_w(tiny, 2, seed=0)])[:, None].expand(-1, tiny.num_ws, -1)
+    each = [find_layers(tiny, w, other[None], LEFT, steps=0, others=0).singles for other in random]
+    general = [statistics.mean(single.score for single in layer) for layer in zip(*each)]
+    here = {mask.mask_text: mask.score for mask in (*alone.without, *alone.singles)}
+    for mask in (*search.without, *search.singles):
+        around = sum(general[layer] for layer in mask.strengths.nonzero().flatten())
+        assert mask.score == pytest.approx(here[mask.mask_text] / 3 + around * 2 / 3, abs=1e-4)
 
 
 def test_alternatives_do_more_than_add_layers_to_a_better_mask(tiny, codes):
@@ -213,7 +227,7 @@ def test_care_makes_masks_more_careful(tiny, codes):
 
 
 def test_what_is_to_be_kept_is_measured(tiny, codes):
-    search = find_layers(tiny, *codes, LEFT, keep=1 - LEFT, steps=0)
+    search = find_layers(tiny, *codes, LEFT, keep=1 - LEFT, steps=0, others=0)
     assert search.presets[-1].origin == "all"
     assert search.presets[-1].kept == pytest.approx(1.0, abs=1e-4)
     best = search[0]
@@ -245,8 +259,8 @@ def test_identity_has_a_gradient_in_inference_mode_too(tiny, codes):
 
 def test_one_mask_for_several_sources(tiny, codes):
     w, style = codes
-    both = find_layers(tiny, torch.cat([w, style]), w, LEFT, steps=0)
-    alone = find_layers(tiny, style, w, LEFT, steps=0)
+    both = find_layers(tiny, torch.cat([w, style]), w, LEFT, steps=0, others=0)
+    alone = find_layers(tiny, style, w, LEFT, steps=0, others=0)
     # The first pair is the same code twice: nothing changes in it.
     for layer in range(tiny.num_ws):
         assert both.singles[layer].inside == pytest.approx(alone.singles[layer].inside / 2, abs=6e-3)
@@ -295,6 +309,7 @@ def test_the_sheet_has_a_column_for_every_candidate(tiny, codes):
         ({"what": "size"}, "what is 'size'; choose one of: anything, shape, colour"),
         ({"care": float("nan")}, "care is nan"),
         ({"steps": -1}, "steps is -1"),
+        ({"others": -1}, "others -1"),
         ({"target": torch.ones(3, 4, 4)}, r"\[3, 4, 4\]"),
     ],
 )
