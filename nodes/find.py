@@ -146,6 +146,7 @@ class FindLayers(io.ComfyNode):
                 on_step=lambda done, about: report_step(done, about, None),
             ),
         )
+        host.warn(cls.hidden.unique_id, found.warning)
         sheet = to_comfy(from_pil(found.sheet()))
         return io.NodeOutput(
             MaskText(found[0].mask_text),

@@ -16,7 +16,7 @@ from ..checkpoints import PARTS
 from ..directions import METHODS as DIRECTION_METHODS
 from ..directions import SAMPLES
 from ..errors import StyleMixError
-from ..finding import CARE
+from ..finding import CARE, LEGEND
 from ..injection import CHANNEL_SHARE, SPACES
 from ..inversion import METHODS, QUALITIES
 from ..masks import STUDY_SWEEP
@@ -171,6 +171,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_models(sub, encoder=True)
 
     sub = add("find", find, "Search the layers that change a wished region, and little else.")
+    sub.epilog = "The table's columns. " + " ".join(LEGEND)
     add_source_and_style(sub)
     sub.add_argument(
         "--target",
