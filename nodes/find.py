@@ -4,7 +4,7 @@ import torch
 from comfy_api.v0_0_2 import io, ui
 
 from ..stylemix_core.errors import StyleMixError
-from ..stylemix_core.finding import CARE, CHUNK, find_layers
+from ..stylemix_core.finding import CARE, CHUNK, OTHERS, find_layers
 from ..stylemix_core.identity import find_identity
 from ..stylemix_core.images import from_pil, to_comfy
 from ..stylemix_core.injection import check_styles
@@ -94,6 +94,15 @@ class FindLayers(io.ComfyNode):
                 ),
                 io.Mask.Input("keep_mask", optional=True, tooltip="What must stay, for mask."),
                 ENCODER.Input("encoder", optional=True, tooltip="Sees identity, to keep it."),
+                io.Int.Input(
+                    "others",
+                    default=OTHERS,
+                    min=0,
+                    max=64,
+                    optional=True,
+                    tooltip="With so many random faces the layers are tried too, so that the mask suits other styles. "
+                    "0: this pair alone, and quicker.",
+                ),
             ],
             outputs=[
                 MASKS.Output(display_name="masks", tooltip="The best mask, for InjectW+."),
@@ -120,6 +129,7 @@ class FindLayers(io.ComfyNode):
         target_mask: torch.Tensor | None = None,
         keep_mask: torch.Tensor | None = None,
         encoder: host.Model | None = None,
+        others: int = OTHERS,
     ) -> io.NodeOutput:
         for warning in (
             check_generator(latent, generator.network),
@@ -141,11 +151,13 @@ class FindLayers(io.ComfyNode):
                 what,
                 care=care,
                 steps=steps,
+                others=others,
                 chunk=1 if save_memory else CHUNK,
                 identity=None if seen is None else find_identity(host.arcface_file(), seen.network),
                 on_step=lambda done, about: report_step(done, about, None),
             ),
         )
+        host.warn(cls.hidden.unique_id, found.warning)
         sheet = to_comfy(from_pil(found.sheet()))
         return io.NodeOutput(
             MaskText(found[0].mask_text),

@@ -18,7 +18,7 @@ from .errors import StyleMixError
 from .generator import Generator
 from .identity import Identity, find_identity
 from .images import resize
-from .injection import inject
+from .injection import inject, refuse_same
 from .inversion.features import Features, cached_vgg, perceptual_features
 from .regions import faces_of, find_regions, regions_of
 
@@ -228,7 +228,8 @@ def explain_layers(
     arcface: a file with ArcFace's weights, the better measure of identity.
     chunk: pictures in one pass through a network. Nothing larger is held on the generator's device.
     on_step: called with how many pictures are drawn and how many it will be.
-    `LatentMismatchError` when codes do not fit, `NoFaceError` when regions are to be found and there is no face.
+    `LatentMismatchError` when codes do not fit, `StyleMixError` when every style is its source, `NoFaceError` when
+    regions are to be found and there is no face.
     """
     if chunk < 1:
         raise StyleMixError(f"chunk is {chunk}; expected how many pictures to draw at a time, at least 1")
@@ -237,6 +238,7 @@ def explain_layers(
     features = perceptual_features(perceptual, encoder, device) if wanted else None
     identity = find_identity(arcface, encoder, device)
     codes = inject(w, style, _strengths(w.shape[1])).unflatten(0, (len(w), -1))  # [B, 2 + 2L, L, D]
+    refuse_same(w, style)
     count, rows = codes.shape[:2]
     if regions is not None:
         side = min(G.img_resolution, SIDE)

@@ -12,6 +12,7 @@ from .directions import sampled_w
 from .errors import LatentMismatchError, NoFaceError, StyleMixError
 from .generator import Generator
 from .identity import Identity
+from .injection import refuse_same
 from .inversion.delta import differentiable, twin
 from .inversion.optimize import with_checkpoints
 from .masks import NAMES, MaskList, layers_text
@@ -41,6 +42,24 @@ LEAST_DIFFERENCE = 0.01
 
 STEP, FINEST = 0.25, 0.05
 """How far the first step of the descent moves a strength, and to what strengths are rounded."""
+
+LITTLE = 0.2
+"""A best mask that is less far inside than this has not fulfilled the wish. On pairs of demo faces the best masks reach
+0.25 to 1 where they are of layers that carry the wish, and 0.05 to 0.16 where the style gives too little of it."""
+
+LEFT_TO_KEEP = 0.2
+"""What is to be kept is contradicted by the target where less of it than this lies outside of the target."""
+
+LEGEND = (
+    "inside: how far the target is on its way from the source, 0%, to the style, 100%; below 0%, it is farther from "
+    "the style than the source is.",
+    "outside, kept: how much of all else, and of what is to be kept, changes, in % of what all layers change.",
+    "score: inside, less care times outside and kept, less a little for every layer; a third for these faces, two "
+    "thirds for what the layers do with other faces as styles. Masks are ranked by it.",
+    "In brackets, where a mask comes from: a layer alone, all but one, a preset (coarse, middle, fine, all), greedy "
+    "(layers added one by one while it helps), or strengths (the best of these with its strengths refined).",
+)
+"""What the columns of a search's table mean."""
 
 OnStep = Callable[[int, int], None]
 """Called with how many pictures are drawn and how many it will be, about."""
@@ -111,15 +130,29 @@ class FoundLayers(Sequence[FoundMask]):
         rows = torch.stack([found.strengths for found in self.candidates])
         return MaskList(rows, [found.mask_text for found in self.candidates])
 
+    @property
+    def warning(self) -> str | None:
+        """A sentence to warn with where no mask fulfils the wish, else None."""
+        best = self[0]
+        harm = best.outside + best.kept
+        if best.inside >= LITTLE and best.inside > self.care * harm:
+            return None
+        return (
+            f"no layers do this ({self.wish}) for these faces: the best mask, {best.mask_text}, changes "
+            f"{'only ' if best.inside < LITTLE else ''}{max(best.inside, 0.0):.0%} of what the style changes there"
+            + (f", and {harm:.0%} of what shall stay" if harm >= best.inside / 2 else "")
+            + f"; try another style or target, or less care than {self.care:g}"
+        )
+
     def table(self) -> str:
-        """The candidates with their figures as text, one a line, under a line that names the columns."""
+        """The candidates with their figures as text, one a line, between the columns' names and the `LEGEND`."""
         lines = ["inside  outside  kept   score  layers"]
         for found in self.candidates:
             lines.append(
                 f"{found.inside:6.0%}  {found.outside:7.0%}  {found.kept:4.0%}  {found.score:6.2f}  "
                 f"{found.mask_text} ({found.origin})"
             )
-        return "\n".join(lines)
+        return "\n".join([*lines, "", *LEGEND])
 
     def figures(self) -> dict:
         """Everything measured, for JSON."""
@@ -138,6 +171,7 @@ class FoundLayers(Sequence[FoundMask]):
         return {
             "wish": self.wish,
             "care": self.care,
+            "warning": self.warning,
             "candidates": [row(found) for found in self.candidates],
             "layers": [row(found) for found in self.singles],
             "all_but": [row(found) for found in self.without],
@@ -188,8 +222,8 @@ def find_layers(
     count: how many candidates are returned at most.
     others: how many random faces; 0 for what suits this pair alone. Each costs as many pictures as there are layers.
     chunk: pictures that are decoded at a time; 1 also halves the memory of the descent, which takes a third longer.
-    Works inside `torch.inference_mode()`. `StyleMixError` when an input does not fit, `NoFaceError` when regions are
-    named and the source shows no face.
+    Works inside `torch.inference_mode()`. `StyleMixError` when an input does not fit, every style is its source, or
+    what is to be kept lies in the target; `NoFaceError` when regions are named and the source shows no face.
     """
     wish = read_wish(target) if isinstance(target, str) else Wish(("mask",))
     kind = wish.kind if what is None else what
@@ -208,6 +242,7 @@ def find_layers(
             "and one style or as many as sources"
         )
     style = style.to(w).expand(len(w), -1, -1)
+    refuse_same(w, style)
     # Gradients need ordinary tensors, and what was made in inference mode is none.
     with torch.inference_mode(False), torch.no_grad():
         work = twin(G, differentiable)
@@ -375,6 +410,13 @@ def judges_for(
         if mask is not None and not (mask.amax((1, 2, 3)) > 0.1).all():
             raise StyleMixError(
                 f"the {name} is empty in a source's picture; choose another one, or paint a mask"
+            )
+    if kept is not None:
+        left = (kept.amax(1) * (1 - here.amax(1))).sum((1, 2)) / kept.amax(1).sum((1, 2))
+        if (left < LEFT_TO_KEEP).any():
+            raise StyleMixError(
+                "what is to be kept lies in the target, so it would have to change and stay; keep another region, or "
+                "choose a target without it, as in 'everything but the face'"
             )
     judges = [
         Judge(

@@ -1,5 +1,6 @@
 """The sheet of a search for layers."""
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
@@ -14,30 +15,45 @@ CELL = 256
 """Side of a picture on the sheet, in pixels."""
 CHART = 220
 """Height of the chart."""
-INSIDE, OUTSIDE, CHOSEN = (45, 212, 191), (113, 113, 122), (63, 63, 70)
+LINE = 22
+"""Height of a line of the warning."""
+INSIDE, OUTSIDE, CHOSEN, WARNING = (45, 212, 191), (113, 113, 122), (63, 63, 70), (251, 191, 36)
 VEIL = 0.65
 """How much the picture is darkened outside of the target."""
 
 
 def draw_sheet(search: "FoundLayers") -> Image.Image:
-    """Source with the target lit, style, and the best masks; below them, what every layer does alone."""
+    """Source, source with the target lit, style, and the best masks; below them, what every layer does alone."""
     source, style, *results = (
         resize(picture[None].float().cpu().expand(-1, 3, -1, -1), CELL, CELL)[0]
         for picture in (*search.source, *search.style, *search.pictures)
     )
     light = 1 - VEIL * (1 - resize(search.target[None, None].float().cpu(), CELL, CELL)[0])
     lit = (source + 1) * light - 1
-    labels = [search.wish, "style", *(found.mask_text for found in search)]
-    grid = to_pil(compare_grid([lit, style, *results], labels, columns=2 + len(results))[0])
-    sheet = Image.new("RGB", (grid.width, grid.height + CHART), BACKGROUND)
+    labels = ["source", search.wish, "style", *(found.mask_text for found in search)]
+    grid = to_pil(compare_grid([source, lit, style, *results], labels, columns=3 + len(results))[0])
+    warning = warning_lines(search, grid.width)
+    sheet = Image.new("RGB", (grid.width, grid.height + CHART + LINE * len(warning)), BACKGROUND)
     sheet.paste(grid, (0, 0))
     draw = ImageDraw.Draw(sheet)
-    font, column = font_for(15, ""), grid.width / (2 + len(results))
-    for place, found in enumerate(search, 2):
+    font, column = font_for(15, ""), grid.width / (3 + len(results))
+    for place, found in enumerate(search, 3):
         figures = f"{found.inside:.0%} inside, {found.outside:.0%} outside"
         draw.text(((place + 0.5) * column, grid.height + 12), figures, TEXT, font, anchor="mm")
-    draw_chart(draw, search, (0, grid.height + 24, grid.width, grid.height + CHART))
+    top = grid.height + 24
+    for line in warning:
+        draw.text((12, top + 8), line, WARNING, font)
+        top += LINE
+    draw_chart(draw, search, (0, top, grid.width, sheet.height))
     return sheet
+
+
+def warning_lines(search: "FoundLayers", width: float) -> list[str]:
+    """The search's warning in lines that fit."""
+    if search.warning is None:
+        return []
+    letter = font_for(15, search.warning).getlength(search.warning) / len(search.warning)
+    return textwrap.wrap(search.warning, int(0.95 * (width - 24) / letter))
 
 
 def draw_chart(draw: ImageDraw.ImageDraw, search: "FoundLayers", box: tuple[int, int, int, int]) -> None:

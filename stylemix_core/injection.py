@@ -172,6 +172,14 @@ def check_styles(source: Latents, style: Latents) -> str | None:
     )
 
 
+def refuse_same(w: torch.Tensor, style: torch.Tensor) -> None:
+    """`StyleMixError` when the style's codes are the sources' own, in all pairs `[B, num_ws, w_dim]`."""
+    if torch.equal(w, style.to(w).expand(len(w), -1, -1)):
+        raise StyleMixError(
+            "the style's codes are those of the source, so none of its layers changes anything; give another style"
+        )
+
+
 def result_labels(masks: MaskList, sources: int, styles: int, pairing: str = "match") -> list[str]:
     """One label per result of `inject`, in its order.
 

@@ -16,7 +16,7 @@ from ..checkpoints import PARTS
 from ..directions import METHODS as DIRECTION_METHODS
 from ..directions import SAMPLES
 from ..errors import StyleMixError
-from ..finding import CARE
+from ..finding import CARE, LEGEND, OTHERS
 from ..injection import CHANNEL_SHARE, SPACES
 from ..inversion import METHODS, QUALITIES
 from ..masks import STUDY_SWEEP
@@ -171,6 +171,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_models(sub, encoder=True)
 
     sub = add("find", find, "Search the layers that change a wished region, and little else.")
+    sub.epilog = "The table's columns. " + " ".join(LEGEND)
     add_source_and_style(sub)
     sub.add_argument(
         "--target",
@@ -189,6 +190,12 @@ def build_parser() -> argparse.ArgumentParser:
         "--steps", type=int, default=8, help="of the descent on strengths, 0 for none (%(default)s)"
     )
     sub.add_argument("--count", type=int, default=5, help="masks to list (%(default)s)")
+    sub.add_argument(
+        "--others",
+        type=int,
+        default=OTHERS,
+        help="random faces that the layers are tried with too; 0 for this pair alone (%(default)s)",
+    )
     sub.add_argument(
         "--arcface", type=Path, help="a file with ArcFace's weights, for --keep identity (encoder)"
     )

@@ -10,7 +10,7 @@ from ..files import replacing
 from ..identity import find_identity
 from ..images import from_pil, load_image, save_image
 from ..progress import ProgressBar
-from .files import PICTURES, file_name, open_encoder, open_generator, read_mask, source_and_style
+from .files import PICTURES, file_name, open_encoder, open_generator, read_mask, source_and_style, warn
 
 
 def explain(options: argparse.Namespace) -> None:
@@ -76,6 +76,7 @@ def find(options: argparse.Namespace) -> None:
         care=options.care,
         steps=options.steps,
         count=options.count,
+        others=options.others,
         identity=identity,
         on_step=on_step,
     )
@@ -90,9 +91,9 @@ def find(options: argparse.Namespace) -> None:
         with replacing(options.out / name) as partial:
             partial.write_text(text + "\n", encoding="utf-8")
     save_image(options.out / "sheet.png", from_pil(found.sheet())[0])
-    print(
-        f"{found.table()}\n\nthe best mask is {found[0].mask_text}; the sheet is {options.out / 'sheet.png'}"
-    )
+    best = "the best mask is" if found.warning is None else "the least bad mask is"
+    print(f"{found.table()}\n\n{best} {found[0].mask_text}; the sheet is {options.out / 'sheet.png'}")
+    warn(options, {found.warning})
 
 
 def words_or_mask(text: str) -> str | torch.Tensor:

@@ -243,6 +243,8 @@ def test_what_does_not_fit_is_refused(tiny):
         explain_layers(generator, codes[:1], codes[:1], HALVES, chunk=0)
     with pytest.raises(sm.NoFaceError, match="give regions as masks"):
         explain_layers(generator, codes[:1], codes[1:2])
+    with pytest.raises(sm.StyleMixError, match="style's codes are those of the source"):
+        explain_layers(generator, codes, codes, HALVES)
 
 
 def test_the_command_writes_the_sheet_the_tables_and_the_pictures(tmp_path, capsys):

@@ -2,13 +2,14 @@
 
 import json
 import statistics
+from dataclasses import replace
 
 import pytest
 import torch
 import torch.nn.functional as F
 
 import stylemix_core as sm
-from stylemix_core import cli
+from stylemix_core import cli, finding_sheet
 from stylemix_core.changes import colour_change, difference, settle, shape_change
 from stylemix_core.demo import truth
 from stylemix_core.demo.renderer import render, sample_attributes
@@ -177,7 +178,10 @@ def test_candidates_are_ranked_and_ready_for_a_mask_list(tiny, codes):
         assert mask.score == pytest.approx(mask.inside - 2.0 * mask.outside - cost)
         assert mask.strengths.min() >= 0 and mask.strengths.max() <= 1
     assert len(search.singles) == len(search.without) == tiny.num_ws
-    assert search.table().count("\n") == 4
+    lines = search.table().splitlines()
+    assert lines[1:5] == [line for line in lines if " (" in line and "%" in line.split(" (")[0]][:4]
+    for column in lines[0].split()[:4]:
+        assert any(line.startswith(column) or f", {column}:" in line for line in lines[6:])
     assert len(search.figures()["layers"]) == tiny.num_ws
     json.dumps(search.figures())
 
@@ -299,6 +303,41 @@ def test_the_sheet_has_a_column_for_every_candidate(tiny, codes):
     assert four.height == two.height
 
 
+def test_the_sheet_shows_the_source_beside_the_target(tiny, codes, monkeypatch):
+    given = []
+    monkeypatch.setattr(
+        finding_sheet, "compare_grid", lambda *a, **k: given.append(a) or sm.compare_grid(*a, **k)
+    )
+    search = find_layers(tiny, *codes, LEFT, steps=0, count=1)
+    search.sheet()
+    (source, lit, *_), labels = given[0]
+    assert labels[0] == "source"
+    assert torch.equal(source, resize(search.source, 256, 256)[0])
+    assert torch.allclose(lit[:, :, :100], source[:, :, :100], atol=1e-4)  # where the target is
+    assert lit[:, :, 156:].mean() < source[:, :, 156:].mean() - 0.1
+
+
+def test_a_wish_that_no_mask_fulfils_comes_with_a_warning(tiny, codes):
+    search = find_layers(tiny, *codes, LEFT, steps=0, count=2)
+
+    def best(**figures):
+        return replace(search, candidates=(replace(search[0], **figures), search[1]))
+
+    assert best(inside=0.6, outside=0.1, score=0.3).warning is None
+    little = best(inside=0.02, outside=0.0, score=0.01)
+    assert "changes only 2% of what the style changes there; try" in little.warning
+    harmful = best(inside=0.6, outside=0.4, score=-0.3)
+    assert "changes 60% of what the style changes there, and 40% of what shall stay" in harmful.warning
+    assert little.figures()["warning"] == little.warning
+    assert little.sheet().height > best(inside=0.6, outside=0.1, score=0.3).sheet().height
+
+
+def test_a_style_that_is_the_source_is_refused(tiny, codes):
+    w, style = codes
+    with pytest.raises(sm.StyleMixError, match="style's codes are those of the source"):
+        find_layers(tiny, torch.cat([w, w]), w, LEFT)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -306,6 +345,11 @@ def test_the_sheet_has_a_column_for_every_candidate(tiny, codes):
         ({"target": "hair", "regions": {"face": LEFT}}, "no region 'hair'; choose among: face"),
         ({"keep": "nose", "regions": {"hair": LEFT}}, "no region 'nose'"),
         ({"keep": torch.zeros(4, 4)}, "the region to keep is empty"),
+        ({"keep": LEFT}, "what is to be kept lies in the target"),
+        (
+            {"target": "face", "keep": "eyes", "regions": {"face": 1 - LEFT, "eyes": LEFT}},
+            "what is to be kept lies in the target",
+        ),
         ({"what": "size"}, "what is 'size'; choose one of: anything, shape, colour"),
         ({"care": float("nan")}, "care is nan"),
         ({"steps": -1}, "steps is -1"),
@@ -344,4 +388,6 @@ def test_the_command_writes_masks_figures_and_pictures(tmp_path, capsys):
     assert [len(masks), len(figures["candidates"]), len(list((out / "pictures").iterdir()))] == [3, 3, 3]
     assert masks.strengths[0].tolist() == pytest.approx(figures["candidates"][0]["strengths"])
     assert (out / "sheet.png").exists()
-    assert f"the best mask is {figures['candidates'][0]['layers']}" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert f"the least bad mask is {figures['candidates'][0]['layers']}" in said.out
+    assert f"warning: {figures['warning']}" in said.err
