@@ -20,7 +20,7 @@ import stylemix_core as sm
 from stylemix_core.demo import truth
 from stylemix_core.demo.renderer import render
 
-FIRST_SEED = 9_000_000
+FIRST_SEED = 11_000_000
 PARTS = {
     "hair": ("hair",),
     "face": ("face",),

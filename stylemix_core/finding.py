@@ -454,7 +454,7 @@ def search(trials: Trials, steps: int, count: int, wish: str, region: torch.Tens
         best = max(trials.known.values(), key=lambda found: found.score)
     elif steps:
         refine(trials, best, steps)
-    ranked = rank(trials.known.values(), count)
+    ranked = simplest_first(rank(trials.known.values(), count), singles)[:count]
     pictures = trials.draw(0, torch.stack([found.strengths for found in ranked]))
     return FoundLayers(
         tuple(ranked),
@@ -479,6 +479,20 @@ def rank(found: Collection[FoundMask], count: int) -> list[FoundMask]:
         if not any(layers > {*better.strengths.nonzero().flatten().tolist()} for better in ranked):
             ranked.append(mask)
     return ranked[:count]
+
+
+def simplest_first(ranked: list[FoundMask], singles: Sequence[FoundMask]) -> list[FoundMask]:
+    """With one of the best mask's layers before it, where that layer alone does better for the pair in hand.
+
+    Better is more inside, less outside. What the other layers do with other styles they do not do here.
+    """
+    best = ranked[0]
+    alone = max((singles[layer] for layer in best.strengths.nonzero().flatten().tolist()), key=lead)
+    return ranked if lead(alone) <= lead(best) else [alone, *(mask for mask in ranked if mask is not alone)]
+
+
+def lead(mask: FoundMask) -> float:
+    return mask.inside - mask.outside
 
 
 def mask_of(trials: Trials, chosen: Collection[int]) -> Strengths:

@@ -14,7 +14,7 @@ from stylemix_core.changes import colour_change, difference, settle, shape_chang
 from stylemix_core.demo import truth
 from stylemix_core.demo.renderer import render, sample_attributes
 from stylemix_core.directions import sampled_w
-from stylemix_core.finding import LAYER_COST, find_layers
+from stylemix_core.finding import LAYER_COST, FoundMask, find_layers, simplest_first
 from stylemix_core.identity import EncoderIdentity, Identity
 from stylemix_core.images import resize, save_image
 from stylemix_core.wishes import Judge, Wish, read_wish, regions_of_wish
@@ -170,7 +170,8 @@ def test_candidates_are_ranked_and_ready_for_a_mask_list(tiny, codes):
     with torch.inference_mode():
         search = find_layers(tiny, *codes, LEFT, count=4, others=0, steps=2)
     assert len(search) == 4
-    assert [mask.score for mask in search] == sorted((mask.score for mask in search), reverse=True)
+    scores = [mask.score for mask in search[1:]]
+    assert scores == sorted(scores, reverse=True)
     assert search.masks.strengths.shape == (4, tiny.num_ws)
     for mask in search:
         assert torch.equal(sm.parse_masks(mask.mask_text, tiny.num_ws).strengths[0], mask.strengths)
@@ -221,7 +222,19 @@ def test_figures_are_those_of_the_pictures(tiny, codes):
 def test_nothing_that_was_measured_is_better_than_the_first(tiny, codes):
     search = find_layers(tiny, *codes, LEFT, steps=3)
     everything = (*search, *search.singles, *search.without, *search.presets)
-    assert search[0].score == max(mask.score for mask in everything)
+    assert max(search[:2], key=lambda mask: mask.score).score == max(mask.score for mask in everything)
+
+
+def test_a_layer_that_alone_does_better_here_comes_first():
+    def found(layers, inside, outside, score):
+        strengths = torch.tensor([float(layer in layers) for layer in range(3)])
+        return FoundMask(strengths, inside, outside, 0.0, score, "")
+
+    singles = [found({0}, 0.6, 0.1, 0.2), found({1}, 0.1, 0.1, 0.0), found({2}, 0.9, 0.1, 0.1)]
+    both, better = found({0, 1}, 0.6, 0.2, 0.5), found({0, 1}, 0.7, 0.1, 0.5)
+    assert simplest_first([both, singles[1]], singles) == [singles[0], both, singles[1]]
+    assert simplest_first([both, singles[0]], singles) == [singles[0], both]
+    assert simplest_first([better, singles[0]], singles) == [better, singles[0]]
 
 
 def test_care_makes_masks_more_careful(tiny, codes):
