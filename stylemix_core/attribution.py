@@ -228,7 +228,8 @@ def explain_layers(
     arcface: a file with ArcFace's weights, the better measure of identity.
     chunk: pictures in one pass through a network. Nothing larger is held on the generator's device.
     on_step: called with how many pictures are drawn and how many it will be.
-    `LatentMismatchError` when codes do not fit, `StyleMixError` when every style is its source, `NoFaceError` when regions are to be found and there is no face.
+    `LatentMismatchError` when codes do not fit, `StyleMixError` when every style is its source,
+    `NoFaceError` when regions are to be found and there is no face.
     """
     if chunk < 1:
         raise StyleMixError(f"chunk is {chunk}; expected how many pictures to draw at a time, at least 1")

@@ -44,8 +44,8 @@ LEFT_TO_KEEP = 0.2
 """What is to be kept is contradicted by the target where less of it than this lies outside of the target."""
 
 LEGEND = (
-    "inside: how far the target is on its way from the source, 0%, to the style, 100%; below 0%, it is farther from the "
-    "style than the source is.",
+    "inside: how far the target is on its way from the source, 0%, to the style, 100%; below 0%, it is farther from "
+    "the style than the source is.",
     "outside, kept: how much of all else, and of what is to be kept, changes, in % of what all layers change.",
     "score: inside, less care times outside and kept, less a little for every layer; masks are ranked by it.",
     "In brackets, where a mask comes from: a layer alone, all but one, a preset (coarse, middle, fine, all), greedy "

@@ -13,6 +13,7 @@ from ..grid import compare_grid
 from ..images import resize, save_image
 from ..injection import (
     channel_changes,
+    check_acts,
     inject_latents,
     meetings,
     pairs,
@@ -25,7 +26,7 @@ from ..latents import (
 )
 from ..masks import MaskList
 from ..progress import ProgressBar
-from .files import CHUNK, LATENTS, decode, file_name, mixed_codes, open_generator, read_mask
+from .files import CHUNK, LATENTS, decode, file_name, mixed_codes, open_generator, read_regions, warn
 
 
 def mix(options: argparse.Namespace) -> None:
@@ -69,8 +70,10 @@ def inject_into(
             "--space channels takes those that act in a region; give a picture of it by --region"
         )
     if options.region:
-        sized = [resize(read_mask(path), *[generator.img_resolution] * 2) for path in options.region]
+        given = read_regions(options.region, generator, options)
+        sized = [resize(mask[None, None], *[generator.img_resolution] * 2) for mask in given]
         region = torch.cat(sized)[:, 0]
+    warn(options, {check_acts(masks, options.space, region, options.channel_share)})
     if options.space != "channels":
         return inject_latents(sources, styles, masks, options.pairing, options.space, region)
     if region is None:

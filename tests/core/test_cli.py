@@ -113,7 +113,20 @@ def test_mix_takes_a_space_and_a_region(models, tmp_path, capsys, space):
     assert len(results) == 4
     assert (results.channels is not None) == (space == "channels")
     assert len(results.regions) == (space != "channels")
-    assert ("inside the region" in capsys.readouterr().out) == (space != "channels")
+    said = capsys.readouterr()
+    assert ("inside the region" in said.out) == (space != "channels")
+    assert "half.png is 40×30 pixels, the pictures are 32×32" in said.err
+
+
+def test_mix_warns_where_nothing_acts(models, tmp_path, capsys):
+    Image.new("L", (32, 32)).save(tmp_path / "black.png")
+    codes = tmp_path / "codes"
+    assert run("generate", "--seeds", "0", "--out", codes, *models["generator"]) == 0
+    arguments = ["mix", "--seeds", "5", "--style", codes, "--masks", "2", "--space", "to-RGB"]
+    arguments += ["--region", tmp_path / "black.png", "--out", tmp_path / "out"]
+    assert run(*arguments, *models["generator"], *models["encoder"]) == 0
+    error = capsys.readouterr().err
+    assert "the region is black everywhere" in error and "only odd layers have to-RGBs" in error
 
 
 def test_channels_without_a_region_are_an_error(models, tmp_path, capsys):

@@ -1,5 +1,7 @@
 """Find Layers in workflows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -81,6 +83,20 @@ def test_the_encoder_sees_the_identity_that_is_to_be_kept(host, generator, codes
     identity = find_identity(None, encoder)
     search = find_layers(generator, *codes, "everything", "identity", steps=2, identity=identity)
     assert run.texts["table"] == search.table()
+
+
+def test_a_mask_that_is_squeezed_and_a_wish_that_fails_come_with_warnings(stand_in, monkeypatch, caplog):
+    def hopeless(*arguments, **options):
+        search = find_layers(*arguments, **options)
+        return replace(search, candidates=tuple(replace(mask, score=-1.0) for mask in search))
+
+    monkeypatch.setattr(stand_in.module("nodes.find"), "find_layers", hopeless)
+    prompt = find_prompt(steps=0)
+    prompt["white"]["inputs"]["width"] = 48
+    assert not stand_in.run(prompt).errors
+    squeezed, failed = caplog.messages
+    assert "target_mask is 48×32 pixels, the pictures are 32×32" in squeezed
+    assert "no layers do this" in failed
 
 
 @pytest.mark.parametrize(
