@@ -12,6 +12,7 @@ from .images import resize
 from .latents import Latents, Region, combine, for_other_generators, picture_side, within
 from .masks import MaskList, layers_text
 from .styles import channels_in, choose_channels, pack, styles_of
+from .texts import counted
 
 PAIRINGS = ("match", "all")
 SPACES = ("W+", "convolutions", "to-RGB", "channels")
@@ -228,15 +229,17 @@ def result_labels(masks: MaskList, sources: int, styles: int, pairing: str = "ma
 def pairs(sources: int, styles: int, pairing: str) -> list[tuple[int, int]]:
     """Which source meets which style, in the order of the results."""
     if not sources or not styles:
-        raise LatentMismatchError(f"found {sources} sources and {styles} styles; injection needs one of each")
+        raise LatentMismatchError(
+            f"found {counted(sources, 'source')} and {counted(styles, 'style')}; injection needs one of each"
+        )
     if pairing == "all":
         return [(i, j) for i in range(sources) for j in range(styles)]
     if pairing != "match":
         raise StyleMixError(f"pairing {pairing!r} is unknown; choose one of: {', '.join(PAIRINGS)}")
     if styles not in (1, sources):
         raise LatentMismatchError(
-            f'{sources} source(s) and {styles} styles cannot be matched: pairing "match" takes one style or '
-            'one per source. Choose pairing "all" to give every source every style.'
+            f'{counted(sources, "source")} and {counted(styles, "style")} cannot be matched: pairing "match" takes '
+            'one style or one per source. Choose pairing "all" to give every source every style.'
         )
     return [(i, i if styles > 1 else 0) for i in range(sources)]
 

@@ -26,6 +26,7 @@ from ..latents import (
 )
 from ..masks import MaskList
 from ..progress import ProgressBar
+from ..texts import counted, there_are
 from .files import CHUNK, LATENTS, decode, file_name, mixed_codes, open_generator, read_regions, warn
 
 
@@ -52,7 +53,7 @@ def mix(options: argparse.Namespace) -> None:
     save_image(options.out / "grid.png", grid[0])
     if options.region and results.regions:
         print(describe_leakage(*leakage(generator, results.take([0]))[0].tolist()))
-    print(f"{len(results)} results; the comparison is {options.out / 'grid.png'}")
+    print(f"{counted(len(results), 'result')}; the comparison is {options.out / 'grid.png'}")
 
 
 def inject_into(
@@ -62,8 +63,8 @@ def inject_into(
     region = None
     if options.region and len(options.region) not in (1, len(masks.labels)):
         raise StyleMixError(
-            f"there are {len(options.region)} region pictures for {len(masks.labels)} masks; give one for all, or one "
-            "per mask"
+            f"{there_are(len(options.region), 'region picture')} for {counted(len(masks.labels), 'mask')}; "
+            "give one for all, or one per mask"
         )
     if options.space == "channels" and not options.region:
         raise StyleMixError(
@@ -110,7 +111,7 @@ def save_figure(generator: Generator, figure: Figure, options: argparse.Namespac
     for i, (label, picture) in enumerate(zip(figure.labels, figure.result_pictures(pictures))):
         save_image(options.out / "results" / f"{i:04d}_{file_name(label)}.png", picture)
     save_image(options.out / "grid.png", figure.sheet(pictures)[0])
-    print(f"{len(figure.labels)} results; the comparison is {options.out / 'grid.png'}")
+    print(f"{counted(len(figure.labels), 'result')}; the comparison is {options.out / 'grid.png'}")
 
 
 def row_labels(sources: Latents, styles: Latents, rows: Sequence[tuple[int, int]]) -> list[str]:

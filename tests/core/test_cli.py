@@ -118,6 +118,15 @@ def test_mix_takes_a_space_and_a_region(models, tmp_path, capsys, space):
     assert "half.png is 40×30 pixels, the pictures are 32×32" in said.err
 
 
+def test_one_result_is_no_plural(models, tmp_path, capsys):
+    codes = tmp_path / "codes"
+    assert run("generate", "--seeds", "0", "--out", codes, *models["generator"]) == 0
+    arguments = ["mix", "--seeds", "5", "--style", codes, "--masks", "2", "--out", tmp_path / "out"]
+    assert run(*arguments, *models["generator"], *models["encoder"]) == 0
+    generated, mixed = capsys.readouterr().out.splitlines()
+    assert generated.startswith("1 picture and ") and mixed.startswith("1 result; ")
+
+
 def test_mix_warns_where_nothing_acts(models, tmp_path, capsys):
     Image.new("L", (32, 32)).save(tmp_path / "black.png")
     codes = tmp_path / "codes"

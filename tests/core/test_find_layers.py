@@ -354,7 +354,7 @@ def test_regions_that_are_named_need_a_face(tiny, codes):
 
 def test_codes_that_do_not_fit_are_refused(tiny, codes):
     w, style = codes
-    with pytest.raises(sm.LatentMismatchError, match="1 sources and 2 styles"):
+    with pytest.raises(sm.LatentMismatchError, match="1 source and 2 styles"):
         find_layers(tiny, w, torch.cat([w, style]), LEFT)
 
 

@@ -106,7 +106,7 @@ def test_a_mask_that_is_squeezed_and_a_wish_that_fails_come_with_warnings(stand_
         ({"keep": "mask"}, "keep is mask, but there is none; connect keep_mask"),
         ({"target": "hair"}, "shows no face"),
         ({"target_mask": ["black", 0]}, "the target is empty"),
-        ({"latent": ["style", 1], "style": ["faces", 1]}, "1 sources and 2 styles"),
+        ({"latent": ["style", 1], "style": ["faces", 1]}, "1 source and 2 styles"),
     ],
 )
 def test_a_mistake_is_explained_at_the_node(host, changes, message):
