@@ -190,6 +190,35 @@ def test_inspect_prints_text_or_json(models, capsys):
     assert json.loads(capsys.readouterr().out)["num_ws"] == 8
 
 
+def test_inspect_says_what_codes_are(models, tmp_path, capsys):
+    codes, mixed = tmp_path / "a" / "latents.safetensors", tmp_path / "b" / "results.safetensors"
+    assert run("generate", "--seeds", "3-14", "--out", codes.parent, *models["generator"]) == 0
+    arguments = ["--seeds", "5", "--style", codes, "--masks", "1", "--pairing", "all", "--space", "to-rgb"]
+    assert run("mix", *arguments, "--out", mixed.parent, *models["generator"], *models["encoder"]) == 0
+    capsys.readouterr()
+    assert run("inspect", mixed) == 0
+    assert "with codes of the to-RGBs" in capsys.readouterr().out
+    assert run("inspect", codes) == 0
+    first, *origins = capsys.readouterr().out.splitlines()
+    fingerprint = load_latents(codes).generator
+    assert f"12 W+ codes of 8 w vectors of 16, for the generator (fingerprint {fingerprint})" in first
+    assert "32×32" in first
+    assert origins[0].strip() == "0: seed 3, psi 0.7" and origins[-1].strip() == "… and 2 more"
+    assert run("inspect", codes, "--json") == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert [figures["codes"], figures["num_ws"], figures["w_dim"]] == [12, 8, 16]
+    assert len(figures["origins"]) == 12
+    assert run("inspect", "stylemix_core/demo/bob.safetensors") == 0
+    assert "1 W+ code of 14 w vectors of 512, for the bundled demo generator" in capsys.readouterr().out
+
+
+def test_the_demo_can_be_converted(tmp_path, capsys):
+    assert run("convert", "demo", "--out", tmp_path) == 0
+    assert inspect_checkpoint(tmp_path / "demo.safetensors").contents == ("generator",)
+    assert run("convert", "demo", "--part", "encoder", "--out", tmp_path / "encoder.safetensors") == 0
+    assert inspect_checkpoint(tmp_path / "encoder.safetensors").contents == ("encoder",)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
