@@ -27,7 +27,7 @@ from ..stylemix_core.checkpoints import DEMO as DEMO_FOLDER
 from ..stylemix_core.directions import holds_directions
 from ..stylemix_core.errors import CheckpointError, StyleMixError
 from ..stylemix_core.identity import holds_arcface
-from ..stylemix_core.images import to_pil
+from ..stylemix_core.images import check_proportions, to_pil
 from ..stylemix_core.inversion.delta import Delta, holds_delta
 from ..stylemix_core.inversion.features import holds_vgg
 from ..stylemix_core.latents import holds_latents
@@ -352,6 +352,13 @@ def warn(node_id: str | None, message: str | None) -> None:
     if message is not None:
         logging.warning("StyleMix: %s", message)
         tell(node_id, message)
+
+
+def warn_of_proportions(node_id: str | None, name: str, mask: torch.Tensor | None, generator: Any) -> None:
+    """`warn` of a mask that is squeezed onto the generator's pictures."""
+    if mask is not None:
+        side = generator.network.img_resolution
+        warn(node_id, check_proportions(name, mask, (side, side)))
 
 
 def tell(node_id: str | None, message: str) -> None:

@@ -3,17 +3,19 @@
 import torch
 from comfy_api.v0_0_2 import io
 
+from ..stylemix_core.images import check_proportions
 from ..stylemix_core.injection import (
     CHANNEL_SHARE,
     PAIRINGS,
     SPACES,
     channel_changes,
+    check_acts,
     check_styles,
     inject_latents,
     meetings,
     result_labels,
 )
-from ..stylemix_core.latents import Latents, check_generator
+from ..stylemix_core.latents import Latents, check_generator, picture_side
 from ..stylemix_core.masks import MAX_STRENGTH, MIN_STRENGTH, STUDY_SWEEP, MaskText
 from . import host
 from .search import search_words
@@ -147,6 +149,10 @@ class Inject(io.ComfyNode):
             host.warn(cls.hidden.unique_id, warning)
         elif latent.generator is not None and latent.generator == style.generator:
             host.tell(cls.hidden.unique_id, "Source and style are codes of the same generator.")
+        host.warn(cls.hidden.unique_id, check_acts(resolved, space, region, channel_share))
+        if region is not None:
+            side = picture_side(num_ws)
+            host.warn(cls.hidden.unique_id, check_proportions("region", region, (side, side)))
         labels = result_labels(resolved, len(latent), len(style), pairing)
         if space == "channels" and region is not None and generator is not None:
             host.warn(cls.hidden.unique_id, check_generator(latent, generator.network))

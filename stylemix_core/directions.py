@@ -16,6 +16,7 @@ from .files import replacing
 from .generator import Generator
 from .latents import Latents
 from .masks import MaskList, layers_text, parse_masks
+from .texts import counted, there_are
 
 FORMAT, VERSION = "stylemix.directions", "1"
 METHODS = ("SeFa", "GANSpace")
@@ -79,7 +80,7 @@ class Directions:
         """The same with new names, by number from 1 on; or the named ones alone. A negative number turns one around."""
         if not all(1 <= abs(number) <= len(self) for number in names):
             raise StyleMixError(
-                f"there are {len(self)} directions; give names to numbers from 1 to {len(self)}"
+                f"{there_are(len(self), 'direction')}; give names to numbers from 1 to {len(self)}"
             )
         by_place = {abs(number) - 1: name for number, name in names.items()}
         renamed = tuple(by_place.get(place, name) for place, name in enumerate(self.names))
@@ -111,7 +112,8 @@ class Directions:
     def report(self) -> str:
         """One line a direction: number, name and share."""
         of = "the styles' change" if self.method == "SeFa" else "the variance of w"
-        head = f"{self.method}, layers {layers_text(self.layers)}: {len(self)} directions, with their share of {of}"
+        found = counted(len(self), "direction")
+        head = f"{self.method}, layers {layers_text(self.layers)}: {found}, with their share of {of}"
         lines = [
             f"{place + 1}. {name}: {100 * float(share):.1f} %"
             for place, (name, share) in enumerate(zip(self.names, self.shares, strict=True))

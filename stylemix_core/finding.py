@@ -17,6 +17,7 @@ from .inversion.delta import differentiable, twin
 from .inversion.optimize import with_checkpoints
 from .masks import NAMES, MaskList, layers_text
 from .regions import find_regions, regions_of
+from .texts import counted, percent, there_are
 from .wishes import KINDS, Judge, Wish, read_wish, regions_of_wish
 
 CHUNK = 4
@@ -139,8 +140,8 @@ class FoundLayers(Sequence[FoundMask]):
             return None
         return (
             f"no layers do this ({self.wish}) for these faces: the best mask, {best.mask_text}, changes "
-            f"{'only ' if best.inside < LITTLE else ''}{max(best.inside, 0.0):.0%} of what the style changes there"
-            + (f", and {harm:.0%} of what shall stay" if harm >= best.inside / 2 else "")
+            f"{'only ' if best.inside < LITTLE else ''}{percent(max(best.inside, 0.0))} of what the style changes there"
+            + (f", and {percent(harm)} of what shall stay" if harm >= best.inside / 2 else "")
             + f"; try another style or target, or less care than {self.care:g}"
         )
 
@@ -149,7 +150,8 @@ class FoundLayers(Sequence[FoundMask]):
         lines = ["inside  outside  kept   score  layers"]
         for found in self.candidates:
             lines.append(
-                f"{found.inside:6.0%}  {found.outside:7.0%}  {found.kept:4.0%}  {found.score:6.2f}  "
+                f"{percent(found.inside):>6}  {percent(found.outside):>7}  {percent(found.kept):>4}  "
+                f"{found.score:6.2f}  "
                 f"{found.mask_text} ({found.origin})"
             )
         return "\n".join([*lines, "", *LEGEND])
@@ -238,7 +240,7 @@ def find_layers(
     w, style = (codes[None] if codes.ndim == 2 else codes for codes in (w, style))
     if not len(w) or len(style) not in (1, len(w)):
         raise LatentMismatchError(
-            f"there are {len(w)} sources and {len(style)} styles; give at least one source, "
+            f"{there_are(len(w), 'source')} and {counted(len(style), 'style')}; give at least one source, "
             "and one style or as many as sources"
         )
     style = style.to(w).expand(len(w), -1, -1)

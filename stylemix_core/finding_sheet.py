@@ -7,6 +7,7 @@ from PIL import Image, ImageDraw
 
 from .grid import BACKGROUND, TEXT, compare_grid, font_for
 from .images import resize, to_pil
+from .texts import percent
 
 if TYPE_CHECKING:
     from .finding import FoundLayers
@@ -38,7 +39,7 @@ def draw_sheet(search: "FoundLayers") -> Image.Image:
     draw = ImageDraw.Draw(sheet)
     font, column = font_for(15, ""), grid.width / (3 + len(results))
     for place, found in enumerate(search, 3):
-        figures = f"{found.inside:.0%} inside, {found.outside:.0%} outside"
+        figures = f"{percent(found.inside)} inside, {percent(found.outside)} outside"
         draw.text(((place + 0.5) * column, grid.height + 12), figures, TEXT, font, anchor="mm")
     top = grid.height + 24
     for line in warning:

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from .errors import StyleMixError
 from .images import from_pil, resize, to_pil
+from .texts import counted, there_are
 
 BACKGROUND = (24, 24, 27)
 TEXT = (228, 228, 231)
@@ -76,7 +77,9 @@ def compare_grid(
     if rows is None and leading:
         captions, rows = _headings(captions, len(leading))
     if rows is not None and len(rows) != len(cells):
-        raise StyleMixError(f"there are {len(rows)} row labels for {len(cells)} rows; give one per row")
+        raise StyleMixError(
+            f"{there_are(len(rows), 'row label')} for {counted(len(cells), 'row')}; give one per row"
+        )
     if top is not None:
         cells, captions = _below(_pictures(top, "top"), cells, captions, len(leading))
         rows = ["", *rows] if rows else rows
@@ -103,7 +106,9 @@ def _balanced_rows(
 ) -> tuple[Cells, Captions]:
     count = len(results)
     if labels is not None and len(labels) != count:
-        raise StyleMixError(f"there are {len(labels)} labels for {count} pictures; give one per picture")
+        raise StyleMixError(
+            f"{there_are(len(labels), 'label')} for {counted(count, 'picture')}; give one per picture"
+        )
     if columns == 0:
         row_count = math.ceil(count / math.ceil(math.sqrt(1.5 * count)))  # a little wider than high
         columns = math.ceil(count / row_count)
@@ -126,12 +131,14 @@ def _rows_with_leading(
     for name, pictures in leading.items():
         if len(pictures) not in (1, row_count):
             raise StyleMixError(
-                f"there are {len(pictures)} {name} pictures for {row_count} rows; give one, or one per row"
+                f"{there_are(len(pictures), f'{name} picture')} for {counted(row_count, 'row')}; "
+                "give one, or one per row"
             )
     per_row, rest = divmod(len(results), row_count)
     if rest or not per_row:
         raise StyleMixError(
-            f"{len(results)} pictures do not fill {row_count} rows evenly; give every row equally many"
+            f"{counted(len(results), 'picture')} cannot fill {counted(row_count, 'row')} evenly; "
+            "give every row equally many"
         )
     cells = [
         [pictures[row % len(pictures)] for pictures in leading.values()]
@@ -144,7 +151,7 @@ def _rows_with_leading(
     if len(captions) == len(results):
         return cells, [[*leading, *captions[row * per_row : (row + 1) * per_row]] for row in range(row_count)]
     raise StyleMixError(
-        f"there are {len(captions)} labels for {len(results)} pictures in {per_row} columns; "
+        f"{there_are(len(captions), 'label')} for {counted(len(results), 'picture')} in {counted(per_row, 'column')}; "
         "give one per picture or one per column"
     )
 
@@ -172,7 +179,9 @@ def _below(top: list[torch.Tensor], cells: Cells, captions: Captions, leading: i
     """Put a row of pictures above the columns of results, under the columns' headings if there are any."""
     columns = len(cells[0]) - leading
     if columns % len(top):
-        raise StyleMixError(f"there are {len(top)} top pictures for {columns} columns; give one per column")
+        raise StyleMixError(
+            f"{there_are(len(top), 'top picture')} for {counted(columns, 'column')}; give one per column"
+        )
     each = columns // len(top)
     row: list[torch.Tensor | None] = [None] * leading
     row += [picture for picture in top for _ in range(each)]

@@ -17,6 +17,9 @@ from PIL.PngImagePlugin import PngInfo
 from .errors import StyleMixError
 from .files import replacing
 
+SQUEEZED = 0.02
+"""Proportions may differ by so much before a mask counts as squeezed."""
+
 _BAND_PIXELS = 1 << 20
 """Pixels converted at a time where a picture may be huge."""
 
@@ -85,6 +88,20 @@ def resize_labels(images: torch.Tensor, height: int, width: int) -> torch.Tensor
     if height < 1 or width < 1:
         raise StyleMixError(f"cannot resize to {width}×{height}; both sides need at least one pixel")
     return F.interpolate(images, (height, width), mode="nearest-exact")
+
+
+def check_proportions(name: str, mask: torch.Tensor, pictures: tuple[int, int]) -> str | None:
+    """A sentence to warn with when a mask `[…, H, W]` is squeezed onto pictures of other proportions, else None.
+
+    pictures: their height and width.
+    """
+    (height, width), (high, wide) = mask.shape[-2:], pictures
+    if abs(width * high - wide * height) <= SQUEEZED * wide * height:
+        return None
+    return (
+        f"{name} is {width}×{height} pixels, the pictures are {wide}×{high}, so it is squeezed onto them; give a mask "
+        "of their proportions"
+    )
 
 
 def load_image(path: str | os.PathLike[str]) -> torch.Tensor:

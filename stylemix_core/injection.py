@@ -12,6 +12,7 @@ from .images import resize
 from .latents import Latents, Region, combine, for_other_generators, picture_side, within
 from .masks import MaskList, layers_text
 from .styles import channels_in, choose_channels, pack, styles_of
+from .texts import counted
 
 PAIRINGS = ("match", "all")
 SPACES = ("W+", "convolutions", "to-RGB", "channels")
@@ -172,6 +173,37 @@ def check_styles(source: Latents, style: Latents) -> str | None:
     )
 
 
+def check_acts(
+    masks: MaskList, space: str = "W+", region: torch.Tensor | None = None, channel_share: float = 1.0
+) -> str | None:
+    """A sentence to warn with when results are the source although their masks take layers, else None.
+
+    space, region: as for `inject_latents`; channel_share: as for `channel_changes`.
+    """
+    warnings = []
+    if region is not None:
+        black = [number for number, one in enumerate(region, 1) if not (one > 0.5 / 255).any()]
+        if black:
+            which = (
+                f"region {', '.join(map(str, black))} of {len(region)}" if len(region) > 1 else "the region"
+            )
+            warnings.append(f"{which} is black everywhere; paint it white where the style shall act")
+    layers = torch.arange(masks.strengths.shape[1])
+    # To-RGBs take odd layers, and the last layer goes to the last of them alone.
+    acting = {"to-RGB": layers % 2 == 1, "convolutions": layers < len(layers) - 1}.get(space, layers >= 0)
+    takes = masks.strengths != 0
+    idle = takes.any(1) & ~(takes & acting).any(1)
+    if idle.any():
+        names = ", ".join(label for label, nothing in zip(masks.labels, idle) if nothing)
+        why = "only odd layers have to-RGBs" if space == "to-RGB" else "the last layer has no convolution"
+        warnings.append(
+            f"in space {space} the masks {names} do nothing, as {why}; choose other layers, or space W+"
+        )
+    if space == "channels" and channel_share == 0:
+        warnings.append("a channel share of 0 takes no channels; give more")
+    return f"results stay the source: {'; and '.join(warnings)}" if warnings else None
+
+
 def refuse_same(w: torch.Tensor, style: torch.Tensor) -> None:
     """`StyleMixError` when the style's codes are the sources' own, in all pairs `[B, num_ws, w_dim]`."""
     if torch.equal(w, style.to(w).expand(len(w), -1, -1)):
@@ -197,15 +229,17 @@ def result_labels(masks: MaskList, sources: int, styles: int, pairing: str = "ma
 def pairs(sources: int, styles: int, pairing: str) -> list[tuple[int, int]]:
     """Which source meets which style, in the order of the results."""
     if not sources or not styles:
-        raise LatentMismatchError(f"found {sources} sources and {styles} styles; injection needs one of each")
+        raise LatentMismatchError(
+            f"found {counted(sources, 'source')} and {counted(styles, 'style')}; injection needs one of each"
+        )
     if pairing == "all":
         return [(i, j) for i in range(sources) for j in range(styles)]
     if pairing != "match":
         raise StyleMixError(f"pairing {pairing!r} is unknown; choose one of: {', '.join(PAIRINGS)}")
     if styles not in (1, sources):
         raise LatentMismatchError(
-            f'{sources} source(s) and {styles} styles cannot be matched: pairing "match" takes one style or '
-            'one per source. Choose pairing "all" to give every source every style.'
+            f'{counted(sources, "source")} and {counted(styles, "style")} cannot be matched: pairing "match" takes '
+            'one style or one per source. Choose pairing "all" to give every source every style.'
         )
     return [(i, i if styles > 1 else 0) for i in range(sources)]
 

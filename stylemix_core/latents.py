@@ -16,6 +16,7 @@ from .errors import LatentMismatchError, StyleMixError
 from .files import replacing
 from .generator import Generator
 from .seeds import class_labels, describe, sample_z
+from .texts import counted
 
 FORMAT = "stylemix.latents"
 VERSION = "2"
@@ -48,7 +49,7 @@ class Latents:
         count, layers, _ = self.w.shape
         if len(self.origins) != count:
             raise LatentMismatchError(
-                f"found {len(self.origins)} origins for {count} codes; give one per code"
+                f"found {counted(len(self.origins), 'origin')} for {counted(count, 'code')}; give one per code"
             )
         if self.w_rgb is not None and (self.w_rgb.shape, self.w_rgb.dtype) != (self.w.shape, self.w.dtype):
             raise LatentMismatchError(
@@ -259,7 +260,7 @@ def blend_latents(a: Latents, b: Latents, weight: float) -> Latents:
     count = max(len(a), len(b))
     if 0 in (len(a), len(b)) or not {len(a), len(b)} <= {1, count}:
         raise LatentMismatchError(
-            f"{len(a)} codes cannot be blended with {len(b)}; give equally many, or one on either side"
+            f"{counted(len(a), 'code')} cannot be blended with {len(b)}; give equally many, or one on either side"
         )
     if not math.isfinite(weight):
         raise StyleMixError(f"the weight is {weight}; give a number, usually 0 to 1")
@@ -304,8 +305,8 @@ def pick_latents(latents: Latents, index: int, length: int = 1) -> Latents:
     if length < 1 or not 0 <= start <= len(latents) - length:
         last = len(latents) - 1
         raise LatentMismatchError(
-            f"the batch has {len(latents)} codes, 0 to {last} or -{last + 1} to -1; there are no {length} from "
-            f"{index} on. Choose a smaller index or length."
+            f"the batch has {counted(len(latents), 'code')}, 0 to {last} or -{last + 1} to -1; there are "
+            f"no {length} from {index} on. Choose a smaller index or length."
         )
     return latents.take(slice(start, start + length))
 

@@ -7,8 +7,8 @@ import time
 class ProgressBar:
     """One line on standard error that tells how far a job is.
 
-    Nothing is written when the job ends within a second. Where standard error is no terminal, a line is written
-    every half minute. `update` may be called as often as one likes.
+    Nothing is written when the job ends within a second. Where standard error is no terminal, a line is written after
+    that second, then every ten seconds, and at the end. `update` may be called as often as one likes.
     """
 
     def __init__(self, total: int, title: str):
@@ -16,14 +16,15 @@ class ProgressBar:
         self.first: int | None = None
         self.started = self.shown = time.monotonic()
         self.stream = sys.stderr
-        self.interval = 0.1 if self.stream.isatty() else 30.0
+        self.interval = 0.1 if self.stream.isatty() else 10.0
 
     def update(self, done: int, note: str = "") -> None:
         now = time.monotonic()
         if self.first is None:
             self.first = done - 1
         last = done >= self.total and self.stream.isatty()
-        if now - self.started < 1 or (now - self.shown < self.interval and not last):
+        begun = self.shown > self.started
+        if now - self.started < 1 or (begun and now - self.shown < self.interval and not last):
             return
         self.shown = now
         rate = (now - self.started) / max(done - self.first, 1)
@@ -36,5 +37,7 @@ class ProgressBar:
 
     def close(self) -> None:
         """End the line, after the last step."""
-        if self.stream.isatty() and self.shown > self.started:
-            self.stream.write("\n")
+        if self.shown > self.started:
+            seconds = time.monotonic() - self.started
+            self.stream.write("\n" if self.stream.isatty() else f"{self.title}: done after {seconds:.0f} s\n")
+            self.stream.flush()

@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 from .alignment import Face, find_faces
 from .errors import NoFaceError, StyleMixError
 from .images import resize, to_pil
+from .texts import counted, there_are
 
 REGIONS = ("hair", "face", "eyes", "brows", "nose", "mouth", "background", "body")
 """What `find_regions` finds. "face" is the bare skin of the face; "body" is neck, clothes and ears."""
@@ -106,7 +107,8 @@ def name_masks(masks: torch.Tensor, names: str) -> dict[str, torch.Tensor]:
     given = given or [f"region {number}" for number in range(1, len(masks) + 1)]
     if len(given) != len(masks):
         raise StyleMixError(
-            f"there are {len(given)} names ({', '.join(given)}) for {len(masks)} masks; give one name per mask"
+            f"{there_are(len(given), 'name')} ({', '.join(given)}) for {counted(len(masks), 'mask')}; "
+            "give one name per mask"
         )
     if len(set(given)) != len(given):
         raise StyleMixError(f"the names {', '.join(given)} are not all different; give every mask its own")

@@ -102,6 +102,7 @@ def convert_checkpoint(
 ) -> CheckpointInfo:
     """Write any supported checkpoint as this project's safetensors, which loads to the same pictures.
 
+    source: a file, or "demo" for the bundled generator, or encoder if that is the `part`.
     target: a file that ends in .safetensors. It appears when it is complete.
     dtype: "float32" (or None) keeps the weights as they are, "float16" halves the file.
     part: "generator" or "encoder" for one of the two, "both" to insist on both, None for what can be read. An encoder
@@ -109,7 +110,7 @@ def convert_checkpoint(
     Returns what the new file is. Its metadata hold the configuration, num_ws, the source's format, name and sha256,
     and a note on the licence, which stays the source's. Errors as for `load_generator`.
     """
-    path, written = find(source, "generator"), Path(target)
+    path, written = find(source, part if part in PARTS else "generator"), Path(target)
     if written.suffix.lower() != ".safetensors":
         raise StyleMixError(
             f"converted files are safetensors; give {written.name or str(target)} the ending .safetensors"

@@ -28,6 +28,7 @@ from .arguments import (
     add_sampling,
     add_source_and_style,
     add_sources,
+    any_case,
     named_mask,
     seed_list,
 )
@@ -103,7 +104,13 @@ def build_parser() -> argparse.ArgumentParser:
     sub = add("mix", mix, "Inject layers of a style into faces through a mask list.")
     add_mixing(sub, STUDY_SWEEP)
     add_pairing(sub)
-    sub.add_argument("--space", choices=SPACES, default="W+", help="what of a layer to take (%(default)s)")
+    sub.add_argument(
+        "--space",
+        type=any_case(SPACES),
+        choices=SPACES,
+        default="W+",
+        help="what of a layer to take (%(default)s)",
+    )
     sub.add_argument(
         "--region",
         nargs="+",
@@ -128,7 +135,13 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--count", type=int, default=5, help="how many strengths (%(default)s)")
 
     sub = add("directions", directions, "Find sliders that nobody had to train, show and apply them.")
-    sub.add_argument("--method", choices=DIRECTION_METHODS, default="SeFa", help="(%(default)s)")
+    sub.add_argument(
+        "--method",
+        type=any_case(DIRECTION_METHODS),
+        choices=DIRECTION_METHODS,
+        default="SeFa",
+        help="(%(default)s)",
+    )
     sub.add_argument("--layers", default="all", help="where to find them, as in a mask (%(default)s)")
     sub.add_argument("--count", type=int, default=10, help="how many (%(default)s)")
     sub.add_argument(
@@ -208,7 +221,7 @@ def build_parser() -> argparse.ArgumentParser:
         "Write checkpoints as safetensors, which load faster and cannot run code.",
         out="folder for results, or a .safetensors file for one",
     )
-    sub.add_argument("files", nargs="+", type=Path, help="checkpoint files of any supported format")
+    sub.add_argument("files", nargs="+", help='checkpoint files of any supported format, or "demo"')
     sub.add_argument(
         "--part", choices=(*PARTS, "both"), help="only the generator or the encoder (all that is there)"
     )
@@ -219,7 +232,12 @@ def build_parser() -> argparse.ArgumentParser:
         help="float16 halves the file (%(default)s)",
     )
 
-    sub = add("inspect", inspect, "Say what checkpoint files are, without loading them.", out="")
-    sub.add_argument("files", nargs="+", help='checkpoint files, or "demo"')
+    sub = add(
+        "inspect",
+        inspect,
+        "Say what checkpoint files are, without loading them, and what files of W+ codes hold.",
+        out="",
+    )
+    sub.add_argument("files", nargs="+", help='checkpoint files, files of W+ codes, or "demo"')
     sub.add_argument("--json", action="store_true", help="print one JSON object per file")
     return parser

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..injection import (
@@ -74,6 +75,15 @@ def add_models(parser: argparse.ArgumentParser, encoder: bool = False) -> None:
         )
     parser.add_argument("--device", default=None, help="cpu, cuda, mps (the fastest there is)")
     parser.add_argument("--dtype", default="float32", help="auto, float32, float16 or bfloat16 (%(default)s)")
+
+
+def any_case(choices: Sequence[str]) -> Callable[[str], str]:
+    """For `type`: the choice that a text means, whatever the case of its letters."""
+
+    def read(text: str) -> str:
+        return next((choice for choice in choices if choice.casefold() == text.casefold()), text)
+
+    return read
 
 
 def named_mask(text: str) -> tuple[str, Path]:

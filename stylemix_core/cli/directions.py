@@ -21,6 +21,7 @@ from ..latents import (
 )
 from ..masks import parse_masks
 from ..progress import ProgressBar
+from ..texts import counted
 from .files import LATENTS, decode, open_generator, source_codes, warn
 from .mixing import save_figure
 
@@ -45,7 +46,7 @@ def directions(options: argparse.Namespace) -> None:
     save_latents(options.out / f"results{LATENTS}", moved)
     for i, picture in enumerate(decode(generator, moved, options.noise)):
         save_image(options.out / "results" / f"{i:04d}.png", picture)
-    print(f"{len(moved)} results in {options.out}")
+    print(f"{counted(len(moved), 'result')} in {options.out}")
 
 
 def directions_of(generator: Generator, options: argparse.Namespace) -> Directions:

@@ -15,6 +15,7 @@ from ..latents import (
 )
 from ..masks import STUDY_SWEEP
 from ..progress import ProgressBar
+from ..texts import counted
 from .files import (
     LATENTS,
     PICTURES,
@@ -47,7 +48,7 @@ def demo(options: argparse.Namespace) -> None:
     for name, latents in (("faces", done.sources), ("style", done.style), ("results", done.results)):
         save_latents(options.out / f"{name}.safetensors", latents)
     save_image(options.out / "grid.png", done.grid[0])
-    print(f"{len(done.results)} results; the comparison is {options.out / 'grid.png'}")
+    print(f"{counted(len(done.results), 'result')}; the comparison is {options.out / 'grid.png'}")
 
 
 def generate(options: argparse.Namespace) -> None:
@@ -56,7 +57,7 @@ def generate(options: argparse.Namespace) -> None:
     for seed, picture in zip(options.seeds, decode(generator, latents, options.noise, options.seeds)):
         save_image(options.out / f"seed{seed:04d}.png", picture)
     save_latents(options.out / "latents.safetensors", latents)
-    print(f"{len(latents)} pictures and latents.safetensors in {options.out}")
+    print(f"{counted(len(latents), 'picture')} and latents.safetensors in {options.out}")
 
 
 def encode(options: argparse.Namespace) -> None:
@@ -73,7 +74,8 @@ def encode(options: argparse.Namespace) -> None:
         bar.update(i + 1)
     bar.close()
     warn(options, warnings)
-    print(f"{len(paths)} W+ files and their reconstructions in {options.out}")
+    theirs = "its reconstruction" if len(paths) == 1 else "their reconstructions"
+    print(f"{counted(len(paths), 'W+ file')} and {theirs} in {options.out}")
 
 
 def invert(options: argparse.Namespace) -> None:

@@ -15,7 +15,7 @@ from ..decoding import distinct
 from ..encoder import Encoder
 from ..errors import NoFaceError, StyleMixError
 from ..generator import Generator
-from ..images import load_image, open_image
+from ..images import check_proportions, load_image, open_image
 from ..injection import (
     check_styles,
 )
@@ -121,6 +121,16 @@ def read_picture(path: Path, encoder: Encoder, align: str, size: int | None = No
 def read_mask(path: Path) -> torch.Tensor:
     """A picture's lightness as float32 `[1, 1, H, W]` in 0…1."""
     return load_image(path).mean(1, keepdim=True) / 2 + 0.5
+
+
+def read_regions(
+    paths: Sequence[Path], generator: Generator, options: argparse.Namespace
+) -> list[torch.Tensor]:
+    """Masks `[H, W]` of the generator's pictures, as `read_mask`; warns where they are of other proportions."""
+    masks = [read_mask(path)[0, 0] for path in paths]
+    side = generator.img_resolution
+    warn(options, {check_proportions(path.name, mask, (side, side)) for path, mask in zip(paths, masks)})
+    return masks
 
 
 def read_codes(paths: list[Path], options: argparse.Namespace) -> list[Latents]:

@@ -7,10 +7,11 @@ from pathlib import Path
 import torch
 
 from ..files import replacing
+from ..generator import Generator
 from ..identity import find_identity
-from ..images import from_pil, load_image, save_image
+from ..images import from_pil, save_image
 from ..progress import ProgressBar
-from .files import PICTURES, file_name, open_encoder, open_generator, read_mask, source_and_style, warn
+from .files import PICTURES, file_name, open_encoder, open_generator, read_regions, source_and_style, warn
 
 
 def explain(options: argparse.Namespace) -> None:
@@ -20,6 +21,10 @@ def explain(options: argparse.Namespace) -> None:
     sources, styles = source_and_style(generator, options)
     # The bundled encoder knows nothing of another generator's faces.
     suits = options.encoder != "demo" or options.generator in (None, "demo")
+    regions = None
+    if options.region:
+        names, paths = zip(*options.region)
+        regions = dict(zip(names, read_regions(paths, generator, options)))
     bar = ProgressBar(1, "explain")
 
     def on_step(done: int, total: int) -> None:
@@ -30,7 +35,7 @@ def explain(options: argparse.Namespace) -> None:
         generator,
         sources.w,
         styles.w,
-        {name: load_image(path)[:, 0] / 2 + 0.5 for name, path in options.region} if options.region else None,
+        regions,
         open_encoder(options) if suits else None,
         options.features,
         options.arcface,
@@ -60,6 +65,7 @@ def find(options: argparse.Namespace) -> None:
     identity = None
     if options.keep == "identity" and (suits or options.arcface):
         identity = find_identity(options.arcface, open_encoder(options) if suits else None)
+    target, keep = (words_or_mask(text, generator, options) for text in (options.target, options.keep))
     bar = ProgressBar(1, "find")
 
     def on_step(done: int, total: int) -> None:
@@ -70,8 +76,8 @@ def find(options: argparse.Namespace) -> None:
         generator,
         sources.w,
         styles.w,
-        words_or_mask(options.target),
-        None if options.keep is None else words_or_mask(options.keep),
+        target,
+        keep,
         options.what,
         care=options.care,
         steps=options.steps,
@@ -96,8 +102,11 @@ def find(options: argparse.Namespace) -> None:
     warn(options, {found.warning})
 
 
-def words_or_mask(text: str) -> str | torch.Tensor:
-    """A wish in words, or a picture's brightness `[1, H, W]` in 0…1 where the text is a picture's path."""
-    if Path(text).suffix.lower() not in PICTURES:
+def words_or_mask(
+    text: str | None, generator: Generator, options: argparse.Namespace
+) -> str | torch.Tensor | None:
+    """A wish in words, or a picture's brightness `[H, W]` in 0…1 where the text is a picture's path."""
+    if text is None or Path(text).suffix.lower() not in PICTURES:
         return text
-    return read_mask(Path(text))[:, 0]
+    (mask,) = read_regions([Path(text)], generator, options)
+    return mask

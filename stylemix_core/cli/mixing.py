@@ -13,6 +13,7 @@ from ..grid import compare_grid
 from ..images import resize, save_image
 from ..injection import (
     channel_changes,
+    check_acts,
     inject_latents,
     meetings,
     pairs,
@@ -25,7 +26,8 @@ from ..latents import (
 )
 from ..masks import MaskList
 from ..progress import ProgressBar
-from .files import CHUNK, LATENTS, decode, file_name, mixed_codes, open_generator, read_mask
+from ..texts import counted, there_are
+from .files import CHUNK, LATENTS, decode, file_name, mixed_codes, open_generator, read_regions, warn
 
 
 def mix(options: argparse.Namespace) -> None:
@@ -51,7 +53,7 @@ def mix(options: argparse.Namespace) -> None:
     save_image(options.out / "grid.png", grid[0])
     if options.region and results.regions:
         print(describe_leakage(*leakage(generator, results.take([0]))[0].tolist()))
-    print(f"{len(results)} results; the comparison is {options.out / 'grid.png'}")
+    print(f"{counted(len(results), 'result')}; the comparison is {options.out / 'grid.png'}")
 
 
 def inject_into(
@@ -61,16 +63,18 @@ def inject_into(
     region = None
     if options.region and len(options.region) not in (1, len(masks.labels)):
         raise StyleMixError(
-            f"there are {len(options.region)} region pictures for {len(masks.labels)} masks; give one for all, or one "
-            "per mask"
+            f"{there_are(len(options.region), 'region picture')} for {counted(len(masks.labels), 'mask')}; "
+            "give one for all, or one per mask"
         )
     if options.space == "channels" and not options.region:
         raise StyleMixError(
             "--space channels takes those that act in a region; give a picture of it by --region"
         )
     if options.region:
-        sized = [resize(read_mask(path), *[generator.img_resolution] * 2) for path in options.region]
+        given = read_regions(options.region, generator, options)
+        sized = [resize(mask[None, None], *[generator.img_resolution] * 2) for mask in given]
         region = torch.cat(sized)[:, 0]
+    warn(options, {check_acts(masks, options.space, region, options.channel_share)})
     if options.space != "channels":
         return inject_latents(sources, styles, masks, options.pairing, options.space, region)
     if region is None:
@@ -107,7 +111,7 @@ def save_figure(generator: Generator, figure: Figure, options: argparse.Namespac
     for i, (label, picture) in enumerate(zip(figure.labels, figure.result_pictures(pictures))):
         save_image(options.out / "results" / f"{i:04d}_{file_name(label)}.png", picture)
     save_image(options.out / "grid.png", figure.sheet(pictures)[0])
-    print(f"{len(figure.labels)} results; the comparison is {options.out / 'grid.png'}")
+    print(f"{counted(len(figure.labels), 'result')}; the comparison is {options.out / 'grid.png'}")
 
 
 def row_labels(sources: Latents, styles: Latents, rows: Sequence[tuple[int, int]]) -> list[str]:

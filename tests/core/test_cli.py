@@ -113,7 +113,29 @@ def test_mix_takes_a_space_and_a_region(models, tmp_path, capsys, space):
     assert len(results) == 4
     assert (results.channels is not None) == (space == "channels")
     assert len(results.regions) == (space != "channels")
-    assert ("inside the region" in capsys.readouterr().out) == (space != "channels")
+    said = capsys.readouterr()
+    assert ("inside the region" in said.out) == (space != "channels")
+    assert "half.png is 40×30 pixels, the pictures are 32×32" in said.err
+
+
+def test_one_result_is_no_plural(models, tmp_path, capsys):
+    codes = tmp_path / "codes"
+    assert run("generate", "--seeds", "0", "--out", codes, *models["generator"]) == 0
+    arguments = ["mix", "--seeds", "5", "--style", codes, "--masks", "2", "--out", tmp_path / "out"]
+    assert run(*arguments, *models["generator"], *models["encoder"]) == 0
+    generated, mixed = capsys.readouterr().out.splitlines()
+    assert generated.startswith("1 picture and ") and mixed.startswith("1 result; ")
+
+
+def test_mix_warns_where_nothing_acts(models, tmp_path, capsys):
+    Image.new("L", (32, 32)).save(tmp_path / "black.png")
+    codes = tmp_path / "codes"
+    assert run("generate", "--seeds", "0", "--out", codes, *models["generator"]) == 0
+    arguments = ["mix", "--seeds", "5", "--style", codes, "--masks", "2", "--space", "to-RGB"]
+    arguments += ["--region", tmp_path / "black.png", "--out", tmp_path / "out"]
+    assert run(*arguments, *models["generator"], *models["encoder"]) == 0
+    error = capsys.readouterr().err
+    assert "the region is black everywhere" in error and "only odd layers have to-RGBs" in error
 
 
 def test_channels_without_a_region_are_an_error(models, tmp_path, capsys):
@@ -166,6 +188,35 @@ def test_inspect_prints_text_or_json(models, capsys):
     assert "32" in capsys.readouterr().out
     assert run("inspect", path, "--json") == 0
     assert json.loads(capsys.readouterr().out)["num_ws"] == 8
+
+
+def test_inspect_says_what_codes_are(models, tmp_path, capsys):
+    codes, mixed = tmp_path / "a" / "latents.safetensors", tmp_path / "b" / "results.safetensors"
+    assert run("generate", "--seeds", "3-14", "--out", codes.parent, *models["generator"]) == 0
+    arguments = ["--seeds", "5", "--style", codes, "--masks", "1", "--pairing", "all", "--space", "to-rgb"]
+    assert run("mix", *arguments, "--out", mixed.parent, *models["generator"], *models["encoder"]) == 0
+    capsys.readouterr()
+    assert run("inspect", mixed) == 0
+    assert "with codes of the to-RGBs" in capsys.readouterr().out
+    assert run("inspect", codes) == 0
+    first, *origins = capsys.readouterr().out.splitlines()
+    fingerprint = load_latents(codes).generator
+    assert f"12 W+ codes of 8 w vectors of 16, for the generator (fingerprint {fingerprint})" in first
+    assert "32×32" in first
+    assert origins[0].strip() == "0: seed 3, psi 0.7" and origins[-1].strip() == "… and 2 more"
+    assert run("inspect", codes, "--json") == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert [figures["codes"], figures["num_ws"], figures["w_dim"]] == [12, 8, 16]
+    assert len(figures["origins"]) == 12
+    assert run("inspect", "stylemix_core/demo/bob.safetensors") == 0
+    assert "1 W+ code of 14 w vectors of 512, for the bundled demo generator" in capsys.readouterr().out
+
+
+def test_the_demo_can_be_converted(tmp_path, capsys):
+    assert run("convert", "demo", "--out", tmp_path) == 0
+    assert inspect_checkpoint(tmp_path / "demo.safetensors").contents == ("generator",)
+    assert run("convert", "demo", "--part", "encoder", "--out", tmp_path / "encoder.safetensors") == 0
+    assert inspect_checkpoint(tmp_path / "encoder.safetensors").contents == ("encoder",)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_directions_are_found_shown_named_and_saved(run, generator, tmp_path, ca
 
 
 def test_saved_directions_are_applied(run, generator, tmp_path):
-    assert run("directions", "--method", "GANSpace", "--samples", 400, "--name", "1:smile") == 0
+    assert run("directions", "--method", "ganspace", "--samples", 400, "--name", "1:smile") == 0
     (tmp_path / "out").rename(tmp_path / "kept")
     kept = tmp_path / "kept" / "directions.safetensors"
     arguments = ["--seeds", "4,5", "--apply", "smile", "--strength", -2, "--masks", "0; 1-3"]

@@ -182,11 +182,11 @@ def test_hangul_syllables_look_different():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"labels": ["a"]}, "1 labels for 4 pictures"),
+        ({"labels": ["a"]}, "there is 1 label for 4 pictures"),
         ({"columns": -1}, "columns is -1"),
         ({"rows": ["a"]}, "1 row labels for 2 rows"),
-        ({"source": pictures(0, 0, 0)}, "4 pictures do not fill 3 rows"),
-        ({"source": pictures(*[0] * 8)}, "4 pictures do not fill 8 rows"),
+        ({"source": pictures(0, 0, 0)}, "4 pictures cannot fill 3 rows"),
+        ({"source": pictures(*[0] * 8)}, "4 pictures cannot fill 8 rows"),
         ({"source": pictures(0, 0), "style": pictures(0, 0, 0)}, "2 source pictures for 3 rows"),
         ({"source": pictures(0, 0), "labels": ["a"] * 3}, "3 labels for 4 pictures in 2 columns"),
         ({"source": pictures(0, 0), "columns": 2}, "columns must be 0"),

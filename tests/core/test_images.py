@@ -5,7 +5,16 @@ from PIL import Image
 
 from stylemix_core import images
 from stylemix_core.errors import StyleMixError
-from stylemix_core.images import from_comfy, from_pil, load_image, resize, save_image, to_comfy, to_pil
+from stylemix_core.images import (
+    check_proportions,
+    from_comfy,
+    from_pil,
+    load_image,
+    resize,
+    save_image,
+    to_comfy,
+    to_pil,
+)
 
 
 def test_comfy_images_map_to_minus_one_to_one_and_back():
@@ -155,3 +164,10 @@ def test_converting_a_few_rows_at_a_time_changes_nothing(mode, monkeypatch):
     assert torch.equal(from_pil(picture), whole)
     if mode == "RGB":
         assert to_pil(whole[0]).tobytes() == picture.tobytes()
+
+
+def test_a_mask_of_other_proportions_is_told_with_both_sizes():
+    assert check_proportions("hat.png", torch.zeros(1, 100, 101), (256, 256)) is None
+    assert "hat.png is 300×200 pixels, the pictures are 256×256" in check_proportions(
+        "hat.png", torch.zeros(200, 300), (256, 256)
+    )

@@ -8,7 +8,7 @@ import stylemix_core as sm
 from stylemix_core.decoding import decode, leakage
 from stylemix_core.errors import LatentMismatchError
 from stylemix_core.generator import strips
-from stylemix_core.injection import inject_latents
+from stylemix_core.injection import check_acts, inject_latents
 from stylemix_core.latents import (
     Latents,
     blend_latents,
@@ -268,3 +268,22 @@ def test_gradients_reach_the_styles_inside(generator, faces):
     around = inject_latents(faces[0], Latents.of(style), masks(generator), region=half())
     decode(generator, around)[..., :8].sum().backward()
     assert style.grad is not None and style.grad.abs().max() > 0
+
+
+@pytest.mark.parametrize("space", ["W+", "convolutions", "to-RGB"])
+def test_layers_that_carry_nothing_in_a_space_are_told(generator, faces, space):
+    source, style = faces
+    for layer in range(generator.num_ws):
+        mixed = inject_latents(source, style, masks(generator, str(layer)), space=space)
+        same = torch.equal(drawn(generator, mixed), drawn(generator, source))
+        warning = check_acts(masks(generator, f"here: {layer}; none; all"), space)
+        assert (warning is not None) == same
+        assert warning is None or "the masks here do nothing" in warning
+
+
+def test_black_regions_are_told(generator):
+    two = masks(generator, "0; 1")
+    assert check_acts(two, region=half()) is None
+    assert "the region is black everywhere" in check_acts(two, region=torch.zeros(1, 8, 8))
+    assert "region 2 of 2 is black" in check_acts(two, region=torch.cat([half(8), torch.zeros(1, 8, 8)]))
+    assert "channel share" in check_acts(two, "channels", half(), channel_share=0.0)

@@ -83,7 +83,7 @@ def test_a_batch_of_masks_takes_names():
 
 
 @pytest.mark.parametrize(
-    ("names", "message"), [("hat", "1 names .* for 2 masks"), ("a, a", "not all different")]
+    ("names", "message"), [("hat", "there is 1 name .* for 2 masks"), ("a, a", "not all different")]
 )
 def test_names_that_do_not_fit_the_masks_are_refused(names, message):
     with pytest.raises(sm.StyleMixError, match=message):

@@ -64,7 +64,7 @@ def test_the_outputs_are_the_librarys(host):
     ("changes", "message"),
     [
         ({"masks": None}, "shows no face"),
-        ({"mask_names": "hat, beard"}, "2 names (hat, beard) for 1 masks"),
+        ({"mask_names": "hat, beard"}, "2 names (hat, beard) for 1 mask"),
         ({"latent": ["style", 1], "style": ["faces", 1]}, "cannot be matched"),
     ],
 )

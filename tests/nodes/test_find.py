@@ -1,5 +1,7 @@
 """Find Layers in workflows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -83,6 +85,20 @@ def test_the_encoder_sees_the_identity_that_is_to_be_kept(host, generator, codes
     assert run.texts["table"] == search.table()
 
 
+def test_a_mask_that_is_squeezed_and_a_wish_that_fails_come_with_warnings(stand_in, monkeypatch, caplog):
+    def hopeless(*arguments, **options):
+        search = find_layers(*arguments, **options)
+        return replace(search, candidates=tuple(replace(mask, score=-1.0) for mask in search))
+
+    monkeypatch.setattr(stand_in.module("nodes.find"), "find_layers", hopeless)
+    prompt = find_prompt(steps=0)
+    prompt["white"]["inputs"]["width"] = 48
+    assert not stand_in.run(prompt).errors
+    squeezed, failed = caplog.messages
+    assert "target_mask is 48×32 pixels, the pictures are 32×32" in squeezed
+    assert "no layers do this" in failed
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -90,7 +106,7 @@ def test_the_encoder_sees_the_identity_that_is_to_be_kept(host, generator, codes
         ({"keep": "mask"}, "keep is mask, but there is none; connect keep_mask"),
         ({"target": "hair"}, "shows no face"),
         ({"target_mask": ["black", 0]}, "the target is empty"),
-        ({"latent": ["style", 1], "style": ["faces", 1]}, "1 sources and 2 styles"),
+        ({"latent": ["style", 1], "style": ["faces", 1]}, "1 source and 2 styles"),
     ],
 )
 def test_a_mistake_is_explained_at_the_node(host, changes, message):

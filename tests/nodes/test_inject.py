@@ -116,6 +116,16 @@ def test_decode_says_what_a_region_lets_through(stand_in, tiny_nodes):
     assert text.startswith("Of what the style changes: ") and "inside the region" in text
 
 
+def test_a_region_where_nothing_happens_comes_with_a_warning(stand_in, tiny_nodes, caplog):
+    _, inputs = tiny_nodes
+    stand_in.call("StyleMixInject", **inputs, region=torch.ones(1, 32, 32))
+    assert not caplog.messages
+    stand_in.call("StyleMixInject", **inputs, region=torch.zeros(1, 32, 64))
+    black, squeezed = caplog.messages
+    assert "the region is black everywhere" in black
+    assert "region is 64×32 pixels, the pictures are 32×32" in squeezed
+
+
 def test_a_region_for_each_mask_is_cut_out_of_its_result(stand_in, tiny_nodes):
     _, inputs = tiny_nodes
     regions = torch.zeros(2, 32, 32)
