@@ -21,7 +21,7 @@ from ..latents import (
 )
 from ..masks import parse_masks
 from ..progress import ProgressBar
-from .files import LATENTS, decode, open_generator, source_codes, warn
+from .files import LATENTS, decode, mask_text, open_generator, source_codes, warn
 from .mixing import save_figure
 
 
@@ -30,7 +30,7 @@ def directions(options: argparse.Namespace) -> None:
     found = directions_of(generator, options).named(read_names("\n".join(options.names)))
     options.seeds = options.seeds or [0]
     sources = join_latents(source_codes(generator, options))
-    masks = None if options.masks is None else parse_masks(options.masks, generator.num_ws)
+    masks = None if options.masks is None else parse_masks(mask_text(options.masks), generator.num_ws)
     warn(options, {check_generator(sources, generator), check_directions(sources, found)})
     if options.apply is None:
         strengths = even_strengths(-options.strength, options.strength, options.steps)
@@ -43,7 +43,7 @@ def directions(options: argparse.Namespace) -> None:
         save_figure(generator, figure, options)
         return
     save_latents(options.out / f"results{LATENTS}", moved)
-    for i, picture in enumerate(decode(generator, moved, options.noise)):
+    for i, picture in enumerate(decode(generator, [moved], options.noise)):
         save_image(options.out / "results" / f"{i:04d}.png", picture)
     print(f"{len(moved)} results in {options.out}")
 
