@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from comfy_api.v0_0_2 import io, ui
 
-from ..stylemix_core.decoding import distinct
+from ..stylemix_core.decoding import decode, distinct
 from ..stylemix_core.figures import Figure, even_strengths, mixing_matrix, strength_strip
 from ..stylemix_core.images import to_comfy
 from ..stylemix_core.injection import PAIRINGS, check_styles
@@ -154,12 +154,11 @@ def draw_figure(cls: Any, generator: host.Model, figure: Figure) -> io.NodeOutpu
     """The outputs of `figure_outputs`, the figure shown on the node."""
     # Without previews: on the page they would stay in the figure's place.
     codes, places = distinct(figure.codes)
-    drawn: torch.Tensor = host.run(generator, len(codes), lambda G, items: G.synthesis(codes.w[items]))
-    pictures = drawn if len(places) == len(drawn) else drawn[places]
-    sheet = to_comfy(figure.sheet(pictures))
+    drawn: torch.Tensor = host.run(generator, len(codes), lambda G, items: decode(G, codes.take(items)))
+    sheet = to_comfy(figure.sheet([drawn[place] for place in places]))
     return io.NodeOutput(
         sheet,
-        to_comfy(figure.result_pictures(pictures)),
+        to_comfy(drawn, figure.result_pictures(places)),
         figure.results,
         "\n".join(figure.labels),
         ui=ui.PreviewImage(sheet, cls=cls),

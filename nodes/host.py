@@ -261,7 +261,7 @@ def run(
     size = CPU_BATCH if model.patcher.load_device.type == "cpu" else GPU_BATCH
     progress = comfy.utils.ProgressBar(count)
     shown = time.monotonic()
-    results: list[torch.Tensor] = []
+    results: torch.Tensor | None = None
     done = 0
     while done < count:
         model_management.throw_exception_if_processing_interrupted()
@@ -279,7 +279,10 @@ def run(
             logging.info("StyleMix: out of memory, going on with batches of %d", size)
             model_management.soft_empty_cache()
             continue
-        results.append(result)
+        if results is None:
+            results = result if len(result) == count else result.new_empty(count, *result.shape[1:])
+        if results is not result:
+            results[items] = result
         done = items.stop
         newest = None
         # Not the last one: the results themselves follow at once.
@@ -288,7 +291,8 @@ def run(
             newest = ("JPEG", picture, min(PREVIEW_SIDE, max(picture.size)))  # ComfyUI enlarges small ones
             shown = time.monotonic()
         progress.update_absolute(done, count, newest)
-    return torch.cat(results)
+    assert results is not None
+    return results
 
 
 def placed(model: Model | Tuned) -> Any:

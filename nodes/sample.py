@@ -151,4 +151,4 @@ def draw(generator: host.Model, latent: Latents, noise_mode: str, noise_seed: in
         lambda G, items: decode(G, latent.take(items), noise_mode, noise_seed + items.start),
         preview=to_pil,
     )
-    return to_comfy(pictures if len(places) == len(pictures) else pictures[places])
+    return to_comfy(pictures, places)

@@ -43,11 +43,14 @@ NEGLIGIBLE = 0.01
 def glow(source: torch.Tensor, changes: torch.Tensor) -> torch.Tensor:
     """Changes `[L, S, S]` glowing over the darkened source `[3, S, S]`, all on one scale: `[L, 3, S, S]`."""
     most = changes[:, ::4, ::4].flatten(1).quantile(0.995, dim=1).max().clamp_min(1e-12)
-    strength = (changes / most).clamp(0, 1).sqrt()  # of small changes, more is seen
-    position = strength * (len(GLOW) - 1)
-    weights = (1 - (position[:, None] - torch.arange(len(GLOW)).view(1, -1, 1, 1)).abs()).clamp_min(0)
-    colours = torch.einsum("lkhw,kc->lchw", weights, torch.tensor(GLOW)) * 2 - 1
-    return torch.lerp(source.mean(0).mul(0.3).sub(0.55).expand(3, -1, -1)[None], colours, strength[:, None])
+    dark = source.mean(0).mul(0.3).sub(0.55).expand(3, -1, -1)
+    colours, steps = torch.tensor(GLOW) * 2 - 1, torch.arange(len(GLOW)).view(-1, 1, 1)
+    maps = torch.empty(len(changes), *dark.shape)
+    for change, glowing in zip(changes, maps):
+        strength = (change / most).clamp(0, 1).sqrt()  # of small changes, more is seen
+        weights = (1 - (strength * (len(GLOW) - 1) - steps).abs()).clamp_min(0)
+        torch.lerp(dark, torch.einsum("khw,kc->chw", weights, colours), strength, out=glowing)
+    return maps
 
 
 def draw_sheet(report: "LayerReport") -> Image.Image:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
+from itertools import count
 
 import torch
 import torch.nn.functional as F
@@ -32,7 +33,7 @@ def decode(
     if not latents.regions:
         return synthesis.draw(styles, noise_mode, noise_seed, resolution)
     streams = [styles, *(styles_of(generator, region.codes) for region in latents.regions)]
-    masks = torch.stack([region.mask for region in latents.regions]).to(styles[0]) / 255
+    masks = torch.stack([region.mask for region in latents.regions])
     return draw_regions(synthesis, streams, masks, noise_mode, noise_seed, resolution)
 
 
@@ -41,13 +42,26 @@ def distinct(latents: Latents, noise_mode: str = "const") -> tuple[Latents, list
 
     Equal codes give equal pictures unless noise is random; then all of them are kept.
     """
-    if noise_mode == "random":
-        return latents, list(range(len(latents)))
-    places: dict[bytes, int] = {}
-    found = [places.setdefault(key, len(places)) for key in _keys(latents)]
-    if len(places) == len(latents):
-        return latents, found
-    return latents.take([found.index(place) for place in range(len(places))]), found
+    (kept,), (places,) = distinct_in([latents], noise_mode)
+    return kept, places
+
+
+def distinct_in(parts: Sequence[Latents], noise_mode: str = "const") -> tuple[list[Latents], list[list[int]]]:
+    """`distinct` of several batches: of each the codes that none before it has, which may be none.
+
+    Places count through all the batches that are returned.
+    """
+    numbers = count()
+    places: dict[object, int] = {}
+    kept, found = [], []
+    for part in parts:
+        known = len(places)
+        keys = [next(numbers) for _ in part.w] if noise_mode == "random" else _keys(part)
+        own = [places.setdefault(key, len(places)) for key in keys]
+        first = [own.index(place) for place in range(known, len(places))]
+        kept.append(part if len(first) == len(part) else part.take(first))
+        found.append(own)
+    return kept, found
 
 
 def _keys(latents: Latents) -> list[bytes]:

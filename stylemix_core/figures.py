@@ -9,6 +9,7 @@ A figure says which codes to draw and how their pictures are laid out. Drawing i
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
+from typing import TypeVar
 
 import torch
 
@@ -20,6 +21,8 @@ from .latents import Latents, join_latents, pick_latents, short_origin
 from .masks import MAX_STRENGTH, MIN_STRENGTH, MaskList, layers_text
 
 MOST_COLUMNS = 64
+
+PerCode = TypeVar("PerCode", torch.Tensor, list)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +49,8 @@ class Figure:
         """The codes without those beside them."""
         return pick_latents(self.codes, len(self.codes) - len(self.labels), len(self.labels))
 
-    def sheet(self, pictures: torch.Tensor) -> torch.Tensor:
-        """The figure, `[1, 3, height, width]`, of the pictures `[B, 3, R, R]` of all `codes`."""
+    def sheet(self, pictures: PerCode) -> torch.Tensor:
+        """The figure, `[1, 3, height, width]`, of the pictures `[B, 3, R, R]` of all `codes`, or a list of them."""
 
         def at(places: Sequence[int]) -> list[torch.Tensor] | None:
             return [pictures[place] for place in places] or None
@@ -63,8 +66,8 @@ class Figure:
             at(self.top),
         )
 
-    def result_pictures(self, pictures: torch.Tensor) -> torch.Tensor:
-        """The results' share of the pictures of all `codes`."""
+    def result_pictures(self, pictures: PerCode) -> PerCode:
+        """The results' share of the pictures of all `codes`, or of whatever there is one of per code."""
         return pictures[len(pictures) - len(self.labels) :]
 
 

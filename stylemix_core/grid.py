@@ -9,7 +9,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from .errors import StyleMixError
-from .images import from_pil, resize, to_pil
+from .images import from_pil, resize
 from .texts import counted, there_are
 
 BACKGROUND = (24, 24, 27)
@@ -20,6 +20,8 @@ OVERVIEW_SIDE = 256
 
 Pictures = torch.Tensor | Sequence[torch.Tensor]
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+Text = tuple[float, float, str]
+"""What is written, and where: x and y of its anchor."""
 
 # Fonts of Windows, macOS and Linux that have Hangul beside Latin. The last has at least accents and Cyrillic.
 _WIDE_FONTS = (
@@ -83,7 +85,7 @@ def compare_grid(
     if top is not None:
         cells, captions = _below(_pictures(top, "top"), cells, captions, len(leading))
         rows = ["", *rows] if rows else rows
-    return from_pil(_draw(cells, captions, [_one_line(row) for row in rows or ()], *results[0].shape[1:]))
+    return _draw(cells, captions, [_one_line(row) for row in rows or ()], *results[0].shape[1:])[None]
 
 
 def overview(pictures: torch.Tensor) -> torch.Tensor:
@@ -190,7 +192,8 @@ def _below(top: list[torch.Tensor], cells: Cells, captions: Captions, leading: i
     return [row, *cells], below
 
 
-def _draw(cells: Cells, captions: Captions, rows: list[str], height: int, width: int) -> Image.Image:
+def _draw(cells: Cells, captions: Captions, rows: list[str], height: int, width: int) -> torch.Tensor:
+    """The sheet, `[3, height, width]`. Pictures are copied into it as they are; Pillow writes the words alone."""
     gap = max(2, min(height, width) // 32)
     size = max(10, round(0.08 * min(height, width)))
     font = font_for(size, "".join(rows + sum(captions, [])))
@@ -199,30 +202,42 @@ def _draw(cells: Cells, captions: Captions, rows: list[str], height: int, width:
 
     strips = [line if any(row) else 0 for row in captions]
     columns = max(map(len, cells))
-    sheet = Image.new(
-        "RGB",
-        (gutter + gap + columns * (width + gap), gap + len(cells) * (height + gap) + sum(strips)),
-        BACKGROUND,
-    )
-    draw = ImageDraw.Draw(sheet)
+    sheet = _plain(gap + len(cells) * (height + gap) + sum(strips), gutter + gap + columns * (width + gap))
+    labels: list[Text] = []
     y = gap
     for index, (pictures, texts, strip) in enumerate(zip(cells, captions, strips, strict=True)):
-        for column, picture in enumerate(pictures):
-            if picture is None:
-                continue
-            x = gutter + gap + column * (width + gap)
-            if strip:
-                text = shorten(texts[column], width, font)
-                draw.text((x + width / 2, y + strip / 2), text, TEXT, font, anchor="mm")
-            fitted = _fit(picture, height, width)
-            offset = (width - fitted.width) // 2, (height - fitted.height) // 2
-            transparency = fitted if fitted.mode == "RGBA" else None
-            sheet.paste(fitted, (x + offset[0], y + strip + offset[1]), transparency)
+        lefts = [gutter + gap + column * (width + gap) for column in range(len(pictures))]
+        if strip:
+            places = [
+                (x + width / 2, strip / 2, shorten(text, width, font))
+                for x, picture, text in zip(lefts, pictures, texts)
+                if picture is not None
+            ]
+            _write(sheet[:, y : y + strip], places, font, "mm")
+        for x, picture in zip(lefts, pictures):
+            if picture is not None:
+                _place(picture, sheet[:, y + strip : y + strip + height, x : x + width])
         if rows:
-            text = shorten(rows[index], gutter - gap, font)
-            draw.text((gutter, y + strip + height / 2), text, TEXT, font, anchor="rm")
+            labels.append((gutter, y + strip + height / 2, shorten(rows[index], gutter - gap, font)))
         y += strip + height + gap
+    _write(sheet[:, :, :gutter], labels, font, "rm")
     return sheet
+
+
+def _plain(height: int, width: int) -> torch.Tensor:
+    """Background, `[3, height, width]`."""
+    colour = torch.tensor(BACKGROUND).view(3, 1, 1) / 127.5 - 1
+    return colour.expand(3, height, width).contiguous()
+
+
+def _write(place: torch.Tensor, texts: Sequence[Text], font: Font, anchor: str) -> None:
+    """Write texts on background, `[3, height, width]`."""
+    if texts:
+        image = Image.new("RGB", (place.shape[2], place.shape[1]), BACKGROUND)
+        draw = ImageDraw.Draw(image)
+        for x, y, text in texts:
+            draw.text((x, y), text, TEXT, font, anchor=anchor)
+        place.copy_(from_pil(image)[0])
 
 
 def _pictures(pictures: Pictures, name: str) -> list[torch.Tensor]:
@@ -240,11 +255,19 @@ def _pictures(pictures: Pictures, name: str) -> list[torch.Tensor]:
     return singles
 
 
-def _fit(picture: torch.Tensor, height: int, width: int) -> Image.Image:
-    """The picture as large as the cell allows."""
-    scale = min(height / picture.shape[1], width / picture.shape[2])
-    size = (max(1, round(side * scale)) for side in picture.shape[1:])
-    return to_pil(resize(picture.detach().float()[None], *size)[0])
+def _place(picture: torch.Tensor, cell: torch.Tensor) -> None:
+    """Put a picture into the middle of a cell `[3, height, width]`, as large as the cell allows."""
+    (height, width), (own_height, own_width) = cell.shape[1:], picture.shape[1:]
+    scale = min(height / own_height, width / own_width)
+    size = [max(1, round(side * scale)) for side in (own_height, own_width)]
+    fitted = resize(picture.detach().float()[None], *size)[0]
+    top, left = (height - size[0]) // 2, (width - size[1]) // 2
+    cell = cell[:, top : top + size[0], left : left + size[1]]
+    if len(fitted) == 4:
+        colour, opacity = fitted.to(cell).clamp(-1, 1).split([3, 1])
+        cell.lerp_(colour, opacity / 2 + 0.5)
+    else:
+        torch.clamp(fitted.to(cell.device).expand(3, -1, -1), -1, 1, out=cell)
 
 
 def _one_line(label: str) -> str:

@@ -5,7 +5,7 @@ package converts or resizes pictures.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -43,22 +43,25 @@ def from_comfy(image: torch.Tensor) -> torch.Tensor:
     if image.shape[3] == 4:
         colour, alpha = image.split([3, 1], dim=3)
         image = colour * alpha + (1 - alpha)
-    return image.expand(-1, -1, -1, 3).permute(0, 3, 1, 2) * 2 - 1
+    return image.expand(-1, -1, -1, 3).permute(0, 3, 1, 2).mul(2).sub_(1)
 
 
-def to_comfy(images: torch.Tensor) -> torch.Tensor:
+def to_comfy(images: torch.Tensor, places: Sequence[int] | None = None) -> torch.Tensor:
     """`[B, C, H, W]` in −1…1 as ComfyUI's IMAGE, float32 `[B, H, W, 3]` clamped to 0…1.
 
     C is 3 (RGB), 1 (grey, repeated) or 4 (RGBA, whose transparency is kept: `[B, H, W, 4]`).
+    places: which pictures, in which order; None for all.
     """
     if images.ndim != 4 or images.shape[1] not in (1, 3, 4):
         raise StyleMixError(
             f"the pictures have the shape {list(images.shape)}; expected [batch, 3, 1 or 4, height, width]"
         )
-    images = (images.to(torch.float32) / 2 + 0.5).clamp(0, 1)
-    if images.shape[1] == 1:
-        images = images.expand(-1, 3, -1, -1)
-    return images.permute(0, 2, 3, 1).contiguous()
+    places = range(len(images)) if places is None else places
+    _, channels, height, width = images.shape
+    result = images.new_empty(len(places), height, width, max(channels, 3), dtype=torch.float32)
+    for i, place in enumerate(places):  # in place, so that there is no copy besides the result
+        result[i].copy_(images[place].permute(1, 2, 0)).div_(2).add_(0.5).clamp_(0, 1)
+    return result
 
 
 def resize(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
@@ -153,7 +156,7 @@ def from_pil(image: Image.Image) -> torch.Tensor:
             "the picture holds floating point numbers of unknown range; save it with 8 or 16 bits"
         )
     deep = image.mode.startswith("I")  # 16-bit grey, which Pillow's own conversion clips at 255
-    image = image if deep else image.convert("RGBA")
+    image = image if deep or _is_plain(image) else image.convert("RGBA")
     result = torch.empty(1, 3, image.height, image.width)
     rows = max(1, _BAND_PIXELS // max(image.width, 1))
     for top in range(0, max(image.height, 1), rows):
@@ -166,7 +169,7 @@ def from_pil(image: Image.Image) -> torch.Tensor:
 
 def to_rgb(image: Image.Image) -> Image.Image:
     """A Pillow picture of any mode as 8-bit RGB, itself if it is; transparency is composited over white."""
-    if image.mode == "RGB" and "transparency" not in image.info:
+    if _is_plain(image):
         return image
     if image.mode.startswith("I") or image.mode == "F":
         return to_pil(from_pil(image)[0])
@@ -175,6 +178,11 @@ def to_rgb(image: Image.Image) -> Image.Image:
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, image).convert("RGB")
     return image.convert("RGB")
+
+
+def _is_plain(image: Image.Image) -> bool:
+    """Whether a Pillow picture is 8-bit RGB without transparency."""
+    return image.mode == "RGB" and "transparency" not in image.info
 
 
 def comfy_to_pil(image: torch.Tensor) -> list[Image.Image]:

@@ -163,7 +163,10 @@ def build_parser() -> argparse.ArgumentParser:
         "--strength", type=float, default=3.0, help="how far to apply, or to show both ways (%(default)s)"
     )
     sub.add_argument("--steps", type=int, default=5, help="strengths on the sheet (%(default)s)")
-    sub.add_argument("--masks", help="the layers to move (those where the directions were found)")
+    sub.add_argument(
+        "--masks",
+        help="the layers to move: mask list, or a .txt file of one (those where the directions were found)",
+    )
     add_sampling(sub)
     add_models(sub, encoder=True)
 

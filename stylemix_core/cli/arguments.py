@@ -29,7 +29,11 @@ def add_source_and_style(parser: argparse.ArgumentParser) -> None:
 def add_mixing(parser: argparse.ArgumentParser, masks: str) -> None:
     """What `mixed_codes` reads."""
     add_source_and_style(parser)
-    parser.add_argument("--masks", default=masks, help='mask list (default "%(default)s")')
+    parser.add_argument(
+        "--masks",
+        default=masks,
+        help='mask list, or a .txt file of one, as find writes (default "%(default)s")',
+    )
     parser.add_argument(
         "--alpha", type=float, default=1.0, help="strength of terms without @, -2 to 3 (%(default)s)"
     )

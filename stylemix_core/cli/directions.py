@@ -22,7 +22,7 @@ from ..latents import (
 from ..masks import parse_masks
 from ..progress import ProgressBar
 from ..texts import counted
-from .files import LATENTS, decode, open_generator, source_codes, warn
+from .files import LATENTS, decode, mask_text, open_generator, source_codes, warn
 from .mixing import save_figure
 
 
@@ -31,7 +31,7 @@ def directions(options: argparse.Namespace) -> None:
     found = directions_of(generator, options).named(read_names("\n".join(options.names)))
     options.seeds = options.seeds or [0]
     sources = join_latents(source_codes(generator, options))
-    masks = None if options.masks is None else parse_masks(options.masks, generator.num_ws)
+    masks = None if options.masks is None else parse_masks(mask_text(options.masks), generator.num_ws)
     warn(options, {check_generator(sources, generator), check_directions(sources, found)})
     if options.apply is None:
         strengths = even_strengths(-options.strength, options.strength, options.steps)
@@ -44,7 +44,7 @@ def directions(options: argparse.Namespace) -> None:
         save_figure(generator, figure, options)
         return
     save_latents(options.out / f"results{LATENTS}", moved)
-    for i, picture in enumerate(decode(generator, moved, options.noise)):
+    for i, picture in enumerate(decode(generator, [moved], options.noise)):
         save_image(options.out / "results" / f"{i:04d}.png", picture)
     print(f"{counted(len(moved), 'result')} in {options.out}")
 

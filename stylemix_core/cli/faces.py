@@ -54,7 +54,7 @@ def demo(options: argparse.Namespace) -> None:
 def generate(options: argparse.Namespace) -> None:
     generator = open_generator(options)
     latents = sample(generator, options)
-    for seed, picture in zip(options.seeds, decode(generator, latents, options.noise, options.seeds)):
+    for seed, picture in zip(options.seeds, decode(generator, [latents], options.noise, options.seeds)):
         save_image(options.out / f"seed{seed:04d}.png", picture)
     save_latents(options.out / "latents.safetensors", latents)
     print(f"{counted(len(latents), 'picture')} and latents.safetensors in {options.out}")

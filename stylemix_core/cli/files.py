@@ -5,13 +5,14 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import torch
 
 from ..checkpoints import inspect_checkpoint, load_encoder, load_generator
 from ..decoding import decode as decode_latents
-from ..decoding import distinct
+from ..decoding import distinct_in
 from ..encoder import Encoder
 from ..errors import NoFaceError, StyleMixError
 from ..generator import Generator
@@ -36,14 +37,33 @@ PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 LATENTS = ".safetensors"
 
 
+MASK_FILE = ".txt"
+"""Ending of files with a mask list, as `find` writes them."""
+
+
 CHUNK = 4
 """Pictures that are decoded at a time."""
 
 
 def mixed_codes(generator: Generator, options: argparse.Namespace) -> tuple[Latents, Latents, MaskList]:
     """Sources, styles and masks that a command names; warns when they do not belong together."""
-    masks = parse_masks(options.masks, generator.num_ws, options.alpha, options.seed)
+    masks = parse_masks(mask_text(options.masks), generator.num_ws, options.alpha, options.seed)
     return *source_and_style(generator, options), masks
+
+
+def mask_text(text: str) -> str:
+    """A mask list: the text itself, or what is in the text file that it names."""
+    path = Path(text)
+    if path.suffix.lower() != MASK_FILE:
+        return text
+    try:
+        return path.read_text(encoding="utf-8-sig")  # Windows' editors begin files with a mark
+    except FileNotFoundError:
+        raise StyleMixError(
+            f"there is no mask list at {path}; check the path, or write the masks themselves, as in 0-3; 8"
+        ) from None
+    except UnicodeDecodeError:
+        raise StyleMixError(f"{path} is no text in UTF-8; expected a mask list, as in 0-3; 8") from None
 
 
 def source_codes(generator: Generator, options: argparse.Namespace) -> list[Latents]:
@@ -82,24 +102,31 @@ def source_and_style(generator: Generator, options: argparse.Namespace) -> tuple
 
 
 def decode(
-    generator: Generator, latents: Latents, noise: str, seeds: Sequence[int] | None = None
+    generator: Generator, parts: Sequence[Latents], noise: str, seeds: Sequence[int] | None = None
 ) -> Iterator[torch.Tensor]:
-    """Pictures `[C, R, R]`, a few decoded at a time, each once. seeds: of random noise, one per code; else 0, 1, …"""
-    seeds = range(len(latents)) if seeds is None else seeds
-    bar = ProgressBar(len(latents), "decode")
-    latents, places = distinct(latents, noise)
-    awaited = Counter(places)
+    """Pictures `[C, R, R]` of all batches, a few decoded at a time, each once.
+
+    seeds: of random noise, one per code of a batch; else 0, 1, …
+    """
+    bar = ProgressBar(sum(map(len, parts)), "decode")
+    kept, places = distinct_in(parts, noise)
+    awaited = Counter(chain(*places))
     drawn: dict[int, torch.Tensor] = {}
-    for i, place in enumerate(places):
-        if place % CHUNK == 0 and place not in drawn:
-            chunk = slice(place, place + CHUNK)
-            pictures = decode_latents(generator, latents.take(chunk), noise, seeds[chunk]).cpu()
-            drawn.update(enumerate(pictures, place))
-        yield drawn[place]
-        awaited[place] -= 1
-        if not awaited[place]:
-            del drawn[place]
-        bar.update(i + 1)
+    first = done = 0
+    for part, own in zip(kept, places, strict=True):
+        for place in own:
+            if place not in drawn:  # new codes come in their order, so it is the first of a chunk
+                chunk = slice(place - first, place - first + CHUNK)
+                own_seeds = (range(len(part)) if seeds is None else seeds)[chunk]
+                pictures = decode_latents(generator, part.take(chunk), noise, own_seeds).cpu()
+                drawn.update(enumerate(pictures, place))
+            yield drawn[place]
+            awaited[place] -= 1
+            if not awaited[place]:
+                del drawn[place]
+            done += 1
+            bar.update(done)
+        first += len(part)
     bar.close()
 
 

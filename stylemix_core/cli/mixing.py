@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from itertools import islice
 
 import torch
 
@@ -36,12 +37,13 @@ def mix(options: argparse.Namespace) -> None:
     results = inject_into(sources, styles, masks, generator, options)
     for name, latents in (("sources", sources), ("styles", styles), ("results", results)):
         save_latents(options.out / f"{name}.safetensors", latents)
-    pictures = list(decode(generator, results, options.noise))
+    drawn = decode(generator, [results, sources, styles], options.noise)
+    pictures, source_pictures, style_pictures = (
+        list(islice(drawn, len(part))) for part in (results, sources, styles)
+    )
     labels = result_labels(masks, len(sources), len(styles), options.pairing)
     for i, (label, picture) in enumerate(zip(labels, pictures)):
         save_image(options.out / "results" / f"{i:04d}_{file_name(label)}.png", picture)
-    source_pictures = list(decode(generator, sources, options.noise))
-    style_pictures = list(decode(generator, styles, options.noise))
     rows = pairs(len(sources), len(styles), options.pairing)
     grid = compare_grid(
         pictures,
@@ -106,7 +108,7 @@ def strip(options: argparse.Namespace) -> None:
 
 def save_figure(generator: Generator, figure: Figure, options: argparse.Namespace) -> None:
     """The sheet, the results' codes, and their pictures."""
-    pictures = torch.stack([*decode(generator, figure.codes, options.noise)])
+    pictures = list(decode(generator, [figure.codes], options.noise))
     save_latents(options.out / f"results{LATENTS}", figure.results)
     for i, (label, picture) in enumerate(zip(figure.labels, figure.result_pictures(pictures))):
         save_image(options.out / "results" / f"{i:04d}_{file_name(label)}.png", picture)

@@ -7,7 +7,7 @@ Mapping turns z into W+, synthesis turns W+ into pictures. Weights may come from
 import copy
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -271,7 +271,8 @@ class SynthesisNetwork(nn.Module):
         self.check(styles, noise_mode, resolution)
         noise = NoiseSource(noise_mode, noise_seed, len(styles[0]))
         with exact_convolutions(styles[0]), torch.set_grad_enabled(self.wants_gradient(styles)):
-            return run_in_parts(CHUNK, self.blocks(resolution), None, None, styles, noise)
+            parts = run_in_parts(CHUNK, self.blocks(resolution), None, None, styles, noise)
+            return gathered(parts, len(styles[0]))
 
     def check(self, styles: Sequence[torch.Tensor], noise_mode: str, resolution: int | None) -> None:
         """Raise `draw`'s errors."""
@@ -303,20 +304,21 @@ def run(
     image: torch.Tensor | None,
     styles: Sequence[torch.Tensor | SpatialStyle],
     noise: "NoiseSource",
-) -> torch.Tensor:
-    """Pictures `[B, C, R, R]` of the last of `blocks`.
+) -> Iterator[torch.Tensor]:
+    """Pictures of the last of `blocks`, `[b, C, R, R]` at a time, in the order of the batch.
 
     x: the first block's input `[B, I, R/2, R/2]`, None for b4's. image: what was drawn before, or None.
     styles: `[B, channels]` of every module of `blocks`.
     """
     for i, block in enumerate(blocks):
-        if x is not None and len(x) > 1 and has_large_maps(x, block.channels):
-            return run_in_parts(1, blocks[i:], x, image, styles, noise)
+        if x is not None and len(x) > 1 and not torch.is_grad_enabled() and has_large_maps(x, block.channels):
+            yield from run_in_parts(1, blocks[i:], x, image, styles, noise)
+            return
         own = len(block.styled())
         x, image = block(x, image, styles[:own], noise)
         styles = styles[own:]
     assert image is not None  # the last block of every network draws
-    return image
+    yield image
 
 
 def run_in_parts(
@@ -326,19 +328,33 @@ def run_in_parts(
     image: torch.Tensor | None,
     styles: Sequence[torch.Tensor | SpatialStyle],
     noise: "NoiseSource",
-) -> torch.Tensor:
+) -> Iterator[torch.Tensor]:
     """`run`, with `size` pictures at a time where no gradient is wanted: that bounds memory."""
     count = len(styles[0])
-    if count <= size or torch.is_grad_enabled():
-        return run(blocks, x, image, styles, noise)
-    pictures = None
-    for start in range(0, count, size):
-        part = slice(start, start + size)
+    for part in parts_of(count, size):
         before = [tensor if tensor is None else tensor[part] for tensor in (x, image)]
-        drawn = run(blocks, before[0], before[1], [style[part] for style in styles], noise[part])
+        yield from run(blocks, before[0], before[1], [style[part] for style in styles], noise[part])
+
+
+def parts_of(count: int, size: int) -> list[slice]:
+    """A batch's places, `size` at a time; all at once where gradients are wanted."""
+    if count <= size or torch.is_grad_enabled():
+        return [slice(0, count)]
+    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def gathered(parts: Iterator[torch.Tensor], count: int) -> torch.Tensor:
+    """All `count` pictures in one batch. While a part is drawn, there is no second copy of those before it."""
+    pictures = None
+    done = 0
+    for part in parts:
+        if len(part) == count:
+            return part
         if pictures is None:
-            pictures = drawn.new_empty(count, *drawn.shape[1:])
-        pictures[part] = drawn
+            pictures = part.new_empty(count, *part.shape[1:])
+        pictures[done : done + len(part)] = part
+        done += len(part)
+        del part
     assert pictures is not None
     return pictures
 

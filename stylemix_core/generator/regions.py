@@ -5,14 +5,14 @@ apart. The coarse blocks are cheap, though: they are drawn once for every stream
 blended at 32 or 64 pixels, and from there on one pass goes on with maps of styles.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import torch
 import torch.nn.functional as F
 
 from ..device import exact_convolutions
-from .network import CHUNK, NoiseSource, SynthesisBlock, SynthesisNetwork, run_in_parts
+from .network import CHUNK, NoiseSource, SynthesisBlock, SynthesisNetwork, gathered, parts_of, run
 from .spatial import SpatialStyle, blend
 
 BLEND_AT, BLEND_LAST = 32, 64
@@ -32,7 +32,7 @@ def draw_regions(
     """Draw pictures of several streams of styles, each inside its region.
 
     streams: S of what `synthesis.styles` gives; the first is the picture around the regions.
-    masks: float32 `[S − 1, B, R, R]` in 0…1, the regions of the others; later ones lie on top.
+    masks: uint8 `[S − 1, B, R, R]`, 0 outside and 255 inside the regions of the others; later ones lie on top.
     The rest, and what is returned, as for `SynthesisNetwork.draw`.
     """
     for styles in streams:
@@ -44,13 +44,20 @@ def draw_regions(
     if not all(map(_same, modules[_count(coarse) :])):
         coarse = _up_to(blocks, synthesis, BLEND_AT)
     first = _count(coarse)
-    shares = _shares(masks)
-    with exact_convolutions(masks), torch.set_grad_enabled(synthesis.wants_gradient(modules)):
-        features, image = _run_streams(coarse, modules[:first], shares, noise)
-        if image is not None and len(coarse) == len(blocks):
-            return image
-        rest = [style[0] if _same(style) else SpatialStyle(style, shares) for style in modules[first:]]
-        return run_in_parts(CHUNK, blocks[len(coarse) :], features, image, rest, noise)
+
+    def parts() -> Iterator[torch.Tensor]:
+        for part in parts_of(masks.shape[1], CHUNK):
+            own = [style[:, part] for style in modules]
+            shares = _shares(masks[:, part].to(modules[0]) / 255)
+            features, image = _run_streams(coarse, own[:first], shares, noise[part])
+            if image is not None and len(coarse) == len(blocks):
+                yield image
+            else:
+                rest = [style[0] if _same(style) else SpatialStyle(style, shares) for style in own[first:]]
+                yield from run(blocks[len(coarse) :], features, image, rest, noise[part])
+
+    with exact_convolutions(modules[0]), torch.set_grad_enabled(synthesis.wants_gradient(modules)):
+        return gathered(parts(), masks.shape[1])
 
 
 def _up_to(blocks: Sequence[SynthesisBlock], synthesis: SynthesisNetwork, size: int) -> list[SynthesisBlock]:
