@@ -11,7 +11,6 @@ from itertools import islice
 import torch
 import torch.nn.functional as F
 
-from ..device import exact_convolutions
 from .network import CHUNK, NoiseSource, SynthesisBlock, SynthesisNetwork, run_in_parts
 from .spatial import SpatialStyle, blend
 
@@ -45,7 +44,7 @@ def draw_regions(
         coarse = _up_to(blocks, synthesis, BLEND_AT)
     first = _count(coarse)
     shares = _shares(masks)
-    with exact_convolutions(masks), torch.set_grad_enabled(synthesis.wants_gradient(modules)):
+    with synthesis.drawing(modules):
         features, image = _run_streams(coarse, modules[:first], shares, noise)
         if image is not None and len(coarse) == len(blocks):
             return image
