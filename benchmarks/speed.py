@@ -32,6 +32,7 @@ from stylemix_core.decoding import decode, distinct  # noqa: E402
 from stylemix_core.device import resolve_dtype  # noqa: E402
 from stylemix_core.encoder import Encoder, EncoderConfig  # noqa: E402
 from stylemix_core.generator import Generator  # noqa: E402
+from stylemix_core.generator.compiled import CACHE  # noqa: E402
 from stylemix_core.latents import Latents, join_latents  # noqa: E402
 from tests import builders  # noqa: E402
 
@@ -40,7 +41,7 @@ COLD = """
 import sys, time, torch
 start = time.perf_counter()
 import stylemix_core as sm
-G = sm.load_generator(sys.argv[1], device="cpu", dtype=sys.argv[2])
+G = sm.load_generator(sys.argv[1], device="cpu", dtype=sys.argv[2], compile=len(sys.argv) > 3)
 with torch.inference_mode():
     G.synthesis(G.mapping(sm.sample_z([0], G.z_dim)))
 print(time.perf_counter() - start)
@@ -70,6 +71,7 @@ def main() -> None:
         "| work | precision | ours | theirs | ratio | memory, ours | theirs |\n|---|---|---|---|---|---|---|"
     )
     decoding(generator, rounded, reference, runs, options.small)
+    compiling(generator, rounded, runs)
     encoding(runs, options.small)
     inverting(generator, reference, runs)
     grids(generator, runs)
@@ -97,6 +99,30 @@ def decoding(generator: Generator, rounded: Generator, reference: Callable, runs
             )
     for batch in (4, 64):
         row(f"memory of a batch of {batch}", "float32", None, None, (peak("float32", batch, small), None))
+
+
+def compiling(generator: Generator, rounded: Generator, runs: int) -> None:
+    """Drawing with compiled code against drawing without it, and how long the first picture takes."""
+    w = codes(generator, 1)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "generator.safetensors"
+        native.write(path, generator)
+        for precision, plain in (("float32", generator), ("auto", rounded)):
+            name = precision.replace("auto", "automatic")
+            os.environ[CACHE] = str(Path(folder) / precision)
+            for state in ("nothing compiled yet", "compiled by an earlier process"):
+                first = cold_start(path, precision, "compile")
+                row(f"compiled: load and first picture, new process, {state}", name, first, None)
+            jobs = {
+                "plain": lambda G=plain: G.synthesis(w),
+                "compiled": lambda G=plain: G.compiled().synthesis(w),
+            }
+            with torch.inference_mode():
+                seconds, _ = interleaved(jobs, runs)
+            row(
+                "decode, batch 1, compiled, against not compiled", name, seconds["compiled"], seconds["plain"]
+            )
+            del os.environ[CACHE]
 
 
 def encoding(runs: int, small: bool) -> None:
@@ -163,13 +189,14 @@ def starting(generator: Generator, runs: int) -> None:
         path = Path(folder) / "generator.safetensors"
         native.write(path, generator)
         for precision in ("float32", "auto"):
-            command = [sys.executable, "-c", COLD, str(path), precision]
-            times = [
-                float(subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout)
-                for _ in range(min(runs, 3))
-            ]
+            times = [cold_start(path, precision) for _ in range(min(runs, 3))]
             name = "load and first picture, new process, beyond torch"
             row(name, precision.replace("auto", "automatic"), statistics.median(times), None)
+
+
+def cold_start(*arguments: str | Path) -> float:
+    command = [sys.executable, "-c", COLD, *map(str, arguments)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout)
 
 
 def peak(who: str, batch: int, small: bool) -> float | None:

@@ -209,10 +209,26 @@ class Model:
 
 
 @dataclass(frozen=True, eq=False)
+class Compiled:
+    """A generator that draws with compiled code. Its network is its base's, and ComfyUI sees that one alone."""
+
+    base: Model
+
+    @cached_property
+    def network(self) -> Any:
+        """A view of the base's network. Only `run` may call its `forward`."""
+        return self.base.network.compiled()
+
+    @property
+    def patcher(self) -> ModelPatcher:
+        return self.base.patcher
+
+
+@dataclass(frozen=True, eq=False)
 class Tuned:
     """A model with some tensors changed. ComfyUI sees its base alone: the changes are added while it is used."""
 
-    base: "Model | Tuned"
+    base: "Model | Compiled | Tuned"
     delta: Delta
 
     @property
@@ -230,6 +246,9 @@ class Tuned:
         return self.delta.after(self.base.tuning) if isinstance(self.base, Tuned) else self.delta
 
 
+AnyModel = Model | Compiled | Tuned
+"""What `run` and its kin take."""
+
 _models: WeakValueDictionary[tuple[str, str, str], Model] = WeakValueDictionary()
 
 
@@ -244,11 +263,11 @@ def open_model(load: Callable[..., torch.nn.Module], folder: str, checkpoint: st
 
 
 def run(
-    model: Model | Tuned,
+    model: AnyModel,
     count: int,
     forward: Callable[[Any, slice], torch.Tensor],
     preview: Callable[[torch.Tensor], Image.Image] | None = None,
-    beside: Sequence[Model | Tuned] = (),
+    beside: Sequence[AnyModel] = (),
 ) -> torch.Tensor:
     """Map `count` items through a network, with ComfyUI's memory management, progress and interrupts.
 
@@ -295,13 +314,13 @@ def run(
     return results
 
 
-def placed(model: Model | Tuned) -> Any:
+def placed(model: AnyModel) -> Any:
     """A network on the device that computes, for a short job that is no map over items."""
     _place([model], 1)
     return model.network
 
 
-def descend(models: Sequence[Model | Tuned], count: int, job: Callable[[bool], Result]) -> Result:
+def descend(models: Sequence[AnyModel], count: int, job: Callable[[bool], Result]) -> Result:
     """Run a job that descends gradients through networks, on `count` pictures at once.
 
     job: called with whether to save memory by gradient checkpointing: without, and with when memory runs out.
@@ -309,7 +328,7 @@ def descend(models: Sequence[Model | Tuned], count: int, job: Callable[[bool], R
     return work(models, count * GRADIENT_FACTOR, count, job)
 
 
-def work(models: Sequence[Model | Tuned], most: int, least: int, job: Callable[[bool], Result]) -> Result:
+def work(models: Sequence[AnyModel], most: int, least: int, job: Callable[[bool], Result]) -> Result:
     """Run a job that passes batches through networks on its own.
 
     job: called with whether to save memory: without, for which there is room for passes of `most` pictures, and
@@ -429,7 +448,7 @@ def _read_holds(holds: Callable[[str], bool], path: str, stamp: str) -> bool:
     return holds(path)
 
 
-def _place(models: Sequence[Model | Tuned], items: int) -> None:
+def _place(models: Sequence[AnyModel], items: int) -> None:
     """Bring networks to the device that computes, and make room there for `items` pictures."""
     patchers = list(dict.fromkeys(model.patcher for model in models))
     memory = items * max(_side(patcher.model) for patcher in patchers) ** 2 * BYTES_PER_PIXEL

@@ -4,6 +4,7 @@ from comfy_api.v0_0_2 import io
 
 from ..stylemix_core.checkpoints import load_encoder, load_generator
 from ..stylemix_core.device import DTYPES
+from ..stylemix_core.generator.compiled import cannot_compile
 from . import host
 from .search import search_words
 from .sockets import ENCODER, GENERATOR
@@ -42,6 +43,14 @@ class LoadGenerator(io.ComfyNode):
                     "models/stylegan: NVIDIA's .pkl (PyTorch or TensorFlow), rosinality's .pt, .safetensors.",
                 ),
                 dtype_input(),
+                io.Boolean.Input(
+                    "compile",
+                    default=False,
+                    optional=True,
+                    tooltip="Draw with code that PyTorch compiles for this machine: a few percent faster in half "
+                    "precision, as good as nothing in float32. The first picture takes up to a minute longer, after a "
+                    "restart some seconds. Where PyTorch cannot compile, the node says so and draws without it.",
+                ),
             ],
             outputs=[
                 GENERATOR.Output(
@@ -49,16 +58,23 @@ class LoadGenerator(io.ComfyNode):
                     tooltip="The generator, for StyleGAN2Sampler and StyleGAN2Decode.",
                 )
             ],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
-    def fingerprint_inputs(cls, checkpoint: str, dtype: str) -> str:
+    def fingerprint_inputs(cls, checkpoint: str, dtype: str, compile: bool = False) -> str:
         return host.checkpoint_stamp(host.GENERATORS, checkpoint)
 
     @classmethod
-    def execute(cls, checkpoint: str, dtype: str) -> io.NodeOutput:
+    def execute(cls, checkpoint: str, dtype: str, compile: bool = False) -> io.NodeOutput:
         generator = host.open_model(load_generator, host.GENERATORS, checkpoint, dtype)
-        _ = generator.network  # read the file now: a damaged one is this node's error
+        network = generator.network  # read the file now: a damaged one is this node's error
+        if not compile:
+            return io.NodeOutput(generator)
+        refusal = cannot_compile(generator.patcher.load_device, network.dtype)
+        if refusal is None:
+            return io.NodeOutput(host.Compiled(generator))
+        host.tell(cls.hidden.unique_id, refusal)
         return io.NodeOutput(generator)
 
 

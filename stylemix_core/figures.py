@@ -55,7 +55,8 @@ class Figure:
         def at(places: Sequence[int]) -> list[torch.Tensor] | None:
             return [pictures[place] for place in places] or None
 
-        results, beside = self.result_pictures(pictures), self.source or self.style
+        results = self.result_pictures(pictures)
+        beside = self.source or self.style
         return compare_grid(
             results,
             [*self.heads] if beside else [*self.heads, *[""] * (len(results) - len(self.heads))],

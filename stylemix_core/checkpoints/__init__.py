@@ -14,6 +14,7 @@ from ..encoder import Encoder
 from ..errors import CheckpointError, StyleMixError
 from ..files import sha256
 from ..generator import Generator
+from ..generator.compiled import cannot_compile
 from . import native, nvidia, psp, rosinality, tensorflow
 from .base import Checkpoint, CheckpointInfo
 from .describe import ACCEPTED, another_model, describe
@@ -40,6 +41,7 @@ def load_generator(
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
     runs_on: torch.device | None = None,
+    compile: bool = False,
 ) -> Generator:
     """Load a StyleGAN2 generator; of a pSp file, its decoder.
 
@@ -48,6 +50,9 @@ def load_generator(
     dtype: precision of the convolutions: "auto" (see `resolve_dtype`), "float32", "float16", "bfloat16", the torch
         dtype, or None for float32.
     runs_on: where the network will be moved to when it is used, which "auto" goes by; None for `device`.
+    compile: draw with code that PyTorch compiles for this machine, where it can; where it cannot, the log says why.
+        The first picture takes longer, in later processes a little: compiled code is kept in the folder that
+        TORCHINDUCTOR_CACHE_DIR names, by default `stylemix/compiled` among the user's caches.
     Returns the generator in evaluation mode; its `.info` says what the file is. `CheckpointError` when the file
     is not a checkpoint with a generator, is damaged, or asks to run code.
     """
@@ -58,7 +63,8 @@ def load_generator(
         generator = Generator.from_state_dict(*checkpoint.part("generator"))
     generator.info = checkpoint.info
     precision = resolve_dtype(dtype, runs_on or target, generator.config.channels)
-    return generator.to(target).set_dtype(precision)
+    generator = generator.to(target).set_dtype(precision)
+    return generator.compiled() if compile and not cannot_compile(runs_on or target, precision) else generator
 
 
 @torch.inference_mode(False)

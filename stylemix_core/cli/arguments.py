@@ -79,6 +79,11 @@ def add_models(parser: argparse.ArgumentParser, encoder: bool = False) -> None:
         )
     parser.add_argument("--device", default=None, help="cpu, cuda, mps (the fastest there is)")
     parser.add_argument("--dtype", default="float32", help="auto, float32, float16 or bfloat16 (%(default)s)")
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="draw with compiled code where PyTorch can compile; the first picture takes longer",
+    )
 
 
 def any_case(choices: Sequence[str]) -> Callable[[str], str]:

@@ -75,7 +75,7 @@ def open_generator(options: argparse.Namespace) -> Generator:
     source = options.generator
     if source is None and getattr(options, "encoder", "demo") != "demo":
         source = options.encoder if "generator" in inspect_checkpoint(options.encoder).contents else None
-    generator = load_generator(source or "demo", options.device, options.dtype)
+    generator = load_generator(source or "demo", options.device, options.dtype, compile=options.compile)
     return generator if options.tuning is None else load_delta(options.tuning).apply(generator)
 
 

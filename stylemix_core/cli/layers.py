@@ -65,7 +65,8 @@ def find(options: argparse.Namespace) -> None:
     identity = None
     if options.keep == "identity" and (suits or options.arcface):
         identity = find_identity(options.arcface, open_encoder(options) if suits else None)
-    target, keep = (words_or_mask(text, generator, options) for text in (options.target, options.keep))
+    target = words_or_mask(options.target, generator, options)
+    keep = None if options.keep is None else words_or_mask(options.keep, generator, options)
     bar = ProgressBar(1, "find")
 
     def on_step(done: int, total: int) -> None:
@@ -102,11 +103,9 @@ def find(options: argparse.Namespace) -> None:
     warn(options, {found.warning})
 
 
-def words_or_mask(
-    text: str | None, generator: Generator, options: argparse.Namespace
-) -> str | torch.Tensor | None:
+def words_or_mask(text: str, generator: Generator, options: argparse.Namespace) -> str | torch.Tensor:
     """A wish in words, or a picture's brightness `[H, W]` in 0…1 where the text is a picture's path."""
-    if text is None or Path(text).suffix.lower() not in PICTURES:
+    if Path(text).suffix.lower() not in PICTURES:
         return text
     (mask,) = read_regions([Path(text)], generator, options)
     return mask

@@ -8,6 +8,7 @@ import copy
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from torch import nn
 from ..device import exact_convolutions
 from ..errors import LatentMismatchError, StyleMixError
 from ..weights import adopt, without_numbers
+from .compiled import activate, colours, compiling
 from .config import GeneratorConfig
 from .ops import LRELU_GAIN, LRELU_SLOPE, Squares, fir_filter, modulated_conv, upsample
 from .spatial import SpatialStyle
@@ -30,9 +32,6 @@ if TYPE_CHECKING:
 NOISE_MODES = ("const", "random", "none")
 CHUNK = 4
 """Pictures that are drawn at a time at most, unless gradients are wanted."""
-
-FLOATS_AT_ONCE = 1 << 18
-"""Numbers of half precision that are copied to float32 at a time on a CPU."""
 
 MAPPING_LR_MULTIPLIER = 0.01
 """How much slower than the rest the mapping was trained: its weights are stored that much larger."""
@@ -88,6 +87,13 @@ class Generator(nn.Module):
             for layer in block.convolutions():
                 layer.squares.forget()
         return self
+
+    def compiled(self) -> "Generator":
+        """This very network, its modules and tensors shared, drawing with compiled code where that is possible."""
+        view = copy.copy(self)
+        view._modules = {**self._modules, "synthesis": copy.copy(self.synthesis)}
+        view.synthesis.compiled = True
+        return view
 
     def fingerprint(self) -> str:
         """Short text that tells whether two generators hold the same weights in the same shapes."""
@@ -190,6 +196,9 @@ class SynthesisNetwork(nn.Module):
 
     b4: "SynthesisBlock"
 
+    compiled = False
+    """Whether pictures are drawn with compiled code where that is possible; see `Generator.compiled`."""
+
     def __init__(self, config: GeneratorConfig):
         super().__init__()
         self.num_ws, self.w_dim = config.num_ws, config.w_dim
@@ -270,7 +279,7 @@ class SynthesisNetwork(nn.Module):
         """
         self.check(styles, noise_mode, resolution)
         noise = NoiseSource(noise_mode, noise_seed, len(styles[0]))
-        with exact_convolutions(styles[0]), torch.set_grad_enabled(self.wants_gradient(styles)):
+        with self.drawing(styles):
             parts = run_in_parts(CHUNK, self.blocks(resolution), None, None, styles, noise)
             return gathered(parts, len(styles[0]))
 
@@ -291,6 +300,17 @@ class SynthesisNetwork(nn.Module):
                 f"there is no picture of {resolution} pixels inside; "
                 f"choose one of: {', '.join(map(str, self.colour_resolutions))}"
             )
+
+    @contextmanager
+    def drawing(self, styles: Sequence[torch.Tensor]) -> Iterator[None]:
+        """How pictures of these styles are drawn: exactly, with gradients only where they are wanted."""
+        const = self.b4.const
+        with (
+            exact_convolutions(const),
+            torch.set_grad_enabled(self.wants_gradient(styles)),
+            compiling(self.compiled, const.device, const.dtype),
+        ):
+            yield
 
     def wants_gradient(self, styles: Sequence[torch.Tensor]) -> bool:
         """Whether pictures of these styles are to be differentiated, by the styles or by the network's tensors."""
@@ -472,9 +492,8 @@ class SynthesisLayer(nn.Module):
             squares=self.squares(self.weight),
         )
         if noise is not None:
-            x.add_((noise * (self.noise_strength * LRELU_GAIN)).to(x.dtype))
-        x = F.leaky_relu_(x, LRELU_SLOPE)
-        return x if self.conv_clamp is None else x.clamp(-self.conv_clamp, self.conv_clamp)
+            noise = noise * (self.noise_strength * LRELU_GAIN)
+        return activate(x, noise, self.conv_clamp)
 
 
 class ToRGB(nn.Module):
@@ -496,11 +515,7 @@ class ToRGB(nn.Module):
         style = style / math.sqrt(channels)
         weight = self.weight[:, :, 0, 0] * style[:, None, :]  # [B, C, I]
         pixels = x.permute(0, 2, 3, 1).reshape(batch, height * width, channels)  # a view: x is channels-last
-        # Of half precision, as many pixels at a time as leave their float32 copy in the processor's cache.
-        copied = x.device.type == "cpu" and x.dtype != torch.float32
-        size = FLOATS_AT_ONCE // channels if copied else height * width
-        parts = (part.float().transpose(1, 2) for part in pixels.split(size, 1))
-        rgb = torch.cat([torch.baddbmm(self.bias[:, None], weight, part) for part in parts], 2)  # [B, C, H·W]
+        rgb = colours(pixels, weight, self.bias)  # [B, C, H·W]
         if self.conv_clamp is not None:
             rgb = rgb.clamp(-self.conv_clamp, self.conv_clamp)
         return rgb.reshape(batch, len(self.weight), height, width)

@@ -11,7 +11,6 @@ from itertools import islice
 import torch
 import torch.nn.functional as F
 
-from ..device import exact_convolutions
 from .network import CHUNK, NoiseSource, SynthesisBlock, SynthesisNetwork, gathered, parts_of, run
 from .spatial import SpatialStyle, blend
 
@@ -56,7 +55,7 @@ def draw_regions(
                 rest = [style[0] if _same(style) else SpatialStyle(style, shares) for style in own[first:]]
                 yield from run(blocks[len(coarse) :], features, image, rest, noise[part])
 
-    with exact_convolutions(modules[0]), torch.set_grad_enabled(synthesis.wants_gradient(modules)):
+    with synthesis.drawing(modules):
         return gathered(parts(), masks.shape[1])
 
 

@@ -299,3 +299,19 @@ def test_newer_cores_get_search_words_and_older_ones_none(stand_in, monkeypatch)
     assert search.search_words("face", "GAN") == {}  # the stand-in is as old as they come
     monkeypatch.setattr(search, "KNOWN", True)
     assert search.search_words("face", "GAN") == {"search_aliases": ["face", "GAN"]}
+
+
+def test_a_compiled_generator_shares_the_model_of_its_file(stand_in, messages, monkeypatch):
+    why_not = []
+    monkeypatch.setattr(stand_in.module("nodes.load"), "cannot_compile", lambda *_: (why_not or [None])[0])
+    arguments = {"checkpoint": "tiny.safetensors", "dtype": "float32"}
+    (plain,) = stand_in.call("StyleMixLoadGenerator", **arguments)
+    (compiled,) = stand_in.call("StyleMixLoadGenerator", **arguments, compile=True)
+    assert compiled.patcher is plain.patcher
+    assert compiled.network.synthesis.compiled and not plain.network.synthesis.compiled
+    assert compiled.network.synthesis.b4.const is plain.network.synthesis.b4.const
+    assert messages == []
+    why_not.append("compile is left out")
+    (refused,) = stand_in.call("StyleMixLoadGenerator", "7", **arguments, compile=True)
+    assert refused is plain
+    assert messages == [("7", "compile is left out")]
