@@ -49,7 +49,8 @@ class ResidualUnit(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.res_layer(x).add_(self.shortcut_layer(x))
+        inner = self.res_layer[:-1](x)
+        return torch.addcmul(self.shortcut_layer(x), inner, self.res_layer[-1](inner))
 
 
 class Stride(nn.Module):
@@ -64,7 +65,7 @@ class Stride(nn.Module):
 
 
 class ChannelAttention(nn.Module):
-    """Squeeze and excitation (Hu et al. 2018, arXiv:1709.01507)."""
+    """Squeeze and excitation (Hu et al. 2018, arXiv:1709.01507): how much of every channel to keep."""
 
     def __init__(self, channels: int, reduction: int):
         super().__init__()
@@ -72,8 +73,8 @@ class ChannelAttention(nn.Module):
         self.fc2 = nn.Conv2d(channels // reduction, channels, 1, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        squeezed = x.mean([2, 3], keepdim=True)  # [B, C, 1, 1]
-        return x * torch.sigmoid(self.fc2(F.relu(self.fc1(squeezed))))
+        squeezed = F.avg_pool2d(x, x.shape[2:])  # [B, C, 1, 1]; of half precision faster than a mean
+        return torch.sigmoid(self.fc2(F.relu(self.fc1(squeezed))))
 
 
 class BasicBlock(nn.Module):
