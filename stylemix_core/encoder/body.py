@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .config import EncoderConfig
+from .convolution import Conv3x3
 
 
 def residual_units(config: EncoderConfig) -> "Iterator[ResidualUnit | BasicBlock]":
@@ -41,9 +42,9 @@ class ResidualUnit(nn.Module):
             )
         self.res_layer = nn.Sequential(
             nn.BatchNorm2d(in_channels),
-            nn.Conv2d(in_channels, channels, 3, padding=1, bias=False),
+            Conv3x3(in_channels, channels),
             nn.PReLU(channels),
-            nn.Conv2d(channels, channels, 3, stride, padding=1, bias=False),
+            Conv3x3(channels, channels, stride),
             nn.BatchNorm2d(channels),
             ChannelAttention(channels, reduction),
         )
@@ -82,9 +83,9 @@ class BasicBlock(nn.Module):
 
     def __init__(self, in_channels: int, channels: int, stride: int):
         super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
+        self.conv1 = Conv3x3(in_channels, channels, stride)
         self.bn1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.conv2 = Conv3x3(channels, channels)
         self.bn2 = nn.BatchNorm2d(channels)
         self.downsample: nn.Module = nn.Identity()
         if stride != 1 or in_channels != channels:

@@ -229,7 +229,7 @@ class StyleHead(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for i in range(num_convs):
-            layers.append(Conv3x3(channels if i else in_channels, channels))
+            layers.append(Conv3x3(channels if i else in_channels, channels, stride=2, bias=True))
             layers.append(nn.LeakyReLU(HEAD_SLOPE, inplace=True))
         self.convs = nn.Sequential(*layers)
         self.linear = EqualLinear(channels, w_dim)
