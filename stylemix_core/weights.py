@@ -1,4 +1,4 @@
-"""Giving a network the weights of a file."""
+"""Giving a network the weights of a file, and keeping what is computed from them."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -59,3 +59,29 @@ def arranged(tensor: torch.Tensor, dtype: torch.dtype, transposed: bool) -> torc
     if transposed:
         return arranged(tensor.transpose(0, 1), dtype, False).transpose(0, 1)
     return tensor.to(dtype, memory_format=torch.channels_last)
+
+
+class Derived:
+    """What `make` computes from a layer's weight, once for as long as the weight stays the same."""
+
+    def __init__(self) -> None:
+        self.known: tuple[torch.Tensor, int, torch.Tensor] | None = None
+        """The weight, its version, and what was made of it."""
+
+    def make(self, weight: torch.Tensor) -> torch.Tensor:
+        raise NotImplementedError
+
+    def __call__(self, weight: torch.Tensor) -> torch.Tensor:
+        if weight.is_inference() or (weight.requires_grad and torch.is_grad_enabled()):
+            return self.make(weight)  # nothing would tell of a change, or gradients go through it
+        if self.known is None or self.known[0] is not weight or self.known[1] != weight._version:
+            with torch.inference_mode(False), torch.no_grad():
+                self.known = (weight, weight._version, self.make(weight))
+        return self.known[2]
+
+    def forget(self) -> None:
+        """To be called where the weight's memory is replaced."""
+        self.known = None
+
+    def __reduce__(self):
+        return type(self), ()  # a copy of a layer finds its own

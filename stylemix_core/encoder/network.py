@@ -22,6 +22,7 @@ from ..generator.network import EqualLinear
 from ..weights import adopt, without_numbers
 from .body import residual_units
 from .config import EncoderConfig
+from .convolution import Conv3x3
 from .pictures import fit, network_input
 
 if TYPE_CHECKING:
@@ -228,7 +229,7 @@ class StyleHead(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for i in range(num_convs):
-            layers.append(nn.Conv2d(channels if i else in_channels, channels, 3, stride=2, padding=1))
+            layers.append(Conv3x3(channels if i else in_channels, channels, stride=2, bias=True))
             layers.append(nn.LeakyReLU(HEAD_SLOPE, inplace=True))
         self.convs = nn.Sequential(*layers)
         self.linear = EqualLinear(channels, w_dim)

@@ -13,6 +13,8 @@ import math
 import torch
 import torch.nn.functional as F
 
+from ..weights import Derived
+
 LRELU_SLOPE = 0.2
 LRELU_GAIN = math.sqrt(2.0)
 
@@ -71,27 +73,11 @@ def squared(weight: torch.Tensor) -> torch.Tensor:
     return weight.float().square().sum([2, 3])
 
 
-class Squares:
-    """`squared` of a layer's weight, computed once for as long as the weight stays the same."""
+class Squares(Derived):
+    """`squared` of a layer's weight."""
 
-    def __init__(self) -> None:
-        self.known: tuple[torch.Tensor, int, torch.Tensor] | None = None
-        """The weight, its version, and its squares."""
-
-    def __call__(self, weight: torch.Tensor) -> torch.Tensor:
-        if weight.is_inference() or (weight.requires_grad and torch.is_grad_enabled()):
-            return squared(weight)  # nothing would tell of a change, or gradients go through it
-        if self.known is None or self.known[0] is not weight or self.known[1] != weight._version:
-            with torch.inference_mode(False), torch.no_grad():
-                self.known = (weight, weight._version, squared(weight))
-        return self.known[2]
-
-    def forget(self) -> None:
-        """To be called where the weight's memory is replaced."""
-        self.known = None
-
-    def __reduce__(self):
-        return Squares, ()  # a copy of a layer finds its own
+    def make(self, weight: torch.Tensor) -> torch.Tensor:
+        return squared(weight)
 
 
 def weighs_less(weight: torch.Tensor, x: torch.Tensor, fir: torch.Tensor | None) -> bool:
