@@ -93,9 +93,9 @@ def regions_of_wish(wish: Wish, regions: Mapping[str, torch.Tensor]) -> torch.Te
         if not found:
             choice = ", ".join(dict.fromkeys((*regions, *_WHOLES)))
             raise StyleMixError(
-                f"there is no region {name!r}; choose among: {choice}. What is no place in the picture, as pose, a smile "
-                "or age, has no region: directions (Find Directions) move it, and explain (Explain Layers) shows which "
-                "layers change it"
+                f"there is no region {name!r}; choose among: {choice}. What is no place in the picture, as pose, a "
+                "smile or age, has no region: directions (Find Directions) move it, and explain (Explain Layers) shows "
+                "which layers change it"
             )
         parts.append(torch.stack(found).sum(0).clamp(0, 1))
     masks = torch.stack(parts, 1)

@@ -11,7 +11,16 @@ from ..generator import Generator
 from ..identity import find_identity
 from ..images import from_pil, save_image
 from ..progress import ProgressBar
-from .files import PICTURES, file_name, open_encoder, open_generator, read_regions, source_and_style, warn
+from .files import (
+    PICTURES,
+    file_name,
+    open_encoder,
+    open_generator,
+    read_regions,
+    save_pictures,
+    source_and_style,
+    warn,
+)
 
 
 def explain(options: argparse.Namespace) -> None:
@@ -47,8 +56,9 @@ def explain(options: argparse.Namespace) -> None:
         ("without", report.without),
         ("heat_maps", report.heat_maps()),
     ):
-        for layer, picture in enumerate(pictures):
-            save_image(options.out / folder / f"layer{layer:02d}.png", picture)
+        save_pictures(
+            options, folder, ((f"layer{layer:02d}", picture) for layer, picture in enumerate(pictures))
+        )
     for name, text in (("table.txt", report.table()), ("table.json", json.dumps(report.figures(), indent=2))):
         with replacing(options.out / name) as partial:
             partial.write_text(text + "\n", encoding="utf-8")
@@ -65,7 +75,8 @@ def find(options: argparse.Namespace) -> None:
     identity = None
     if options.keep == "identity" and (suits or options.arcface):
         identity = find_identity(options.arcface, open_encoder(options) if suits else None)
-    target, keep = (words_or_mask(text, generator, options) for text in (options.target, options.keep))
+    target = words_or_mask(options.target, generator, options)
+    keep = None if options.keep is None else words_or_mask(options.keep, generator, options)
     bar = ProgressBar(1, "find")
 
     def on_step(done: int, total: int) -> None:
@@ -86,8 +97,8 @@ def find(options: argparse.Namespace) -> None:
         on_step=on_step,
     )
     bar.close()
-    for rank, (mask, picture) in enumerate(zip(found, found.pictures), 1):
-        save_image(options.out / "pictures" / f"{rank:02d}_{file_name(mask.mask_text)}.png", picture)
+    names = [f"{rank:02d}_{file_name(mask.mask_text)}" for rank, mask in enumerate(found, 1)]
+    save_pictures(options, "pictures", zip(names, found.pictures))
     for name, text in (
         ("table.txt", found.table()),
         ("table.json", json.dumps(found.figures(), indent=2)),
@@ -101,11 +112,9 @@ def find(options: argparse.Namespace) -> None:
     warn(options, {found.warning})
 
 
-def words_or_mask(
-    text: str | None, generator: Generator, options: argparse.Namespace
-) -> str | torch.Tensor | None:
+def words_or_mask(text: str, generator: Generator, options: argparse.Namespace) -> str | torch.Tensor:
     """A wish in words, or a picture's brightness `[H, W]` in 0…1 where the text is a picture's path."""
-    if text is None or Path(text).suffix.lower() not in PICTURES:
+    if Path(text).suffix.lower() not in PICTURES:
         return text
     (mask,) = read_regions([Path(text)], generator, options)
     return mask

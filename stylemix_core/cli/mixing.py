@@ -1,7 +1,7 @@
 """Layers of a style in other faces: mix, matrix, strip."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 
@@ -27,7 +27,17 @@ from ..latents import (
 from ..masks import MaskList
 from ..progress import ProgressBar
 from ..texts import counted, there_are
-from .files import CHUNK, LATENTS, decode, file_name, mixed_codes, open_generator, read_regions, warn
+from .files import (
+    CHUNK,
+    LATENTS,
+    decode,
+    file_name,
+    mixed_codes,
+    open_generator,
+    read_regions,
+    save_pictures,
+    warn,
+)
 
 
 def mix(options: argparse.Namespace) -> None:
@@ -38,8 +48,7 @@ def mix(options: argparse.Namespace) -> None:
         save_latents(options.out / f"{name}.safetensors", latents)
     pictures = list(decode(generator, results, options.noise))
     labels = result_labels(masks, len(sources), len(styles), options.pairing)
-    for i, (label, picture) in enumerate(zip(labels, pictures)):
-        save_image(options.out / "results" / f"{i:04d}_{file_name(label)}.png", picture)
+    save_pictures(options, "results", numbered(labels, pictures))
     source_pictures = list(decode(generator, sources, options.noise))
     style_pictures = list(decode(generator, styles, options.noise))
     rows = pairs(len(sources), len(styles), options.pairing)
@@ -108,10 +117,15 @@ def save_figure(generator: Generator, figure: Figure, options: argparse.Namespac
     """The sheet, the results' codes, and their pictures."""
     pictures = torch.stack([*decode(generator, figure.codes, options.noise)])
     save_latents(options.out / f"results{LATENTS}", figure.results)
-    for i, (label, picture) in enumerate(zip(figure.labels, figure.result_pictures(pictures))):
-        save_image(options.out / "results" / f"{i:04d}_{file_name(label)}.png", picture)
+    save_pictures(options, "results", numbered(figure.labels, figure.result_pictures(pictures)))
     save_image(options.out / "grid.png", figure.sheet(pictures)[0])
     print(f"{counted(len(figure.labels), 'result')}; the comparison is {options.out / 'grid.png'}")
+
+
+def numbered(labels: Sequence[str], pictures: Iterable[torch.Tensor]) -> Iterator[tuple[str, torch.Tensor]]:
+    """Names for files, in the order of the results."""
+    for i, (label, picture) in enumerate(zip(labels, pictures)):
+        yield f"{i:04d}_{file_name(label)}", picture
 
 
 def row_labels(sources: Latents, styles: Latents, rows: Sequence[tuple[int, int]]) -> list[str]:

@@ -119,7 +119,9 @@ def test_words_for_several_regions():
     assert regions_of_wish(read_wish("skin"), regions).mean() == 0.5
     assert regions_of_wish(read_wish("everything but hair"), regions).mean() == 0.75
     assert regions_of_wish(read_wish("everything"), regions).mean() == 1.0
-    with pytest.raises(sm.StyleMixError, match="no region 'smile'; choose among: hair, face, eyes.*directions"):
+    with pytest.raises(
+        sm.StyleMixError, match="no region 'smile'; choose among: hair, face, eyes.*directions"
+    ):
         regions_of_wish(read_wish("smile"), regions)
 
 
