@@ -8,6 +8,7 @@ from PIL import Image
 import stylemix_core as sm
 from stylemix_core.checkpoints import DEMO
 from stylemix_core.images import to_pil
+from stylemix_core.masks import layers_text
 
 FOLDER = Path(__file__).parent
 SEED, PSI = 97, 0.8
@@ -16,7 +17,7 @@ WIDTH = 1600
 MASKS = """
     the source: none
     the style: all
-    the study's 0-6: 0-6
+    the study's: 0-6
     only the hair: 4-5, 8
     hair's shape: 4-5
     hair's colour: 8
@@ -35,7 +36,8 @@ def main() -> None:
         report = sm.explain_layers(generator, source, style, encoder=encoder)
         masks = sm.parse_masks(MASKS, generator.num_ws)
         mixed = generator.synthesis(sm.inject(source, style, masks))
-        sheet = sm.compare_grid(mixed, masks.labels, columns=5)
+        labels = [f"{label}: {layers_text(row)}" for label, row in zip(masks.labels, masks.strengths)]
+        sheet = sm.compare_grid(mixed, labels, columns=5)
     save(report.sheet(), "layers_explained.jpg")
     save(to_pil(sheet[0]), "layers_used.jpg")
     print(report.table())

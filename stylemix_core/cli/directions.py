@@ -13,7 +13,6 @@ from ..directions import (
 )
 from ..figures import direction_sheet, even_strengths
 from ..generator import Generator
-from ..images import save_image
 from ..latents import (
     check_generator,
     join_latents,
@@ -22,7 +21,7 @@ from ..latents import (
 from ..masks import parse_masks
 from ..progress import ProgressBar
 from ..texts import counted
-from .files import LATENTS, decode, mask_text, open_generator, source_codes, warn
+from .files import LATENTS, decode, mask_text, open_generator, save_pictures, source_codes, warn
 from .mixing import save_figure
 
 
@@ -44,8 +43,8 @@ def directions(options: argparse.Namespace) -> None:
         save_figure(generator, figure, options)
         return
     save_latents(options.out / f"results{LATENTS}", moved)
-    for i, picture in enumerate(decode(generator, [moved], options.noise)):
-        save_image(options.out / "results" / f"{i:04d}.png", picture)
+    pictures = decode(generator, [moved], options.noise)
+    save_pictures(options, "results", ((f"{i:04d}", picture) for i, picture in enumerate(pictures)))
     print(f"{counted(len(moved), 'result')} in {options.out}")
 
 

@@ -28,6 +28,7 @@ from .files import (
     read_mask,
     read_picture,
     sample,
+    save_pictures,
     unique,
     warn,
 )
@@ -39,12 +40,11 @@ def demo(options: argparse.Namespace) -> None:
     bar = ProgressBar(len(experiment.SEEDS) * len(STUDY_SWEEP.split(";")), "demo")
     done = experiment.run(bar.update)
     bar.close()
-    for seed, picture in zip(experiment.SEEDS, done.source_pictures):
-        save_image(options.out / "faces" / f"seed{seed:04d}.png", picture)
+    faces = [f"seed{seed:04d}" for seed in experiment.SEEDS]
+    save_pictures(options, "faces", zip(faces, done.source_pictures))
     save_image(options.out / "style.png", done.style_picture[0])
-    names = [f"seed{seed:04d}_layers_{label}" for seed in experiment.SEEDS for label in done.labels]
-    for name, picture in zip(names, done.result_pictures):
-        save_image(options.out / "results" / f"{file_name(name)}.png", picture)
+    names = [file_name(f"{face}_layers_{label}") for face in faces for label in done.labels]
+    save_pictures(options, "results", zip(names, done.result_pictures))
     for name, latents in (("faces", done.sources), ("style", done.style), ("results", done.results)):
         save_latents(options.out / f"{name}.safetensors", latents)
     save_image(options.out / "grid.png", done.grid[0])

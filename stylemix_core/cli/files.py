@@ -4,7 +4,7 @@ import argparse
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from ..decoding import distinct_in
 from ..encoder import Encoder
 from ..errors import NoFaceError, StyleMixError
 from ..generator import Generator
-from ..images import check_proportions, load_image, open_image
+from ..images import check_proportions, load_image, open_image, save_image
 from ..injection import (
     check_styles,
 )
@@ -30,6 +30,7 @@ from ..latents import (
 )
 from ..masks import MaskList, parse_masks
 from ..progress import ProgressBar
+from ..texts import counted
 
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 
@@ -128,6 +129,26 @@ def decode(
             bar.update(done)
         first += len(part)
     bar.close()
+
+
+def save_pictures(
+    options: argparse.Namespace, folder: str, pictures: Iterable[tuple[str, torch.Tensor]]
+) -> None:
+    """Write pictures `[C, H, W]` by their names into a folder of `--out`; warns of others that lie there already."""
+    place = options.out / folder
+    written = set()
+    for name, picture in pictures:
+        save_image(place / f"{name}.png", picture)
+        written.add(f"{name}.png")
+    others = {path.name for path in place.glob("*.png")} - written
+    if others:
+        warn(
+            options,
+            {
+                f"{place} also holds {counted(len(others), 'picture')} of earlier runs, for instance {min(others)}; "
+                "they are kept, so delete them or choose another folder by --out"
+            },
+        )
 
 
 def encode_picture(encoder: Encoder, path: Path, align: str) -> Latents:

@@ -11,7 +11,16 @@ from ..generator import Generator
 from ..identity import find_identity
 from ..images import from_pil, save_image
 from ..progress import ProgressBar
-from .files import PICTURES, file_name, open_encoder, open_generator, read_regions, source_and_style, warn
+from .files import (
+    PICTURES,
+    file_name,
+    open_encoder,
+    open_generator,
+    read_regions,
+    save_pictures,
+    source_and_style,
+    warn,
+)
 
 
 def explain(options: argparse.Namespace) -> None:
@@ -47,8 +56,9 @@ def explain(options: argparse.Namespace) -> None:
         ("without", report.without),
         ("heat_maps", report.heat_maps()),
     ):
-        for layer, picture in enumerate(pictures):
-            save_image(options.out / folder / f"layer{layer:02d}.png", picture)
+        save_pictures(
+            options, folder, ((f"layer{layer:02d}", picture) for layer, picture in enumerate(pictures))
+        )
     for name, text in (("table.txt", report.table()), ("table.json", json.dumps(report.figures(), indent=2))):
         with replacing(options.out / name) as partial:
             partial.write_text(text + "\n", encoding="utf-8")
@@ -88,8 +98,8 @@ def find(options: argparse.Namespace) -> None:
         on_step=on_step,
     )
     bar.close()
-    for rank, (mask, picture) in enumerate(zip(found, found.pictures), 1):
-        save_image(options.out / "pictures" / f"{rank:02d}_{file_name(mask.mask_text)}.png", picture)
+    names = [f"{rank:02d}_{file_name(mask.mask_text)}" for rank, mask in enumerate(found, 1)]
+    save_pictures(options, "pictures", zip(names, found.pictures))
     for name, text in (
         ("table.txt", found.table()),
         ("table.json", json.dumps(found.figures(), indent=2)),

@@ -1,7 +1,7 @@
 """Layers of a style in other faces: mix, matrix, strip."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 import torch
@@ -28,7 +28,17 @@ from ..latents import (
 from ..masks import MaskList
 from ..progress import ProgressBar
 from ..texts import counted, there_are
-from .files import CHUNK, LATENTS, decode, file_name, mixed_codes, open_generator, read_regions, warn
+from .files import (
+    CHUNK,
+    LATENTS,
+    decode,
+    file_name,
+    mixed_codes,
+    open_generator,
+    read_regions,
+    save_pictures,
+    warn,
+)
 
 
 def mix(options: argparse.Namespace) -> None:
@@ -42,8 +52,7 @@ def mix(options: argparse.Namespace) -> None:
         list(islice(drawn, len(part))) for part in (results, sources, styles)
     )
     labels = result_labels(masks, len(sources), len(styles), options.pairing)
-    for i, (label, picture) in enumerate(zip(labels, pictures)):
-        save_image(options.out / "results" / f"{i:04d}_{file_name(label)}.png", picture)
+    save_pictures(options, "results", numbered(labels, pictures))
     rows = pairs(len(sources), len(styles), options.pairing)
     grid = compare_grid(
         pictures,
@@ -79,10 +88,7 @@ def inject_into(
     warn(options, {check_acts(masks, options.space, region, options.channel_share)})
     if options.space != "channels":
         return inject_latents(sources, styles, masks, options.pairing, options.space, region)
-    if region is None:
-        raise StyleMixError(
-            "space channels takes those that act in a region; give a picture of it by --region"
-        )
+    assert region is not None  # refused above
     met = meetings(sources, styles, masks, options.pairing, region)
     bar = ProgressBar(len(met.sources), "channels")
     changes = []
@@ -110,10 +116,15 @@ def save_figure(generator: Generator, figure: Figure, options: argparse.Namespac
     """The sheet, the results' codes, and their pictures."""
     pictures = list(decode(generator, [figure.codes], options.noise))
     save_latents(options.out / f"results{LATENTS}", figure.results)
-    for i, (label, picture) in enumerate(zip(figure.labels, figure.result_pictures(pictures))):
-        save_image(options.out / "results" / f"{i:04d}_{file_name(label)}.png", picture)
+    save_pictures(options, "results", numbered(figure.labels, figure.result_pictures(pictures)))
     save_image(options.out / "grid.png", figure.sheet(pictures)[0])
     print(f"{counted(len(figure.labels), 'result')}; the comparison is {options.out / 'grid.png'}")
+
+
+def numbered(labels: Sequence[str], pictures: Iterable[torch.Tensor]) -> Iterator[tuple[str, torch.Tensor]]:
+    """Names for files, in the order of the results."""
+    for i, (label, picture) in enumerate(zip(labels, pictures)):
+        yield f"{i:04d}_{file_name(label)}", picture
 
 
 def row_labels(sources: Latents, styles: Latents, rows: Sequence[tuple[int, int]]) -> list[str]:

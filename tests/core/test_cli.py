@@ -127,6 +127,32 @@ def test_one_result_is_no_plural(models, tmp_path, capsys):
     assert generated.startswith("1 picture and ") and mixed.startswith("1 result; ")
 
 
+def test_pictures_of_an_earlier_run_are_told_and_kept(models, tmp_path, capsys):
+    codes, out = tmp_path / "codes", tmp_path / "out"
+    assert run("generate", "--seeds", "0", "--out", codes, *models["generator"]) == 0
+    arguments = [
+        "mix",
+        "--seeds",
+        "5",
+        "--style",
+        codes,
+        "--out",
+        out,
+        *models["generator"],
+        *models["encoder"],
+    ]
+    for masks, said in (("0; 1; 2", None), ("0; 1; 2", None), ("0; 7", "2 pictures"), ("0; 7", "2 pictures")):
+        assert run(*arguments, "--masks", masks) == 0
+        error = capsys.readouterr().err
+        assert (f"also holds {said} of earlier runs, for instance 0001_1.png" in error) if said else not error
+    assert sorted(path.stem for path in (out / "results").iterdir()) == [
+        "0000_0",
+        "0001_1",
+        "0001_7",
+        "0002_2",
+    ]
+
+
 def test_mix_warns_where_nothing_acts(models, tmp_path, capsys):
     Image.new("L", (32, 32)).save(tmp_path / "black.png")
     codes = tmp_path / "codes"

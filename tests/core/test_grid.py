@@ -184,7 +184,7 @@ def test_hangul_syllables_look_different():
     [
         ({"labels": ["a"]}, "there is 1 label for 4 pictures"),
         ({"columns": -1}, "columns is -1"),
-        ({"rows": ["a"]}, "1 row labels for 2 rows"),
+        ({"rows": ["a"]}, "1 row label for 2 rows"),
         ({"source": pictures(0, 0, 0)}, "4 pictures cannot fill 3 rows"),
         ({"source": pictures(*[0] * 8)}, "4 pictures cannot fill 8 rows"),
         ({"source": pictures(0, 0), "style": pictures(0, 0, 0)}, "2 source pictures for 3 rows"),

@@ -120,7 +120,7 @@ def test_styles_that_cannot_be_matched_are_refused_with_the_way_out(sources, sty
 
 @pytest.mark.parametrize("pairing", ["match", "all"])
 def test_empty_batches_are_refused(pairing):
-    with pytest.raises(LatentMismatchError, match="0 sources and 1 styles"):
+    with pytest.raises(LatentMismatchError, match="0 sources and 1 style;"):
         inject(codes(0), codes(1), masks("0"), pairing)
 
 
