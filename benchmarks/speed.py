@@ -10,6 +10,7 @@ process needs at its peak beyond weights and pictures.
 """
 
 import argparse
+import ctypes
 import json
 import os
 import statistics
@@ -22,13 +23,14 @@ from pathlib import Path
 
 import torch
 from decode import find_reference, interleaved, random_generator
+from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 import stylemix_core as sm  # noqa: E402
 from stylemix_core.checkpoints import native  # noqa: E402
-from stylemix_core.decoding import decode, distinct  # noqa: E402
+from stylemix_core.decoding import decode, distinct, distinct_in  # noqa: E402
 from stylemix_core.device import resolve_dtype  # noqa: E402
 from stylemix_core.encoder import Encoder, EncoderConfig  # noqa: E402
 from stylemix_core.generator import Generator  # noqa: E402
@@ -162,26 +164,52 @@ def inverting(generator: Generator, reference: Callable, runs: int) -> None:
 
 
 def grids(generator: Generator, runs: int) -> None:
-    """Seven masks over one face, with a duplicate of each result, and a sheet of them; against its decodes alone."""
-    w = codes(generator, 2)
-    source, style = Latents.of(w[:1], "source"), Latents.of(w[1:], "style")
+    """Sheets against the decodes that they contain, of codes of which some come up more than once."""
+    w = codes(generator, 4)
+    source, style = Latents.of(w[:1], "source"), Latents.of(w[1:2], "style")
     masks = sm.parse_masks(MASKS, generator.num_ws)
+    side = min(generator.img_resolution, 512)
+    left = (torch.arange(side) < side // 2).float().expand(side, side)
 
     def sweep() -> torch.Tensor:
+        """A duplicate of each result, too."""
         results = sm.inject_latents(source, style, masks)
-        kept, places = distinct(join_latents([results, results, source, style]))
-        pictures = decode(generator, kept)[places]
-        count = len(results)
-        source_pictures, style_pictures = [pictures[-2]] * count, [pictures[-1]] * count
+        kept, (_, places, (before,), (beside,)) = distinct_in([results, results, source, style])
+        pictures = decode(generator, join_latents(kept))
+        drawn = [pictures[place] for place in places]
+        count = len(drawn)
         return sm.compare_grid(
-            [*pictures[:count]], masks.labels, source=source_pictures, style=style_pictures
+            drawn, masks.labels, source=[pictures[before]] * count, style=[pictures[beside]] * count
         )
 
-    alone = sm.inject(w[:1], w[1:], masks)
-    with torch.inference_mode():
-        jobs = {"sweep": sweep, "decodes": lambda: generator.synthesis(torch.cat([alone, w]))}
-        seconds, _ = interleaved(jobs, max(runs // 2, 1))
-    row("sweep of 7 masks and its grid, against its decodes", "float32", seconds["sweep"], seconds["decodes"])
+    def matrix() -> torch.Tensor:
+        figure = sm.mixing_matrix(
+            Latents.of(w[:2], "source"), Latents.of(w[2:], "style"), sm.parse_masks("0-3", generator.num_ws)
+        )
+        kept, places = distinct(figure.codes)
+        pictures = decode(generator, kept)
+        return figure.sheet([pictures[place] for place in places])
+
+    def explain() -> Image.Image:
+        regions = {"left": left, "right": 1 - left}
+        return sm.explain_layers(generator, w[:1], w[1:2], regions, perceptual="gradients").sheet()
+
+    layers = torch.eye(generator.num_ws)
+    every = torch.cat([layers, 1 - layers, layers[:1] * 0, layers[:1] * 0 + 1])
+    for name, draw, drawn, times in (
+        (
+            "sweep of 7 masks and its grid",
+            sweep,
+            torch.cat([sm.inject(w[:1], w[1:2], masks), w[:2]]),
+            runs // 2,
+        ),
+        ("mixing matrix of 2 × 2", matrix, codes(generator, 8), runs // 2),
+        ("sheet of what every layer changes", explain, sm.inject(w[:1], w[1:2], every), runs // 4),
+    ):
+        jobs = {"sheet": draw, "decodes": lambda drawn=drawn: generator.synthesis(drawn)}
+        with torch.inference_mode():
+            seconds, _ = interleaved(jobs, max(times, 1))
+        row(f"{name}, against its decodes", "float32", seconds["sheet"], seconds["decodes"])
 
 
 def starting(generator: Generator, runs: int) -> None:
@@ -218,6 +246,7 @@ def memory(resolution: int, who: str, batch: int) -> float:
         generator.set_dtype(resolve_dtype("auto", torch.device("cpu"), generator.config.channels))
     with torch.inference_mode():
         draw(codes(generator, 1))  # what is kept with the weights
+        ctypes.CDLL(None).malloc_trim(0)  # what is free already counts as needed again
         Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
         before = status("VmRSS")
         pictures = draw(codes(generator, batch))

@@ -49,14 +49,13 @@ class Figure:
         """The codes without those beside them."""
         return pick_latents(self.codes, len(self.codes) - len(self.labels), len(self.labels))
 
-    def sheet(self, pictures: PerCode) -> torch.Tensor:
-        """The figure, `[1, 3, height, width]`, of the pictures `[B, 3, R, R]` of all `codes`, or a list of them."""
+    def sheet(self, pictures: torch.Tensor | Sequence[torch.Tensor]) -> torch.Tensor:
+        """The figure, `[1, 3, height, width]`, of the pictures of all `codes`: `[B, 3, R, R]`, or one by one."""
 
         def at(places: Sequence[int]) -> list[torch.Tensor] | None:
             return [pictures[place] for place in places] or None
 
-        results = self.result_pictures(pictures)
-        beside = self.source or self.style
+        results, beside = self.result_pictures([*pictures]), self.source or self.style
         return compare_grid(
             results,
             [*self.heads] if beside else [*self.heads, *[""] * (len(results) - len(self.heads))],

@@ -9,6 +9,7 @@ from PIL import Image
 import stylemix_core as sm
 from stylemix_core import cli
 from stylemix_core.checkpoints import inspect_checkpoint
+from stylemix_core.cli import files
 from stylemix_core.images import from_pil, load_image
 from stylemix_core.latents import load_latents
 from tests import builders
@@ -86,6 +87,44 @@ def test_mix_takes_saved_codes_and_gives_every_source_every_style(models, tmp_pa
     arguments = ["mix", "--source", codes, "--style", codes, "--masks", "0;1", "--pairing", "all"]
     assert run(*arguments, "--out", tmp_path / "b", *models["generator"]) == 0
     assert len(load_latents(tmp_path / "b" / "results.safetensors")) == 18
+
+
+@pytest.mark.parametrize(("noise", "count"), [("const", 3 + 6), ("random", 27 + 3 + 3)])
+def test_mix_draws_equal_codes_once(models, tmp_path, monkeypatch, noise, count):
+    assert run("generate", "--seeds", "0-2", "--out", tmp_path / "a", *models["generator"]) == 0
+    codes = tmp_path / "a" / "latents.safetensors"
+    drawn = []
+    draw = files.decode_latents
+    monkeypatch.setattr(
+        files, "decode_latents", lambda G, part, *others: (drawn.append(len(part)), draw(G, part, *others))[1]
+    )
+    arguments = ["--source", codes, "--style", codes, "--masks", "none; 0-3; all", "--pairing", "all"]
+    assert run("mix", *arguments, "--noise", noise, "--out", tmp_path / "b", *models["generator"]) == 0
+    # Sources and styles are the results of no and of all layers, and so is a face mixed with itself.
+    assert sum(drawn) == count and max(drawn) <= files.CHUNK
+    assert len(list((tmp_path / "b" / "results").iterdir())) == 27
+
+
+def test_mix_takes_a_file_with_masks(models, tmp_path, capsys):
+    masks, codes = tmp_path / "mask_list.TXT", tmp_path / "a"
+    assert run("generate", "--seeds", "0", "--out", codes, *models["generator"]) == 0
+    for text in ("\ufeffhair: 2-3@0.5  # found\n7\n", "hair: 2-3@0.5; 7"):
+        masks.write_text(text, encoding="utf-8")
+        arguments = ["mix", "--seeds", "1", "--style", codes, "--masks", masks, "--out", tmp_path / "b"]
+        assert run(*arguments, *models["generator"]) == 0
+        assert [
+            origin.rsplit(" ", 1)[1] for origin in load_latents(tmp_path / "b/results.safetensors").origins
+        ] == [
+            "2-3@0.5",
+            "7",
+        ]
+    masks.write_bytes(b"0-3\xff")
+    assert run(*arguments, *models["generator"]) == 2
+    assert "is no text in UTF-8" in capsys.readouterr().err
+    masks.unlink()
+    assert run(*arguments, *models["generator"]) == 2
+    error = capsys.readouterr().err
+    assert f"there is no mask list at {masks}; check the path" in error and error.count("\n") == 1
 
 
 @pytest.mark.parametrize("space", ["W+", "convolutions", "to-RGB", "channels"])

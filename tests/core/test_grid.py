@@ -214,8 +214,31 @@ def test_the_overview_of_several_is_a_sheet_of_small_ones():
     assert 256 <= sheet.shape[1] < 300 and 3 * 128 <= sheet.shape[2] < 3 * 128 + 40
 
 
+def test_pictures_are_copied_as_they_are():
+    images = torch.linspace(-1.5, 1.5, 2 * 3 * SIZE * SIZE).view(2, 3, SIZE, SIZE)
+    before = images.clone()
+    sheet = compare_grid(images)
+    first = sheet[0, :, GAP : GAP + SIZE, GAP : GAP + SIZE]
+    assert torch.equal(first, images[0].clamp(-1, 1))
+    assert torch.equal(images, before)
+
+
+def test_pillow_draws_the_words_and_no_pictures(monkeypatch):
+    sizes = []
+    convert = grid.from_pil
+    monkeypatch.setattr(grid, "from_pil", lambda image: (sizes.append(image.size), convert(image))[1])
+    compare_grid(pictures(0.1, 0.2, 0.3, 0.4))
+    assert sizes == []
+    sheet = compare_grid(pictures(0.1, 0.2), ["0"], source=pictures(0.6, 0.7), rows=["a", "b"])
+    (strip, gutter) = sizes
+    assert strip == (sheet.shape[3], LINE)
+    assert gutter[0] < SIZE // 2 and gutter[1] == sheet.shape[2]
+
+
 def test_transparent_pictures_show_the_sheet_behind_them():
     picture = torch.ones(1, 4, 32, 32)
     picture[:, 3, :, :16] = -1
+    before = picture.clone()
     sheet = compare_grid(picture)
+    assert torch.equal(picture, before)
     assert (sheet == 1).all(1).sum() == 16 * 32

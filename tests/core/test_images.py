@@ -57,6 +57,13 @@ def test_to_comfy_clamps_and_repeats_grey():
         to_comfy(torch.zeros(1, 2, 2, 2))
 
 
+def test_to_comfy_takes_pictures_by_their_places():
+    images = torch.linspace(-1.2, 1.2, 3 * 3 * 5 * 4).view(3, 3, 5, 4)
+    before = images.clone()
+    assert torch.equal(to_comfy(images, [2, 0, 2]), to_comfy(images)[[2, 0, 2]])
+    assert torch.equal(images, before)
+
+
 def test_the_transparency_of_generated_pictures_is_kept(tmp_path):
     drawn = torch.tensor([1.0, -1.0, 0.0, -0.5]).reshape(1, 4, 1, 1).expand(1, 4, 2, 2)
     assert to_comfy(drawn)[0, 0, 0].tolist() == [1.0, 0.0, 0.5, 0.25]

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import logging
+import weakref
 from collections import Counter
 
 import pytest
@@ -10,11 +11,13 @@ import torch
 
 from stylemix_core import device
 from stylemix_core.checkpoints import load_encoder, load_generator
-from stylemix_core.decoding import distinct
+from stylemix_core.decoding import decode, distinct, distinct_in
 from stylemix_core.encoder import EncoderConfig
-from stylemix_core.generator import Generator, network, ops, strips
+from stylemix_core.generator import Generator, network, ops, regions, strips
 from stylemix_core.generator.ops import modulated_conv, squared
+from stylemix_core.injection import inject_latents
 from stylemix_core.latents import Latents
+from stylemix_core.masks import parse_masks
 from tests.builders import ADA_UNCOND32, nvidia_state
 
 
@@ -198,6 +201,55 @@ class TestChunks:
         generator.synthesis(w.clone().requires_grad_())
         assert max(seen) == 5
 
+    def test_leave_large_maps_to_single_pictures(self, monkeypatch, narrow_strips):
+        generator, w = build(), codes(5)
+        styles, noise = generator.synthesis.styles(w), network.NoiseSource("const", None, 5)
+        with torch.inference_mode():
+            parts = network.run_in_parts(2, generator.synthesis.blocks(), None, None, styles, noise)
+            assert [len(part) for part in parts] == [1] * 5
+
+    def test_are_gone_when_the_next_is_drawn(self):
+        drawn = []
+
+        def draw(value):
+            assert not any(part() is not None for part in drawn)
+            part = torch.full((2, 3, 4, 4), value)
+            drawn.append(weakref.ref(part))
+            return part
+
+        pictures = network.gathered((draw(value) for value in (0.0, 1.0, 2.0)), 6)
+        assert pictures[:, 0, 0, 0].tolist() == [0, 0, 1, 1, 2, 2]
+
+    def test_bound_the_streams_of_regions_too(self, monkeypatch):
+        generator = build()
+        faces, style = Latents.of(codes(3)), Latents.of(codes(1, 1))
+        region = torch.zeros(1, 32, 32)
+        region[..., :16] = 1
+        mixed = inject_latents(faces, style, parse_masks("all", 8), region=region)
+        with torch.inference_mode():
+            plain = decode(generator, mixed, "random", 9)
+            seen = []
+            forward = network.SynthesisBlock.forward
+            monkeypatch.setattr(
+                network.SynthesisBlock,
+                "forward",
+                lambda block, x, *others: (
+                    seen.append(1 if x is None else len(x)),
+                    forward(block, x, *others),
+                )[1],
+            )
+            monkeypatch.setattr(regions, "CHUNK", 2)
+            parts = decode(generator, mixed, "random", 9)
+        assert max(seen) == 2 * 2  # of two streams
+        assert (parts - plain).abs().max() < 1e-5
+
+    def test_are_not_taken_where_gradients_are_wanted(self, narrow_strips):
+        generator, w = build(), codes(2).requires_grad_()
+        generator.synthesis(w).square().sum().backward()
+        alone = codes(2)[1:].requires_grad_()
+        generator.synthesis(alone).square().sum().backward()
+        assert torch.allclose(w.grad[1], alone.grad[0], rtol=1e-3, atol=1e-4 * alone.grad.abs().max())
+
     def test_are_not_needed_to_leave_gradients_out(self, monkeypatch):
         generator = build()
         assert not generator.synthesis(codes(1)).requires_grad
@@ -252,6 +304,19 @@ def test_equal_codes_are_found():
     assert places == [0, 1, 0, 2, 1]
     assert torch.equal(kept.w[places], w)
     assert distinct(latents, "random")[1] == [0, 1, 2, 3, 4]
+
+
+def test_equal_codes_are_found_across_batches():
+    w = codes(3)
+    one, other, known = (
+        Latents(w[[0, 1]], tuple("ab")),
+        Latents(w[[1, 2]], tuple("cd")),
+        Latents(w[[0]], ("e",)),
+    )
+    kept, places = distinct_in([one, other, known])
+    assert [part.origins for part in kept] == [("a", "b"), ("d",), ()]
+    assert places == [[0, 1], [1, 2], [0]]
+    assert distinct_in([one, other], "random")[1] == [[0, 1], [2, 3]]
 
 
 def test_codes_that_differ_in_what_they_carry_are_kept_apart():

@@ -9,7 +9,7 @@ from stylemix_core.checkpoints import load_encoder, load_generator
 from stylemix_core.latents import sample_latents
 
 from .. import builders
-from .prompts import node, sampler
+from .prompts import inject, node, sampler
 from .test_latent import drawn, generator_node
 from .test_workflow import in_bytes, pixels
 
@@ -141,6 +141,23 @@ def test_a_matrix_is_the_librarys(host, tiny, faces, style):
         pictures = tiny.synthesis(figure.codes.w)
     assert np.abs(shown(run, "images") - in_bytes(figure.result_pictures(pictures))).max() <= 1
     assert np.abs(shown(run, "matrix") - in_bytes(figure.sheet(pictures))).mean() <= 1
+
+
+def test_a_matrix_keeps_earlier_regions(host, tiny, faces, style):
+    region = node("SolidMask", value=1.0, width=32, height=32)
+    earlier = inject(["faces", 1], ["style", 1], "all", region=["region", 0])
+    inputs = {**mixing("none"), "latent": ["earlier", 0]}
+    run = host.run(
+        prompt(
+            region=region,
+            earlier=earlier,
+            matrix=node("StyleMixMatrix", **inputs),
+            images=save(["matrix", 1]),
+        )
+    )
+    with torch.no_grad():
+        expected = in_bytes(tiny.synthesis(style.w.repeat(2, 1, 1)))
+    assert np.abs(shown(run, "images") - expected).max() <= 1
 
 
 def test_a_strip_is_the_librarys(host, tiny, faces, style):
