@@ -35,7 +35,7 @@ PARTS = ("generator", "encoder")
 DEMO = Path(__file__).parent.parent / "demo"
 
 
-@torch.inference_mode(False)  # whose tensors keep changes to themselves, and `Squares` remembers none of them
+@torch.inference_mode(False)  # whose tensors keep changes to themselves, and `Derived` remembers none of them
 def load_generator(
     source: str | os.PathLike,
     device: str | torch.device | None = None,

@@ -291,7 +291,8 @@ def test_a_restyle_encoder_refines_as_often_as_asked(host):
         w = generated.mapping(sample_z([100], generated.z_dim), truncation_psi=0.7)
         codes = encoder(generated.synthesis(w).clamp(-1, 1), iterations=2)
         expected = generator.synthesis(codes)
-    assert np.abs(pixels(run.pictures["save results"]) - in_bytes(expected)).max() <= 1
+    # Saving truncates, so that a difference below a grey level is whole where rounding crosses one.
+    assert np.abs(pixels(run.pictures["save results"]) - in_bytes(expected)).max() < 1.01
 
 
 def test_a_photo_of_any_size_is_encoded(host):
