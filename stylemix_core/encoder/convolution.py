@@ -37,7 +37,7 @@ class Conv3x3(nn.Conv2d):
         if pixels <= FEW_PIXELS:
             return by_rows(x, self.weight, self.bias, self.stride[0])
         traced = torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)
-        if traced or self.weight.is_inference() or not hasattr(torch.ops.mkldnn, "_convolution_pointwise"):
+        if traced or self.weight.is_inference() or not can_pack():
             return super().forward(x)
         setting = (self.padding, self.stride, self.dilation, self.groups)
         return torch.ops.mkldnn._convolution_pointwise(
@@ -50,6 +50,13 @@ class Packed(Derived):
 
     def make(self, weight: torch.Tensor) -> torch.Tensor:
         return torch._C._nn.mkldnn_reorder_conv2d_weight(weight.to_mkldnn(), [1, 1], [1, 1], [1, 1], 1)
+
+
+def can_pack() -> bool:
+    """Whether this PyTorch has the operators for it: they are its compiler's, and other releases may lack them."""
+    return hasattr(torch.ops.mkldnn, "_convolution_pointwise") and hasattr(
+        torch._C._nn, "mkldnn_reorder_conv2d_weight"
+    )
 
 
 def onednn_computes(x: torch.Tensor) -> bool:
