@@ -19,7 +19,7 @@ from .weights import adopt, without_numbers
 
 FACE = (35 / 256, 223 / 256, 32 / 256, 220 / 256)
 """Top, bottom, left and right of what is looked at, in parts of an FFHQ crop: what pSp's identity loss shows to
-ArcFace. Hair's ends and the background stay outside."""
+ArcFace. Hair's ends and most of the background stay outside."""
 CROP_SIDE = 256
 """Pictures are this large before ArcFace's crop is cut out."""
 

@@ -124,7 +124,7 @@ def _fail(*_):
 
 
 def test_every_code_needs_an_origin():
-    with pytest.raises(LatentMismatchError, match="1 origins for 2 codes"):
+    with pytest.raises(LatentMismatchError, match="1 origin for 2 codes"):
         Latents(codes(2), ("one",))
 
 
