@@ -88,7 +88,7 @@ def test_the_encoder_sees_the_identity_that_is_to_be_kept(host, generator, codes
 def test_a_mask_that_is_squeezed_and_a_wish_that_fails_come_with_warnings(stand_in, monkeypatch, caplog):
     def hopeless(*arguments, **options):
         search = find_layers(*arguments, **options)
-        return replace(search, candidates=tuple(replace(mask, score=-1.0) for mask in search))
+        return replace(search, candidates=tuple(replace(mask, inside=0.0) for mask in search))
 
     monkeypatch.setattr(stand_in.module("nodes.find"), "find_layers", hopeless)
     prompt = find_prompt(steps=0)

@@ -19,7 +19,7 @@ from . import prompts
 from .prompts import experiment, node, sampler
 
 CONTRACT = {
-    "StyleMixLoadGenerator": ("Load StyleGAN2", ["checkpoint", "dtype"], ["generator"]),
+    "StyleMixLoadGenerator": ("Load StyleGAN2", ["checkpoint", "dtype", "compile"], ["generator"]),
     "StyleMixLoadEncoder": ("Load pSp Encoder", ["checkpoint", "dtype"], ["encoder", "generator"]),
     "StyleMixSampler": (
         "StyleGAN2Sampler",
@@ -96,7 +96,7 @@ CONTRACT = {
     "StyleMixFindLayers": (
         "Find Layers",
         ["generator", "latent", "style", "target", "what", "keep", "care", "steps"]
-        + ["target_mask", "keep_mask", "encoder"],
+        + ["target_mask", "keep_mask", "encoder", "others"],
         ["masks", "mask_list", "sheet", "table"],
     ),
     "StyleMixIdentityCap": (
