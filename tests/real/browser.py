@@ -58,7 +58,7 @@ class Page:
             self.problems.append(text)
 
     def open(self, url: str) -> None:
-        self.page.goto(url)
+        self.page.goto(url, timeout=90000)
         self.page.wait_for_function(READY, timeout=90000)
         self.page.wait_for_timeout(500)
 
