@@ -41,7 +41,9 @@ class Capped:
         """What measured the drift, then a line per result."""
         lines = [f"Identity by {measure}, limit {self.limit:g}"]
         for label, drift, limited in zip(self.labels, self.drifts, self.limited, strict=True):
-            lines.append(f"{label}: drift {drift:.3f}" + ("" if limited else ", no more to raise"))
+            lines.append(
+                f"{label}: drift {max(float(drift), 0.0):.3f}" + ("" if limited else ", no more to raise")
+            )
         return "\n".join(lines)
 
 

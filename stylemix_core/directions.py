@@ -291,12 +291,15 @@ def covariance(chunks: Iterator[torch.Tensor]) -> torch.Tensor:
     return (products - count * torch.outer(mean, mean)) / (count - 1)
 
 
-def strongest(symmetric: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Eigenvalues `[D]`, falling, and the eigenvectors as rows `[D, D]`, their largest entries positive."""
-    values, columns = torch.linalg.eigh(symmetric)
-    vectors = columns.T.flip(0)
+def strongest(products: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Eigenvalues `[D]` of XᵀX, falling, and the eigenvectors as rows `[D, D]`, their largest entries positive.
+
+    They are its singular values and vectors, which LAPACK finds where its eigenvalues do not converge: in a layer whose
+    styles read few of the numbers of w, most rows are zeros.
+    """
+    _, values, vectors = torch.linalg.svd(products)
     largest = vectors.gather(1, vectors.abs().argmax(1, keepdim=True))
-    return values.flip(0).clamp_min(0), vectors * largest.sign()
+    return values, vectors * largest.sign()
 
 
 def save_directions(

@@ -231,5 +231,7 @@ def _places(face: Face) -> torch.Tensor:
     background = outside * (1.2 - near) * (1 - 0.4 * below)
     ears = near * torch.sigmoid((v + 0.5) * 8)
     body = outside * (below * (0.2 + 0.8 * neck) + 0.05 * ears)
-    skin = inside * (1 - over_face) + 0.3 * outside * near * torch.sigmoid((-0.5 - v) * 8)
+    # Foreheads reach a little beyond the oval; further up, what has the skin's colour is a highlight on hair.
+    forehead = torch.exp(-(beyond / 0.2).square()) * torch.sigmoid((-0.5 - v) * 8)
+    skin = inside * (1 - over_face) + 0.3 * outside * forehead
     return torch.stack([hair, background, body, skin]) + 1e-4

@@ -92,6 +92,19 @@ def test_a_conditional_generator_is_sampled_over_its_classes():
 # Both
 
 
+def test_layers_that_read_little_of_w_have_directions():
+    """Eigenvalues of this matrix do not converge on one thread."""
+    generator = sm.load_generator("demo", "cpu")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        found = sm.find_directions(generator, "SeFa", "8", 3)
+    finally:
+        torch.set_num_threads(threads)
+    assert found.shares[0] > 2 * found.shares[1]
+    assert torch.allclose(found.vectors @ found.vectors.T, torch.eye(3), atol=1e-5)
+
+
 @pytest.mark.parametrize("method", ["SeFa", "GANSpace"])
 def test_directions_are_orthonormal_and_their_unit_is_the_deviation_of_w(generator, method):
     found = sm.find_directions(generator, method, samples=4000)

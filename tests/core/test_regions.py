@@ -42,6 +42,13 @@ def test_regions_are_where_the_renderer_drew_them(avatars, found, name, least):
     assert (shared / either).mean() >= least
 
 
+def test_highlights_of_the_skins_colour_are_hair():
+    avatar = render(truth.attributes_of(sm.sample_z([2_000_049], truth.CONFIG.z_dim)), 256)
+    hair = avatar.regions["hair"]
+    taken_for_face = find_regions(avatar.image)["face"] * hair
+    assert taken_for_face.sum() < 0.12 * hair.sum()
+
+
 def test_every_pixel_is_divided_among_the_regions(found):
     assert tuple(found) == REGIONS
     assert torch.allclose(sum(found.values()), torch.ones(1), atol=1e-4)

@@ -311,7 +311,7 @@ EXAMPLES: dict[str, Prompt] = {
     },
     "StyleMixFindDirections": {
         "faces": faces(98),
-        "found": found("GANSpace", "8"),
+        "found": found("GANSpace"),
         "out": swept("faces", "found", 1, 2),
     },
     "StyleMixDirectionSheet": {
