@@ -55,12 +55,14 @@ def distinct_in(parts: Sequence[Latents], noise_mode: str = "const") -> tuple[li
     places: dict[object, int] = {}
     kept, found = [], []
     for part in parts:
-        known = len(places)
         keys = [next(numbers) for _ in part.w] if noise_mode == "random" else _keys(part)
-        own = [places.setdefault(key, len(places)) for key in keys]
-        first = [own.index(place) for place in range(known, len(places))]
-        kept.append(part if len(first) == len(part) else part.take(first))
-        found.append(own)
+        new = []
+        for i, key in enumerate(keys):
+            if key not in places:
+                places[key] = len(places)
+                new.append(i)
+        kept.append(part if len(new) == len(part) else part.take(new))
+        found.append([places[key] for key in keys])
     return kept, found
 
 
