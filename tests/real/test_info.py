@@ -19,19 +19,20 @@ CHOOSE = """name => {
 
 
 @pytest.mark.parametrize(
-    ("loader", "described"),
+    ("loader", "described", "more"),
     [
-        ("StyleMixLoadGenerator", "draws 256×256 RGB pictures from 14 w vectors"),
-        ("StyleMixLoadEncoder", "The encoder (GradualStyleEncoder) reads 3-channel pictures"),
+        ("StyleMixLoadGenerator", "draws 256×256 RGB pictures from 14 w vectors", {"compile": False}),
+        ("StyleMixLoadEncoder", "The encoder (GradualStyleEncoder) reads 3-channel pictures", {}),
     ],
 )
-def test_a_loader_shows_what_its_file_is(page, loader, described):
+def test_a_loader_shows_what_its_file_is(page, loader, described, more):
     page.problems.clear()
     page.page.evaluate(LOADER_ALONE, loader)
     page.page.locator(".stylemix-info", has_text=described).wait_for(timeout=15000)
-    assert page.page.evaluate("app.graph.serialize().nodes[0].widgets_values") == ["demo (bundled)", "auto"]
+    inputs = {"checkpoint": "demo (bundled)", "dtype": "auto", **more}
+    assert page.page.evaluate("app.graph.serialize().nodes[0].widgets_values") == [*inputs.values()]
     (sent,) = page.api_prompt().values()
-    assert sent["inputs"] == {"checkpoint": "demo (bundled)", "dtype": "auto"}
+    assert sent["inputs"] == inputs
     assert page.problems == []
 
 
