@@ -136,10 +136,9 @@ class FindLayers(io.ComfyNode):
             check_generator(style, generator.network) or check_styles(latent, style),
         ):
             host.warn(cls.hidden.unique_id, warning)
-        if target == PAINTED:
-            host.warn_of_proportions(cls.hidden.unique_id, "target_mask", target_mask, generator)
-        if keep == PAINTED:
-            host.warn_of_proportions(cls.hidden.unique_id, "keep_mask", keep_mask, generator)
+        for words, name, mask in ((target, "target_mask", target_mask), (keep, "keep_mask", keep_mask)):
+            if words == PAINTED:
+                host.warn_of_proportions(cls.hidden.unique_id, name, mask, generator.network.img_resolution)
         report_step = host.step_reporter()  # without previews: they would hide the sheet
         seen = encoder if keep == "identity" else None
         found = host.work(

@@ -377,10 +377,9 @@ def warn(node_id: str | None, message: str | None) -> None:
         tell(node_id, message)
 
 
-def warn_of_proportions(node_id: str | None, name: str, mask: torch.Tensor | None, generator: Any) -> None:
-    """`warn` of a mask that is squeezed onto the generator's pictures."""
+def warn_of_proportions(node_id: str | None, name: str, mask: torch.Tensor | None, side: int) -> None:
+    """`warn` of a mask that is squeezed onto square pictures, `side` pixels wide."""
     if mask is not None:
-        side = generator.network.img_resolution
         warn(node_id, check_proportions(name, mask, (side, side)))
 
 

@@ -3,7 +3,6 @@
 import torch
 from comfy_api.v0_0_2 import io
 
-from ..stylemix_core.images import check_proportions
 from ..stylemix_core.injection import (
     CHANNEL_SHARE,
     PAIRINGS,
@@ -150,9 +149,7 @@ class Inject(io.ComfyNode):
         elif latent.generator is not None and latent.generator == style.generator:
             host.tell(cls.hidden.unique_id, "Source and style are codes of the same generator.")
         host.warn(cls.hidden.unique_id, check_acts(resolved, space, region, channel_share))
-        if region is not None:
-            side = picture_side(num_ws)
-            host.warn(cls.hidden.unique_id, check_proportions("region", region, (side, side)))
+        host.warn_of_proportions(cls.hidden.unique_id, "region", region, picture_side(num_ws))
         labels = result_labels(resolved, len(latent), len(style), pairing)
         if space == "channels" and region is not None and generator is not None:
             host.warn(cls.hidden.unique_id, check_generator(latent, generator.network))

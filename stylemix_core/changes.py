@@ -69,6 +69,8 @@ def covariance(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 
 def blur(x: torch.Tensor, radius: int = WINDOW) -> torch.Tensor:
+    if not radius:
+        return x
     size = 2 * radius + 1
     across = F.avg_pool2d(x, (1, size), 1, (0, radius), count_include_pad=False)
     return F.avg_pool2d(across, (size, 1), 1, (radius, 0), count_include_pad=False)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -135,9 +134,9 @@ class FoundLayers(Sequence[FoundMask]):
     def warning(self) -> str | None:
         """A sentence to warn with where no mask fulfils the wish, else None."""
         best = self[0]
-        harm = best.outside + best.kept
-        if best.inside >= LITTLE and best.inside > self.care * harm:
+        if best.inside >= LITTLE and best.inside > self.care * (best.outside + best.kept):
             return None
+        harm = max(best.outside, best.kept)
         return (
             f"no layers do this ({self.wish}) for these faces: the best mask, {best.mask_text}, changes "
             f"{'only ' if best.inside < LITTLE else ''}{percent(max(best.inside, 0.0))} of what the style changes there"
@@ -365,9 +364,9 @@ def judges_for(
     identity: Identity | None,
 ) -> tuple[list[Judge], torch.Tensor]:
     """A judge per pair, and the target in the first source's picture, `[H, W]`."""
-    count, pairs = trials.count, range(len(trials.sources))
+    count = trials.count
     ends = torch.tensor([[0.0], [1.0]]).expand(-1, trials.num_ws)
-    drawn = [trials.draw(pair, ends if pair < count else ends[1:]) for pair in pairs]
+    drawn = [trials.draw(pair, ends if pair < count else ends[1:]) for pair in range(len(trials.sources))]
     trials.ends = drawn[0]
     pictures = torch.cat([picture[:1] for picture in drawn[:count]])  # [B, C, R, R]
     kept_wish = read_wish(keep) if isinstance(keep, str) else None
@@ -397,13 +396,15 @@ def judges_for(
         source = trials.sources[pair]
         if not (isinstance(target, str) and wish.names):
             return here[source]
-        maps = {name: masks[source : source + 1] for name, masks in found.items()}
         if pair < count and in_styles is not None:
-            maps = {name: masks[pair : pair + 1] for name, masks in in_styles.items()}
-        else:
-            with suppress(NoFaceError):
-                seen = find_regions(as_colour(drawn[pair][-1:]))
-                maps = {name: seen.get(name, mask) for name, mask in maps.items()}
+            return regions_of_wish(wish, {name: masks[pair : pair + 1] for name, masks in in_styles.items()})[
+                0
+            ]
+        try:
+            seen = find_regions(as_colour(drawn[pair][-1:]))
+        except NoFaceError:
+            return here[source]
+        maps = {name: seen.get(name, masks[source : source + 1]) for name, masks in found.items()}
         return regions_of_wish(wish, maps)[0]
 
     here = places(target, wish, found)

@@ -51,9 +51,8 @@ def cannot_compile(device: torch.device, dtype: torch.dtype) -> str | None:
     try:
         with torch.no_grad(), _own_cache():
             _activate(x, torch.ones(4, 8, device=device), None)
-    except (
-        Exception
-    ) as error:  # of a dozen kinds: no compiler, no headers, no Triton, a Python that is too new
+    # Of a dozen kinds: no compiler, no headers, no Triton, a Python that is too new.
+    except Exception as error:
         lines = [line for line in str(error).splitlines() if line and not line.startswith("backend=")]
         message = (
             f"compile is left out and pictures are drawn as without it, since PyTorch cannot compile for "

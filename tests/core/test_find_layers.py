@@ -343,6 +343,7 @@ def test_a_wish_that_no_mask_fulfils_comes_with_a_warning(tiny, codes):
     assert "changes only 2% of what the style changes there; try" in little.warning
     harmful = best(inside=0.6, outside=0.4, score=-0.3)
     assert "changes 60% of what the style changes there, and 40% of what shall stay" in harmful.warning
+    assert "and 90% of what shall stay" in best(inside=0.6, outside=0.9, kept=0.8).warning  # not 170%
     assert little.figures()["warning"] == little.warning
     assert little.sheet().height > best(inside=0.6, outside=0.1, score=0.3).sheet().height
 
