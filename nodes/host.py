@@ -451,14 +451,16 @@ def _place(models: Sequence[AnyModel], items: int) -> None:
     """Bring networks to the device that computes, and make room there for `items` pictures."""
     patchers = list(dict.fromkeys(model.patcher for model in models))
     memory = items * max(_side(patcher.model) for patcher in patchers) ** 2 * BYTES_PER_PIXEL
-    model_management.load_models_gpu(patchers, memory_required=memory, force_full_load=True)
-    for patcher in patchers:
-        network, device = patcher.model, patcher.load_device
-        # Partial loads and --novram leave parameters behind that are not a leaf module's own.
-        tensors = chain(network.parameters(), network.buffers())
-        places = {(tensor.device.type, tensor.device.index) for tensor in tensors}
-        if places != {(device.type, device.index)}:
-            network.to(device)
+    # Outside of ComfyUI's inference mode, whose tensors hide their changes: nothing could be kept with them.
+    with torch.inference_mode(False), torch.no_grad():
+        model_management.load_models_gpu(patchers, memory_required=memory, force_full_load=True)
+        for patcher in patchers:
+            network, device = patcher.model, patcher.load_device
+            # Partial loads and --novram leave parameters behind that are not a leaf module's own.
+            tensors = chain(network.parameters(), network.buffers())
+            places = {(tensor.device.type, tensor.device.index) for tensor in tensors}
+            if places != {(device.type, device.index)}:
+                network.to(device)
 
 
 def _side(network: Any) -> int:

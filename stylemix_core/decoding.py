@@ -29,6 +29,8 @@ def decode(
 ) -> torch.Tensor:
     """Draw codes of any kind in one pass; arguments, result and errors as for `SynthesisNetwork.draw`."""
     synthesis = generator.synthesis
+    if not latents.regions and latents.channels is None and latents.w_rgb is None:
+        return synthesis(latents.w, noise_mode, noise_seed, resolution)
     styles = styles_of(generator, latents)
     if not latents.regions:
         return synthesis.draw(styles, noise_mode, noise_seed, resolution)

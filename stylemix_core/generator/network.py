@@ -7,7 +7,7 @@ Mapping turns z into W+, synthesis turns W+ into pictures. Weights may come from
 import copy
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
@@ -20,8 +20,10 @@ from torch import nn
 from ..device import exact_convolutions
 from ..errors import LatentMismatchError, StyleMixError
 from ..weights import adopt, without_numbers
+from . import fused
 from .compiled import activate, colours, compiling
 from .config import GeneratorConfig
+from .graphs import Graphs
 from .ops import LRELU_GAIN, LRELU_SLOPE, Squares, fir_filter, modulated_conv, upsample
 from .spatial import SpatialStyle
 from .strips import drop, has_large_maps, in_strips, strip_rows
@@ -203,11 +205,16 @@ class SynthesisNetwork(nn.Module):
         super().__init__()
         self.num_ws, self.w_dim = config.num_ws, config.w_dim
         self.resolutions, self.colour_resolutions = config.resolutions, config.colour_resolutions
+        self.graphs = Graphs()
         in_channels = 0
         for resolution, channels in zip(self.resolutions, config.channels):
             block = SynthesisBlock(config, in_channels, channels, resolution)
             self.add_module(f"b{resolution}", block)
             in_channels = channels
+
+    def _apply(self, fn, recurse=True):
+        self.graphs.forget()
+        return super()._apply(fn, recurse)
 
     def blocks(self, last: int | None = None) -> list["SynthesisBlock"]:
         """b4, b8, b16 … up to the one of `last` pixels, None for all."""
@@ -236,7 +243,9 @@ class SynthesisNetwork(nn.Module):
 
         `LatentMismatchError` when w does not fit.
         """
-        return self.draw(self.styles(w), noise_mode, noise_seed, resolution)
+        self.check_codes(w)
+        self.check_choices(noise_mode, resolution)
+        return self._draw([w], lambda codes: self.styles(*codes), noise_mode, noise_seed, resolution)
 
     def styles(self, w: torch.Tensor, w_rgb: torch.Tensor | None = None) -> list[torch.Tensor]:
         """W+ → S, the style channels of every module (Wu et al. 2021, arXiv:2011.12799, section 3.1).
@@ -245,13 +254,7 @@ class SynthesisNetwork(nn.Module):
         w_rgb: the same for the to-RGBs, where they take another code than the convolutions.
         Returns float32 `[B, channels]` for every module of `styled()`, in its order.
         """
-        for code in (w, w_rgb):
-            if code is not None and (code.ndim != 3 or code.shape[1:] != (self.num_ws, self.w_dim)):
-                raise LatentMismatchError(
-                    f"the W+ code has the shape {list(code.shape)}; "
-                    f"this generator takes [batch, {self.num_ws}, {self.w_dim}]. "
-                    "Use codes that were sampled or encoded for a generator of the same resolution."
-                )
+        self.check_codes(w, w_rgb)
         w = w.to(self.b4.const.device, torch.float32)
         w_rgb = w if w_rgb is None else w_rgb.to(w)
         return [
@@ -278,10 +281,38 @@ class SynthesisNetwork(nn.Module):
         Returns float32 `[B, img_channels, R, R]`, nominally −1…1. `LatentMismatchError` when styles do not fit.
         """
         self.check(styles, noise_mode, resolution)
-        noise = NoiseSource(noise_mode, noise_seed, len(styles[0]))
-        with self.drawing(styles):
-            parts = run_in_parts(CHUNK, self.blocks(resolution), None, None, styles, noise)
-            return gathered(parts, len(styles[0]))
+        return self._draw(styles, lambda styles: styles, noise_mode, noise_seed, resolution)
+
+    def _draw(
+        self,
+        codes: Sequence[torch.Tensor],
+        to_styles: Callable[[Sequence[torch.Tensor]], Sequence[torch.Tensor]],
+        noise_mode: str,
+        noise_seed: int | Sequence[int] | None,
+        resolution: int | None,
+    ) -> torch.Tensor:
+        """`draw` from codes, of which `to_styles` makes the styles."""
+        blocks, count, const = self.blocks(resolution), len(codes[0]), self.b4.const
+        noise = NoiseSource(noise_mode, noise_seed, count)
+
+        def draw(codes: Sequence[torch.Tensor]) -> torch.Tensor:
+            size = len(codes[0])
+            return gathered(run(blocks, None, None, to_styles(codes), noise[:size]), size)
+
+        with self.drawing(codes):
+            if const.device.type != "cuda" or torch.is_grad_enabled() or noise_mode == "random":
+                return gathered(run_in_parts(CHUNK, blocks, None, None, to_styles(codes), noise), count)
+            if self.graphs.known:  # something was drawn before, so more may come
+                fused.prepare(const.device, const.dtype)
+            codes = [code.to(const.device, torch.float32) for code in codes]
+            key, state = (len(codes), noise_mode, resolution), self.state()
+            parts = ([code[part] for code in codes] for part in parts_of(count, CHUNK))
+            return gathered((self.graphs.draw(key, state, part, draw) for part in parts), count)
+
+    def state(self) -> Hashable:
+        """Changes when a tensor of the network does."""
+        tensors = chain(self.parameters(), self.buffers())
+        return tuple((x.data_ptr(), None if x.is_inference() else x._version) for x in tensors)
 
     def check(self, styles: Sequence[torch.Tensor], noise_mode: str, resolution: int | None) -> None:
         """Raise `draw`'s errors."""
@@ -291,6 +322,20 @@ class SynthesisNetwork(nn.Module):
                 f"the styles have the shapes {[list(style.shape) for style in styles]}; "
                 f"this generator takes {len(expected)} of {expected} channels"
             )
+        self.check_choices(noise_mode, resolution)
+
+    def check_codes(self, *codes: torch.Tensor | None) -> None:
+        """Raise `forward`'s error."""
+        for code in codes:
+            if code is not None and (code.ndim != 3 or code.shape[1:] != (self.num_ws, self.w_dim)):
+                raise LatentMismatchError(
+                    f"the W+ code has the shape {list(code.shape)}; "
+                    f"this generator takes [batch, {self.num_ws}, {self.w_dim}]. "
+                    "Use codes that were sampled or encoded for a generator of the same resolution."
+                )
+
+    def check_choices(self, noise_mode: str, resolution: int | None) -> None:
+        """Raise what `forward` and `draw` have in common."""
         if noise_mode not in NOISE_MODES:
             raise StyleMixError(
                 f"noise_mode {noise_mode!r} is unknown; choose one of: {', '.join(NOISE_MODES)}"
@@ -483,17 +528,21 @@ class SynthesisLayer(nn.Module):
         # The leaky ReLU's gain is applied to its input: lrelu(a)·g = lrelu(a·g) for g > 0, and it is free there.
         fir = self.resample_filter if self.up else None
         convolve = style.convolve if isinstance(style, SpatialStyle) else partial(modulated_conv, style=style)
+        bias = self.bias * LRELU_GAIN
+        in_one = fused.fuses(x)
         x = convolve(
             x,
             self.weight,
             fir=fir,
             gain=LRELU_GAIN,
-            bias=self.bias * LRELU_GAIN,
+            bias=None if in_one else bias,
             squares=self.squares(self.weight),
         )
         if noise is not None:
             noise = noise * (self.noise_strength * LRELU_GAIN)
-        return activate(x, noise, self.conv_clamp)
+        return (
+            fused.finish(x, bias, noise, self.conv_clamp) if in_one else activate(x, noise, self.conv_clamp)
+        )
 
 
 class ToRGB(nn.Module):

@@ -18,6 +18,9 @@ from ..weights import Derived
 LRELU_SLOPE = 0.2
 LRELU_GAIN = math.sqrt(2.0)
 
+MAPS_AT_ONCE = 512
+"""Maps of a float32 convolution on a GPU at most: to 1024 and more of them, cuDNN takes a way forty times as long."""
+
 FLOATS_AT_ONCE = 1 << 18
 """Numbers of half precision that are copied to float32 at a time on a CPU."""
 
@@ -83,7 +86,7 @@ class Squares(Derived):
 def weighs_less(weight: torch.Tensor, x: torch.Tensor, fir: torch.Tensor | None) -> bool:
     """Whether to scale the weight rather than the maps: for one picture, where it has fewer numbers."""
     outputs = x.shape[2] * x.shape[3] * weight.shape[0] * (1 if fir is None else 4)
-    return x.device.type == "cpu" and len(x) == 1 and weight.numel() < x.numel() + outputs
+    return x.device.type in ("cpu", "cuda") and len(x) == 1 and weight.numel() < x.numel() + outputs
 
 
 def filtered_conv(
@@ -92,9 +95,47 @@ def filtered_conv(
     """The convolution itself, `[B, I, H, W]` → `[B, O, H', W']`; arguments as for `modulated_conv`."""
     if fir is None:
         return F.conv2d(x, weight, bias, padding=weight.shape[2] // 2)
+    if x.device.type == "cuda":
+        return filtered_conv_in_phases(x, weight, fir, bias)
     x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
     kernel = (fir * 4).to(x.dtype).expand(x.shape[1], 1, -1, -1)
     return F.conv2d(x, kernel, bias, padding=1, groups=x.shape[1])
+
+
+def filtered_conv_in_phases(
+    x: torch.Tensor, weight: torch.Tensor, fir: torch.Tensor, bias: torch.Tensor | None = None
+) -> torch.Tensor:
+    """`filtered_conv` with upsampling, as one convolution of the small maps, for GPUs.
+
+    Transposed convolution and filter are one linear map: of a result's pixel in an even or an odd row and column, it
+    takes the 3×3 pixels around it, with weights of its own for each of the four cases. That is four times the
+    arithmetic, but reads and writes the large maps once less; and the libraries' depthwise filters are slow there.
+    """
+    batch, _, height, width = x.shape
+    rows = weight.permute(0, 2, 3, 1).flatten(1, 2)  # [O, 9, I]
+    merged = (phases(fir).to(weight.dtype)[:, None] @ rows).flatten(0, 1)  # [4·O, 9, I]
+    merged = merged.unflatten(1, (3, 3)).permute(0, 3, 1, 2)
+    if x.dtype == torch.float32 and len(merged) > MAPS_AT_ONCE:
+        y = torch.cat([F.conv2d(x, part, padding=1) for part in merged.split(MAPS_AT_ONCE)], 1)
+    else:
+        y = F.conv2d(x, merged, padding=1)
+    y = y.permute(0, 2, 3, 1).view(
+        batch, height, width, 2, 2, -1
+    )  # rows' and columns' parity before the maps
+    y = y.transpose(2, 3).reshape(batch, 2 * height, 2 * width, -1).permute(0, 3, 1, 2)
+    return y if bias is None else y.add_(bias[:, None, None])
+
+
+def phases(fir: torch.Tensor) -> torch.Tensor:
+    """How the 3×3 weights of `filtered_conv_in_phases` come from those of the layer: `[4, 4]` → float32 `[4, 9, 9]`.
+
+    In one dimension: y[2q+s] = Σ_t fir[t] z[2q+s+t−1] and z[2i+j] = Σ_i w[j] x[i], so the weight of x[q+k−1] is
+    Σ_j w[j] fir[j−s−1+2k].
+    """
+    padded = F.pad(fir * 4, (2, 2, 2, 2))  # [8, 8]: fir[−2] … fir[5]
+    # s runs from 1 to 0 here, as strides cannot be negative.
+    taps = padded.as_strided((2, 2, 3, 3, 3, 3), (8, 1, 16, 2, 8, 1))
+    return taps.flip(0, 1).reshape(4, 9, 9)
 
 
 def scale(x: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
@@ -118,7 +159,10 @@ def activate(x: torch.Tensor, noise: torch.Tensor | None, clamp: float | None) -
 
 
 def colours(pixels: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    """A 1×1 convolution in float32: pixels `[B, N, I]`, weight `[B, C, I]`, bias `[C]` → `[B, C, N]`."""
+    """A 1×1 convolution to float32: pixels `[B, N, I]`, weight `[B, C, I]`, bias `[C]` → `[B, C, N]`."""
+    if pixels.device.type == "cuda" and pixels.dtype == torch.float16:
+        # GPUs sum up in float32 anyhow; what is rounded on the way is far below a grey level.
+        return torch.bmm(weight.half(), pixels.transpose(1, 2)).float() + bias[:, None]
     # Of half precision, as many pixels at a time as leave their float32 copy in the processor's cache.
     copied = pixels.device.type == "cpu" and pixels.dtype != torch.float32
     size = FLOATS_AT_ONCE // pixels.shape[2] if copied else pixels.shape[1]

@@ -56,7 +56,7 @@ class SpatialStyle:
         weight: torch.Tensor,
         fir: torch.Tensor | None,
         gain: float,
-        bias: torch.Tensor,
+        bias: torch.Tensor | None,
         squares: torch.Tensor,
     ) -> torch.Tensor:
         """`ops.modulated_conv` with these styles."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 STRIP_BYTES = 8 << 20
 """Of one map of one strip, about: the two or three that an operation touches fit a processor's cache together."""
 
-ALONE_BYTES = 4 << 20
+ALONE_BYTES, GPU_ALONE_BYTES = 4 << 20, 16 << 20
 """Maps from this size on gain nothing from the batch; those of few pixels share the work on their weights."""
 
 SPOILED = 2
@@ -34,7 +34,8 @@ Compute = Callable[
 
 def has_large_maps(x: torch.Tensor, channels: int) -> bool:
     """Whether a picture had better be alone in a block with the input x `[B, I, H, W]` and `channels` maps."""
-    return x.device.type == "cpu" and 4 * x.shape[2] * x.shape[3] * channels * x.element_size() >= ALONE_BYTES
+    limit = {"cpu": ALONE_BYTES, "cuda": GPU_ALONE_BYTES}.get(x.device.type)
+    return limit is not None and 4 * x.shape[2] * x.shape[3] * channels * x.element_size() >= limit
 
 
 def strip_rows(x: torch.Tensor, channels: int) -> int:

@@ -13,7 +13,7 @@ from stylemix_core import device
 from stylemix_core.checkpoints import load_encoder, load_generator
 from stylemix_core.decoding import decode, distinct, distinct_in
 from stylemix_core.encoder import EncoderConfig
-from stylemix_core.generator import Generator, network, ops, regions, strips
+from stylemix_core.generator import Generator, graphs, network, ops, regions, strips
 from stylemix_core.generator.ops import modulated_conv, squared
 from stylemix_core.injection import inject_latents
 from stylemix_core.latents import Latents
@@ -327,3 +327,93 @@ def test_codes_that_differ_in_what_they_carry_are_kept_apart():
     w_rgb = w.clone()
     w_rgb[1, 4, 5] += 1
     assert Counter(distinct(Latents(w, tuple("abc"), w_rgb=w_rgb))[1]) == {0: 2, 1: 1}
+
+
+class TestPhases:
+    """The GPU's way to convolve and double the size."""
+
+    @pytest.mark.parametrize("maps_at_once", [512, 5])
+    def test_equal_the_transposed_convolution_and_its_filter(self, monkeypatch, maps_at_once):
+        monkeypatch.setattr(ops, "MAPS_AT_ONCE", maps_at_once)
+        random = torch.Generator().manual_seed(0)
+        x = torch.randn(2, 5, 7, 9, generator=random).contiguous(memory_format=torch.channels_last)
+        weight, bias = torch.randn(6, 5, 3, 3, generator=random), torch.randn(6, generator=random)
+        fir = torch.rand(4, 4, generator=random)
+        expected = ops.filtered_conv(x, weight, fir, bias)
+        phased = ops.filtered_conv_in_phases(x, weight, fir, bias)
+        assert (phased - expected).abs().max() < 1e-4
+        assert expected.std() > 10
+        assert phased.is_contiguous(memory_format=torch.channels_last)
+
+    def test_have_the_gradients_of_the_plain_way(self, monkeypatch):
+        generator, grads = build(), []
+        for _ in range(2):
+            w = codes(2).requires_grad_()
+            generator.synthesis(w).square().mean().backward()
+            grads.append(w.grad)
+            monkeypatch.setattr(ops, "filtered_conv", in_phases)
+        assert (grads[1] - grads[0]).norm() < 0.01 * grads[0].norm()
+
+
+def in_phases(x, weight, fir, bias=None, plain=ops.filtered_conv):
+    return plain(x, weight, fir, bias) if fir is None else ops.filtered_conv_in_phases(x, weight, fir, bias)
+
+
+class TestGraphs:
+    """What is drawn as it comes, what is recorded, and what is run again."""
+
+    @pytest.fixture
+    def taken(self, monkeypatch) -> list:
+        """A pass that is recorded multiplies by ten, so that one sees where it is run."""
+        taken = []
+
+        def take(inputs, draw):
+            taken.append(len(inputs[0]))
+            return lambda inputs: 10 * draw(inputs)
+
+        monkeypatch.setattr(graphs, "take", take)
+        return taken
+
+    def draw(self, known: graphs.Graphs, key="a", state=0, count=1) -> float:
+        return float(known.draw(key, state, [torch.ones(count, 2)], lambda inputs: inputs[0].sum()))
+
+    def test_are_recorded_when_a_pass_comes_again(self, taken):
+        known = graphs.Graphs()
+        assert [self.draw(known) for _ in range(3)] == [2, 20, 20]
+        assert self.draw(known, "b") == 2
+        assert self.draw(known, count=3) == 6
+        assert taken == [1]
+
+    def test_are_dropped_with_a_new_state(self, taken):
+        known = graphs.Graphs()
+        assert [self.draw(known, state=state) for state in (0, 0, 1, 1, 1)] == [2, 20, 2, 20, 20]
+        known.forget()
+        assert self.draw(known, state=1) == 2
+
+    def test_that_were_not_used_for_long_are_dropped(self, taken):
+        known = graphs.Graphs()
+        for key in range(graphs.LIMIT + 1):
+            assert [self.draw(known, key) for _ in range(2)] == [2, 20]
+        assert sum(graph is not None for graph in known.known.values()) == graphs.LIMIT
+        assert self.draw(known, 1) == 20
+        assert len(taken) == graphs.LIMIT + 1
+        assert self.draw(known, 0) == 20  # recorded anew
+        assert len(taken) == graphs.LIMIT + 2
+
+    def test_are_not_tried_twice(self, monkeypatch):
+        tried = []
+
+        def refuse(inputs, draw):
+            tried.append(inputs)
+            raise RuntimeError("out of memory")
+
+        monkeypatch.setattr(graphs, "take", refuse)
+        known = graphs.Graphs()
+        assert [self.draw(known, key) for key in "aaabbb"] == [2] * 6
+        assert len(tried) == 1
+
+    def test_are_not_copied_with_their_network(self, taken):
+        generator = build()
+        self.draw(generator.synthesis.graphs)
+        assert not copy.deepcopy(generator).synthesis.graphs.known
+        assert not generator.double().synthesis.graphs.known
