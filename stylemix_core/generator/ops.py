@@ -18,6 +18,9 @@ from ..weights import Derived
 LRELU_SLOPE = 0.2
 LRELU_GAIN = math.sqrt(2.0)
 
+FEW_CHANNELS = 4
+"""Those of pictures, at most."""
+
 MAPS_AT_ONCE = 512
 """Maps of a float32 convolution on a GPU at most: to 1024 and more of them, cuDNN takes a way forty times as long."""
 
@@ -112,16 +115,16 @@ def filtered_conv_in_phases(
     arithmetic, but reads and writes the large maps once less; and the libraries' depthwise filters are slow there.
     """
     batch, _, height, width = x.shape
-    rows = weight.permute(0, 2, 3, 1).flatten(1, 2)  # [O, 9, I]
-    merged = (phases(fir).to(weight.dtype)[:, None] @ rows).flatten(0, 1)  # [4·O, 9, I]
-    merged = merged.unflatten(1, (3, 3)).permute(0, 3, 1, 2)
+    taps = weight.permute(2, 3, 0, 1).reshape(9, -1).float()  # [9, O·I]
+    merged = (phases(fir).flatten(0, 1) @ taps).view(4, 9, *weight.shape[:2]).transpose(1, 2)  # [4, O, 9, I]
+    merged = merged.to(weight.dtype, memory_format=torch.contiguous_format)
+    merged = merged.reshape(-1, 3, 3, weight.shape[1]).permute(0, 3, 1, 2)  # [4·O, I, 3, 3]
     if x.dtype == torch.float32 and len(merged) > MAPS_AT_ONCE:
         y = torch.cat([F.conv2d(x, part, padding=1) for part in merged.split(MAPS_AT_ONCE)], 1)
     else:
         y = F.conv2d(x, merged, padding=1)
-    y = y.permute(0, 2, 3, 1).view(
-        batch, height, width, 2, 2, -1
-    )  # rows' and columns' parity before the maps
+    # The numbers of a pixel: those of the rows' parity, of the columns', of the maps.
+    y = y.permute(0, 2, 3, 1).view(batch, height, width, 2, 2, -1)
     y = y.transpose(2, 3).reshape(batch, 2 * height, 2 * width, -1).permute(0, 3, 1, 2)
     return y if bias is None else y.add_(bias[:, None, None])
 
@@ -173,6 +176,19 @@ def colours(pixels: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> t
 def upsample(x: torch.Tensor, fir: torch.Tensor) -> torch.Tensor:
     """Twice the size by zero insertion and the low-pass filter; `[B, C, H, W]` → `[B, C, 2H, 2W]`."""
     channels = x.shape[1]
+    if x.device.type == "cuda" and channels <= FEW_CHANNELS:
+        return upsample_in_phases(x, fir)
     x = x.contiguous(memory_format=torch.channels_last)  # in the default layout it takes ten times as long
     kernel = (fir * 4).to(x.dtype).expand(channels, 1, -1, -1)
     return F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=channels)
+
+
+def upsample_in_phases(x: torch.Tensor, fir: torch.Tensor) -> torch.Tensor:
+    """`upsample` of few channels as a product of matrices, for GPUs: of a convolution, cuDNN would first compile a
+    kernel for every size, for a fifth of a second each."""
+    batch, channels, height, width = x.shape
+    # In one dimension y[2q+s] = Σ_k fir[s+3−2k] x[q+k−1]. k runs from 2 to 0 here, as strides cannot be negative.
+    taps = F.pad(fir * 4, (1, 1, 1, 1)).as_strided((2, 2, 3, 3), (6, 1, 12, 2)).flip(2, 3).reshape(4, 9)
+    around = F.unfold(x, 3, padding=1).view(batch * channels, 9, height * width)
+    y = torch.bmm(taps.to(x.dtype).expand(len(around), -1, -1), around)  # [B·C, 4, H·W]
+    return F.pixel_shuffle(y.view(batch, 4 * channels, height, width), 2)

@@ -345,6 +345,11 @@ class TestPhases:
         assert expected.std() > 10
         assert phased.is_contiguous(memory_format=torch.channels_last)
 
+    def test_equal_the_upsampled_picture(self):
+        random = torch.Generator().manual_seed(0)
+        x, fir = torch.randn(2, 3, 7, 9, generator=random), torch.rand(4, 4, generator=random)
+        assert (ops.upsample_in_phases(x, fir) - ops.upsample(x, fir)).abs().max() < 1e-5
+
     def test_have_the_gradients_of_the_plain_way(self, monkeypatch):
         generator, grads = build(), []
         for _ in range(2):
