@@ -351,6 +351,7 @@ class SynthesisNetwork(nn.Module):
         """How pictures of these styles are drawn: exactly, with gradients only where they are wanted."""
         const = self.b4.const
         with (
+            torch.cuda.device_of(const),  # of several GPUs, graphs run on the current one
             exact_convolutions(const),
             torch.set_grad_enabled(self.wants_gradient(styles)),
             compiling(self.compiled, const.device, const.dtype),

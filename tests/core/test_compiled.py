@@ -102,6 +102,13 @@ def test_tuned_generators_are_compiled_as_theirs_are(compiler):
     assert compiler
 
 
+def test_nothing_is_compiled_for_a_gpu(compiler, caplog):
+    with caplog.at_level("INFO"):
+        assert "on a GPU" in compiled.cannot_compile(torch.device("cuda"), torch.float16)
+    assert "compile is left out" in caplog.text
+    assert compiler == []
+
+
 def test_gradients_go_the_ordinary_way(compiler):
     w = codes(1).requires_grad_()
     build().compiled().synthesis(w).square().sum().backward()
