@@ -89,9 +89,11 @@ def take(inputs: Sequence[torch.Tensor], draw: Draw) -> Graph:
     stream = torch.cuda.Stream(static.device)
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
-        draw(static.split(widths, 1))  # what libraries do once, they must not do while the pass is recorded
+        # What libraries do once, they must not do while the pass is recorded.
+        drawn = draw(static.split(widths, 1))
     torch.cuda.current_stream().wait_stream(stream)
+    output = torch.empty_like(drawn)  # not of the recording's own memory, which nothing else should hold
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
-        output = draw(static.split(widths, 1))
+        output.copy_(draw(static.split(widths, 1)))
     return Graph(graph, static, output)
