@@ -547,7 +547,7 @@ class SynthesisLayer(nn.Module):
 
 
 class ToRGB(nn.Module):
-    """Modulated 1×1 convolution to colours, without demodulation; always in float32."""
+    """Modulated 1×1 convolution to colours, without demodulation; in float32, but for float16 on a GPU (`colours`)."""
 
     def __init__(self, config: GeneratorConfig, in_channels: int):
         super().__init__()

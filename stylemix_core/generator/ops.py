@@ -162,9 +162,9 @@ def activate(x: torch.Tensor, noise: torch.Tensor | None, clamp: float | None) -
 
 
 def colours(pixels: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    """A 1×1 convolution to float32: pixels `[B, N, I]`, weight `[B, C, I]`, bias `[C]` → `[B, C, N]`."""
+    """A 1×1 convolution: pixels `[B, N, I]`, float32 weight `[B, C, I]` and bias `[C]` → float32 `[B, C, N]`."""
     if pixels.device.type == "cuda" and pixels.dtype == torch.float16:
-        # GPUs sum up in float32 anyhow; what is rounded on the way is far below a grey level.
+        # Products are summed up in float32 there; what is rounded before and after is far below a grey level.
         return torch.bmm(weight.half(), pixels.transpose(1, 2)).float() + bias[:, None]
     # Of half precision, as many pixels at a time as leave their float32 copy in the processor's cache.
     copied = pixels.device.type == "cpu" and pixels.dtype != torch.float32
