@@ -36,8 +36,8 @@ def figures(small: bool) -> list[Row]:
     with torch.inference_mode():
         generator = sm.load_generator("demo", "cpu")
         return [
-            *named_groups(generator, len(ATTRIBUTES) if small else 200),
-            *ranked_groups(generator, 4 if small else 40),
+            *named_groups(generator, 8 if small else 200),
+            *ranked_groups(generator, 2 if small else 40),
             *time_taken(generator, 1 if small else 3, 64 if small else 1024),
         ]
 

@@ -58,7 +58,7 @@ CASES = (
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--small", action="store_true", help="3 pairs, no goals")
+    parser.add_argument("--small", action="store_true", help="a pair of each wish, no goals")
     parser.add_argument("--pairs", type=int, help="how many pairs (50)")
     options = parser.parse_args()
     rows = figures(options.small, options.pairs)
@@ -75,7 +75,7 @@ def main() -> int:
 
 def figures(small: bool, pairs: int | None = None) -> list[tuple[str, float, str, float]]:
     """F1 of the layers, how often no preset and no single layer does better, and the time of a search."""
-    count = pairs or (3 if small else 50)
+    count = pairs or (1 if small else 50)
     generator = sm.load_generator("demo", "cpu")
     z = sm.sample_z(range(FIRST_SEED, FIRST_SEED + 2 * count), generator.z_dim)
     source, style = truth.attributes_of(z).split(count)

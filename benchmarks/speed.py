@@ -88,6 +88,9 @@ def decoding(generator: Generator, rounded: Generator, reference: Callable, runs
             "float32": lambda w=w: generator.synthesis(w),
             "automatic": lambda w=w: rounded.synthesis(w),
         }
+        if batch > 1:
+            for precision, G in (("float32", generator), ("automatic", rounded)):
+                jobs[f"{precision}, singly"] = lambda w=w, G=G: [G.synthesis(one) for one in w.split(1)]
         with torch.inference_mode():
             seconds, _ = interleaved(jobs, runs if batch == 1 else max(runs // 2, 1))
         theirs = peak("theirs", batch, small)
@@ -99,6 +102,9 @@ def decoding(generator: Generator, rounded: Generator, reference: Callable, runs
                 seconds["theirs"] / batch,
                 (peak(precision, batch, small), theirs),
             )
+            if batch > 1:
+                singly = seconds[f"{precision}, singly"] / batch
+                row(f"batch {batch}, against single pictures", precision, seconds[precision] / batch, singly)
     for batch in (4, 64):
         row(f"memory of a batch of {batch}", "float32", None, None, (peak("float32", batch, small), None))
 
