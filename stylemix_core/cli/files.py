@@ -109,7 +109,8 @@ def decode(
 
     seeds: of random noise, one per code of a batch; else 0, 1, …
     """
-    bar = ProgressBar(sum(map(len, parts)), "decode")
+    total = sum(map(len, parts))
+    bar = ProgressBar(total, "decode")
     kept, places = distinct_in(parts, noise)
     awaited = Counter(chain(*places))
     drawn: dict[int, torch.Tensor] = {}
@@ -121,14 +122,15 @@ def decode(
                 own_seeds = (range(len(part)) if seeds is None else seeds)[chunk]
                 pictures = decode_latents(generator, part.take(chunk), noise, own_seeds).cpu()
                 drawn.update(enumerate(pictures, place))
+            done += 1
+            bar.update(done)
+            if done == total:
+                bar.close()  # now: nobody asks again after the last
             yield drawn[place]
             awaited[place] -= 1
             if not awaited[place]:
                 del drawn[place]
-            done += 1
-            bar.update(done)
         first += len(part)
-    bar.close()
 
 
 def save_pictures(

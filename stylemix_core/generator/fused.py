@@ -26,22 +26,22 @@ CODE = f"""template <typename T> T stylemix_finish(T x, T bias, T noise, T clamp
 
 log = logging.getLogger(__name__)
 
-_ready: dict[torch.dtype, bool] = {}
-"""Precisions for which the kernel was asked for, and whether it works."""
+_ready: dict[tuple[torch.device, torch.dtype], bool] = {}
+"""GPUs and precisions for which the kernel was asked for, and whether it works."""
 
 
 def prepare(device: torch.device, dtype: torch.dtype) -> None:
-    """Make the kernel for a precision, unless that was tried before."""
-    if dtype in _ready:
+    """Make the kernel for a GPU and a precision, unless that was tried before."""
+    if (device, dtype) in _ready:
         return
     x = torch.ones(1, 8, 4, 4, device=device, dtype=dtype).contiguous(memory_format=torch.channels_last)
     try:
         _kernel()(x, x[:, :, :1, :1], x[:, :1], clamp=1.0)
     except RuntimeError as error:
-        _ready[dtype] = False
+        _ready[device, dtype] = False
         log.info("StyleMix: PyTorch cannot make kernels here, pictures are drawn without: %s", error)
     else:
-        _ready[dtype] = True
+        _ready[device, dtype] = True
 
 
 def fuses(x: torch.Tensor) -> bool:
@@ -59,7 +59,7 @@ def finish(
     bias = bias.to(x.dtype)[:, None, None]
     noise = bias.new_zeros(()) if noise is None else noise.to(x.dtype)
     limit = math.inf if clamp is None else clamp
-    if _ready.get(x.dtype):
+    if _ready.get((x.device, x.dtype)):
         return _kernel()(x, bias, noise, clamp=limit)
     y = F.leaky_relu_((x.float() + bias).add_(noise), LRELU_SLOPE)
     return y.clamp_(-limit, limit).to(x.dtype)

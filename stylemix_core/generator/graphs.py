@@ -6,6 +6,7 @@ pass is drawn as it comes the first time, and becomes a graph the second time.
 """
 
 import logging
+import threading
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,8 @@ class Graph:
     graph: torch.cuda.CUDAGraph
     inputs: torch.Tensor
     output: torch.Tensor
+    held: object
+    """What the pass reads and nothing else may keep: a graph knows addresses only."""
 
     def __call__(self, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
         self.inputs.copy_(torch.cat([*inputs], 1))
@@ -34,29 +37,46 @@ class Graph:
 
 
 class Graphs:
-    """The graphs of one network."""
+    """The graphs of one network. Threads take turns; streams need keys of their own."""
 
     def __init__(self) -> None:
+        self.lock = threading.Lock()
         self.state: Hashable = None
         self.known: dict[Hashable, Graph | None] = {}
         """By what tells passes apart; None where a pass came once, or cannot be taken."""
         self.failed = False
 
     def draw(
-        self, key: Hashable, state: Hashable, inputs: Sequence[torch.Tensor], draw: Draw
+        self,
+        key: Hashable,
+        state: Hashable,
+        inputs: Sequence[torch.Tensor],
+        draw: Draw,
+        held: Callable[[], object] = lambda: None,
     ) -> torch.Tensor:
         """What `draw` gives for `inputs`, each `[B, channels]`.
 
         key: what tells this pass from others. state: changes when anything does that `draw` reads beside its inputs.
+        held: gives, after a pass, what it read that is not kept for as long as the state stays the same.
         """
-        key = (key, len(inputs[0]))
+        with self.lock:
+            return self._draw((key, len(inputs[0])), state, inputs, draw, held)
+
+    def _draw(
+        self,
+        key: Hashable,
+        state: Hashable,
+        inputs: Sequence[torch.Tensor],
+        draw: Draw,
+        held: Callable[[], object],
+    ) -> torch.Tensor:
         if state != self.state:
             self.forget()
             self.state = state
         if key not in self.known:
             self.known[key] = None
             return draw(inputs)
-        graph = self.known.pop(key) or (None if self.failed else self._take(inputs, draw))
+        graph = self.known.pop(key) or (None if self.failed else self._take(inputs, draw, held))
         self.known[key] = graph  # the latest is last
         taken = [known for known, graph in self.known.items() if graph is not None]
         for oldest in taken[:-LIMIT]:
@@ -67,22 +87,23 @@ class Graphs:
         """To be called where tensors that passes read are replaced; frees the memory."""
         self.known.clear()
         self.state = None
+        self.failed = False
 
     def __reduce__(self):
         return type(self), ()  # a copy of a network takes its own
 
-    def _take(self, inputs: Sequence[torch.Tensor], draw: Draw) -> Graph | None:
+    def _take(self, inputs: Sequence[torch.Tensor], draw: Draw, held: Callable[[], object]) -> Graph | None:
         # Outside of inference mode: tensors that are made inside could not be written to later.
         try:
             with torch.inference_mode(False), torch.no_grad():
-                return take(inputs, draw)
+                return take(inputs, draw, held)
         except RuntimeError as error:  # too little memory, above all
             self.failed = True
             log.info("StyleMix: pictures are drawn without CUDA graphs: %s", error)
             return None
 
 
-def take(inputs: Sequence[torch.Tensor], draw: Draw) -> Graph:
+def take(inputs: Sequence[torch.Tensor], draw: Draw, held: Callable[[], object]) -> Graph:
     """Record a pass."""
     widths = [x.shape[1] for x in inputs]
     static = torch.cat([*inputs], 1)
@@ -96,4 +117,4 @@ def take(inputs: Sequence[torch.Tensor], draw: Draw) -> Graph:
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
         output.copy_(draw(static.split(widths, 1)))
-    return Graph(graph, static, output)
+    return Graph(graph, static, output, held())

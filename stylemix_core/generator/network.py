@@ -88,6 +88,7 @@ class Generator(nn.Module):
                         parameter.data = parameter.data.to(dtype)
             for layer in block.convolutions():
                 layer.squares.forget()
+        self.synthesis.graphs.forget()
         return self
 
     def compiled(self) -> "Generator":
@@ -299,15 +300,25 @@ class SynthesisNetwork(nn.Module):
             size = len(codes[0])
             return gathered(run(blocks, None, None, to_styles(codes), noise[:size]), size)
 
+        def squares() -> list:
+            return [layer.squares.known for block in blocks for layer in block.convolutions()]
+
         with self.drawing(codes):
-            if const.device.type != "cuda" or torch.is_grad_enabled() or noise_mode == "random":
+            codes = [code.to(const.device, torch.float32) for code in codes]
+            if not self.draws_graphs(noise_mode, count):
                 return gathered(run_in_parts(CHUNK, blocks, None, None, to_styles(codes), noise), count)
             if self.graphs.known:  # something was drawn before, so more may come
                 fused.prepare(const.device, const.dtype)
-            codes = [code.to(const.device, torch.float32) for code in codes]
-            key, state = (len(codes), noise_mode, resolution), self.state()
+            stream = torch.cuda.current_stream().cuda_stream
+            key, state = (len(codes), noise_mode, resolution, stream), self.state()
             parts = ([code[part] for code in codes] for part in parts_of(count, CHUNK))
-            return gathered((self.graphs.draw(key, state, part, draw) for part in parts), count)
+            return gathered((self.graphs.draw(key, state, part, draw, squares) for part in parts), count)
+
+    def draws_graphs(self, noise_mode: str, count: int) -> bool:
+        """Whether such a pass can become a CUDA graph."""
+        if self.b4.const.device.type != "cuda" or torch.is_grad_enabled():
+            return False
+        return count > 0 and noise_mode != "random" and not torch.cuda.is_current_stream_capturing()
 
     def state(self) -> Hashable:
         """Changes when a tensor of the network does."""

@@ -2,8 +2,8 @@
 
 A style scales the activations on their way into a convolution, and demodulation scales them on their way out.
 That equals the paper's per-sample weights (section 2.2, equations 1–3) because a convolution is linear, and one
-shared weight serves the whole batch. A single picture on a CPU takes the paper's way where the weight is smaller
-than the maps.
+shared weight serves the whole batch. A single picture takes the paper's way where the weight is smaller than the maps,
+on a CPU and on an NVIDIA GPU.
 
 All feature maps are channels-last. Where no gradient is wanted, element-wise work happens in place.
 """
@@ -124,8 +124,8 @@ def filtered_conv_in_phases(
     else:
         y = F.conv2d(x, merged, padding=1)
     # The numbers of a pixel: those of the rows' parity, of the columns', of the maps.
-    y = y.permute(0, 2, 3, 1).view(batch, height, width, 2, 2, -1)
-    y = y.transpose(2, 3).reshape(batch, 2 * height, 2 * width, -1).permute(0, 3, 1, 2)
+    y = y.permute(0, 2, 3, 1).view(batch, height, width, 2, 2, len(weight))
+    y = y.transpose(2, 3).reshape(batch, 2 * height, 2 * width, len(weight)).permute(0, 3, 1, 2)
     return y if bias is None else y.add_(bias[:, None, None])
 
 
@@ -164,7 +164,7 @@ def activate(x: torch.Tensor, noise: torch.Tensor | None, clamp: float | None) -
 def colours(pixels: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
     """A 1×1 convolution: pixels `[B, N, I]`, float32 weight `[B, C, I]` and bias `[C]` → float32 `[B, C, N]`."""
     if pixels.device.type == "cuda" and pixels.dtype == torch.float16:
-        # Products are summed up in float32 there; what is rounded before and after is far below a grey level.
+        # Products are summed up in float32 there; what is rounded before and after is a fraction of a grey level.
         return torch.bmm(weight.half(), pixels.transpose(1, 2)).float() + bias[:, None]
     # Of half precision, as many pixels at a time as leave their float32 copy in the processor's cache.
     copied = pixels.device.type == "cpu" and pixels.dtype != torch.float32

@@ -58,7 +58,7 @@ def test_passes_that_come_again_give_the_same_bits(dtype, noise_mode, clamp):
         assert len(graphs(generator)) == 2  # of 4 pictures, and of 2
         assert all(torch.equal(pictures, first) for pictures in again)
         turned = generator.synthesis(w.flip(0)[:4], noise_mode)
-    assert fused._ready[dtype]
+    assert fused._ready[w.device, dtype]
     assert (turned - first.flip(0)[:4]).abs().mean() < 0.01 * first.abs().mean()
     assert not torch.equal(turned, first[:4])
     assert torch.equal(generator.synthesis(w, noise_mode), first)  # out of inference mode, too
@@ -78,7 +78,7 @@ def test_the_kernel_rounds_as_its_steps_do(monkeypatch, dtype, clamp, noise_shap
             patch.setattr(fused, "_ready", {})
             expected = fused.finish(x, bias, noise, clamp)
         fused.prepare(x.device, dtype)
-        assert fused._ready[dtype]
+        assert fused._ready[x.device, dtype]
         finished = fused.finish(x, bias, noise, clamp)
     assert torch.equal(finished, expected)
     assert finished.is_contiguous(memory_format=torch.channels_last)
@@ -95,7 +95,7 @@ class TestGraphs:
         assert len(graphs(generator)) == 1
         return generator
 
-    @pytest.mark.parametrize("how", ["in place", "new", "noise", "moved", "precision", "copy"])
+    @pytest.mark.parametrize("how", ["in place", "new", "noise", "moved", "precision", "no change", "copy"])
     def test_follow_the_weights(self, generator, how):
         layer = generator.synthesis.b16.conv1
         grown = layer.weight * torch.linspace(0.1, 3, layer.weight.shape[1], device="cuda")[:, None, None]
@@ -107,6 +107,11 @@ class TestGraphs:
             layer.noise_const.neg_()
         elif how == "moved":
             generator.cpu().cuda()
+        elif how == "no change":
+            generator.set_dtype(generator.dtype)
+            layer.to("cuda")
+            overwriting = [torch.full_like(layer.weight[:, :, 0, 0], torch.nan) for _ in range(100)]
+            assert overwriting
         elif how == "precision":
             generator.set_dtype(torch.float16)
             generator.set_dtype(torch.float32)
@@ -145,6 +150,12 @@ class TestGraphs:
         monkeypatch.setattr(torch.cuda, "graph", refuse)
         for _ in range(3):
             assert torch.equal(generator.synthesis(w), plain)
+
+
+def test_no_codes_give_no_pictures():
+    generator = build().cuda()
+    for _ in range(3):
+        assert generator.synthesis(codes(0)).shape == (0, 3, 32, 32)
 
 
 def test_gradients_are_those_of_the_cpu():

@@ -345,6 +345,16 @@ class TestPhases:
         assert expected.std() > 10
         assert phased.is_contiguous(memory_format=torch.channels_last)
 
+    def test_of_no_picture_are_none(self):
+        nothing = torch.zeros(0, 5, 7, 9).contiguous(memory_format=torch.channels_last)
+        assert ops.filtered_conv_in_phases(nothing, torch.ones(6, 5, 3, 3), ops.fir_filter()).shape == (
+            0,
+            6,
+            14,
+            18,
+        )
+        assert ops.upsample_in_phases(nothing[:, :3], ops.fir_filter()).shape == (0, 3, 14, 18)
+
     def test_equal_the_upsampled_picture(self):
         random = torch.Generator().manual_seed(0)
         x, fir = torch.randn(2, 3, 7, 9, generator=random), torch.rand(4, 4, generator=random)
@@ -372,7 +382,7 @@ class TestGraphs:
         """A pass that is recorded multiplies by ten, so that one sees where it is run."""
         taken = []
 
-        def take(inputs, draw):
+        def take(inputs, draw, held):
             taken.append(len(inputs[0]))
             return lambda inputs: 10 * draw(inputs)
 
@@ -408,7 +418,7 @@ class TestGraphs:
     def test_are_not_tried_twice(self, monkeypatch):
         tried = []
 
-        def refuse(inputs, draw):
+        def refuse(inputs, draw, held):
             tried.append(inputs)
             raise RuntimeError("out of memory")
 

@@ -105,13 +105,13 @@ class Page:
         )
         return self.page.evaluate("id => app.nodeOutputs[id].images", str(node_id))
 
-    def drawn_width(self, node_id: int) -> int:
-        """Width of the picture that the node itself shows, once it shows one."""
+    def wait_for_drawn(self, node_id: int, width: int) -> None:
+        """Until the node itself shows a picture of that width; before, it may show that of another workflow's node."""
         shown = (
-            "id => app.graph.getNodeById(id)?.imgs?.[0]?.naturalWidth"
-            " || document.querySelector(`[data-node-id='${id}'] img`)?.naturalWidth"
+            "([id, width]) => width === (app.graph.getNodeById(id)?.imgs?.[0]?.naturalWidth"
+            " || document.querySelector(`[data-node-id='${id}'] img`)?.naturalWidth)"
         )
-        return self.page.wait_for_function(shown, arg=node_id, timeout=60000).json_value()
+        self.page.wait_for_function(shown, arg=[node_id, width], timeout=60000)
 
     def marked_nodes(self) -> list[int]:
         """Ids of the nodes that the canvas draws as failed."""

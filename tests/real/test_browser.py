@@ -36,7 +36,7 @@ def test_an_example_workflow_opens_and_runs(page, photo, workflow, screenshots):
     page.queue()
     (shown,) = page.pictures(sheet)
     picture = page.server.picture(**shown)
-    assert page.drawn_width(sheet) == picture.width
+    page.wait_for_drawn(sheet, picture.width)
     page.page.wait_for_timeout(500)
     page.screenshot(screenshots / f"{workflow.stem}, {page.name}.png")
     # ComfyUI cuts off what PNG cannot hold where the command line rounds, and the latter keeps faces as PNG.
@@ -118,7 +118,7 @@ def test_the_blueprint_opens_and_runs(page, photo, screenshots):
     page.queue()
     (shown,) = page.pictures(sheet)
     picture = page.server.picture(**shown)
-    assert page.drawn_width(sheet) == picture.width
+    page.wait_for_drawn(sheet, picture.width)
     page.page.wait_for_timeout(500)
     page.screenshot(screenshots / f"blueprint, {page.name}.png")
     differences = jobs.differences(picture, jobs.blueprint(blueprint, photo, style))
