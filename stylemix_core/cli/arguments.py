@@ -82,7 +82,7 @@ def add_models(parser: argparse.ArgumentParser, encoder: bool = False) -> None:
     parser.add_argument(
         "--compile",
         action="store_true",
-        help="draw with code that PyTorch compiles, on a CPU: at most a tenth faster, the first picture waits up to a minute",
+        help="on a CPU, draw with code that PyTorch compiles: at most a tenth faster, after up to a minute",
     )
 
 
