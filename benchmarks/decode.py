@@ -38,9 +38,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     with torch.inference_mode():
         for batch in options.batch:
-            w = torch.randn(
-                batch, generator.num_ws, generator.w_dim, generator=torch.Generator().manual_seed(1)
-            )
+            w = codes(generator, batch)
             jobs = {
                 "reference": lambda w=w: reference(w),
                 "float32": lambda w=w: generator.synthesis(w),
@@ -65,21 +63,31 @@ def random_generator(resolution: int) -> Generator:
     return Generator.from_state_dict(config, generator.state_dict())
 
 
-def find_reference(generator: Generator) -> tuple[str, Callable]:
+def codes(generator: Generator, count: int) -> torch.Tensor:
+    random = torch.Generator().manual_seed(1)
+    return torch.randn(count, generator.num_ws, generator.w_dim, generator=random)
+
+
+def find_reference(
+    generator: Generator, device: str = "cpu", half: bool = False
+) -> tuple[str, Callable[[torch.Tensor], torch.Tensor]]:
+    """What to hold the generator against, with its weights. half: the original in half precision, as published."""
     checkout = os.environ.get("STYLEGAN2_ADA_PYTORCH")
     if not checkout:
         weights = {name: tensor.contiguous() for name, tensor in generator.state_dict().items()}
         plain = Generator(generator.config).requires_grad_(False)
         plain.load_state_dict(weights)
+        plain.to(device)
         return "benchmarks/plain.py", lambda w: plain_synthesis(plain, w)
     sys.path.insert(0, checkout)
     from training.networks import Generator as Original
 
     config = generator.config
-    original = Original(512, 0, 512, config.img_resolution, 3, synthesis_kwargs={"num_fp16_res": 0})
+    precision = {"num_fp16_res": 4, "conv_clamp": 256} if half else {"num_fp16_res": 0}
+    original = Original(512, 0, 512, config.img_resolution, 3, synthesis_kwargs=precision)
     original.load_state_dict(generator.state_dict())
-    original.eval().requires_grad_(False)
-    return "the original implementation", lambda w: original.synthesis(w, noise_mode="const", force_fp32=True)
+    original.eval().requires_grad_(False).to(device)
+    return "the original implementation", lambda w: original.synthesis(w, noise_mode="const")
 
 
 def interleaved(jobs: dict[str, Callable], runs: int) -> tuple[dict[str, float], dict[str, torch.Tensor]]:

@@ -25,11 +25,9 @@ import torch
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from decode import interleaved, random_generator  # noqa: E402
-from plain import synthesis as plain_synthesis  # noqa: E402
+from decode import codes, find_reference, interleaved, random_generator  # noqa: E402
 
 from stylemix_core.checkpoints import load_generator, native  # noqa: E402
-from stylemix_core.generator import Generator  # noqa: E402
 
 BATCHES = (1, 8)
 
@@ -37,7 +35,7 @@ BATCHES = (1, 8)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--small", action="store_true", help="64², few runs")
-    parser.add_argument("--runs", type=int, default=30)
+    parser.add_argument("--runs", type=int, default=30, help="drawings that are timed (30)")
     parser.add_argument("--first", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if not torch.cuda.is_available():
@@ -52,18 +50,20 @@ def main() -> None:
         path = str(Path(folder) / "generator.safetensors")
         native.write(path, generator)
         started = {who: cold_start(who, path) for who in ("ours", "theirs")}
-    name, _ = original(generator, True)
-    print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}, {resolution}², against {name}\n")
+    name, _ = find_reference(generator)
+    print(
+        f"{torch.cuda.get_device_name()}, torch {torch.__version__}, {resolution}², "
+        f"against {name} {compile_kernels()}\n"
+    )
     print("| work | precision | ours | theirs | ratio | memory, ours | theirs |")
     print("|---|---|---|---|---|---|---|")
     row("first picture of a new process, after loading", "float16", started["ours"], started["theirs"])
     exact = None
     for precision in ("float32", "float16"):
-        half = precision == "float16"
         ours = random_generator(resolution).cuda().set_dtype(getattr(torch, precision))
-        _, theirs = original(generator, half)
+        _, theirs = find_reference(generator, "cuda", half=precision == "float16")
         for batch in BATCHES:
-            w = torch.randn(batch, ours.num_ws, ours.w_dim, generator=torch.Generator().manual_seed(1)).cuda()
+            w = codes(ours, batch).cuda()
             draws = {"ours": partial(ours.synthesis, w), "theirs": partial(theirs, w)}
             with torch.inference_mode():
                 memory = {who: peak(draw) for who, draw in draws.items()}
@@ -81,27 +81,15 @@ def main() -> None:
     print(f"\nfloat16 against float32: mean {difference.mean():.3f}, at most {difference.max():.2f} of 255")
 
 
-def original(generator: Generator, half: bool) -> tuple[str, Callable]:
-    """The reference with these weights on the GPU, and its name."""
-    checkout = os.environ.get("STYLEGAN2_ADA_PYTORCH")
-    if not checkout:
-        plain = Generator(generator.config).requires_grad_(False)
-        plain.load_state_dict({name: tensor.contiguous() for name, tensor in generator.state_dict().items()})
-        plain.cuda()
-        return "benchmarks/plain.py in float32", lambda w: plain_synthesis(plain, w)
-    sys.path.insert(0, checkout)
+def compile_kernels() -> str:
+    """Let the original compile its kernels, if it is there; how to say of it whether it could."""
+    if not os.environ.get("STYLEGAN2_ADA_PYTORCH"):
+        return "in float32"
     register_extensions()
     from torch_utils.ops import bias_act, upfirdn2d
-    from training.networks import Generator as Original
 
-    kernels = bias_act._init() and upfirdn2d._init()
-    config = generator.config
-    precision = {"num_fp16_res": 4, "conv_clamp": 256} if half else {"num_fp16_res": 0}
-    network = Original(512, 0, 512, config.img_resolution, 3, synthesis_kwargs=precision)
-    network.load_state_dict(generator.state_dict())
-    network.eval().requires_grad_(False).cuda()
-    name = f"the original implementation {'with its' if kernels else 'without its'} compiled kernels"
-    return name, lambda w: network.synthesis(w, noise_mode="const")
+    done = bias_act._init() and upfirdn2d._init()
+    return f"{'with' if done else 'without'} its compiled kernels"
 
 
 def register_extensions() -> None:
@@ -122,7 +110,9 @@ def cold_start(who: str, path: str) -> float:
     with tempfile.TemporaryDirectory() as cache:
         own = {"TORCH_EXTENSIONS_DIR": cache, "PYTORCH_KERNEL_CACHE_PATH": cache}
         command = [sys.executable, __file__, "--first", who, path]
-        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **own}, check=True)
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, text=True, env={**os.environ, **own}, check=True
+        )
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -130,10 +120,12 @@ def first(who: str, path: str) -> float:
     generator = load_generator(path, device="cuda" if who == "ours" else "cpu", dtype="auto")
     w = generator.w_avg.expand(1, generator.num_ws, -1).cuda()
     draw = generator.synthesis
+    if who == "theirs":
+        _, draw = find_reference(generator.set_dtype(torch.float32), "cuda", half=True)
     torch.cuda.synchronize()
     start = time.perf_counter()
     if who == "theirs":
-        _, draw = original(generator.set_dtype(torch.float32), True)
+        compile_kernels()
     with torch.inference_mode():
         draw(w).cpu()
     return time.perf_counter() - start

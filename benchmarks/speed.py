@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from decode import find_reference, interleaved, random_generator
+from decode import codes, find_reference, interleaved, random_generator
 from PIL import Image
 
 ROOT = Path(__file__).parent.parent
@@ -281,11 +281,6 @@ def original_encoder(checkout: str, state: dict[str, torch.Tensor]) -> torch.nn.
 def copy_of(generator: Generator) -> Generator:
     state = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
     return Generator.from_state_dict(generator.config, state)
-
-
-def codes(generator: Generator, count: int) -> torch.Tensor:
-    random = torch.Generator().manual_seed(1)
-    return torch.randn(count, generator.num_ws, generator.w_dim, generator=random)
 
 
 def row(work: str, precision: str, ours: float | None, theirs: float | None, peaks=(None, None)) -> None:

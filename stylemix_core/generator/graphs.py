@@ -59,29 +59,20 @@ class Graphs:
         key: what tells this pass from others. state: changes when anything does that `draw` reads beside its inputs.
         held: gives, after a pass, what it read that is not kept for as long as the state stays the same.
         """
+        key = (key, len(inputs[0]))
         with self.lock:
-            return self._draw((key, len(inputs[0])), state, inputs, draw, held)
-
-    def _draw(
-        self,
-        key: Hashable,
-        state: Hashable,
-        inputs: Sequence[torch.Tensor],
-        draw: Draw,
-        held: Callable[[], object],
-    ) -> torch.Tensor:
-        if state != self.state:
-            self.forget()
-            self.state = state
-        if key not in self.known:
-            self.known[key] = None
-            return draw(inputs)
-        graph = self.known.pop(key) or (None if self.failed else self._take(inputs, draw, held))
-        self.known[key] = graph  # the latest is last
-        taken = [known for known, graph in self.known.items() if graph is not None]
-        for oldest in taken[:-LIMIT]:
-            self.known[oldest] = None
-        return draw(inputs) if graph is None else graph(inputs)
+            if state != self.state:
+                self.forget()
+                self.state = state
+            if key not in self.known:
+                self.known[key] = None
+                return draw(inputs)
+            graph = self.known.pop(key) or (None if self.failed else self._take(inputs, draw, held))
+            self.known[key] = graph  # the latest is last
+            taken = [known for known, graph in self.known.items() if graph is not None]
+            for oldest in taken[:-LIMIT]:
+                self.known[oldest] = None
+            return draw(inputs) if graph is None else graph(inputs)
 
     def forget(self) -> None:
         """To be called where tensors that passes read are replaced; frees the memory."""

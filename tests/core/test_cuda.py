@@ -1,8 +1,5 @@
 """On an NVIDIA GPU pictures are those of the CPU, and the fast paths are those of the plain ones."""
 
-import copy
-import dataclasses
-
 import pytest
 import torch
 
@@ -12,20 +9,11 @@ from stylemix_core.generator import Generator, fused, ops, strips
 from stylemix_core.injection import inject_latents
 from stylemix_core.latents import Latents
 from stylemix_core.masks import parse_masks
-from tests.builders import ADA_UNCOND32, nvidia_state
+from tests.core.test_speed import build, change_weights, codes
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 
 DTYPES = [torch.float32, torch.float16, torch.bfloat16]
-
-
-def build(**changes) -> Generator:
-    config = dataclasses.replace(ADA_UNCOND32, **changes)
-    return Generator.from_state_dict(config, nvidia_state(config))
-
-
-def codes(count: int) -> torch.Tensor:
-    return torch.randn(count, 8, 32, generator=torch.Generator().manual_seed(0))
 
 
 def graphs(generator: Generator) -> list:
@@ -95,33 +83,19 @@ class TestGraphs:
         assert len(graphs(generator)) == 1
         return generator
 
-    @pytest.mark.parametrize("how", ["in place", "new", "noise", "moved", "precision", "no change", "copy"])
+    @pytest.mark.parametrize(
+        "how",
+        ["in place", "data", "new", "loaded", "noise", "moved", "precision", "precision as it is", "copy"],
+    )
     def test_follow_the_weights(self, generator, how):
-        layer = generator.synthesis.b16.conv1
-        grown = layer.weight * torch.linspace(0.1, 3, layer.weight.shape[1], device="cuda")[:, None, None]
-        if how == "in place":
-            layer.weight.copy_(grown)
-        elif how == "new":
-            layer.weight = torch.nn.Parameter(grown, requires_grad=False)
-        elif how == "noise":
-            layer.noise_const.neg_()
-        elif how == "moved":
-            generator.cpu().cuda()
-        elif how == "no change":
-            generator.set_dtype(generator.dtype)
-            layer.to("cuda")
-            overwriting = [torch.full_like(layer.weight[:, :, 0, 0], torch.nan) for _ in range(100)]
-            assert overwriting
-        elif how == "precision":
-            generator.set_dtype(torch.float16)
-            generator.set_dtype(torch.float32)
-        else:
-            generator = copy.deepcopy(generator)
-            generator.synthesis.b16.conv1.weight.copy_(grown)
+        generator = change_weights(generator, how)
+        # What was freed does not keep its numbers.
+        overwriting = [torch.full((24, 24), torch.nan, device="cuda") for _ in range(100)]
         fresh = Generator.from_state_dict(generator.config, generator.state_dict())
         for _ in range(3):
             difference = generator.synthesis(codes(1).cuda()) - fresh.synthesis(codes(1).cuda())
             assert difference.abs().max() < 1e-5
+        del overwriting
 
     def test_are_few_and_go_with_the_network(self, generator):
         for count in (1, 2, 3, 4):

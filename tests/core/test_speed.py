@@ -30,6 +30,39 @@ def codes(count: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(count, 8, 32, generator=torch.Generator().manual_seed(seed))
 
 
+def change_weights(generator: Generator, how: str) -> Generator:
+    """Change a network in one of the ways there are, or a copy; gives the changed one."""
+    layer = generator.synthesis.b16.conv1
+    factors = torch.linspace(0.1, 3, layer.weight.shape[1], device=layer.weight.device)
+    grown = layer.weight * factors[:, None, None]
+    if how == "in place":
+        layer.weight.copy_(grown)
+    elif how == "data":
+        layer.half()
+        layer.weight.data = grown.half()
+        layer.float()
+    elif how == "new":
+        layer.weight = torch.nn.Parameter(grown, requires_grad=False)
+    elif how == "loaded":
+        layer.load_state_dict({**layer.state_dict(), "weight": grown})
+    elif how == "precision":
+        generator.set_dtype(torch.bfloat16)
+        generator.set_dtype(torch.float32)
+    elif how == "precision as it is":
+        generator.set_dtype(generator.dtype)
+        layer.to(layer.weight.device)
+    elif how == "noise":
+        layer.noise_const.neg_()
+    elif how == "moved":
+        generator.cpu().cuda()
+    elif how == "copy":
+        generator = copy.deepcopy(generator)
+        generator.synthesis.b16.conv1.weight.copy_(grown)
+    else:
+        raise ValueError(how)
+    return generator
+
+
 @pytest.fixture
 def narrow_strips(monkeypatch):
     """Strips of four rows from the first block on that can have some."""
@@ -130,29 +163,13 @@ class TestSquares:
         monkeypatch.setattr(ops, "squared", lambda weight: pytest.fail("computed again"))
         generator.synthesis(codes(2))
 
-    @pytest.mark.parametrize("how", ["in place", "data", "new", "loaded", "precision", "copy"])
+    @pytest.mark.parametrize(
+        "how", ["in place", "data", "new", "loaded", "precision", "precision as it is", "copy"]
+    )
     def test_follow_the_weights(self, how):
         generator = build()
         generator.synthesis(codes(1))
-        layer = generator.synthesis.b16.conv1
-        grown = layer.weight * torch.linspace(0.1, 3, layer.weight.shape[1])[:, None, None]
-        if how == "in place":
-            layer.weight.copy_(grown)
-        elif how == "data":
-            layer.half()
-            layer.weight.data = grown.half()
-            layer.float()
-        elif how == "new":
-            layer.weight = torch.nn.Parameter(grown, requires_grad=False)
-        elif how == "loaded":
-            layer.load_state_dict({**layer.state_dict(), "weight": grown})
-        elif how == "precision":
-            generator.set_dtype(torch.bfloat16)
-            generator.set_dtype(torch.float32)
-        else:
-            generator = copy.deepcopy(generator)
-            generator.synthesis.b16.conv1.weight.copy_(grown)
-        assert self.changed(generator) < 1e-6
+        assert self.changed(change_weights(generator, how)) < 1e-6
 
     def test_remember_what_was_loaded_in_inference_mode(self, monkeypatch):
         with torch.inference_mode():
@@ -346,14 +363,10 @@ class TestPhases:
         assert phased.is_contiguous(memory_format=torch.channels_last)
 
     def test_of_no_picture_are_none(self):
-        nothing = torch.zeros(0, 5, 7, 9).contiguous(memory_format=torch.channels_last)
-        assert ops.filtered_conv_in_phases(nothing, torch.ones(6, 5, 3, 3), ops.fir_filter()).shape == (
-            0,
-            6,
-            14,
-            18,
-        )
-        assert ops.upsample_in_phases(nothing[:, :3], ops.fir_filter()).shape == (0, 3, 14, 18)
+        nothing, fir = torch.zeros(0, 5, 7, 9).contiguous(memory_format=torch.channels_last), ops.fir_filter()
+        phased = ops.filtered_conv_in_phases(nothing, torch.ones(6, 5, 3, 3), fir)
+        assert phased.shape == (0, 6, 14, 18)
+        assert ops.upsample_in_phases(nothing[:, :3], fir).shape == (0, 3, 14, 18)
 
     def test_equal_the_upsampled_picture(self):
         random = torch.Generator().manual_seed(0)
