@@ -175,8 +175,8 @@ class Checkpoint:
                 f"the generator would be of {config.img_resolution} px, z {config.z_dim}, w {config.w_dim}, "
                 f"{config.c_dim} classes and {config.mapping_layers} mapping layers, beyond any StyleGAN2"
             )
-        if self.encoder is not None and self.encoder.input_size > WIDEST:
-            raise CheckpointError("the encoder would read pictures beyond any encoder's")
+        if self.encoder is not None:
+            require_usual(self.encoder)
         for tensors in (self.generator_tensors, self.encoder_tensors):
             numbers = sum(math.prod(tensor.shape) for tensor in tensors.values())
             # The smallest stored numbers have two bytes.
@@ -190,6 +190,12 @@ class Checkpoint:
         if self.generator is None:
             return self.info.generator_fingerprint
         return fingerprint(self.generator, lambda name: self.generator_tensors[name].load())
+
+
+def require_usual(encoder: EncoderConfig) -> None:
+    """`CheckpointError` when the encoder's pictures, and with them its layers, are more than any encoder's."""
+    if encoder.input_size > WIDEST:
+        raise CheckpointError("the encoder would read pictures beyond any encoder's")
 
 
 def file_of(network: Generator | Encoder) -> str:
