@@ -74,7 +74,8 @@ def read(source: Source) -> Checkpoint:
         average = average.map(lambda x: x[0])  # [1, num_ws, w_dim]
 
     facts: dict[str, Any] = {}
-    config, generator = None, {}
+    config: GeneratorConfig | None = None
+    generator: dict[str, StoredTensor] = {}
     if decoder_tensors:
         if NVIDIA_MARK in decoder_tensors:  # of StyleGAN2-ADA's code
             _, generator = complete(decoder_tensors)
