@@ -1,7 +1,6 @@
 """How the pack lives with ComfyUI's model management, on a real server."""
 
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,28 +8,21 @@ import pytest
 from stylemix_core.checkpoints import native
 
 from .. import builders
-from ..conftest import CORES, add_tiny_models
+from ..conftest import add_tiny_models
 from ..nodes.prompts import experiment, node, sampler
 from ..nodes.test_workflow import pixels
-from . import find
 from .server import RealComfy
 
 pytestmark = pytest.mark.real
 
-OBSERVER = Path(__file__).with_name("observer")
 MEGABYTE = 2**20
 PICTURE_BYTES = 32 * 32 * 6 * 32 * 4
 """What a pass of the tiny generator asks for each picture."""
 
 
-@pytest.fixture(scope="module", params=CORES)
-def server(request, tmp_path_factory):
-    """A server with the observer."""
-    if find.missing(request.param):
-        pytest.skip(find.missing(request.param))
-    with RealComfy(request.param, tmp_path_factory.mktemp("memory"), packs=(OBSERVER,)) as server:
-        add_tiny_models(server)
-        yield server
+@pytest.fixture
+def server(real_comfy):
+    return real_comfy
 
 
 @pytest.fixture
