@@ -170,6 +170,18 @@ def test_the_loaders_pages_name_every_file_of_the_readme(language):
 
 
 @each_language
+def test_readme_calls_the_nodes_by_their_names(language):
+    """Those of the menu; the Korean one gives the English names in brackets."""
+    names = locale_file(language, "nodeDefs.json").values()
+    rows = [row for row in README[language].read_text(encoding="utf-8").splitlines() if row.startswith("| **")]
+    assert sorted(re.findall(r"\*\*([^*]+)\*\*", "".join(rows))) == sorted(node["display_name"] for node in names)
+    if language == "ko":
+        brackets = ", ".join(row.split("(")[1].split(")")[0] for row in rows)
+        english = locale_file("en", "nodeDefs.json").values()
+        assert sorted(brackets.split(", ")) == sorted(node["display_name"] for node in english)
+
+
+@each_language
 def test_the_mask_lists_of_the_help_pages_can_be_used(language):
     (heading,) = {"The mask list", "마스크 목록 쓰는 법"} & set(help_page("StyleMixInject", language))
     examples = re.findall(r"^- `([^`]+)`", help_page("StyleMixInject", language)[heading], re.MULTILINE)
