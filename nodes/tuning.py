@@ -39,6 +39,7 @@ class SaveTuning(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(cls, generator: host.Model | host.Tuned, filename_prefix: str) -> io.NodeOutput:
         if not isinstance(generator, host.Tuned):
             raise StyleMixError(
