@@ -240,7 +240,7 @@ class SaveDirections(io.ComfyNode):
                     "filename_prefix",
                     default="directions/StyleMix",
                     tooltip="Name of the file, with folders if you like. A number is added, so that nothing is "
-                    "overwritten. %year%, %month%, %day% and the like are filled in.",
+                    "overwritten. %date:yyyy-MM-dd%, %year% and the like are filled in.",
                 ),
                 io.String.Input(
                     "names",

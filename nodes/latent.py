@@ -40,7 +40,7 @@ class SaveLatent(io.ComfyNode):
                     "filename_prefix",
                     default="latents/StyleMix",
                     tooltip="Name of the file, with folders if you like. A number is added, so that nothing is "
-                    "overwritten. %year%, %month%, %day% and the like are filled in.",
+                    "overwritten. %date:yyyy-MM-dd%, %year% and the like are filled in.",
                 ),
                 io.Image.Input(
                     "image",

@@ -31,7 +31,7 @@ class SaveTuning(io.ComfyNode):
                     "filename_prefix",
                     default="tunings/StyleMix",
                     tooltip="Name of the file, with folders if you like. A number is added, so that nothing is "
-                    "overwritten. %year%, %month%, %day% and the like are filled in.",
+                    "overwritten. %date:yyyy-MM-dd%, %year% and the like are filled in.",
                 ),
             ],
             outputs=[GENERATOR.Output(display_name="generator", tooltip="The same generator.")],

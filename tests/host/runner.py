@@ -60,6 +60,10 @@ class StandIn:
             if run.errors:
                 break
             self.result(prompt, node_id, signatures, run)
+        # What was remembered is told again, of nodes before a remembered one as well.
+        for node_id, key in signatures.items():
+            if node_id not in run.executed and key in self.cache:
+                self.show(run, node_id, self.cache[key][1])
         return run
 
     def is_output(self, class_type: str) -> bool:
