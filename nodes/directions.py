@@ -115,7 +115,7 @@ class ApplyDirection(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="StyleMixApplyDirection",
-            display_name="Apply Direction (slider)",
+            display_name="Apply Direction · slider",
             category="StyleMix/directions",
             description="Move faces along one direction: a slider for hair, pose, smile or whatever it changes. "
             "Several of these nodes in a row move several sliders.",

@@ -132,7 +132,7 @@ class BlendLatent(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="StyleMixBlendLatent",
-            display_name="Blend W+ (morph, mix faces)",
+            display_name="Blend W+ · morph or mix faces",
             category="StyleMix/latent",
             description="Blend two faces: from a to b in all layers alike. InjectW+ blends chosen layers.",
             **search_words("blend", "lerp", "interpolate", "morph", "mix faces", "merge", "W+", "StyleGAN"),
