@@ -97,7 +97,7 @@ class IdentityCap(io.ComfyNode):
         resolved = checked_masks(cls, generator, latent, style, mask_list, alpha, seed, masks)
         arcface = host.arcface_file()
         identity = find_identity(
-            arcface, None if encoder is None else encoder.network, generator.patcher.load_device
+            arcface, None if encoder is None else encoder.network(), generator.handle().load_device
         )
         if identity is None:
             raise StyleMixError(

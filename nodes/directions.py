@@ -213,7 +213,7 @@ class DirectionSheet(io.ComfyNode):
         mask_list: str,
         masks: object = None,
     ) -> io.NodeOutput:
-        host.warn(cls.hidden.unique_id, check_generator(latent, generator.network))
+        host.warn(cls.hidden.unique_id, check_generator(latent, generator.network()))
         host.warn(cls.hidden.unique_id, check_directions(latent, directions))
         figure = direction_sheet(
             latent,

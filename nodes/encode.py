@@ -61,11 +61,11 @@ class Encode(io.ComfyNode):
     def execute(
         cls, encoder: host.Model, image: torch.Tensor, align: str, n_iters: int = ITERATIONS
     ) -> io.NodeOutput:
-        pictures = encoder.network.fit(align_for(encoder.network, from_comfy(image), align))
-        iterations = n_iters if encoder.network.iterative else None
+        pictures = encoder.network().fit(align_for(encoder.network(), from_comfy(image), align))
+        iterations = n_iters if encoder.network().iterative else None
         w = host.run(encoder, len(pictures), lambda E, items: E(pictures[items], iterations))
         origins = tuple(f"encoded picture {i}" for i in range(1, len(w) + 1))
         aligned = to_comfy(pictures)
         return io.NodeOutput(
-            Latents(w, origins, encoder.network.generator), aligned, ui=host.pictures(aligned)
+            Latents(w, origins, encoder.network().generator), aligned, ui=host.pictures(aligned)
         )

@@ -138,7 +138,7 @@ def checked_masks(
     masks: object,
 ) -> MaskList:
     """The masks for the codes; warns at the node when codes and generator do not belong together."""
-    host.warn(cls.hidden.unique_id, check_generator(latent, generator.network))
+    host.warn(cls.hidden.unique_id, check_generator(latent, generator.network()))
     host.warn(cls.hidden.unique_id, check_styles(latent, style))
     return MaskText.of(mask_list if masks is None else masks, alpha, seed).resolve(latent.w.shape[1])
 

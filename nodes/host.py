@@ -10,13 +10,13 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, wraps
+from functools import lru_cache, wraps
 from inspect import signature
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import comfy.utils
 import folder_paths
@@ -188,9 +188,13 @@ def workflow_texts(hidden: Any) -> dict[str, str]:
     return {name: json.dumps(part) for name, part in parts.items() if part is not None}
 
 
+# Models are outputs of nodes, and hosts probe those: for `patcher`, `model` and more, they compare, copy and pickle.
+# Nothing of that may read a file. So a model is but its fields, what reads is a method, and what was read lies beside.
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A network in ComfyUI's care. Its file is read at the first use."""
+    """A network in ComfyUI's care. Its file is read at the first use; a copy reads it again."""
 
     load: Callable[..., torch.nn.Module]
     """`load_generator` or `load_encoder`."""
@@ -204,24 +208,17 @@ class Model:
         kind = self.load.__name__.removeprefix("load_")
         return f"StyleMix {kind}: {Path(self.source).name}, precision {self.dtype}"
 
-    @cached_property
     def network(self) -> Any:
         """The network, wherever ComfyUI keeps it at the moment. Only `run` may call its `forward`."""
-        return self.load(
-            self.source,
-            device=model_management.unet_offload_device(),
-            dtype=self.dtype,
-            runs_on=model_management.get_torch_device(),
-        )
+        return self.handle().model
 
-    @cached_property
-    def patcher(self) -> ModelPatcher:
-        """ComfyUI's handle to move the network between memories."""
-        return ModelPatcher(
-            self.network,
-            load_device=model_management.get_torch_device(),
-            offload_device=model_management.unet_offload_device(),
-        )
+    def handle(self) -> ModelPatcher:
+        """What ComfyUI moves the network between memories by."""
+        if self not in _handles:
+            device, offload = model_management.get_torch_device(), model_management.unet_offload_device()
+            network = self.load(self.source, device=offload, dtype=self.dtype, runs_on=device)
+            _handles[self] = ModelPatcher(network, load_device=device, offload_device=offload)
+        return _handles[self]
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,14 +230,14 @@ class Compiled:
     def __str__(self) -> str:
         return f"{self.base}, compiled"
 
-    @cached_property
     def network(self) -> Any:
         """A view of the base's network. Only `run` may call its `forward`."""
-        return self.base.network.compiled()
+        if self not in _views:
+            _views[self] = self.base.network().compiled()
+        return _views[self]
 
-    @property
-    def patcher(self) -> ModelPatcher:
-        return self.base.patcher
+    def handle(self) -> ModelPatcher:
+        return self.base.handle()
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,20 +250,20 @@ class Tuned:
     def __str__(self) -> str:
         return f"{self.base}, with {counted(len(self.delta.tensors), 'tensor')} tuned"
 
-    @property
     def network(self) -> Any:
         """The base's network, its tensors shared, with the changes. Only `run` may call its `forward`."""
-        return self.delta.apply(self.base.network)
+        return self.delta.apply(self.base.network())
 
-    @property
-    def patcher(self) -> ModelPatcher:
-        return self.base.patcher
+    def handle(self) -> ModelPatcher:
+        return self.base.handle()
 
-    @property
     def tuning(self) -> Delta:
         """All changes to the network that ComfyUI sees."""
-        return self.delta.after(self.base.tuning) if isinstance(self.base, Tuned) else self.delta
+        return self.delta.after(self.base.tuning()) if isinstance(self.base, Tuned) else self.delta
 
+
+_handles: WeakKeyDictionary[Model, ModelPatcher] = WeakKeyDictionary()
+_views: WeakKeyDictionary[Compiled, Any] = WeakKeyDictionary()
 
 AnyModel = Model | Compiled | Tuned
 """What `run` and its kin take."""
@@ -299,7 +296,7 @@ def run(
     Returns all results `[count, …]` on the device where ComfyUI wants node outputs. When memory runs out the
     batch is halved; `OOM_EXCEPTION` when a single item is too much.
     """
-    size = CPU_BATCH if model.patcher.load_device.type == "cpu" else GPU_BATCH
+    size = CPU_BATCH if model.handle().load_device.type == "cpu" else GPU_BATCH
     progress = comfy.utils.ProgressBar(count)
     shown = time.monotonic()
     results: torch.Tensor | None = None
@@ -310,7 +307,7 @@ def run(
         result = None
         try:
             _place([model, *beside], items.stop - items.start)
-            result = forward(model.network, items).to(model_management.intermediate_device())
+            result = forward(model.network(), items).to(model_management.intermediate_device())
         except model_management.OOM_EXCEPTION:
             if items.stop - items.start == 1:
                 raise
@@ -339,7 +336,7 @@ def run(
 def placed(model: AnyModel) -> Any:
     """A network on the device that computes, for a short job that is no map over items."""
     _place([model], 1)
-    return model.network
+    return model.network()
 
 
 def descend(models: Sequence[AnyModel], count: int, job: Callable[[bool], Result]) -> Result:
@@ -529,7 +526,7 @@ def _read_holds(holds: Callable[[str], bool], path: str, stamp: str) -> bool:
 
 def _place(models: Sequence[AnyModel], items: int) -> None:
     """Bring networks to the device that computes, and make room there for `items` pictures."""
-    patchers = list(dict.fromkeys(model.patcher for model in models))
+    patchers = list(dict.fromkeys(model.handle() for model in models))
     memory = items * max(_side(patcher.model) for patcher in patchers) ** 2 * BYTES_PER_PIXEL
     # Outside of ComfyUI's inference mode, whose tensors hide their changes: nothing could be kept with them.
     with torch.inference_mode(False), torch.no_grad():

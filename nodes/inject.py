@@ -150,7 +150,7 @@ class Inject(io.ComfyNode):
         host.warn_of_proportions(cls.hidden.unique_id, "region", region, picture_side(num_ws))
         labels = result_labels(resolved, len(latent), len(style), pairing)
         if space == "channels" and region is not None and generator is not None:
-            host.warn(cls.hidden.unique_id, check_generator(latent, generator.network))
+            host.warn(cls.hidden.unique_id, check_generator(latent, generator.network()))
             met = meetings(latent, style, resolved, pairing, region)
             channels = host.run(
                 generator,

@@ -110,7 +110,7 @@ class Invert(io.ComfyNode):
         mask: torch.Tensor | None = None,
         options: dict[str, Any] | None = None,
     ) -> io.NodeOutput:
-        warning = None if encoder is None else check_encoder(encoder.network, generator.network)
+        warning = None if encoder is None else check_encoder(encoder.network(), generator.network())
         host.warn(cls.hidden.unique_id, warning)
         chosen = {"perceptual": host.vgg_file(), **(options or {})}
         pictures = from_comfy(image)
@@ -118,9 +118,9 @@ class Invert(io.ComfyNode):
             [generator] if encoder is None else [generator, encoder],
             len(pictures),
             lambda save_memory: invert(
-                generator.network,
+                generator.network(),
                 pictures,
-                None if encoder is None else encoder.network,
+                None if encoder is None else encoder.network(),
                 method,
                 steps,
                 seed,

@@ -65,7 +65,7 @@ class SaveLatent(io.ComfyNode):
         generator: host.Model | None = None,
     ) -> io.NodeOutput:
         if image is None and generator is not None:
-            host.warn(cls.hidden.unique_id, check_generator(latent, generator.network))
+            host.warn(cls.hidden.unique_id, check_generator(latent, generator.network()))
             image = draw(generator, latent, "const", noise_seed=0)
         picture = None if image is None else overview(from_comfy(image))
         height, width = (0, 0) if picture is None else picture.shape[1:]
@@ -191,9 +191,9 @@ class TruncateLatent(io.ComfyNode):
     def execute(
         cls, generator: host.Model, latent: Latents, truncation_psi: float, truncation_cutoff: int
     ) -> io.NodeOutput:
-        host.warn(cls.hidden.unique_id, check_generator(latent, generator.network))
+        host.warn(cls.hidden.unique_id, check_generator(latent, generator.network()))
         cutoff = None if truncation_cutoff < 0 else truncation_cutoff
-        return io.NodeOutput(truncate_latents(latent, generator.network, truncation_psi, cutoff))
+        return io.NodeOutput(truncate_latents(latent, generator.network(), truncation_psi, cutoff))
 
 
 class LatentFromBatch(io.ComfyNode):

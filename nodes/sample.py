@@ -105,9 +105,9 @@ class Sampler(io.ComfyNode):
         noise_mode: str,
     ) -> io.NodeOutput:
         seeds = range(seed, seed + batch_size)
-        z = sample_z(seeds, generator.network.z_dim)
+        z = sample_z(seeds, generator.network().z_dim)
         label = None if class_label < 0 else class_label
-        c = class_labels(label, generator.network.c_dim, batch_size)
+        c = class_labels(label, generator.network().c_dim, batch_size)
         cutoff = None if truncation_cutoff < 0 else truncation_cutoff
         w = host.run(
             generator,
@@ -115,7 +115,7 @@ class Sampler(io.ComfyNode):
             lambda G, items: G.mapping(z[items], None if c is None else c[items], truncation_psi, cutoff),
         )
         origins = tuple(describe(s, truncation_psi, cutoff, label) for s in seeds)
-        latent = Latents(w, origins, generator.network.fingerprint())
+        latent = Latents(w, origins, generator.network().fingerprint())
         images = draw(generator, latent, noise_mode, seed)
         return io.NodeOutput(images, latent, ui=host.pictures(images))
 
@@ -144,7 +144,7 @@ class Decode(io.ComfyNode):
     @classmethod
     @host.speaking
     def execute(cls, generator: host.Model, latent: Latents, noise_mode: str) -> io.NodeOutput:
-        warning = check_generator(latent, generator.network)
+        warning = check_generator(latent, generator.network())
         host.warn(cls.hidden.unique_id, warning)
         images = draw(generator, latent, noise_mode, noise_seed=0)
         if latent.regions and warning is None:

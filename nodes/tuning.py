@@ -47,7 +47,7 @@ class SaveTuning(io.ComfyNode):
             )
         file = host.new_file(filename_prefix)
         texts = host.workflow_texts(cls.hidden)
-        save_delta(file.path(".safetensors"), generator.tuning, texts=texts)
+        save_delta(file.path(".safetensors"), generator.tuning(), texts=texts)
         host.tell(cls.hidden.unique_id, f"{file.subfolder}/{file.stem}.safetensors".lstrip("/"))
         return io.NodeOutput(generator, ui={"tunings": [file.shown(".safetensors")]})
 
@@ -96,5 +96,5 @@ class LoadTuning(io.ComfyNode):
     @classmethod
     def execute(cls, generator: host.Model | host.Tuned, file: str) -> io.NodeOutput:
         tuned = host.Tuned(generator, load_delta(host.file_path(file)))
-        _ = tuned.network  # made now: a tuning of another generator is this node's error
+        tuned.network()  # made now: a tuning of another generator is this node's error
         return io.NodeOutput(tuned)

@@ -51,7 +51,7 @@ def test_every_pass_is_announced_to_comfyui(stand_in, comfy, model):
     host = stand_in.module("nodes.host")
     result = host.run(model, 3, lambda network, items: torch.arange(3.0)[items])
     assert result.tolist() == [0, 1, 2]
-    assert [patchers for patchers, _ in comfy.requests] == [[model.patcher]] * 3
+    assert [patchers for patchers, _ in comfy.requests] == [[model.handle()]] * 3
     assert all(memory > 0 for _, memory in comfy.requests)
     assert comfy.updates == [(1, 3), (2, 3), (3, 3)]
 
@@ -78,7 +78,7 @@ def test_the_newest_picture_is_shown_once_a_second(stand_in, comfy, model, monke
 def test_no_parameter_stays_behind(stand_in, comfy, model):
     comfy.device, comfy.no_vram = torch.device("meta"), True
     stand_in.module("nodes.host").run(model, 1, lambda network, items: torch.zeros(1))
-    assert {tensor.device.type for tensor in model.network.parameters()} == {"meta"}
+    assert {tensor.device.type for tensor in model.network().parameters()} == {"meta"}
 
 
 def test_out_of_memory_halves_the_batch(stand_in, comfy, model):
@@ -128,7 +128,7 @@ def test_two_loaders_of_one_file_share_the_model(stand_in):
 def test_a_model_that_nobody_holds_is_freed(stand_in):
     stand_in.forget()
     (model,) = stand_in.call("StyleMixLoadGenerator", checkpoint="tiny.safetensors", dtype="bfloat16")
-    network = weakref.ref(model.network)
+    network = weakref.ref(model.network())
     del model
     gc.collect()
     assert network() is None
@@ -188,7 +188,7 @@ def test_latents_remember_where_they_come_from(stand_in):
     )
     assert latent.origins == ("seed 18446744073709551615, psi 0.7", "seed 18446744073709551616, psi 0.7")
     style, _ = stand_in.call("StyleMixEncode", encoder=encoder, image=image[:1], align="never")
-    assert style.generator == latent.generator == generator.network.fingerprint()
+    assert style.generator == latent.generator == generator.network().fingerprint()
     mixed, labels = stand_in.call(
         "StyleMixInject",
         latent=latent,
@@ -241,7 +241,7 @@ def test_codes_of_every_encoder_belong_to_the_generator_in_its_file(stand_in, ca
         style, _ = stand_in.call(
             "StyleMixEncode", encoder=encoder, image=torch.rand(1, 64, 64, 3), align="never"
         )
-        faces = Latents.of(torch.zeros(1, 8, 16), generator=generator.network.fingerprint())
+        faces = Latents.of(torch.zeros(1, 8, 16), generator=generator.network().fingerprint())
         mixed, _ = stand_in.call(
             "StyleMixInject", latent=faces, style=style, mask_list="0", alpha=1.0, pairing="match", seed=0
         )
@@ -309,9 +309,9 @@ def test_a_compiled_generator_shares_the_model_of_its_file(stand_in, monkeypatch
     arguments = {"checkpoint": "tiny.safetensors", "dtype": "float32"}
     (plain,) = stand_in.call("StyleMixLoadGenerator", **arguments)
     (compiled,) = stand_in.call("StyleMixLoadGenerator", **arguments, compile=True)
-    assert compiled.patcher is plain.patcher
-    assert compiled.network.synthesis.compiled and not plain.network.synthesis.compiled
-    assert compiled.network.synthesis.b4.const is plain.network.synthesis.b4.const
+    assert compiled.handle() is plain.handle()
+    assert compiled.network().synthesis.compiled and not plain.network().synthesis.compiled
+    assert compiled.network().synthesis.b4.const is plain.network().synthesis.b4.const
     assert stand_in.said("StyleMixLoadGenerator", **arguments, compile=True) == []
     why_not.append("compile is left out")
     (refused,) = stand_in.call("StyleMixLoadGenerator", **arguments, compile=True)
