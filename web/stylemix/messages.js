@@ -79,10 +79,9 @@ export function addMessages(node, app) {
 
   /** What the page remembers of the node's last run. */
   function remembered() {
-    const { graph } = node;
-    if (!graph) return;
-    const place = graph === graph.rootGraph || !graph.rootGraph ? `${node.id}` : `${graph.id}:${node.id}`;
-    const output = app.nodeOutputs?.[place];
+    if (!node.graph) return;
+    const { graph, id } = node;
+    const output = app.nodeOutputs?.[graph.isRootGraph === false ? `${graph.id}:${id}` : id];
     if (output) show(output.stylemix_messages);
   }
 
