@@ -27,6 +27,7 @@ class IdentityCap(io.ComfyNode):
             **search_words(
                 "identity", "ArcFace", "likeness", "limit", "style mixing", "face", "StyleGAN", "W+"
             ),
+            **host.shows(),
             inputs=[
                 *mixing_inputs("all"),
                 io.Float.Input(
@@ -78,6 +79,7 @@ class IdentityCap(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls,
         generator: host.Model,

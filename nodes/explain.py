@@ -65,6 +65,7 @@ class ExplainLayers(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls,
         generator: host.Model | host.Tuned,

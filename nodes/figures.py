@@ -34,6 +34,7 @@ class Matrix(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls,
         generator: host.Model,
@@ -80,6 +81,7 @@ class Strip(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls,
         generator: host.Model,

@@ -41,7 +41,7 @@ class FindLayers(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="StyleMixFindLayers",
-            display_name="Find Layers",
+            display_name="Find Layers · hair or face",
             category="StyleMix/explore",
             description="Search the layers and strengths that change what you want, only the hair for instance, and "
             "little else.",
@@ -116,6 +116,7 @@ class FindLayers(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls,
         generator: host.Model | host.Tuned,

@@ -70,6 +70,7 @@ class Inject(io.ComfyNode):
             **search_words(
                 "style mixing", "inject", "face", "hair", "style transfer", "swap", "StyleGAN", "W+"
             ),
+            **host.shows(),
             inputs=[
                 LATENT.Input("latent", tooltip="The source: codes that keep what the masks leave alone."),
                 LATENT.Input("style", tooltip="The style: codes whose layers are put in."),
@@ -127,6 +128,7 @@ class Inject(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls,
         latent: Latents,
@@ -143,11 +145,7 @@ class Inject(io.ComfyNode):
     ) -> io.NodeOutput:
         num_ws = latent.w.shape[1]
         resolved = MaskText.of(mask_list if masks is None else masks, alpha, seed).resolve(num_ws)
-        warning = check_styles(latent, style)
-        if warning:
-            host.warn(cls.hidden.unique_id, warning)
-        elif latent.generator is not None and latent.generator == style.generator:
-            host.tell(cls.hidden.unique_id, "Source and style are codes of the same generator.")
+        host.warn(cls.hidden.unique_id, check_styles(latent, style))
         host.warn(cls.hidden.unique_id, check_acts(resolved, space, region, channel_share))
         host.warn_of_proportions(cls.hidden.unique_id, "region", region, picture_side(num_ws))
         labels = result_labels(resolved, len(latent), len(style), pairing)

@@ -36,6 +36,7 @@ class LoadGenerator(io.ComfyNode):
             category="StyleMix/load",
             description="Load a StyleGAN2 generator (GAN), which draws faces or whatever else it was trained on.",
             **search_words("StyleGAN", "GAN", "face", "generator", "checkpoint", "model", "FFHQ"),
+            **host.shows(),
             inputs=[
                 checkpoint_input(
                     host.GENERATORS,
@@ -66,6 +67,7 @@ class LoadGenerator(io.ComfyNode):
         return host.checkpoint_stamp(host.GENERATORS, checkpoint)
 
     @classmethod
+    @host.speaking
     def execute(cls, checkpoint: str, dtype: str, compile: bool = False) -> io.NodeOutput:
         generator = host.open_model(load_generator, host.GENERATORS, checkpoint, dtype)
         network = generator.network()  # read the file now: a damaged one is this node's error

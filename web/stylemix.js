@@ -9,6 +9,7 @@ import { chain } from "./stylemix/chain.js";
 import { colorSockets } from "./stylemix/colors.js";
 import { MaskGrid } from "./stylemix/grid.js";
 import { addInfo } from "./stylemix/info.js";
+import { addMessages, showRemembered } from "./stylemix/messages.js";
 import { LOADERS, modelOf, noteRun } from "./stylemix/model.js";
 import { say, textsFor } from "./stylemix/texts.js";
 import { addUpload } from "./stylemix/upload.js";
@@ -184,6 +185,7 @@ app.registerExtension({
   name: "StyleMix",
   setup() {
     colorSockets(app);
+    showRemembered(api, app);
     const sheet = document.createElement("link");
     sheet.rel = "stylesheet";
     sheet.href = new URL("./stylemix/grid.css", import.meta.url).href;
@@ -192,6 +194,7 @@ app.registerExtension({
     api.addEventListener("graphChanged", refreshAll);
   },
   nodeCreated(node) {
+    if (node.comfyClass?.startsWith("StyleMix")) addMessages(node, app);
     if (NODES.includes(node.comfyClass)) addGrid(node);
     if (node.comfyClass in LOADERS) addInfo(node, api, LOADERS[node.comfyClass]);
     if (node.comfyClass in UPLOADS) addUploadTo(node);

@@ -82,7 +82,7 @@ def test_a_mistake_is_explained_where_it_is_known(host, text, failing, message):
 
 
 def test_injecting_tells_the_page_how_many_layers_the_model_has(host):
-    assert host.run(mixing(None)).shown["inject"] == {"stylemix_num_ws": [8]}
+    assert host.run(mixing(None)).shown["inject"]["stylemix_num_ws"] == [8]
 
 
 @pytest.mark.parametrize(

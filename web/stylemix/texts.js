@@ -71,6 +71,8 @@ const en = {
   hairColour: "Hair colour",
   hairColourTip:
     "Layers 7–9 of the FFHQ model at 1024 px. Published findings: GANSpace (Härkönen et al. 2020): white hair 7–9, hair colour keeping the geometry 7–8, dark hair 8; StyleSpace (Wu et al. 2021): grey 7, black and blond 8.",
+  warning: "Warning of the last run",
+  note: "Told by the last run",
   upload: "choose a W+ file to upload",
   uploadFailed: "{name} was not uploaded. Choose a .safetensors file with W+ codes, as Save W+ writes them.",
   uploadTuning: "choose a tuning to upload",
@@ -149,6 +151,8 @@ const ko = {
   hairColour: "머리 색",
   hairColourTip:
     "1024px FFHQ 모델의 레이어 7–9. 발표된 결과: GANSpace(Härkönen 외 2020): 흰머리 7–9, 형태를 유지한 머리 색 7–8, 짙은 머리 8. StyleSpace(Wu 외 2021): 회색 7, 검정·금발 8.",
+  warning: "마지막 실행의 경고",
+  note: "마지막 실행의 알림",
   upload: "업로드할 W+ 파일 선택",
   uploadFailed: "{name}을(를) 업로드하지 못했습니다. W+ 저장으로 저장한 .safetensors 파일을 고르세요.",
   uploadTuning: "업로드할 튜닝 파일 선택",
