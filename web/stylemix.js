@@ -25,6 +25,8 @@ const UPLOADS = {
 };
 /** Above and below a DOM widget, in the classic canvas. */
 const MARGIN = 10;
+/** Width of a new node with a grid: room for the names of masks beside 18 layers. */
+const WIDTH = 460;
 
 /** Refreshes the grids of nodes that are in a graph. */
 const refreshers = new Map();
@@ -173,8 +175,15 @@ function addGrid(node) {
   });
   const alpha = node.widgets.find(({ name }) => name === "alpha");
   if (alpha) chain(alpha, "callback", refreshAllSoon);
+  node.setSize([Math.max(node.size[0], WIDTH), node.size[1]]); // a saved node gets its own later
   refresh();
   layOut();
+}
+
+/** What an empty text field shows is its name, which the page leaves as it is in the node's definition. */
+function translatePlaceholders({ widgets }) {
+  for (const { name, label, element } of widgets ?? [])
+    if (label && element?.placeholder === name) element.placeholder = label;
 }
 
 /** Move a widget right below another one, without moving what is saved by position. */
@@ -200,6 +209,7 @@ app.registerExtension({
     api.addEventListener("graphChanged", refreshAll);
   },
   nodeCreated(node) {
+    if (node.comfyClass?.startsWith("StyleMix")) translatePlaceholders(node);
     if (NODES.includes(node.comfyClass)) addGrid(node);
     if (node.comfyClass in LOADERS) addInfo(node, api, LOADERS[node.comfyClass]);
     if (node.comfyClass in UPLOADS) addUploadTo(node);
