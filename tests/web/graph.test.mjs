@@ -250,6 +250,8 @@ test("masks of Mask Lists are in force at once, with their strengths", () => {
   const text = "hair: 4-5@0.5; 2@0.2; random(2), 3";
   assert.deepEqual(givenMasks(inject, 14, () => undefined), { key: "fromMasks", text, name: "MaskList" });
   assert.equal(givenMasks(second, 14, () => undefined), null); // its own come behind those of the first
+  graph.link(second, 0, first, "masks");
+  assert.equal(givenMasks(inject, 14, () => undefined).text, null); // no run could tell, either
 });
 
 test("masks of other nodes are those of the last run", () => {
@@ -274,6 +276,9 @@ test("a linked text is shown: that of a primitive at once, others after a run", 
   primitive.widgets = [{ name: "value", value: "2-6" }];
   graph.link(primitive, 0, inject, "mask_list");
   assert.deepEqual(givenMasks(inject, 14, () => undefined), { key: "linked", text: "2-6", name: "PrimitiveNode" });
+  graph.link(graph.list("4-5; 6@0.5", 1), 1, inject, "mask_list");
+  inject.widgets[1].value = 0.3; // the strength of terms that have none, also of linked ones
+  assert.equal(givenMasks(inject, 14, () => undefined).text, "4-5@0.3; 6@0.5");
   const find = graph.add("StyleMixFindLayers", {}, { masks: MASKS, mask_list: "STRING" });
   graph.link(find, 1, inject, "mask_list");
   assert.equal(givenMasks(inject, 14, () => undefined).key, "linkedLater");

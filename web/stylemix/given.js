@@ -20,7 +20,7 @@ export function givenMasks(node, numWs, runOf) {
     const [source] = sourcesOf(node, slot);
     return given(node, "fromMasks", slot, source && listText(source.node, numWs), runOf);
   }
-  const text = node.inputs?.findIndex(({ widget }) => widget?.name === "mask_list") ?? -1;
+  const text = textSlot(node);
   return linked(node, text) ? given(node, "linked", text, ownText(node, numWs), runOf) : null;
 }
 
@@ -33,20 +33,22 @@ function given(node, key, slot, text, runOf) {
   return last ? { key: `${key}Run`, text: last, name } : { key: `${key}Later`, text: null, name };
 }
 
-/** All masks of a Mask List; null where only a run can tell. */
-function listText(node, numWs) {
-  if (node.comfyClass !== LIST) return null;
-  const own = ownText(node, numWs);
+/** All masks of a Mask List; null where only a run can tell, or none, because lists are wired in a circle. */
+function listText(node, numWs, seen = new Set()) {
+  if (node.comfyClass !== LIST || seen.has(node)) return null;
+  seen.add(node);
+  const own = ownText(node, numWs, seen);
   const slot = node.findInputSlot("masks");
   if (!own || !linked(node, slot)) return own;
   const [source] = sourcesOf(node, slot);
-  const before = source && listText(source.node, numWs);
+  const before = source && listText(source.node, numWs, seen);
   return before && `${before}; ${own}`;
 }
 
 /** A node's own masks with `alpha` written out; null where only a run can tell. A broken text stays as it is. */
-function ownText(node, numWs) {
-  const text = valueOf(node, "mask_list");
+function ownText(node, numWs, seen) {
+  const [linkedTo] = sourcesOf(node, textSlot(node));
+  const text = valueOf(node, "mask_list") ?? (linkedTo && listText(linkedTo.node, numWs, seen));
   const alpha = valueOf(node, "alpha");
   if (typeof text !== "string" || typeof alpha !== "number") return null;
   const document = parse(text, numWs);
@@ -56,6 +58,11 @@ function ownText(node, numWs) {
     locked ? { label, text: document.text.slice(terms, end) } : { label, cells: cells.map(written) },
   );
   return format(masks, numWs);
+}
+
+/** The input that the widget of the text has, for those who link to it. */
+function textSlot(node) {
+  return node.inputs?.findIndex(({ widget }) => widget?.name === "mask_list") ?? -1;
 }
 
 function linked(node, slot) {

@@ -69,7 +69,7 @@ export class MaskGrid {
   /** Height of the content in pixels, at zoom 1. */
   get height() {
     // Not on the page yet, hidden, or on its way to its width: as high as it will be without a message.
-    if (this.content.offsetWidth < 100) return this.measured ?? 84 + 24 * (this.document?.masks.length ?? 1);
+    if (this.content.offsetWidth < 100) return this.measured ?? 80 + 24 * (this.document?.masks.length ?? 1);
     return (this.measured = this.content.offsetHeight);
   }
 
