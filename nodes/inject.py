@@ -15,7 +15,7 @@ from ..stylemix_core.injection import (
     result_labels,
 )
 from ..stylemix_core.latents import Latents, check_generator, picture_side
-from ..stylemix_core.masks import MAX_STRENGTH, MIN_STRENGTH, STUDY_SWEEP, MaskText
+from ..stylemix_core.masks import MAX_STRENGTH, MIN_STRENGTH, STUDY_SWEEP, MaskList, MaskText
 from . import host
 from .search import search_words
 from .sockets import GENERATOR, LATENT, MASKS
@@ -56,6 +56,11 @@ def seed_input() -> io.Int.Input:
         control_after_generate=False,
         tooltip="Which layers random in a mask list draws. Without random it does nothing.",
     )
+
+
+def masks_shown(resolved: MaskList) -> dict[str, list]:
+    """What the page's grid shows after a run: as many columns as the model has layers, and the masks in force."""
+    return {"stylemix_num_ws": [resolved.num_ws], "stylemix_masks": [resolved.text]}
 
 
 class Inject(io.ComfyNode):
@@ -160,8 +165,7 @@ class Inject(io.ComfyNode):
             mixed = inject_latents(latent, style, resolved, pairing, space, channels=channels)
         else:
             mixed = inject_latents(latent, style, resolved, pairing, space, region)
-        # The page's mask list shows as many columns as the model has layers.
-        return io.NodeOutput(mixed, "\n".join(labels), ui={"stylemix_num_ws": [num_ws]})
+        return io.NodeOutput(mixed, "\n".join(labels), ui=masks_shown(resolved))
 
 
 class MaskListNode(io.ComfyNode):
