@@ -445,10 +445,12 @@ def warn(node_id: str | None, message: str | None) -> None:
         _said[node_id].append(["warning", message])
 
 
-def warn_of_proportions(node_id: str | None, name: str, mask: torch.Tensor | None, side: int) -> None:
-    """`warn` of a mask that is squeezed onto square pictures, `side` pixels wide."""
+def warn_of_proportions(
+    node_id: str | None, name: str, mask: torch.Tensor | None, pictures: tuple[int, int]
+) -> None:
+    """`warn` of a mask that is squeezed onto pictures of that height and width."""
     if mask is not None:
-        warn(node_id, check_proportions(name, mask, (side, side)))
+        warn(node_id, check_proportions(name, mask, pictures))
 
 
 def tell(node_id: str | None, message: str) -> None:

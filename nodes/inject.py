@@ -14,7 +14,7 @@ from ..stylemix_core.injection import (
     meetings,
     result_labels,
 )
-from ..stylemix_core.latents import Latents, check_generator, picture_side
+from ..stylemix_core.latents import Latents, check_generator, picture_shape
 from ..stylemix_core.masks import MAX_STRENGTH, MIN_STRENGTH, STUDY_SWEEP, MaskList, MaskText
 from . import host
 from .search import search_words
@@ -152,7 +152,9 @@ class Inject(io.ComfyNode):
         resolved = MaskText.of(mask_list if masks is None else masks, alpha, seed).resolve(num_ws)
         host.warn(cls.hidden.unique_id, check_styles(latent, style))
         host.warn(cls.hidden.unique_id, check_acts(resolved, space, region, channel_share))
-        host.warn_of_proportions(cls.hidden.unique_id, "region", region, picture_side(num_ws))
+        host.warn_of_proportions(
+            cls.hidden.unique_id, "region", region, picture_shape(num_ws, latent.generator)
+        )
         labels = result_labels(resolved, len(latent), len(style), pairing)
         if space == "channels" and region is not None and generator is not None:
             host.warn(cls.hidden.unique_id, check_generator(latent, generator.network()))

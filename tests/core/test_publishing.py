@@ -44,15 +44,17 @@ def test_the_projects_names_agree():
     nodes = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "nodes").glob("*.py"))
     assert {found.partition("/")[0] for found in re.findall(r'category="([^"]+)"', nodes)} == {name}
     assert {found.split("/")[1] for found in re.findall(r'routes\.\w+\("([^"]+)"', nodes)} == {name.lower()}
-    assert {found for found in re.findall(r'logging\.\w+\("(\w+):', nodes)} == {name}
+    assert set(re.findall(r'logging\.\w+\("(\w+):', nodes)) == {name}
 
 
 def test_the_registry_gets_the_pack_and_nothing_that_only_developers_need():
     files = published()
     folders = {file.partition("/")[0] for file in files if "/" in file}
-    assert folders == {*"docs example_workflows locales nodes stylemix_core subgraphs web".split()}
+    assert folders == {"docs", "example_workflows", "locales", "nodes", "stylemix_core", "subgraphs", "web"}
     assert {file for file in files if file.startswith("docs/")} == {
-        address for address in ADDRESS.findall(README) if address.startswith("docs/") and address.endswith(".jpg")
+        address
+        for address in ADDRESS.findall(README)
+        if address.startswith("docs/") and address.endswith(".jpg")
     }
     tracked = {*git("ls-files", "-z").split("\0")}
     assert {file for file in tracked - files if file.partition("/")[0] in folders - {"docs"}} == set()
