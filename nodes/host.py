@@ -44,7 +44,7 @@ BOB = "bob haircut (bundled)"
 """How the bundled W+ code is called in the list of W+ files."""
 
 GENERATORS, ENCODERS = "stylegan", "psp"
-EXTENSIONS = {GENERATORS: {".pkl", ".pt", ".safetensors"}, ENCODERS: {".pt", ".safetensors"}}
+EXTENSIONS = {GENERATORS: {".pkl", ".pt", ".pth", ".safetensors"}, ENCODERS: {".pt", ".pth", ".safetensors"}}
 """Folders below ComfyUI's `models`, and the endings of the files that this pack reads in them."""
 
 GPU_BATCH = 8
@@ -102,6 +102,13 @@ def checkpoint_names(folder: str) -> list[str]:
     return [DEMO, *(name for name in files if Path(name).suffix.lower() in EXTENSIONS[folder])]
 
 
+def check_checkpoint(folder: str, checkpoint: str | None) -> bool | str:
+    """For `validate_inputs`: whether `checkpoint` is listed, in whatever system's spelling; else what is wrong."""
+    if checkpoint is None or _with_slashes(checkpoint) in map(_with_slashes, checkpoint_names(folder)):
+        return True  # a wired name is not known yet
+    return str(_no_such_checkpoint(folder, checkpoint))
+
+
 def checkpoint_source(folder: str, checkpoint: str) -> str:
     """What `load_generator` and its kin take for a checkpoint: "demo" or the file's path."""
     return "demo" if checkpoint == DEMO else _checkpoint_path(folder, checkpoint)
@@ -145,6 +152,8 @@ def file_path(name: str) -> str:
     """The file of the input or output folder that has this name. `StyleMixError` when there is none there."""
     relative, folder = folder_paths.annotated_filepath(name)
     folder = os.path.abspath(folder or folder_paths.get_input_directory())
+    if not os.path.exists(os.path.join(folder, relative)):
+        relative = _with_slashes(relative)
     path = os.path.abspath(os.path.join(folder, relative))
     if not Path(path).is_relative_to(folder):
         raise StyleMixError(
@@ -480,11 +489,22 @@ def _dated(prefix: str) -> str:
 def _checkpoint_path(folder: str, checkpoint: str) -> str:
     path = folder_paths.get_full_path(folder, checkpoint)
     if path is None:
-        folders = " or ".join(folder_paths.get_folder_paths(folder))
-        raise CheckpointError(
-            f"there is no file {checkpoint}; put it into {folders}, or choose another checkpoint"
-        )
+        path = folder_paths.get_full_path(folder, _with_slashes(checkpoint))
+    if path is None:
+        raise _no_such_checkpoint(folder, checkpoint)
     return path
+
+
+def _no_such_checkpoint(folder: str, checkpoint: str) -> CheckpointError:
+    folders = " or ".join(folder_paths.get_folder_paths(folder))
+    return CheckpointError(
+        f"there is no file {checkpoint}; put it into {folders}, or choose another checkpoint"
+    )
+
+
+def _with_slashes(name: str) -> str:
+    """A name in one spelling: workflows from Windows part folders by backslashes, which other systems do not."""
+    return name.replace("\\", "/")
 
 
 def _first_file(folders: Sequence[str], parts: Sequence[str], holds: Callable[[str], bool]) -> str | None:
