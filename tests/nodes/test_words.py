@@ -173,8 +173,12 @@ def test_the_loaders_pages_name_every_file_of_the_readme(language):
 def test_readme_calls_the_nodes_by_their_names(language):
     """Those of the menu; the Korean one gives the English names in brackets."""
     names = locale_file(language, "nodeDefs.json").values()
-    rows = [row for row in README[language].read_text(encoding="utf-8").splitlines() if row.startswith("| **")]
-    assert sorted(re.findall(r"\*\*([^*]+)\*\*", "".join(rows))) == sorted(node["display_name"] for node in names)
+    rows = [
+        row for row in README[language].read_text(encoding="utf-8").splitlines() if row.startswith("| **")
+    ]
+    assert sorted(re.findall(r"\*\*([^*]+)\*\*", "".join(rows))) == sorted(
+        node["display_name"] for node in names
+    )
     if language == "ko":
         brackets = ", ".join(row.split("(")[1].split(")")[0] for row in rows)
         english = locale_file("en", "nodeDefs.json").values()
