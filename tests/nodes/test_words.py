@@ -171,7 +171,7 @@ def test_the_loaders_pages_name_every_file_of_the_readme(language):
 
 @each_language
 def test_readme_calls_the_nodes_by_their_names(language):
-    """Those of the menu, without what follows a dot for those who search; the Korean one gives the English in brackets."""
+    """Without what follows a dot for those who search. The Korean one gives the English names in brackets."""
 
     def names(language: str) -> list[str]:
         nodes = locale_file(language, "nodeDefs.json").values()
