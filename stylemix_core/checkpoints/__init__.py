@@ -30,7 +30,7 @@ __all__ = [
     "read_checkpoint",
 ]
 
-FORMATS = (native, nvidia, tensorflow, psp, rosinality)
+FORMATS = (psp, native, nvidia, tensorflow, rosinality)
 PARTS = ("generator", "encoder")
 DEMO = Path(__file__).parent.parent / "demo"
 
