@@ -2,18 +2,21 @@
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 import stylemix_core as sm
+from stylemix_core.demo.experiment import style_picture
 
 tomllib = pytest.importorskip("tomllib", reason="Python 3.10 reads no TOML")
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = sorted((*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
 REPOSITORY = PROJECT["project"]["urls"]["Repository"]
 RAW = REPOSITORY.replace("//github.com/", "//raw.githubusercontent.com/") + "/main/"
 ADDRESS = re.compile(r"\]\(([^)]+)\)")
@@ -61,11 +64,38 @@ def test_the_registry_gets_the_pack_and_nothing_that_only_developers_need():
     assert {"__init__.py", "pyproject.toml", "requirements.txt", "LICENSE", "README.md"} <= files
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.ko.md", "CHANGELOG.md"])
-def test_links_to_files_lead_somewhere(name):
-    text = (ROOT / name).read_text(encoding="utf-8")
-    files = [address for address in ADDRESS.findall(text) if not address.startswith(("https://", "#"))]
-    assert [file for file in files if not (ROOT / file.partition("#")[0]).is_file()] == []
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_links_to_files_lead_somewhere(page):
+    addresses = ADDRESS.findall(page.read_text(encoding="utf-8"))
+    files = [address for address in addresses if not address.startswith(("https://", "#"))]
+    assert [file for file in files if not (page.parent / file.partition("#")[0]).is_file()] == []
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.suffixes == [".ko", ".md"]], ids=lambda path: path.name
+)
+def test_korean_pages_have_the_english_ones_figures(page):
+    english = page.with_name(page.name.replace(".ko.", "."))
+    figures = [re.findall(r"\d+\.\d+", path.read_text(encoding="utf-8")) for path in (page, english)]
+    assert sorted(figures[0]) == sorted(figures[1])
+
+
+@pytest.mark.slow
+def test_readmes_python_runs_beside_the_demos_results(tmp_path):
+    """Slow: it searches layers."""
+    english, korean = (
+        path.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+        for path in (ROOT / "README.md", ROOT / "README.ko.md")
+    )
+    assert [line.partition("#")[0] for line in korean.splitlines()] == [
+        line.partition("#")[0] for line in english.splitlines()
+    ]
+    (tmp_path / "stylemix_demo").mkdir()
+    sm.save_image(tmp_path / "stylemix_demo" / "style.png", style_picture()[0])
+    run = subprocess.run([sys.executable, "-c", english], cwd=tmp_path, capture_output=True, encoding="utf-8")
+    assert run.returncode == 0, run.stderr
+    assert len(sm.parse_masks(run.stdout.strip(), 14)) == 1
+    assert {path.name for path in tmp_path.glob("*.png")} == {"first.png", "layers.png"}
 
 
 def test_a_package_index_shows_readmes_pictures_and_links():

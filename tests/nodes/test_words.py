@@ -171,18 +171,18 @@ def test_the_loaders_pages_name_every_file_of_the_readme(language):
 
 @each_language
 def test_readme_calls_the_nodes_by_their_names(language):
-    """Those of the menu; the Korean one gives the English names in brackets."""
-    names = locale_file(language, "nodeDefs.json").values()
+    """Without what follows a dot for those who search. The Korean one gives the English names in brackets."""
+
+    def names(language: str) -> list[str]:
+        nodes = locale_file(language, "nodeDefs.json").values()
+        return sorted(node["display_name"].split(" · ")[0] for node in nodes)
+
     rows = [
         row for row in README[language].read_text(encoding="utf-8").splitlines() if row.startswith("| **")
     ]
-    assert sorted(re.findall(r"\*\*([^*]+)\*\*", "".join(rows))) == sorted(
-        node["display_name"] for node in names
-    )
+    assert sorted(re.findall(r"\*\*([^*]+)\*\*", "".join(rows))) == names(language)
     if language == "ko":
-        brackets = ", ".join(row.split("(")[1].split(")")[0] for row in rows)
-        english = locale_file("en", "nodeDefs.json").values()
-        assert sorted(brackets.split(", ")) == sorted(node["display_name"] for node in english)
+        assert sorted(", ".join(row.split("(")[1].split(")")[0] for row in rows).split(", ")) == names("en")
 
 
 @each_language
