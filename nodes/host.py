@@ -66,8 +66,8 @@ PREVIEWS = 4
 """How many pictures of a batch are shown while all are worked on together."""
 
 SHOWN, SHOWN_SIDE, SHOWN_QUALITY = 16, 1024, 92
-"""How many of its pictures a node shows after its run, how large at most, and in which quality of JPEG, which is written
-in a tenth of a PNG's time."""
+"""How many of its pictures a node shows after its run, how large at most, and in which quality of JPEG, which takes a
+tenth of the time of PNG."""
 
 VGG_NAMES = ("vgg16", "lpips")
 """What the names of files with perceptual features contain, in the generators' folder."""
