@@ -65,6 +65,7 @@ class ExplainLayers(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls,
         generator: host.Model | host.Tuned,
@@ -80,7 +81,7 @@ class ExplainLayers(io.ComfyNode):
             None if encoder is None else check_encoder(encoder.network(), generator.network()),
         ):
             host.warn(cls.hidden.unique_id, warning)
-        host.warn_of_proportions(cls.hidden.unique_id, "masks", masks, generator.network().img_resolution)
+        host.warn_of_proportions(cls.hidden.unique_id, "masks", masks, generator.network().img_shape)
         report_step = host.step_reporter()  # without previews: they would hide the sheet
         report = host.work(
             [generator] if encoder is None else [generator, encoder],

@@ -41,7 +41,7 @@ class FindLayers(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="StyleMixFindLayers",
-            display_name="Find Layers",
+            display_name="Find Layers · hair or face",
             category="StyleMix/explore",
             description="Search the layers and strengths that change what you want, only the hair for instance, and "
             "little else.",
@@ -116,6 +116,7 @@ class FindLayers(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls,
         generator: host.Model | host.Tuned,
@@ -138,7 +139,7 @@ class FindLayers(io.ComfyNode):
             host.warn(cls.hidden.unique_id, warning)
         for words, name, mask in ((target, "target_mask", target_mask), (keep, "keep_mask", keep_mask)):
             if words == PAINTED:
-                host.warn_of_proportions(cls.hidden.unique_id, name, mask, generator.network().img_resolution)
+                host.warn_of_proportions(cls.hidden.unique_id, name, mask, generator.network().img_shape)
         report_step = host.step_reporter()  # without previews: they would hide the sheet
         seen = encoder if keep == "identity" else None
         found = host.work(

@@ -36,6 +36,7 @@ class LoadGenerator(io.ComfyNode):
             category="StyleMix/load",
             description="Load a StyleGAN2 generator (GAN), which draws faces or whatever else it was trained on.",
             **search_words("StyleGAN", "GAN", "face", "generator", "checkpoint", "model", "FFHQ"),
+            **host.shows(),
             inputs=[
                 checkpoint_input(
                     host.GENERATORS,
@@ -62,10 +63,16 @@ class LoadGenerator(io.ComfyNode):
         )
 
     @classmethod
+    def validate_inputs(cls, checkpoint: str | None) -> bool | str:
+        """Checked here and not against the list, whose names differ between systems."""
+        return host.check_checkpoint(host.GENERATORS, checkpoint)
+
+    @classmethod
     def fingerprint_inputs(cls, checkpoint: str, dtype: str, compile: bool = False) -> str:
         return host.checkpoint_stamp(host.GENERATORS, checkpoint)
 
     @classmethod
+    @host.speaking
     def execute(cls, checkpoint: str, dtype: str, compile: bool = False) -> io.NodeOutput:
         generator = host.open_model(load_generator, host.GENERATORS, checkpoint, dtype)
         network = generator.network()  # read the file now: a damaged one is this node's error
@@ -104,6 +111,11 @@ class LoadEncoder(io.ComfyNode):
                 ),
             ],
         )
+
+    @classmethod
+    def validate_inputs(cls, checkpoint: str | None) -> bool | str:
+        """Checked here and not against the list, whose names differ between systems."""
+        return host.check_checkpoint(host.ENCODERS, checkpoint)
 
     @classmethod
     def fingerprint_inputs(cls, checkpoint: str, dtype: str) -> str:

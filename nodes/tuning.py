@@ -31,7 +31,7 @@ class SaveTuning(io.ComfyNode):
                     "filename_prefix",
                     default="tunings/StyleMix",
                     tooltip="Name of the file, with folders if you like. A number is added, so that nothing is "
-                    "overwritten. %year%, %month%, %day% and the like are filled in.",
+                    "overwritten. %date:yyyy-MM-dd%, %year% and the like are filled in.",
                 ),
             ],
             outputs=[GENERATOR.Output(display_name="generator", tooltip="The same generator.")],
@@ -39,6 +39,7 @@ class SaveTuning(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(cls, generator: host.Model | host.Tuned, filename_prefix: str) -> io.NodeOutput:
         if not isinstance(generator, host.Tuned):
             raise StyleMixError(

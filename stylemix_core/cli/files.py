@@ -178,8 +178,9 @@ def read_regions(
 ) -> list[torch.Tensor]:
     """Masks `[H, W]` of the generator's pictures, as `read_mask`; warns where they are of other proportions."""
     masks = [read_mask(path)[0, 0] for path in paths]
-    side = generator.img_resolution
-    warn(options, {check_proportions(path.name, mask, (side, side)) for path, mask in zip(paths, masks)})
+    warn(
+        options, {check_proportions(path.name, mask, generator.img_shape) for path, mask in zip(paths, masks)}
+    )
     return masks
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..checkpoints import convert_checkpoint, inspect_checkpoint
 from ..errors import StyleMixError
-from ..latents import holds_latents, load_latents, picture_side
+from ..latents import holds_latents, load_latents, picture_shape
 from ..progress import ProgressBar
 from ..texts import counted
 from .files import LATENTS, file_name, unique
@@ -71,7 +71,7 @@ def inspect_codes(file: str, as_json: bool) -> None:
             )
         )
         return
-    side = picture_side(num_ws)
+    height, width = picture_shape(num_ws, latents.generator)
     whose = "an unknown generator"
     if latents.generator is not None:
         bundled = latents.generator == inspect_checkpoint("demo").generator_fingerprint
@@ -79,7 +79,7 @@ def inspect_codes(file: str, as_json: bool) -> None:
     print(
         f"{file}: {counted(count, 'W+ code')} of {num_ws} w vectors of {w_dim}"
         + (f", with {' and '.join(held)}" if held else "")
-        + f", for {whose}, which draws {side}×{side} pictures. They are a source or a style."
+        + f", for {whose}, which draws {width}×{height} pictures. They are a source or a style."
     )
     for number, origin in enumerate(latents.origins[:SHOWN]):
         print(f"  {number}: {origin}")
