@@ -3,6 +3,9 @@
 import sys
 import time
 
+SILENT_SECONDS = 1.0
+"""A job that ends within them writes nothing."""
+
 
 class ProgressBar:
     """One line on standard error that tells how far a job is.
@@ -24,7 +27,7 @@ class ProgressBar:
             self.first = done - 1
         last = done >= self.total and self.stream.isatty()
         begun = self.shown > self.started
-        if now - self.started < 1 or (begun and now - self.shown < self.interval and not last):
+        if now - self.started < SILENT_SECONDS or (begun and now - self.shown < self.interval and not last):
             return
         self.shown = now
         rate = (now - self.started) / max(done - self.first, 1)

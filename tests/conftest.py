@@ -1,10 +1,13 @@
 """Hosts to run the pack on, and the last lines of every test run: what ran on which real ComfyUI and what did not."""
 
+import math
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
+from stylemix_core import progress
 
 from . import builders
 from .host import Host
@@ -40,6 +43,12 @@ def add_tiny_models(host: Host) -> None:
     builders.write_tiny_psp(encoders / "restyle.pt", restyle)
     (generators / "broken.pkl").write_bytes(b"not a checkpoint")
     (generators / "notes.txt").write_text("not a checkpoint")
+
+
+@pytest.fixture(autouse=True)
+def no_progress_bar(monkeypatch):
+    """What a command writes does not depend on how fast the machine is."""
+    monkeypatch.setattr(progress, "SILENT_SECONDS", math.inf)
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ def clock(monkeypatch):
     """Time that passes when it is told to: a list with the seconds."""
     now = [100.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(progress, "SILENT_SECONDS", 1.0)
     return now
 
 

@@ -1,7 +1,8 @@
 """A custom node pack without nodes: counts what StyleMix does on a ComfyUI server, makes memory short, and probes.
 
 `POST /observer` starts anew. It takes the bytes that a pass may ask for, how many pictures make a pass, the seconds
-between previews, and whether to probe every output of every node. `GET /observer` tells what happened since.
+between previews, and whether to probe every output of every node. `GET /observer` tells what happened since, and
+what was asked for by `/free` and is not done.
 """
 
 import importlib.util
@@ -100,4 +101,4 @@ async def restart(request):
 
 @PromptServer.instance.routes.get("/observer")
 async def report(request):
-    return web.json_response(seen)
+    return web.json_response({**seen, "asked": PromptServer.instance.prompt_queue.get_flags(reset=False)})
