@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from ..host import PACK
-from .widget import Widget, workflow
+from .widget import INJECT, Widget, workflow
 
 pytestmark = [pytest.mark.real, pytest.mark.browser, pytest.mark.on_stand_in]
 
@@ -419,6 +419,29 @@ def test_undo_and_redo_go_stroke_by_stroke(widget):
     assert widget.text == "0, 4; 1, 8"
 
 
+def test_undo_leaves_the_grid_in_its_panel_in_app_mode(widget):
+    toggle = "Comfy.ToggleLinear"
+    if not widget.tab.evaluate("id => app.extensionManager.command.commands.some(c => c.id === id)", toggle):
+        pytest.skip("this front end has no app mode")
+    content = workflow("0; 1")
+    inputs = [[str(INJECT), "mask_grid"], [str(INJECT), "mask_list"]]
+    content["extra"] = {"linearMode": True, "linearData": {"inputs": inputs, "outputs": [str(INJECT)]}}
+    widget.tab.evaluate("w => app.loadGraphData(w, true, true, 'app')", content)
+    panel = widget.tab.locator("[data-testid=app-mode-widget-item]").first
+    try:
+        panel.locator("[data-layer]").first.wait_for(state="attached")
+        widget.press("Escape")  # the tour of app mode, which opens the first time
+        for _ in range(2):
+            panel.locator('[data-row="1"] [data-layer="5"]').click()
+            assert widget.text == "0; 1, 5"
+            widget.press("Control+z")
+            widget.tab.wait_for_function("app.graph.getNodeById(3).widgets[0].value === '0; 1'")
+            panel.locator('[data-row="1"] [data-layer="5"][aria-selected="false"]').wait_for()
+    finally:
+        widget.tab.evaluate("id => app.extensionManager.command.execute(id)", toggle)
+        widget.settle()
+
+
 def test_a_copy_has_a_grid_of_its_own(widget):
     widget.open("hair: 2-6")
     widget.js("app.canvas.selectNode(node); app.canvas.copyToClipboard(); app.canvas.pasteFromClipboard()")
@@ -539,7 +562,7 @@ def test_inside_a_subgraph(widget):
         node["inputs"] for node in widget.page.api_prompt().values() if node["class_type"] == "StyleMixInject"
     ]
     assert [each["mask_list"] for each in inputs] == ["0; 1, 6"]
-    saved = widget.tab.evaluate("() => app.graph.rootGraph.serialize()")
+    saved = json.loads(widget.tab.evaluate("() => JSON.stringify(app.graph.rootGraph.serialize())"))
     widget.open("none", checkpoint="tiny.safetensors")
     widget.load(saved)
     open_subgraph(widget)

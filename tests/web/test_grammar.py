@@ -1,4 +1,4 @@
-"""The page's own tests, which node runs: the same table of mask lists as Python's parser, formatting, editing; links."""
+"""The page's own tests, which node runs: the table of mask lists of Python's parser, formatting, editing, links."""
 
 import re
 import shutil
