@@ -348,8 +348,8 @@ def test_masks_of_a_mask_list_are_shown_where_they_act(widget, link, said):
     assert widget.grid().locator("button:enabled").count() == 0
     assert widget.text == "0; 1"
     widget.js(
-        "const text = app.graph._nodes.find(n => n.type === 'StyleMixMaskList').widgets[0];"
-        "text.value = 'nose: 7@0.25'; text.callback?.(text.value)"
+        "const written = app.graph._nodes.find(n => n.type === 'StyleMixMaskList').widgets[0];"
+        "written.value = 'nose: 7@0.25'; written.callback?.(written.value)"
     )
     widget.settle()
     assert widget.levels() == [[0] * 7 + [0.25] + [0] * 6, *widget.levels()[1:]]
@@ -564,7 +564,8 @@ def test_inside_a_subgraph(widget):
     assert [each["mask_list"] for each in inputs] == ["0; 1, 6"]
     saved = json.loads(widget.tab.evaluate("() => JSON.stringify(app.graph.rootGraph.serialize())"))
     widget.open("none", checkpoint="tiny.safetensors")
-    widget.load(saved)
+    widget.tab.evaluate("saved => app.loadGraphData(saved, true, true, 'subgraph')", saved)
+    widget.tab.wait_for_function("app.graph._nodes.some(each => each.subgraph)")
     open_subgraph(widget)
     widget.wait_for_columns(14)
     assert widget.on(1) == [1, 6]
@@ -574,14 +575,17 @@ def test_in_a_subgraph_with_a_mask_list_outside(widget):
     widget.open("0; 1")
     widget.js(LIST + f"list.connect(0, node, {TO_MASKS})")
     inside(widget)
-    widget.wait_for_columns(14)
-    assert widget.message().startswith("From masks: these are the masks of Mask List.")
-    assert widget.on(0) == [6]
-    columns = widget.tab.evaluate(
-        """() => app.graph.rootGraph.nodes.find(node => node.type === 'StyleMixMaskList').widgets
-            .find(widget => widget.name === 'mask_grid').element.querySelectorAll('.stylemix-index').length"""
+    # Both grids are on the page, the one outside hidden.
+    grids = widget.tab.evaluate(
+        """() => [app.graph.rootGraph, ...app.graph.rootGraph.subgraphs.values()].flatMap(({ nodes }) => nodes)
+            .flatMap(node => node.widgets?.filter(({ name }) => name === 'mask_grid').map(({ element }) => [
+                node.type,
+                element.querySelectorAll('.stylemix-index').length,
+                [...element.querySelectorAll('.stylemix-label')].map(label => label.textContent),
+            ]) ?? [])"""
     )
-    assert columns == 14
+    masks = ["eyes", "8@0.5", "random"]
+    assert sorted(grids) == [["StyleMixInject", 14, masks], ["StyleMixMaskList", 14, masks]]
 
 
 def test_the_model_is_found_through_reroutes_and_bypassed_nodes(widget):
