@@ -434,8 +434,8 @@ export class MaskGrid {
   }
 
   openPresets() {
-    const items = presets(this.numWs, this.layers).map(({ id, tip, masks, usable }) => ({
-      label: this.say(id),
+    const items = presets(this.numWs, this.layers).map(({ id, tip, of, masks, usable }) => ({
+      label: of ? `${this.say(id)} (${of})` : this.say(id),
       detail: masks.length > 24 ? `${masks.slice(0, 22)}…` : masks,
       title: usable ? this.say(tip) : this.say("needsLayers", { count: this.numWs }),
       disabled: !usable,
