@@ -31,7 +31,7 @@ from ..stylemix_core.checkpoints import DEMO as DEMO_FOLDER
 from ..stylemix_core.directions import holds_directions
 from ..stylemix_core.errors import CheckpointError, StyleMixError
 from ..stylemix_core.identity import holds_arcface
-from ..stylemix_core.images import check_proportions, comfy_to_pil, to_pil
+from ..stylemix_core.images import check_proportions, thumbnail, to_pil
 from ..stylemix_core.inversion.delta import Delta, holds_delta
 from ..stylemix_core.inversion.features import holds_vgg
 from ..stylemix_core.latents import holds_latents
@@ -44,7 +44,7 @@ BOB = "bob haircut (bundled)"
 """How the bundled W+ code is called in the list of W+ files."""
 
 GENERATORS, ENCODERS = "stylegan", "psp"
-EXTENSIONS = {GENERATORS: {".pkl", ".pt", ".safetensors"}, ENCODERS: {".pt", ".safetensors"}}
+EXTENSIONS = {GENERATORS: {".pkl", ".pt", ".pth", ".safetensors"}, ENCODERS: {".pt", ".pth", ".safetensors"}}
 """Folders below ComfyUI's `models`, and the endings of the files that this pack reads in them."""
 
 GPU_BATCH = 8
@@ -66,8 +66,8 @@ PREVIEWS = 4
 """How many pictures of a batch are shown while all are worked on together."""
 
 SHOWN, SHOWN_SIDE, SHOWN_QUALITY = 16, 1024, 92
-"""How many of its pictures a node shows after its run, how large at most, and in which quality of JPEG: 16 pictures of
-1024 px take 0.1 s so, and 1.4 s as the PNGs of Preview Image."""
+"""How many of its pictures a node shows after its run, how large at most, and in which quality of JPEG, which takes a
+tenth of the time of PNG."""
 
 VGG_NAMES = ("vgg16", "lpips")
 """What the names of files with perceptual features contain, in the generators' folder."""
@@ -100,6 +100,13 @@ def checkpoint_names(folder: str) -> list[str]:
     """The bundled model, then the files in `folder` that this pack reads."""
     files = folder_paths.get_filename_list(folder)
     return [DEMO, *(name for name in files if Path(name).suffix.lower() in EXTENSIONS[folder])]
+
+
+def check_checkpoint(folder: str, checkpoint: str | None) -> bool | str:
+    """For `validate_inputs`: whether `checkpoint` is listed, in whatever system's spelling; else what is wrong."""
+    if checkpoint is None or _with_slashes(checkpoint) in map(_with_slashes, checkpoint_names(folder)):
+        return True  # a wired name is not known yet
+    return str(_no_such_checkpoint(folder, checkpoint))
 
 
 def checkpoint_source(folder: str, checkpoint: str) -> str:
@@ -145,6 +152,8 @@ def file_path(name: str) -> str:
     """The file of the input or output folder that has this name. `StyleMixError` when there is none there."""
     relative, folder = folder_paths.annotated_filepath(name)
     folder = os.path.abspath(folder or folder_paths.get_input_directory())
+    if not os.path.exists(os.path.join(folder, relative)):
+        relative = _with_slashes(relative)
     path = os.path.abspath(os.path.join(folder, relative))
     if not Path(path).is_relative_to(folder):
         raise StyleMixError(
@@ -430,10 +439,9 @@ def pictures(image: torch.Tensor) -> dict[str, Any]:
     prefix, folder = f"stylemix_{uuid4().hex[:8]}", folder_paths.get_temp_directory()
     os.makedirs(folder, exist_ok=True)
     shown = []
-    for number, picture in enumerate(comfy_to_pil(image[:SHOWN])):
-        picture.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
+    for number, picture in enumerate(image[:SHOWN]):
         name = f"{prefix}_{number:02}.jpg"
-        picture.save(os.path.join(folder, name), quality=SHOWN_QUALITY)
+        thumbnail(picture, SHOWN_SIDE).save(os.path.join(folder, name), quality=SHOWN_QUALITY)
         shown.append({"filename": name, "subfolder": "", "type": "temp"})
     return {"images": shown}
 
@@ -480,11 +488,22 @@ def _dated(prefix: str) -> str:
 def _checkpoint_path(folder: str, checkpoint: str) -> str:
     path = folder_paths.get_full_path(folder, checkpoint)
     if path is None:
-        folders = " or ".join(folder_paths.get_folder_paths(folder))
-        raise CheckpointError(
-            f"there is no file {checkpoint}; put it into {folders}, or choose another checkpoint"
-        )
+        path = folder_paths.get_full_path(folder, _with_slashes(checkpoint))
+    if path is None:
+        raise _no_such_checkpoint(folder, checkpoint)
     return path
+
+
+def _no_such_checkpoint(folder: str, checkpoint: str) -> CheckpointError:
+    folders = " or ".join(folder_paths.get_folder_paths(folder))
+    return CheckpointError(
+        f"there is no file {checkpoint}; put it into {folders}, or choose another checkpoint"
+    )
+
+
+def _with_slashes(name: str) -> str:
+    """A name in one spelling: workflows from Windows part folders by backslashes, which other systems do not."""
+    return name.replace("\\", "/")
 
 
 def _first_file(folders: Sequence[str], parts: Sequence[str], holds: Callable[[str], bool]) -> str | None:

@@ -63,6 +63,11 @@ class LoadGenerator(io.ComfyNode):
         )
 
     @classmethod
+    def validate_inputs(cls, checkpoint: str | None) -> bool | str:
+        """Checked here and not against the list, whose names differ between systems."""
+        return host.check_checkpoint(host.GENERATORS, checkpoint)
+
+    @classmethod
     def fingerprint_inputs(cls, checkpoint: str, dtype: str, compile: bool = False) -> str:
         return host.checkpoint_stamp(host.GENERATORS, checkpoint)
 
@@ -106,6 +111,11 @@ class LoadEncoder(io.ComfyNode):
                 ),
             ],
         )
+
+    @classmethod
+    def validate_inputs(cls, checkpoint: str | None) -> bool | str:
+        """Checked here and not against the list, whose names differ between systems."""
+        return host.check_checkpoint(host.ENCODERS, checkpoint)
 
     @classmethod
     def fingerprint_inputs(cls, checkpoint: str, dtype: str) -> str:

@@ -32,7 +32,7 @@ def inspect(query: Mapping[str, str]) -> dict[str, Any]:
     """
     folder, checkpoint = query.get("folder", ""), query.get("checkpoint", "")
     # Names from the list only: nothing else on the disk can be asked for.
-    if folder not in host.EXTENSIONS or checkpoint not in host.checkpoint_names(folder):
+    if folder not in host.EXTENSIONS or host.check_checkpoint(folder, checkpoint) is not True:
         return {
             "error": f"there is no checkpoint {checkpoint!r} in {folder!r}; choose one that a loader lists"
         }

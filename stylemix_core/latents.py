@@ -140,7 +140,7 @@ def picture_shape(num_ws: int, generator: str | None = None) -> tuple[int, int]:
     generator: the fingerprint of the generator that the codes are for. Without it pictures are taken to be squares.
     """
     height, width = start_of(generator)
-    doublings = num_ws // 2 - 1
+    doublings = max(num_ws // 2 - 1, 0)
     return height << doublings, width << doublings
 
 
@@ -452,14 +452,9 @@ def load_latents(path: str | os.PathLike[str]) -> Latents:
             ours = "w" in names and metadata.get("format") == FORMAT
             tensors = {name: file.get_tensor(name) for name in (names if ours else {"w"} & {*names})}
     except (SafetensorError, OSError) as error:
-        raise StyleMixError(
-            f"{path} is not a safetensors file ({error}); expected W+ codes saved by StyleMix"
-        ) from error
+        raise StyleMixError(foreign(path, "W+ codes")) from error
     if "w" not in tensors:
-        raise LatentMismatchError(
-            f"{path} holds no tensor 'w' but {', '.join(names[:3]) or 'nothing'}; "
-            "expected W+ codes saved by StyleMix, not a model's checkpoint"
-        )
+        raise LatentMismatchError(foreign(path, "W+ codes"))
     try:
         latents = Latents.of(tensors["w"], path.name, metadata.get("generator"))
         if ours:
@@ -475,6 +470,13 @@ def load_latents(path: str | os.PathLike[str]) -> Latents:
     if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
         raise LatentMismatchError(f"{path} holds NaN or infinite numbers; make the codes anew")
     return latents
+
+
+def foreign(path: Path, expected: str) -> str:
+    """The sentence that refuses a file which does not hold what was `expected`."""
+    from .checkpoints import what_is  # which knows all formats; codes alone need none of them
+
+    return f"{path} holds no {expected}: it is {what_is(path)}. Expected {expected} saved by StyleMix"
 
 
 def _read_origins(path: Path, metadata: dict[str, str], count: int) -> tuple[str, ...]:

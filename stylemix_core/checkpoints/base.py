@@ -82,7 +82,7 @@ class CheckpointInfo:
     format: str
     """The tool and layout that it comes from."""
     contents: tuple[str, ...]
-    """ "generator", "encoder" or both."""
+    """ "generator", "encoder" or both; "codes", "directions" or "tuning" of files that are no models."""
     network: str | None = None
     """Kind of generator and its architecture: "StyleGAN2, skip"."""
     resolution: int | None = None
@@ -108,9 +108,13 @@ class CheckpointInfo:
     """Options of the training that the file keeps."""
     img_shape: tuple[int, int] | None = None
     """Height and width of the generator's pictures."""
+    beside: str | None = None
+    """What a file holds that is no network, W+ codes for instance, in a sentence."""
 
     def summary(self) -> str:
         """One paragraph for people."""
+        if self.beside is not None:
+            return f"{self.format}: {self.beside}"
         sentences = [f"{self.format} with {' and '.join(self.contents)}."]
         if self.img_shape is not None:
             height, width = self.img_shape

@@ -27,7 +27,9 @@ from .source import Source, below, parse_json, prefix_of
 VERSION = "1"
 ENCODER = "encoder."
 MARK = "synthesis.b4.const"
-"""The tensor that every generator has, and no other network."""
+"""The tensor that every generator has."""
+OTHER = "superresolution."
+"""How tensors of EG3D start, whose backbone has this tensor, too."""
 KEPT_EXACT = ("encoder.latent_avg",)
 """Tensors that half-precision files keep in float32: small, and they centre a model."""
 
@@ -37,7 +39,7 @@ def detect(source: Source) -> bool:
     tensors, metadata = source.safetensors
     return (
         metadata.get("format") == "stylemix"
-        or prefix_of(source.tensors, MARK) is not None
+        or (prefix_of(source.tensors, MARK) is not None and not any(OTHER in name for name in source.tensors))
         or f"{ENCODER}input_layer.0.weight" in tensors
         or f"{ENCODER}conv1.weight" in tensors
     )

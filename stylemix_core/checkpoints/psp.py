@@ -269,5 +269,5 @@ def plain(value: Any) -> Any:
     if isinstance(value, StoredTensor):
         return f"tensor {list(value.shape)}"
     if isinstance(value, Record | Global):
-        return value.name
+        return value.name.rpartition(".")[2][:MAX_TEXT]
     return type(value).__name__

@@ -382,7 +382,7 @@ INERT: dict[str, Callable] = {
         name: record(name)
         for name in (
             *NAMESPACES,
-            *(f"{module}.{kind}" for module in BUILTINS for kind in ("complex", "range", "slice")),
+            *(f"{module}.{kind}" for module in BUILTINS for kind in ("complex", "range", "slice", "xrange")),
             *(f"datetime.{kind}" for kind in ("date", "datetime", "time", "timedelta", "timezone")),
             "decimal.Decimal",
             "fractions.Fraction",
@@ -392,7 +392,19 @@ INERT: dict[str, Callable] = {
     **{
         f"{module}.{kind}": mentioned
         for module in BUILTINS
-        for kind in ("bool", "bytes", "dict", "float", "int", "list", "object", "str", "tuple")
+        for kind in (
+            "bool",
+            "bytes",
+            "dict",
+            "float",
+            "int",
+            "list",
+            "long",
+            "object",
+            "str",
+            "tuple",
+            "unicode",
+        )
     },
     **{f"torch.{name}": mentioned for name in DTYPES},
     **{str(dtype): mentioned for dtype in DTYPES.values()},

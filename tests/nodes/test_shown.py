@@ -39,10 +39,16 @@ def test_sampler_and_decode_run_with_nothing_behind_them(host, last):
     assert len(host.run(prompt).pictures[last]) == 2
 
 
-def test_large_pictures_are_shown_small(stand_in):
-    shown = stand_in.module("nodes.host").pictures(torch.rand(1, 30, 2100, 3))["images"]
-    ((width, height),) = [Image.open(stand_in.base / "temp" / each["filename"]).size for each in shown]
-    assert (width, height) == (1024, 15)
+def test_large_pictures_are_shown_small_and_transparent_ones_over_white(stand_in):
+    pictures = stand_in.module("nodes.host").pictures
+
+    def shown(image: torch.Tensor) -> list[Image.Image]:
+        return [Image.open(stand_in.base / "temp" / each["filename"]) for each in pictures(image)["images"]]
+
+    assert [picture.size for picture in shown(torch.rand(1, 30, 5000, 3))] == [(1024, 6)]
+    half = torch.tensor([0.2, 0.4, 0.6, 0.5]).expand(1, 16, 16, 4)
+    (pixel,) = [picture.getpixel((8, 8)) for picture in shown(half)]
+    assert max(abs(found - wanted) for found, wanted in zip(pixel, (153, 178, 204))) <= 3
 
 
 def mixed_up() -> Prompt:

@@ -1,4 +1,4 @@
-"""The page's own tests, which node runs: mask lists by the table that Python's parser has too, formatting, editing, links."""
+"""The page's own tests, which node runs: the table of mask lists of Python's parser, formatting, editing, links."""
 
 import re
 import shutil
