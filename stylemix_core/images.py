@@ -20,6 +20,9 @@ from .files import replacing
 SQUEEZED = 0.02
 """Proportions may differ by so much before a mask counts as squeezed."""
 
+COLOURED, COLOURED_PART = 0.1, 0.01
+"""A picture is coloured where more than this part of its pixels has channels that differ by so much of their range."""
+
 _BAND_PIXELS = 1 << 20
 """Pixels converted at a time where a picture may be huge."""
 
@@ -127,6 +130,24 @@ def open_image(path: str | os.PathLike[str]) -> Image.Image:
         raise StyleMixError(
             f"{path} cannot be read as a picture ({error}); expected an undamaged PNG, JPEG or WebP file"
         ) from error
+
+
+def load_mask(path: str | os.PathLike[str]) -> torch.Tensor:
+    """A mask from a picture file: its lightness, float32 `[H, W]` in 0…1. What is transparent counts as black.
+
+    Errors as `open_image` has them; `StyleMixError` on coloured pictures, such as the photo itself.
+    """
+    image = open_image(path)
+    if "A" in image.getbands() or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image).convert("RGB")
+    pixels = from_pil(image)[0] / 2 + 0.5
+    coloured = (pixels.amax(0) - pixels.amin(0) > COLOURED).float().mean()
+    if coloured > COLOURED_PART:
+        raise StyleMixError(
+            f"{path} is a coloured picture; a mask is grey: white inside the region, black outside"
+        )
+    return pixels.mean(0)
 
 
 def save_image(
