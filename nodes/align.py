@@ -12,6 +12,8 @@ from ..stylemix_core.alignment.paste import COLOUR_MATCHES, paste_faces
 from ..stylemix_core.alignment.preview import draw_faces
 from ..stylemix_core.alignment.transform import MAX_MARGIN, MAX_SIZE, MIN_MARGIN, MIN_SIZE, FaceTransform
 from ..stylemix_core.images import comfy_to_pil, from_comfy, from_pil, to_comfy
+from . import host
+from .search import search_words
 from .sockets import FACE_LANDMARKS, TRANSFORM
 
 
@@ -24,6 +26,10 @@ class AlignFace(io.ComfyNode):
             category="StyleMix/align",
             description="Find a face in any picture and crop the picture to it, turned upright and framed as the "
             "pictures that FFHQ models and pSp encoders know.",
+            **search_words(
+                "crop face", "face crop", "landmarks", "FFHQ", "face detection", "rotate", "portrait"
+            ),
+            **host.shows(),
             inputs=[
                 io.Image.Input("image", tooltip="Pictures of any size: photos, drawings, several people."),
                 io.Combo.Input(
@@ -96,6 +102,7 @@ class AlignFace(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls,
         image: torch.Tensor,
@@ -117,15 +124,17 @@ class AlignFace(io.ComfyNode):
             any_angle,
             None if landmarks is None else read_face_landmarks(landmarks, pictures),
         )
-        previews = [
+        drawn = [
             draw_faces(picture, [aligned for aligned in faces if aligned.transform.picture == index])
             for index, picture in enumerate(pictures)
         ]
+        preview = to_comfy(torch.cat([from_pil(picture) for picture in drawn]))
         return io.NodeOutput(
             to_comfy(torch.cat([from_pil(aligned.crop) for aligned in faces])),
             torch.stack([aligned.transform.real_area() for aligned in faces]),
             tuple(aligned.transform for aligned in faces),
-            to_comfy(torch.cat([from_pil(preview) for preview in previews])),
+            preview,
+            ui=host.pictures(preview),
         )
 
 
@@ -138,6 +147,8 @@ class PasteFace(io.ComfyNode):
             category="StyleMix/align",
             description="Put changed faces back into the pictures that Align Face cropped them from. What lies "
             "outside stays exactly as it was.",
+            **search_words("uncrop", "stitch", "composite", "restore", "face", "paste back", "inpaint"),
+            **host.shows(),
             inputs=[
                 io.Image.Input("image", tooltip="The pictures that went into Align Face."),
                 io.Image.Input(
@@ -171,6 +182,7 @@ class PasteFace(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls,
         image: torch.Tensor,
@@ -184,4 +196,5 @@ class PasteFace(io.ComfyNode):
         masks = (
             None if mask is None else mask.reshape(-1, *mask.shape[-2:])
         )  # some nodes give a single one as [H, W]
-        return io.NodeOutput(paste_faces(image, faces, transform, feather, masks, colour_match))
+        pasted = paste_faces(image, faces, transform, feather, masks, colour_match)
+        return io.NodeOutput(pasted, ui=host.pictures(pasted))

@@ -11,6 +11,7 @@ from .directions import sampled_w
 from .errors import LatentMismatchError, NoFaceError, StyleMixError
 from .generator import Generator
 from .identity import Identity
+from .images import as_masks
 from .injection import refuse_same
 from .inversion.delta import differentiable, twin
 from .inversion.optimize import with_checkpoints
@@ -202,8 +203,8 @@ def find_layers(
 
     w, style: codes `[B, num_ws, w_dim]` or `[num_ws, w_dim]`; the mask is to suit all of them alike. One style serves
         all sources. Time grows with B: a few sources are enough.
-    target: a wish in words, see `read_wish`: "hair shape", "hair and skin colour", "everything but the face"; or a mask
-        `[H, W]` or `[B, H, W]` in 0…1.
+    target: a wish in words, see `read_wish`: "hair shape", "hair and skin colour", "everything but the face"; or a
+        mask, one for all sources or one each, as `as_masks` takes them.
     keep: what must stay above all, in words or as a mask; "identity" is the face, or what `identity` sees of it.
     what: "anything", "shape" or "colour"; replaces what the words say. None: what they say, else anything.
     regions, style_regions: masks by name of the sources' pictures and of the styles'; found in the pictures where they
@@ -374,12 +375,13 @@ def judges_for(
         in_styles = regions_of(as_colour(torch.cat([pair[-1:] for pair in drawn[:count]])), style_regions)
 
     def places(
-        given: str | torch.Tensor, meant: Wish | None, maps: Mapping[str, torch.Tensor]
+        given: str | torch.Tensor, meant: Wish | None, maps: Mapping[str, torch.Tensor], name: str
     ) -> torch.Tensor:
         if isinstance(given, str):
             assert meant is not None
             return regions_of_wish(meant, maps)
-        return regions_of(pictures, {"mask": differentiable(torch.as_tensor(given))})["mask"][:, None]
+        masks = as_masks(given, f"the mask of the {name}", count, "source")
+        return regions_of(pictures, {name: masks})[name][:, None]
 
     def place_in_style(pair: int) -> torch.Tensor:
         """The target in a pair's style, `[K, H, W]`: that in its source where there is nothing to find."""
@@ -397,8 +399,8 @@ def judges_for(
         maps = {name: seen.get(name, masks[source : source + 1]) for name, masks in found.items()}
         return regions_of_wish(wish, maps)[0]
 
-    here = places(target, wish, found)
-    kept = None if keep is None else places(keep, kept_wish, found)
+    here = places(target, wish, found, "target")
+    kept = None if keep is None else places(keep, kept_wish, found, "region to keep")
     for name, mask in (("target", here), ("region to keep", kept)):
         if mask is not None and not (mask.amax((1, 2, 3)) > 0.1).all():
             raise StyleMixError(

@@ -9,7 +9,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from .errors import StyleMixError
-from .images import from_pil, resize
+from .images import check_finite, from_pil, resize
 from .texts import counted, there_are
 
 BACKGROUND = (24, 24, 27)
@@ -266,6 +266,7 @@ def _pictures(pictures: Pictures, name: str) -> list[torch.Tensor]:
             raise StyleMixError(
                 f"{name} has the shape {list(batch.shape)}; expected [batch, 3, 1 or 4, height, width]"
             )
+        check_finite(batch, name)
         singles += batch if batch.ndim == 4 else [batch]
     if not singles:
         raise StyleMixError(f"{name} holds no picture; give at least one")

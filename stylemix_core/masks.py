@@ -43,6 +43,9 @@ class MaskList:
             masks.append(f"{label}: {layers}" if needs_label else layers)
         return "; ".join(masks)
 
+    def __str__(self) -> str:
+        return self.text
+
     def resolve(self, num_ws: int) -> "MaskList":
         """Itself, as `MaskText.resolve`. `LatentMismatchError` when the masks are for another model."""
         if self.num_ws != num_ws:
@@ -109,6 +112,9 @@ class MaskText:
             )
             lines.append(f"{label}: {layers}" if label else layers or "none")
         return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.text
 
     def resolve(self, num_ws: int) -> MaskList:
         """The masks for a model with `num_ws` layers. `MaskSyntaxError` when it has no such layers."""

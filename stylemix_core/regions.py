@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from .alignment import Face, find_faces
 from .errors import NoFaceError, StyleMixError
-from .images import resize, to_pil
+from .images import as_masks, check_finite, resize, to_pil
 from .texts import counted, there_are
 
 REGIONS = ("hair", "face", "eyes", "brows", "nose", "mouth", "background", "body")
@@ -76,8 +76,9 @@ def regions_of(
 ) -> dict[str, torch.Tensor]:
     """The regions of pictures `[B, 3, H, W]`, found or given, each float32 `[B, H, W]` in 0…1.
 
-    regions: None to find them, or masks of a user's own by name, `[h, w]` or `[1 or B, h, w]`, of any size.
-    Errors as for `find_regions`; `StyleMixError` when masks do not fit.
+    regions: None to find them, or masks of a user's own by name, of any size, one for all or one each, as `as_masks`
+        takes them.
+    Errors as for `find_regions` and `as_masks`.
     """
     if regions is None:
         return find_regions(images)
@@ -86,23 +87,19 @@ def regions_of(
         raise StyleMixError("there are no regions; give masks by name, or None to find them in the picture")
     checked = {}
     for name, mask in regions.items():
-        mask = torch.as_tensor(mask).float()
-        mask = mask[None] if mask.ndim == 2 else mask
-        if mask.ndim != 3 or len(mask) not in (1, count) or 0 in mask.shape:
-            raise StyleMixError(
-                f"the region {name!r} has the shape {list(mask.shape)}; expected one mask, or one for each of "
-                f"{count} pictures: [{count}, height, width]"
-            )
+        mask = as_masks(mask, f"the region {name!r}", count)
         mask = resize(mask[:, None].to(images.device), height, width)[:, 0]
         checked[name] = mask.clamp(0, 1).expand(count, -1, -1)
     return checked
 
 
 def name_masks(masks: torch.Tensor, names: str) -> dict[str, torch.Tensor]:
-    """A batch of masks `[N, H, W]` as regions, by names with commas in between; "region 1" and so on without names.
+    """A batch of masks, as `as_masks` takes it, as regions, by names with commas in between; "region 1" and so on
+    without names.
 
-    `StyleMixError` when there are not as many names as masks, or one comes up again.
+    Errors as there; `StyleMixError` when there are not as many names as masks, or one comes up again.
     """
+    masks = as_masks(masks, "masks")
     given = [name.strip() for name in names.replace("\n", ",").split(",") if name.strip()]
     given = given or [f"region {number}" for number in range(1, len(masks) + 1)]
     if len(given) != len(masks):
@@ -121,12 +118,13 @@ def _small(images: torch.Tensor) -> torch.Tensor:
         raise StyleMixError(
             f"the pictures have the shape {list(images.shape)}; expected [batch, 3, height, width]"
         )
+    check_finite(images, "the pictures")
     return resize(images.detach().float().cpu(), SIDE, SIDE).clamp(-1, 1)
 
 
 def _largest_faces(small: torch.Tensor) -> list[Face]:
     largest = []
-    for number, found in enumerate(find_faces([to_pil(picture) for picture in small]), 1):
+    for number, found in enumerate(find_faces([to_pil(picture) for picture in small], any_angle=False), 1):
         if not found:
             raise NoFaceError(
                 f"picture {number} shows no face, so its hair, eyes and background cannot be told apart; "

@@ -218,7 +218,7 @@ def read_picture(path: Path, encoder: Encoder, options: Options, size: int | Non
     from ..alignment.align import align_for  # most commands need no faces found
 
     try:
-        return align_for(encoder, open_image(path), options.align, size)
+        return align_for(encoder, open_image(path), options.align, size, not options.upright)
     except NoFaceError as error:
         raise NoFaceError(f"{path}: {error}") from None
 
@@ -226,8 +226,9 @@ def read_picture(path: Path, encoder: Encoder, options: Options, size: int | Non
 def read_regions(paths: Sequence[Path], generator: Generator, options: Options) -> list[torch.Tensor]:
     """Masks `[H, W]` of the generator's pictures, as `load_mask`; warns where they are of other proportions."""
     masks = [load_mask(path) for path in paths]
-    side = generator.img_resolution
-    warn(options, {check_proportions(path.name, mask, (side, side)) for path, mask in zip(paths, masks)})
+    warn(
+        options, {check_proportions(path.name, mask, generator.img_shape) for path, mask in zip(paths, masks)}
+    )
     return masks
 
 

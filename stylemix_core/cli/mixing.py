@@ -97,7 +97,7 @@ def inject_into(
         )
     if options.region:
         given = read_regions(options.region, generator, options)
-        sized = [resize(mask[None, None], *[generator.img_resolution] * 2) for mask in given]
+        sized = [resize(mask[None, None], *generator.img_shape) for mask in given]
         region = torch.cat(sized)[:, 0]
     warn(options, {check_acts(masks, options.space, region, options.channel_share)})
     if options.space != "channels":

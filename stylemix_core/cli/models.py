@@ -93,7 +93,7 @@ def describe(file: str, as_json: bool) -> str:
 def describe_codes(file: str, as_json: bool) -> str:
     """Say what a file of W+ codes holds, where they come from, and which generator they are for."""
     from ..checkpoints import inspect_checkpoint
-    from ..latents import load_latents, picture_side
+    from ..latents import load_latents, picture_shape
 
     latents = load_latents(file)
     count, num_ws, w_dim = latents.w.shape
@@ -113,7 +113,7 @@ def describe_codes(file: str, as_json: bool) -> str:
                 "origins": latents.origins,
             }
         )
-    side = picture_side(num_ws)
+    height, width = picture_shape(num_ws, latents.generator)
     whose = "an unknown generator"
     if latents.generator is not None:
         bundled = latents.generator == inspect_checkpoint("demo").generator_fingerprint
@@ -121,7 +121,7 @@ def describe_codes(file: str, as_json: bool) -> str:
     lines = [
         f"{file}: {counted(count, 'W+ code')} of {num_ws} w vectors of {w_dim}"
         + (f", with {' and '.join(held)}" if held else "")
-        + f", for {whose}, which draws {side}×{side} pictures. They are a source or a style."
+        + f", for {whose}, which draws {width}×{height} pictures. They are a source or a style."
     ]
     lines += [f"  {number}: {origin}" for number, origin in enumerate(latents.origins[:SHOWN])]
     if count > SHOWN:

@@ -170,6 +170,22 @@ def test_the_loaders_pages_name_every_file_of_the_readme(language):
 
 
 @each_language
+def test_readme_calls_the_nodes_by_their_names(language):
+    """Without what follows a dot for those who search. The Korean one gives the English names in brackets."""
+
+    def names(language: str) -> list[str]:
+        nodes = locale_file(language, "nodeDefs.json").values()
+        return sorted(node["display_name"].split(" · ")[0] for node in nodes)
+
+    rows = [
+        row for row in README[language].read_text(encoding="utf-8").splitlines() if row.startswith("| **")
+    ]
+    assert sorted(re.findall(r"\*\*([^*]+)\*\*", "".join(rows))) == names(language)
+    if language == "ko":
+        assert sorted(", ".join(row.split("(")[1].split(")")[0] for row in rows).split(", ")) == names("en")
+
+
+@each_language
 def test_the_mask_lists_of_the_help_pages_can_be_used(language):
     (heading,) = {"The mask list", "마스크 목록 쓰는 법"} & set(help_page("StyleMixInject", language))
     examples = re.findall(r"^- `([^`]+)`", help_page("StyleMixInject", language)[heading], re.MULTILINE)
