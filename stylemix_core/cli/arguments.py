@@ -206,19 +206,8 @@ generator_file = group(
     ),
 )
 
-aligning = group(
-    click.option(
-        "--align",
-        type=click.Choice(ALIGN_MODES),
-        default="auto",
-        help="Crop pictures to the largest face; auto: unless they are such crops already, or the encoder reads "
-        "sketches or label maps.",
-    ),
-    click.option(
-        "--upright",
-        is_flag=True,
-        help="Look for upright faces only, which is quicker; photos are not turned.",
-    ),
+upright = click.option(
+    "--upright", is_flag=True, help="Look for upright faces only, which is quicker; photos are not turned."
 )
 
 encoder_file = group(
@@ -228,7 +217,14 @@ encoder_file = group(
         callback=model_file("demo"),
         help="Encoder checkpoint (the bundled demo).",
     ),
-    aligning,
+    click.option(
+        "--align",
+        type=click.Choice(ALIGN_MODES),
+        default="auto",
+        help="Crop pictures to the largest face; auto: unless they are such crops already, or the encoder reads "
+        "sketches or label maps.",
+    ),
+    upright,
 )
 
 running = group(

@@ -3,6 +3,7 @@
 import json
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,11 @@ from .batch import Batch
 from .choices import COLOUR_MATCHES, INVERSION_METHODS, QUALITIES
 from .paths import LATENTS, PICTURES, file_name, numbered, result_name, unique
 from .verb import Options, out_codes, out_folder, strict, verb
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from .. import FaceTransform
 
 pictures = click.argument("pictures", nargs=-1, required=True, type=Path, callback=arguments.files(PICTURES))
 
@@ -189,17 +195,16 @@ def invert(options: Options) -> None:
 @click.option(
     "--mask", type=Path, callback=arguments.picture, help="A picture that is white where faces are pasted."
 )
-@arguments.aligning
+@arguments.upright
 @strict
 def paste(options: Options) -> None:
-    from ..alignment import align_face, paste_face
+    from .. import paste_face
     from ..images import from_pil, load_mask, open_image, save_image
     from .files import say
 
     photo = open_image(options.photo)
     mask = None if options.mask is None else load_mask(options.mask)
-    which = "largest" if options.face is None else options.face
-    _, transform = align_face(photo, face=which, any_angle=not options.upright)
+    transform = crop_of(photo, options)
     names = dict(zip(options.faces, unique([file_name(path.stem) for path in options.faces])))
     batch = Batch(options)
     for path, face in batch.each(options.faces, open_image):
@@ -208,3 +213,17 @@ def paste(options: Options) -> None:
     if batch.done:
         say(options, f"{counted(batch.done, 'picture')} in {options.out}")
     batch.end()
+
+
+def crop_of(photo: "Image", options: Options) -> "FaceTransform":
+    """Where encode and invert crop the photo: nowhere where it is a crop already."""
+    from .. import FaceTransform, align_face
+    from ..alignment import is_aligned
+
+    which = "largest" if options.face is None else options.face
+    _, transform = align_face(photo, face=which, any_angle=not options.upright)
+    if options.face is not None or not is_aligned(transform):
+        return transform
+    end = photo.width - 0.5
+    corners = (-0.5, -0.5), (-0.5, end), (end, end), (end, -0.5)
+    return FaceTransform(corners, photo.width, photo.size)

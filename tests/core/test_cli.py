@@ -168,7 +168,7 @@ def test_one_result_is_no_plural(models, tmp_path, capsys):
 
 def test_pictures_of_an_earlier_run_are_told_and_kept(models, tmp_path, capsys):
     codes, out = tmp_path / "codes", tmp_path / "out"
-    assert run("generate", "--seeds", "0", "--out", codes, *models["generator"]) == 0
+    assert run("generate", "--seeds", "0", "--out", codes, "--quiet", *models["generator"]) == 0
     arguments = [
         "mix",
         "--seeds",
@@ -179,6 +179,7 @@ def test_pictures_of_an_earlier_run_are_told_and_kept(models, tmp_path, capsys):
         out,
         *models["generator"],
         *models["encoder"],
+        "--quiet",
     ]
     for masks, said in (("0; 1; 2", None), ("0; 1; 2", None), ("0; 7", "2 pictures"), ("0; 7", "2 pictures")):
         assert run(*arguments, "--masks", masks) == 0
