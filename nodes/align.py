@@ -8,10 +8,12 @@ from comfy_api.v0_0_2 import io
 from ..stylemix_core.alignment.align import align_pictures
 from ..stylemix_core.alignment.landmarks import EXAMPLE, parse_landmarks
 from ..stylemix_core.alignment.mediapipe import read_face_landmarks
-from ..stylemix_core.alignment.paste import COLOUR_MATCHES, paste_faces
+from ..stylemix_core.alignment.paste import BLENDS, COLOUR_MATCHES, paste_faces
 from ..stylemix_core.alignment.preview import draw_faces
 from ..stylemix_core.alignment.transform import MAX_MARGIN, MAX_SIZE, MIN_MARGIN, MIN_SIZE, FaceTransform
 from ..stylemix_core.images import comfy_to_pil, from_comfy, from_pil, to_comfy
+from . import host
+from .search import search_words
 from .sockets import FACE_LANDMARKS, TRANSFORM
 
 
@@ -24,6 +26,10 @@ class AlignFace(io.ComfyNode):
             category="StyleMix/align",
             description="Find a face in any picture and crop the picture to it, turned upright and framed as the "
             "pictures that FFHQ models and pSp encoders know.",
+            **search_words(
+                "crop face", "face crop", "landmarks", "FFHQ", "face detection", "rotate", "portrait"
+            ),
+            **host.shows(),
             inputs=[
                 io.Image.Input("image", tooltip="Pictures of any size: photos, drawings, several people."),
                 io.Combo.Input(
@@ -70,8 +76,9 @@ class AlignFace(io.ComfyNode):
                 io.Boolean.Input(
                     "any_angle",
                     optional=True,
-                    default=False,
-                    tooltip="Find faces that lie on their side or upside down, too. Takes four times as long.",
+                    default=True,
+                    tooltip="Also find faces that lie on their side or upside down. Off: upright ones alone, in a "
+                    "third of the time; turned faces are then cropped wrongly or not found.",
                 ),
                 FACE_LANDMARKS.Input(
                     "landmarks",
@@ -96,6 +103,7 @@ class AlignFace(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls,
         image: torch.Tensor,
@@ -104,7 +112,7 @@ class AlignFace(io.ComfyNode):
         margin: float,
         output_size: int,
         points: str = "",
-        any_angle: bool = False,
+        any_angle: bool = True,
         landmarks: Any = None,
     ) -> io.NodeOutput:
         pictures = comfy_to_pil(image)
@@ -117,15 +125,17 @@ class AlignFace(io.ComfyNode):
             any_angle,
             None if landmarks is None else read_face_landmarks(landmarks, pictures),
         )
-        previews = [
+        drawn = [
             draw_faces(picture, [aligned for aligned in faces if aligned.transform.picture == index])
             for index, picture in enumerate(pictures)
         ]
+        preview = to_comfy(torch.cat([from_pil(picture) for picture in drawn]))
         return io.NodeOutput(
             to_comfy(torch.cat([from_pil(aligned.crop) for aligned in faces])),
             torch.stack([aligned.transform.real_area() for aligned in faces]),
             tuple(aligned.transform for aligned in faces),
-            to_comfy(torch.cat([from_pil(preview) for preview in previews])),
+            preview,
+            ui=host.pictures(preview),
         )
 
 
@@ -138,6 +148,8 @@ class PasteFace(io.ComfyNode):
             category="StyleMix/align",
             description="Put changed faces back into the pictures that Align Face cropped them from. What lies "
             "outside stays exactly as it was.",
+            **search_words("uncrop", "stitch", "composite", "restore", "face", "paste back", "inpaint"),
+            **host.shows(),
             inputs=[
                 io.Image.Input("image", tooltip="The pictures that went into Align Face."),
                 io.Image.Input(
@@ -152,25 +164,38 @@ class PasteFace(io.ComfyNode):
                     min=0.0,
                     max=0.5,
                     step=0.01,
-                    tooltip="Width of the soft edge, as a fraction of the face's side. 0 is a hard edge.",
+                    tooltip="Width of the soft edge, as a fraction of the face's side; around a head half of it. 0 is "
+                    "a hard edge.",
                 ),
                 io.Combo.Input(
                     "colour_match",
                     options=list(COLOUR_MATCHES),
-                    default="none",
-                    tooltip="Fit the face's colours to the picture. seam: its mean colour along the edge. whole: mean "
-                    "and contrast of all of it, which also undoes wanted changes of colour.",
+                    default="seam",
+                    tooltip="Fit colours to the picture. seam: along the edge; a head keeps its own colours and only "
+                    "the background around it is fitted. whole: mean and contrast of all that is pasted. A "
+                    "cast over the whole crop needs it, but it also undoes wanted changes of colour.",
                 ),
                 io.Mask.Input(
                     "mask",
                     optional=True,
-                    tooltip="Where on the face to paste, white is everywhere: one for all faces, or one each.",
+                    tooltip="Where on the face to paste, white is pasted, instead of what blend says: one for all "
+                    "faces, or one each.",
+                ),
+                io.Combo.Input(
+                    "blend",
+                    options=list(BLENDS),
+                    default="head",
+                    # Prompts from before there was this input lack it.
+                    optional=True,
+                    tooltip="What to paste. head: hair and face, old and new, so that the background stays; where no "
+                    "head is found, all of it. square: all of the crop.",
                 ),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The pictures, at their original size.")],
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls,
         image: torch.Tensor,
@@ -179,9 +204,8 @@ class PasteFace(io.ComfyNode):
         feather: float,
         colour_match: str,
         mask: torch.Tensor | None = None,
+        blend: str = "head",
     ) -> io.NodeOutput:
         faces = to_comfy(from_comfy(face))
-        masks = (
-            None if mask is None else mask.reshape(-1, *mask.shape[-2:])
-        )  # some nodes give a single one as [H, W]
-        return io.NodeOutput(paste_faces(image, faces, transform, feather, masks, colour_match))
+        pasted = paste_faces(image, faces, transform, feather, mask, colour_match, blend)
+        return io.NodeOutput(pasted, ui=host.pictures(pasted))

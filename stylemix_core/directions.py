@@ -109,6 +109,9 @@ class Directions:
             names=tuple(self.names[place] for place in chosen),
         )
 
+    def __str__(self) -> str:
+        return self.report()
+
     def report(self) -> str:
         """One line a direction: number, name and share."""
         of = "the styles' change" if self.method == "SeFa" else "the variance of w"

@@ -4,31 +4,51 @@ Inside the package a batch of pictures is float32 `[B, 3, H, W]` in −1…1. No
 package converts or resizes pictures.
 """
 
+import math
 import os
-from collections.abc import Mapping, Sequence
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from .errors import StyleMixError
 from .files import replacing
+from .texts import counted
 
 SQUEEZED = 0.02
 """Proportions may differ by so much before a mask counts as squeezed."""
 
+COLOURED, COLOURED_PART = 0.1, 0.01
+"""A picture is coloured where more than this part of its pixels has channels that differ by so much of their range."""
+
 _BAND_PIXELS = 1 << 20
 """Pixels converted at a time where a picture may be huge."""
+
+_ENDINGS = (
+    (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff")
+)  # fmt: skip
+_SRGB = ("sRGB IEC61966-2", "sRGB2014", "sRGB built-in")
+"""How descriptions of profiles begin that need no conversion, which takes a second for a phone's photo."""
+_HEIC_ENDINGS = (".heic", ".heif", ".hif")
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+"""What such files have from their ninth byte on, after "ftyp"."""
 
 
 def from_comfy(image: torch.Tensor) -> torch.Tensor:
     """ComfyUI's IMAGE, float `[B, H, W, C]` in 0…1, as float32 `[B, 3, H, W]` in −1…1.
 
     A single channel is repeated, a fourth is transparency and is composited over white.
-    `StyleMixError` on other shapes, on whole numbers and on NaN.
+    `StyleMixError` on other shapes, on whole numbers and where `check_finite` has it.
     """
     if image.ndim != 4 or image.shape[3] not in (1, 3, 4) or 0 in image.shape:
         raise StyleMixError(
@@ -37,13 +57,52 @@ def from_comfy(image: torch.Tensor) -> torch.Tensor:
         )
     if not image.is_floating_point():
         raise StyleMixError(f"the image holds {image.dtype}; expected floating point in 0…1")
-    if torch.isnan(image).any():
-        raise StyleMixError("the image holds NaN; look for the failure in the step that made it")
+    check_finite(image, "the image")
     image = image.to(torch.float32)
     if image.shape[3] == 4:
         colour, alpha = image.split([3, 1], dim=3)
         image = colour * alpha + (1 - alpha)
     return image.expand(-1, -1, -1, 3).permute(0, 3, 1, 2).mul(2).sub_(1)
+
+
+def check_finite(numbers: torch.Tensor, name: str) -> None:
+    """`StyleMixError` when pictures or masks hold NaN or infinite numbers."""
+    if not numbers.numel() or not numbers.is_floating_point():
+        return
+    # The extremes, not `isfinite`, which would make a mask as large as the picture. NaN is both of them.
+    low, high = (float(extreme) for extreme in numbers.detach().aminmax())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        found = "NaN" if math.isnan(low) else "infinite numbers"
+        raise StyleMixError(f"{name} holds {found}; look for the failure in the step that made it")
+
+
+def as_masks(mask: Any, name: str, count: int | None = None, each: str = "picture") -> torch.Tensor:
+    """A mask, as ComfyUI's nodes and users of Python give them, as float32 `[B, H, W]` in 0…1.
+
+    mask: floating point or bool, `[H, W]`, `[B, H, W]` or `[B, 1, H, W]`. What exceeds 0…1 is cut off.
+    name: what messages call it: "the region".
+    count: there may be one for all, or so many: one for each of what `each` calls them. None: as many as there are.
+    `StyleMixError` on other shapes, counts and kinds of numbers, and where `check_finite` has it.
+    """
+    masks = torch.as_tensor(mask)
+    shape = list(masks.shape)
+    if masks.ndim == 2:
+        masks = masks[None]
+    elif masks.ndim == 4 and shape[1] == 1:
+        masks = masks[:, 0]
+    if masks.ndim != 3 or 0 in shape:
+        raise StyleMixError(
+            f"{name} has the shape {shape}; expected a mask [height, width] or several [count, height, width]"
+        )
+    if not (masks.is_floating_point() or masks.dtype == torch.bool):
+        raise StyleMixError(f"{name} holds {masks.dtype}; expected floating point in 0…1")
+    if count is not None and len(masks) not in (1, count):
+        raise StyleMixError(
+            f"{name} has the shape {shape}, which is {counted(len(masks), 'mask')}; expected one, or one for each of "
+            f"{counted(count, each)}"
+        )
+    check_finite(masks, name)
+    return masks.float().clamp(0, 1)
 
 
 def to_comfy(images: torch.Tensor, places: Sequence[int] | None = None) -> torch.Tensor:
@@ -94,11 +153,11 @@ def resize_labels(images: torch.Tensor, height: int, width: int) -> torch.Tensor
 
 
 def check_proportions(name: str, mask: torch.Tensor, pictures: tuple[int, int]) -> str | None:
-    """A sentence to warn with when a mask `[…, H, W]` is squeezed onto pictures of other proportions, else None.
+    """A sentence to warn with when a mask is squeezed onto pictures of other proportions, else None.
 
-    pictures: their height and width.
+    mask, name: as for `as_masks`, whose errors are raised. pictures: their height and width.
     """
-    (height, width), (high, wide) = mask.shape[-2:], pictures
+    (height, width), (high, wide) = as_masks(mask, name).shape[1:], pictures
     if abs(width * high - wide * height) <= SQUEEZED * wide * height:
         return None
     return (
@@ -112,21 +171,114 @@ def load_image(path: str | os.PathLike[str]) -> torch.Tensor:
     return from_pil(open_image(path))
 
 
-def open_image(path: str | os.PathLike[str]) -> Image.Image:
-    """A picture file, turned upright by its EXIF tag.
+@cache
+def picture_endings() -> tuple[str, ...]:
+    """Endings of the files that `open_image` reads, such as ".png", for users to see. Which of the newer formats are
+    among them depends on Pillow's build."""
+    Image.init()
+    known = Image.registered_extensions()
+    return tuple(ending for ending in _ENDINGS if known.get(ending) in Image.OPEN)
 
-    `StyleMixError` when the file is missing, damaged or not a picture.
+
+def open_image(path: str | os.PathLike[str]) -> Image.Image:
+    """A picture file, turned upright by its EXIF tag, and in sRGB where it has a colour profile; of several frames the
+    first.
+
+    `StyleMixError` when the file is missing, damaged, too large or not a picture.
     """
     try:
-        with Image.open(path) as image:
-            return ImageOps.exif_transpose(image)
+        with _large_ones(), Image.open(path) as image:
+            return _in_srgb(ImageOps.exif_transpose(image))
     except FileNotFoundError:
         raise StyleMixError(f"there is no picture at {path}; check the path") from None
-    # Pillow's decoders raise any of these on a damaged file.
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        # Its text is all that says how large the picture is: it has not been opened.
+        pixels = re.search(r"\d+", str(error))
+        found = f"{int(pixels[0]) / 1e6:.0f} megapixels" if pixels else "too many pixels"
         raise StyleMixError(
-            f"{path} cannot be read as a picture ({error}); expected an undamaged PNG, JPEG or WebP file"
+            f"{path} has {found}; at most {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} are read, so scale it down or "
+            "crop it first"
+        ) from None
+    # Pillow's decoders raise any of these on a damaged file.
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        refuse_heic(path)
+        raise StyleMixError(
+            f"{path} cannot be read as a picture ({error}); expected an undamaged file of the kind "
+            f"{', '.join(picture_endings())}"
         ) from error
+
+
+def refuse_heic(path: str | os.PathLike[str]) -> None:
+    """`StyleMixError` with what to do when the file is a phone's HEIC picture, by its ending or its first bytes."""
+    heic = Path(path).suffix.lower() in _HEIC_ENDINGS
+    if not heic and os.path.isfile(path):
+        with open(path, "rb") as file:
+            start = file.read(12)
+        heic = start[4:8] == b"ftyp" and start[8:] in _HEIC_BRANDS
+    if heic:
+        raise StyleMixError(
+            f"{path} is a HEIC picture, which is not read here; save it as JPEG or PNG. An iPhone takes JPEGs with "
+            "Settings, Camera, Formats, Most Compatible"
+        )
+
+
+def load_mask(path: str | os.PathLike[str]) -> torch.Tensor:
+    """A mask from a picture file: its lightness, float32 `[H, W]` in 0…1. What is transparent counts as black.
+
+    Errors as `open_image` has them; `StyleMixError` on coloured pictures, such as the photo itself.
+    """
+    image = open_image(path)
+    if "A" in image.getbands() or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image).convert("RGB")
+    pixels = from_pil(image)[0] / 2 + 0.5
+    coloured = (pixels.amax(0) - pixels.amin(0) > COLOURED).float().mean()
+    if coloured > COLOURED_PART:
+        raise StyleMixError(
+            f"{path} is a coloured picture; a mask is grey: white inside the region, black outside"
+        )
+    return pixels.mean(0)
+
+
+@contextmanager
+def _large_ones() -> Iterator[None]:
+    """Without Pillow's warning of large pictures: what it refuses to read is refused in words of our own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        yield
+
+
+def cut(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+    """Left, top, right and bottom of a Pillow picture, which may be huge."""
+    with _large_ones():
+        return image.crop(box)
+
+
+def _in_srgb(image: Image.Image) -> Image.Image:
+    """A Pillow picture with the colours that its profile means. A profile that is broken or of another kind of
+    picture is ignored, and so is any of 16-bit grey, which has no colours to be off."""
+    profile = image.info.get("icc_profile")
+    if not profile or image.mode.startswith("I"):
+        return image
+    transparent = "A" in image.getbands() or "transparency" in image.info
+    mode = "RGBA" if transparent else "RGB"
+    try:
+        theirs = ImageCms.ImageCmsProfile(BytesIO(profile))
+        if ImageCms.getProfileDescription(theirs).startswith(_SRGB):
+            return image
+        # The colour management reads no palettes, and transparency of RGB alone.
+        plain = image.convert(mode) if transparent or image.mode == "P" else image
+        converted = ImageCms.profileToProfile(
+            plain,
+            theirs,
+            ImageCms.createProfile("sRGB"),
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            mode,
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, ImportError, OSError, TypeError, ValueError):
+        return image
+    return converted or image
 
 
 def save_image(
@@ -214,3 +366,13 @@ def to_pil(image: torch.Tensor) -> Image.Image:
         for part in image.split(rows, 1)
     ]
     return Image.fromarray(np.concatenate(parts))
+
+
+def thumbnail(image: torch.Tensor, side: int) -> Image.Image:
+    """One picture of ComfyUI's IMAGE, float `[H, W, C]` in 0…1 with 3 or 4 channels, at most `side` pixels wide or
+    high, to look at: quick rather than exact. Transparency is composited over white."""
+    step = max(1, max(image.shape[:2]) // (2 * side))
+    pixels = image[::step, ::step].float().mul(255).round_().clamp_(0, 255).to(torch.uint8)
+    picture = to_rgb(Image.fromarray(pixels.cpu().numpy()))
+    picture.thumbnail((side, side))
+    return picture

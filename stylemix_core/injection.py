@@ -8,7 +8,7 @@ import torch
 
 from .errors import LatentMismatchError, StyleMixError
 from .generator import Generator
-from .images import resize
+from .images import as_masks, resize
 from .latents import Latents, Region, combine, for_other_generators, picture_shape, within
 from .masks import MaskList, layers_text
 from .styles import channels_in, choose_channels, pack, styles_of
@@ -19,6 +19,8 @@ SPACES = ("W+", "convolutions", "to-RGB", "channels")
 """What of a layer the style gives."""
 CHANNEL_SHARE = 0.25
 """How many of a module's channels are taken for a region, unless told."""
+REGION = "the region"
+"""What messages call it."""
 
 
 def inject(
@@ -64,8 +66,8 @@ def inject_latents(
 
     space: "W+" takes all of a layer, "convolutions" what shapes and "to-RGB" what colours take of it; "channels" takes
         `channels`.
-    region: float `[1, H, W]`, or `[M, H, W]` for one per mask, in 0…1: the style acts where it is 1, the source where
-        it is 0. Where an earlier injection's region is below, the new one covers it.
+    region: one mask for all or one per mask of the list, as `as_masks` takes them: the style acts where it is 1, the
+        source where it is 0. Where an earlier injection's region is below, the new one covers it.
     channels: for space "channels": what `channel_changes` gives for the `meetings` of these.
     `LatentMismatchError` when these do not fit each other, or when the style is one of several regions itself.
     """
@@ -108,10 +110,10 @@ def inject_latents(
 
 
 def region_masks(region: torch.Tensor, count: int, codes: Latents) -> torch.Tensor:
-    """A region for each of `count` masks, uint8 `[count, H, W]` as the pictures of `codes` are, of a float MASK
-    `[1 or count, h, w]`."""
-    _check_region(region, count)
-    sized = resize(region.float()[:, None], *picture_shape(codes.w.shape[1], codes.generator))[:, 0]
+    """A region for each of `count` masks, uint8 `[count, H, W]` as the pictures of `codes` are. region: as for
+    `inject_latents`."""
+    shape = picture_shape(codes.w.shape[1], codes.generator)
+    sized = resize(_regions(region, count)[:, None], *shape)[:, 0]
     return (sized.clamp(0, 1) * 255).round().to(torch.uint8).expand(count, -1, -1)
 
 
@@ -141,10 +143,10 @@ def meetings(
             "the source's codes were injected in a region before; inject channels first, and in regions after that"
         )
     _check_shapes(source.w, style.w, masks.strengths)
-    _check_region(region, len(masks))
+    region = _regions(region, len(masks))
     met = [pair for pair in pairs(len(source), len(style), pairing) for _ in range(len(region))]
     sources, styles = map(list, zip(*met))
-    regions = region.float().repeat(len(met) // len(region), 1, 1)
+    regions = region.repeat(len(met) // len(region), 1, 1)
     return Meetings(source.take(sources), style.take(styles), regions)
 
 
@@ -182,6 +184,7 @@ def check_acts(
     """
     warnings = []
     if region is not None:
+        region = as_masks(region, REGION)
         black = [number for number, one in enumerate(region, 1) if not (one > 0.5 / 255).any()]
         if black:
             which = (
@@ -244,12 +247,9 @@ def pairs(sources: int, styles: int, pairing: str) -> list[tuple[int, int]]:
     return [(i, i if styles > 1 else 0) for i in range(sources)]
 
 
-def _check_region(region: torch.Tensor, count: int) -> None:
-    if region.ndim != 3 or len(region) not in (1, count) or 0 in region.shape:
-        raise LatentMismatchError(
-            f"the region has the shape {list(region.shape)}; expected [1, height, width], or {count} for one per mask "
-            "of the list"
-        )
+def _regions(region: torch.Tensor, count: int) -> torch.Tensor:
+    """One, or one for each of `count` masks of the list, float32 `[1 or count, H, W]`."""
+    return as_masks(region, REGION, count, "layer mask")
 
 
 def _refuse_regions(style: Latents) -> None:

@@ -24,6 +24,9 @@ FORMAT = "stylemix.latents"
 VERSION = "2"
 """Of files with more than `w`; those with `w` alone are of version 1."""
 
+LISTED = 20
+"""Codes whose origin is told where codes are described to people."""
+
 
 @dataclass(frozen=True, eq=False)
 class Latents:
@@ -76,6 +79,13 @@ class Latents:
 
     def __len__(self) -> int:
         return len(self.w)
+
+    def __str__(self) -> str:
+        """For people: what the codes are, and how the first of them came about."""
+        count, layers, width = self.w.shape
+        more = [f"… and {count - LISTED} more"] if count > LISTED else []
+        lines = [f"{place}. {origin}" for place, origin in enumerate(self.origins[:LISTED], 1)]
+        return "\n".join([f"{counted(count, 'W+ code')} of {layers} layers × {width}", *lines, *more])
 
     def take(self, codes: slice | Sequence[int]) -> "Latents":
         """Some of the codes, by their places."""

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageFilter
 
+from ..images import cut
 from .transform import FaceTransform, pixel_centres
 
 BLUR = 0.02
@@ -107,7 +108,7 @@ def _cut(picture: Image.Image, transform: FaceTransform) -> tuple[Image.Image, F
     )
     size = right - left, bottom - top
     if shrink == 1:
-        part = picture.crop((left, top, right, bottom))
+        part = cut(picture, (left, top, right, bottom))
     else:
         x, y = picture.width / width, picture.height / height
         part = picture.resize(size, Image.Resampling.LANCZOS, (left * x, top * y, right * x, bottom * y))

@@ -17,7 +17,11 @@ from .networks import Detector, anchors, networks
 CANDIDATE_SCORE = 0.5
 """What a box of a detector needs to count towards a face's mean box; the best needs `Detector.min_score`."""
 
-MESH_SCORE = 0.5
+MESH_LOGIT = 0.0
+"""What the mesh's score, before the sigmoid, needs for a face."""
+MOST_LEAN = 50.0
+"""By how many degrees a face may lean for the mesh to be trusted wholly, which has learned upright ones."""
+
 SAME_FACE = 0.3
 """Boxes that overlap by more (intersection over union) are one face."""
 
@@ -25,7 +29,7 @@ REGION = 1.5
 """Side of the square that the mesh looks at, in sides of the detector's box."""
 
 CHUNK = 8
-"""Pictures looked at together. The mesh takes half the time a face in batches; the detector is indifferent."""
+"""Views looked at together. The mesh takes half the time a face in batches; the detector longer in large ones."""
 
 # Points of the mesh around each eye, and the corners of the mouth.
 EYE_LEFT, EYE_RIGHT = (33, 160, 158, 133, 153, 144), (362, 385, 387, 263, 373, 380)
@@ -38,8 +42,6 @@ class Face:
 
     points: np.ndarray
     """The mesh: float64 `[468, 2]`."""
-    score: float
-    """How sure both networks are that this is a face, 0…1."""
 
     @property
     def landmarks(self) -> Landmarks:
@@ -59,77 +61,98 @@ class _Region:
     """A square of a picture, turned by `angle`: what the mesh looks at."""
 
     picture: int
-    score: float
+    quarters: int
+    """How far the picture was turned when the detector saw it, counterclockwise."""
     centre: tuple[float, float]
     side: float
     angle: float
 
 
-def find_faces(pictures: Sequence[Image.Image], any_angle: bool = False) -> list[list[Face]]:
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """A face, and what speaks for it."""
+
+    face: Face
+    logit: float
+    """The mesh's score, before the sigmoid, which saturates."""
+    leans: bool
+    """Whether it leans by more than `MOST_LEAN` from the upright of the turn in which it was found."""
+
+
+def find_faces(pictures: Sequence[Image.Image], any_angle: bool = True) -> list[list[Face]]:
     """The faces of every RGB picture, from left to right; an empty list where there is none.
 
-    any_angle: look at every picture turned by each quarter, and trust what is surest. Without it, faces are found up
-    to a quarter turn; drawn ones that lean by far more than 25° may be framed wrongly.
+    any_angle: look at every picture turned by each quarter. False for upright faces alone, in a third of the time:
+    those that lean by far more than 25° may be missed, and one upside down may be taken for an upright one.
+
+    Of several meshes of one face, which the quarters give, the mesh's own score decides, and those that lean little
+    in their turn go before those that lean much. The detector's score says nothing about which way is up.
     """
-    found: list[list[Face]] = [[] for _ in pictures]
-    for quarters in range(4 if any_angle else 1):
-        for start in range(0, len(pictures), CHUNK):
-            part = range(start, min(start + CHUNK, len(pictures)))
-            turned = [_turn(pictures[index], quarters) for index in part]
-            for index, faces in zip(part, _find(turned), strict=True):
-                width, height = pictures[index].size
-                found[index] += [
-                    Face(_turn_back(face.points, quarters, width, height), face.score) for face in faces
-                ]
+    found: list[list[_Found]] = []
+    for start in range(0, len(pictures), CHUNK):
+        found += _find(pictures[start : start + CHUNK], range(4 if any_angle else 1))
     return [sorted(_distinct(faces), key=lambda face: face.points[:, 0].mean()) for faces in found]
 
 
-def _turn(picture: Image.Image, quarters: int) -> Image.Image:
-    """Counterclockwise."""
-    turns = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
-    return picture.transpose(turns[quarters - 1]) if quarters else picture
-
-
-def _turn_back(points: np.ndarray, quarters: int, width: int, height: int) -> np.ndarray:
-    """Points of a turned picture in the original, which has the given size."""
-    x, y = points.T
-    right, bottom = width - 1, height - 1
-    turned = ((x, y), (right - y, x), (right - x, bottom - y), (y, bottom - x))
-    return np.stack(turned[quarters], 1)
-
-
 @torch.inference_mode()
-def _find(pictures: Sequence[Image.Image]) -> list[list[Face]]:
-    """A short-range detector has its turn where the other finds nothing."""
-    found: list[list[Face]] = [[] for _ in pictures]
+def _find(pictures: Sequence[Image.Image], turns: Sequence[int]) -> list[list[_Found]]:
+    """The faces of pictures that are looked at turned by quarters, every face as often as it is found.
+
+    A short-range detector has its turn where the other finds nothing.
+    """
+    found: dict[tuple[int, int], list[_Found]] = {
+        (index, quarters): [] for index in range(len(pictures)) for quarters in turns
+    }
     for detector in networks()[:2]:
-        missing = [index for index, faces in enumerate(found) if not faces]
-        if missing:
-            regions = _detect(detector, pictures, missing)
-            for region, face in zip(regions, _meshes(pictures, regions), strict=True):
-                if face.score >= MESH_SCORE:
-                    found[region.picture].append(Face(face.points, face.score * region.score))
-    return found
+        missing = [view for view, faces in found.items() if not faces]
+        regions = _detect(detector, pictures, missing)
+        for region, (points, logit) in zip(regions, _meshes(pictures, regions), strict=True):
+            if logit >= MESH_LOGIT:
+                face = Face(points)
+                lean = (_angle(face.landmarks) - 90 * region.quarters + 180) % 360 - 180
+                found[region.picture, region.quarters].append(_Found(face, logit, abs(lean) > MOST_LEAN))
+    return [[face for quarters in turns for face in found[index, quarters]] for index in range(len(pictures))]
 
 
-def _detect(detector: Detector, pictures: Sequence[Image.Image], which: Sequence[int]) -> list[_Region]:
-    """Where faces may be in the pictures with the given numbers."""
-    inputs = torch.stack([_letterbox(pictures[index], detector.input_size) for index in which])
-    boxes, scores = detector(inputs)
+def _angle(points: Landmarks) -> float:
+    """How far a face leans clockwise, in degrees."""
+    (x0, y0), (x1, y1) = points.eye_left, points.eye_right
+    return math.degrees(math.atan2(y1 - y0, x1 - x0))
+
+
+def _detect(
+    detector: Detector, pictures: Sequence[Image.Image], views: Sequence[tuple[int, int]]
+) -> list[_Region]:
+    """Where faces may be in pictures, which are given by their numbers and the quarters that they are turned by."""
+    if not views:
+        return []
+    squares = {index: _letterbox(pictures[index], detector.input_size) for index, _ in views}
+    inputs = torch.stack([squares[index].rot90(quarters, (1, 2)) for index, quarters in views])
+    boxes, scores = (torch.cat(parts) for parts in zip(*map(detector, inputs.split(CHUNK)), strict=True))
     boxes, scores = boxes / detector.input_size, scores.clamp(-80, 80).sigmoid()
     points = boxes + anchors()[:, None]
     points[:, :, 1] = boxes[:, :, 1]  # sizes are not relative to the anchor
     regions = []
-    for index, candidates, score in zip(which, points, scores, strict=True):
+    for (index, quarters), candidates, score in zip(views, points, scores, strict=True):
         likely = score > CANDIDATE_SCORE
         width, height = pictures[index].size
         longer = max(width, height)
         candidates, score = candidates[likely].double().numpy(), score[likely].numpy()
-        for certainty, box in _suppress(candidates, score, detector.min_score):
-            (x, y), left, right = (box[[0, 2, 3]] - 0.5) * longer + (width / 2, height / 2)
+        for box in _suppress(candidates, score, detector.min_score):
+            places = (
+                _turned_back(box[[0, 2, 3]] - 0.5, quarters) * longer + (width / 2, height / 2)
+            ).tolist()
+            (x, y), left, right = places
             angle = math.atan2(right[1] - left[1], right[0] - left[0])
-            regions.append(_Region(index, certainty, (x, y), REGION * longer * box[1].max(), angle))
+            regions.append(_Region(index, quarters, (x, y), REGION * longer * box[1].max(), angle))
     return regions
+
+
+def _turned_back(points: np.ndarray, quarters: int) -> np.ndarray:
+    """Points x, y `[N, 2]` around the middle of a picture that was turned counterclockwise, in the unturned one."""
+    for _ in range(quarters):
+        points = np.stack([-points[:, 1], points[:, 0]], 1)
+    return points
 
 
 def _letterbox(picture: Image.Image, side: int) -> torch.Tensor:
@@ -143,10 +166,10 @@ def _letterbox(picture: Image.Image, side: int) -> torch.Tensor:
     return square
 
 
-def _suppress(boxes: np.ndarray, scores: np.ndarray, min_score: float) -> Iterator[tuple[float, np.ndarray]]:
+def _suppress(boxes: np.ndarray, scores: np.ndarray, min_score: float) -> Iterator[np.ndarray]:
     """Weighted non-maximum suppression: boxes `[N, 8, 2]` of one face become their mean, weighted by the scores.
 
-    With it comes the best of the scores, which must reach `min_score`.
+    The best of the scores must reach `min_score`.
     """
     low, high = boxes[:, 0] - boxes[:, 1] / 2, boxes[:, 0] + boxes[:, 1] / 2
     left = np.argsort(-scores, kind="stable")
@@ -154,7 +177,7 @@ def _suppress(boxes: np.ndarray, scores: np.ndarray, min_score: float) -> Iterat
         same = _overlap(low[left[0]], high[left[0]], low[left], high[left]) > SAME_FACE
         same[0] = True
         group = left[same]
-        yield float(scores[left[0]]), np.average(boxes[group], 0, scores[group])
+        yield np.average(boxes[group], 0, scores[group])
         left = left[~same]
 
 
@@ -164,21 +187,21 @@ def _overlap(low: np.ndarray, high: np.ndarray, lows: np.ndarray, highs: np.ndar
     return shared / ((high - low).prod(-1) + (highs - lows).prod(-1) - shared).clip(1e-12)
 
 
-def _meshes(pictures: Sequence[Image.Image], regions: Sequence[_Region]) -> list[Face]:
-    """The face of every region, with the mesh's own score, certain or not."""
+def _meshes(
+    pictures: Sequence[Image.Image], regions: Sequence[_Region]
+) -> Iterator[tuple[np.ndarray, float]]:
+    """The mesh of every region, `[468, 2]`, and its score before the sigmoid, certain or not."""
     mesh = networks()[2]
-    faces = []
     for start in range(0, len(regions), CHUNK):
         part = regions[start : start + CHUNK]
         views = torch.stack([_view(pictures[region.picture], region, mesh.input_size) for region in part])
         points, scores = mesh(views)
         for region, local, score in zip(
-            part, points[:, :, :2].double().numpy(), scores.sigmoid(), strict=True
+            part, points[:, :, :2].double().numpy(), scores.tolist(), strict=True
         ):
             cos, sin = math.cos(region.angle), math.sin(region.angle)
             offset = (local / mesh.input_size - 0.5) * region.side
-            faces.append(Face(offset @ [[cos, sin], [-sin, cos]] + region.centre - 0.5, float(score)))
-    return faces
+            yield offset @ [[cos, sin], [-sin, cos]] + region.centre - 0.5, score
 
 
 def _view(picture: Image.Image, region: _Region, side: int) -> torch.Tensor:
@@ -211,11 +234,11 @@ def _tensor(picture: Image.Image) -> torch.Tensor:
     return torch.from_numpy(np.asarray(picture, dtype=np.float32) / 255).permute(2, 0, 1)
 
 
-def _distinct(faces: Sequence[Face]) -> list[Face]:
-    """Without the less certain of two meshes of the same face."""
+def _distinct(found: Sequence[_Found]) -> list[Face]:
+    """The faces, without the less trusted of two meshes of the same one."""
     kept: list[Face] = []
-    for face in sorted(faces, key=lambda face: -face.score):
-        low, high = face.points.min(0), face.points.max(0)
+    for one in sorted(found, key=lambda one: (one.leans, -one.logit)):
+        low, high = one.face.points.min(0), one.face.points.max(0)
         if all(_overlap(low, high, other.points.min(0), other.points.max(0)) <= SAME_FACE for other in kept):
-            kept.append(face)
+            kept.append(one.face)
     return kept

@@ -49,8 +49,7 @@ def read_face_landmarks(found: Any, pictures: Sequence[Image.Image]) -> list[lis
 def _face(face: Any, picture: int) -> Face:
     try:
         points = np.asarray(face["landmarks_xy"], dtype=np.float64)[:MESH_POINTS, :2]
-        score = float(face.get("score", 1.0))
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+    except (IndexError, KeyError, TypeError, ValueError) as error:
         raise StyleMixError(
             f"a face of picture {picture + 1} has no landmarks_xy ({error!r}); {CONNECT}"
         ) from None
@@ -59,4 +58,4 @@ def _face(face: Any, picture: int) -> Face:
             f"the landmarks of a face of picture {picture + 1} have the shape {list(points.shape)} or hold NaN; "
             f"expected at least {MESH_POINTS} points x, y in pixels, as MediaPipe's mesh has them"
         )
-    return Face(points, score)
+    return Face(points)

@@ -3,7 +3,7 @@
 import torch
 
 from ..errors import StyleMixError
-from ..images import resize, resize_labels
+from ..images import check_finite, resize, resize_labels
 from .config import EncoderConfig
 
 
@@ -18,8 +18,9 @@ def network_input(images: torch.Tensor, config: EncoderConfig) -> torch.Tensor:
     images: `[B, C, H, W]`. With `picture_nc` channels they are what the network reads. Else they are pictures in
         −1…1 with 3 channels (for label maps also 1), and become grey in 0…1 for an encoder of sketches, and one
         channel per label for one of label maps, whose grey level 0…255 is the label.
-    `StyleMixError` on other channels, and on a label that the encoder does not know.
+    `StyleMixError` on other channels, on a label that the encoder does not know, and where `check_finite` has it.
     """
+    check_finite(images, "the image")
     needed = config.picture_nc
     if images.ndim == 4 and 0 not in images.shape[2:]:
         given = images.shape[1]

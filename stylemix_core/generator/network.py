@@ -200,6 +200,10 @@ class MappingNetwork(nn.Module):
             raise StyleMixError(f"truncation_psi is {psi}; give a number, usually 0 to 1")
         if cutoff is not None and cutoff < 0:
             raise StyleMixError(f"truncation_cutoff is {cutoff}; give a number of layers, or None for all")
+        if cutoff is not None and cutoff > w.shape[1]:
+            raise StyleMixError(
+                f"truncation_cutoff is {cutoff}, but this model has {w.shape[1]} layers; choose 0 to {w.shape[1]}"
+            )
         if psi == 1:
             return w
         truncated = self.w_avg.lerp(w, psi)

@@ -15,7 +15,7 @@ from ..encoder import Encoder
 from ..errors import LatentMismatchError, StyleMixError
 from ..generator import Generator
 from ..identity import EncoderIdentity
-from ..images import check_proportions, from_comfy, resize, to_comfy
+from ..images import as_masks, check_finite, check_proportions, from_comfy, resize, to_comfy
 from .delta import Delta, differentiable, twin
 from .features import perceptual_features, reads_pictures
 from .losses import Objective
@@ -103,7 +103,7 @@ def invert(
     steps: of the descent; "tune" takes as many again, see `InversionOptions.tune_steps`. 0 leaves the start.
     seed: of all random numbers. The same input gives the same result.
     quality: one of `QUALITIES`; `options` are fields of `InversionOptions` and override it.
-    mask: `[H, W]`, `[B or 1, H, W]` or `[B or 1, 1, H, W]` in 0…1: where the pictures are to be matched. Of any size.
+    mask: where the pictures are to be matched, one for all or one each, of any size, as `as_masks` takes them.
     on_step: see `OnStep`.
     Works inside `torch.inference_mode()` too. `StyleMixError` when an input does not fit, `LatentMismatchError` when
     encoder and generator have codes of different shape.
@@ -273,6 +273,7 @@ def prepare(images: torch.Tensor) -> torch.Tensor:
     """Pictures `[B, 1, 3 or 4, H, W]` as ordinary float32 `[B, 3, H, W]` without transparency."""
     if not len(images):
         raise StyleMixError("there are no pictures to invert; give at least one")
+    check_finite(images, "the image")
     return from_comfy(to_comfy(differentiable(images)))
 
 
@@ -290,19 +291,10 @@ def as_generated(pictures: torch.Tensor, generator: Generator) -> torch.Tensor:
 
 def prepare_mask(mask: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """A mask of any size as float32 `[B or 1, 1, H, W]`."""
-    shaped = differentiable(mask).float()
-    if shaped.ndim == 2:
-        shaped = shaped[None]
-    if shaped.ndim == 3:
-        shaped = shaped[:, None]
-    if shaped.ndim != 4 or shaped.shape[1] != 1 or len(shaped) not in (1, len(target)) or 0 in shaped.shape:
-        raise StyleMixError(
-            f"the mask has the shape {list(mask.shape)}; expected [height, width], once or for each of the "
-            f"{len(target)} pictures"
-        )
+    shaped = as_masks(differentiable(mask), "the mask", len(target))[:, None]
     shaped = resize(shaped, *target.shape[2:]).clamp(0, 1).to(target.device)
-    if not (shaped.mean([1, 2, 3]) > 0).all():  # NaN fails too
-        raise StyleMixError("the mask is empty or holds NaN; paint where the picture is to be matched")
+    if not (shaped.mean([1, 2, 3]) > 0).all():
+        raise StyleMixError("the mask is black everywhere; paint it white where the picture is to be matched")
     return shaped
 
 

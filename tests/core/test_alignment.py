@@ -383,8 +383,8 @@ def as_comfyui_finds(pictures, faces=None) -> dict:
                 "blendshapes": {"jawOpen": 0.1},
                 "landmarks_xy": np.concatenate([face.points, face.points[:10]]).astype(np.float32),
                 "landmarks_3d": np.zeros((478, 3), np.float32),
-                "presence": face.score,
-                "score": face.score,
+                "presence": 1.0,
+                "score": 1.0,
             }
             for face in sorted(frame, key=lambda face: -face.points[0, 0])
         ]
