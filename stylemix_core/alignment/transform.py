@@ -33,6 +33,16 @@ class FaceTransform:
     picture: int = 0
     """Which picture of a batch."""
 
+    def __repr__(self) -> str:
+        """For people."""
+        (left, top), _, (right, bottom), _ = self.quad
+        side = math.hypot(right - left, bottom - top) / math.sqrt(2)
+        width, height = self.picture_size
+        return (
+            f"a square of {side:.0f} pixels around ({(left + right) / 2:.0f}, {(top + bottom) / 2:.0f}) of picture "
+            f"{self.picture + 1} ({width}×{height}), as {self.size}×{self.size}"
+        )
+
     @classmethod
     def ffhq(
         cls,
