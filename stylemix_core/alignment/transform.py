@@ -35,12 +35,10 @@ class FaceTransform:
 
     def __repr__(self) -> str:
         """For people."""
-        (left, top), _, (right, bottom), _ = self.quad
-        side = math.hypot(right - left, bottom - top) / math.sqrt(2)
-        width, height = self.picture_size
+        (x, y), (width, height) = self.centre, self.picture_size
         return (
-            f"a square of {side:.0f} pixels around ({(left + right) / 2:.0f}, {(top + bottom) / 2:.0f}) of picture "
-            f"{self.picture + 1} ({width}×{height}), as {self.size}×{self.size}"
+            f"a square of {self.side:.0f} pixels around ({x:.0f}, {y:.0f}) of picture {self.picture + 1} "
+            f"({width}×{height}), as {self.size}×{self.size}"
         )
 
     @classmethod
