@@ -229,8 +229,8 @@ def pasted(
     text, alpha, pairing, seed, *_ = nodes.values("StyleMixInject")
     masks = parse_masks(text, drawing.num_ws, alpha, seed)
     face = to_pil(drawing.synthesis(inject_latents(source, style, masks, pairing).w)[0])
-    feather, colour_match = nodes.values("StyleMixPasteFace")
-    return paste_face(picture, face, transform, feather, colour_match=colour_match)
+    feather, colour_match, blend = nodes.values("StyleMixPasteFace")
+    return paste_face(picture, face, transform, feather, colour_match=colour_match, blend=blend)
 
 
 def cut_off(picture: torch.Tensor) -> Image.Image:
