@@ -132,7 +132,7 @@ def test_a_region_for_each_mask_is_cut_out_of_its_result(stand_in, tiny_nodes):
     regions[0, :, :16] = regions[1, :, 16:] = 1
     mixed, _ = stand_in.call("StyleMixInject", **inputs, region=regions)
     assert mixed.regions[0].mask[:, 0, 0].tolist() == [255, 0]
-    with pytest.raises(ValueError, match="one per mask"):
+    with pytest.raises(ValueError, match="one for each of 2 layer masks"):
         stand_in.call("StyleMixInject", **inputs, region=regions.repeat(2, 1, 1)[:3])
 
 
