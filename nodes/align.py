@@ -12,6 +12,8 @@ from ..stylemix_core.alignment.paste import BLENDS, COLOUR_MATCHES, paste_faces
 from ..stylemix_core.alignment.preview import draw_faces
 from ..stylemix_core.alignment.transform import MAX_MARGIN, MAX_SIZE, MIN_MARGIN, MIN_SIZE, FaceTransform
 from ..stylemix_core.images import comfy_to_pil, from_comfy, from_pil, to_comfy
+from . import host
+from .search import search_words
 from .sockets import FACE_LANDMARKS, TRANSFORM
 
 
@@ -24,6 +26,10 @@ class AlignFace(io.ComfyNode):
             category="StyleMix/align",
             description="Find a face in any picture and crop the picture to it, turned upright and framed as the "
             "pictures that FFHQ models and pSp encoders know.",
+            **search_words(
+                "crop face", "face crop", "landmarks", "FFHQ", "face detection", "rotate", "portrait"
+            ),
+            **host.shows(),
             inputs=[
                 io.Image.Input("image", tooltip="Pictures of any size: photos, drawings, several people."),
                 io.Combo.Input(
@@ -97,6 +103,7 @@ class AlignFace(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls,
         image: torch.Tensor,
@@ -118,15 +125,17 @@ class AlignFace(io.ComfyNode):
             any_angle,
             None if landmarks is None else read_face_landmarks(landmarks, pictures),
         )
-        previews = [
+        drawn = [
             draw_faces(picture, [aligned for aligned in faces if aligned.transform.picture == index])
             for index, picture in enumerate(pictures)
         ]
+        preview = to_comfy(torch.cat([from_pil(picture) for picture in drawn]))
         return io.NodeOutput(
             to_comfy(torch.cat([from_pil(aligned.crop) for aligned in faces])),
             torch.stack([aligned.transform.real_area() for aligned in faces]),
             tuple(aligned.transform for aligned in faces),
-            to_comfy(torch.cat([from_pil(preview) for preview in previews])),
+            preview,
+            ui=host.pictures(preview),
         )
 
 
@@ -139,6 +148,8 @@ class PasteFace(io.ComfyNode):
             category="StyleMix/align",
             description="Put changed faces back into the pictures that Align Face cropped them from. What lies "
             "outside stays exactly as it was.",
+            **search_words("uncrop", "stitch", "composite", "restore", "face", "paste back", "inpaint"),
+            **host.shows(),
             inputs=[
                 io.Image.Input("image", tooltip="The pictures that went into Align Face."),
                 io.Image.Input(
@@ -184,6 +195,7 @@ class PasteFace(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls,
         image: torch.Tensor,
@@ -195,4 +207,5 @@ class PasteFace(io.ComfyNode):
         blend: str = "head",
     ) -> io.NodeOutput:
         faces = to_comfy(from_comfy(face))
-        return io.NodeOutput(paste_faces(image, faces, transform, feather, mask, colour_match, blend))
+        pasted = paste_faces(image, faces, transform, feather, mask, colour_match, blend)
+        return io.NodeOutput(pasted, ui=host.pictures(pasted))

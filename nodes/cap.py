@@ -11,6 +11,7 @@ from ..stylemix_core.latents import Latents
 from ..stylemix_core.masks import MAX_STRENGTH
 from . import host
 from .figures import checked_masks, masks_input, mixing_inputs
+from .inject import masks_shown
 from .search import search_words
 from .sockets import ENCODER, LATENT
 
@@ -27,6 +28,7 @@ class IdentityCap(io.ComfyNode):
             **search_words(
                 "identity", "ArcFace", "likeness", "limit", "style mixing", "face", "StyleGAN", "W+"
             ),
+            **host.shows(),
             inputs=[
                 *mixing_inputs("all"),
                 io.Float.Input(
@@ -78,6 +80,7 @@ class IdentityCap(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls,
         generator: host.Model,
@@ -95,7 +98,7 @@ class IdentityCap(io.ComfyNode):
         resolved = checked_masks(cls, generator, latent, style, mask_list, alpha, seed, masks)
         arcface = host.arcface_file()
         identity = find_identity(
-            arcface, None if encoder is None else encoder.network, generator.patcher.load_device
+            arcface, None if encoder is None else encoder.network(), generator.handle().load_device
         )
         if identity is None:
             raise StyleMixError(
@@ -111,4 +114,5 @@ class IdentityCap(io.ComfyNode):
 
         capped = cap_identity(latent, style, resolved, limit, see, pairing, highest)
         host.tell(cls.hidden.unique_id, f"Identity by {identity.name}")
-        return io.NodeOutput(capped.results, "\n".join(capped.labels), capped.report(identity.name))
+        report = capped.report(identity.name)
+        return io.NodeOutput(capped.results, "\n".join(capped.labels), report, ui=masks_shown(resolved))

@@ -115,11 +115,12 @@ class ApplyDirection(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="StyleMixApplyDirection",
-            display_name="Apply Direction",
+            display_name="Apply Direction · slider",
             category="StyleMix/directions",
             description="Move faces along one direction: a slider for hair, pose, smile or whatever it changes. "
             "Several of these nodes in a row move several sliders.",
             **search_words("slider", "edit", "attribute", "SeFa", "GANSpace", "face", "StyleGAN", "W+"),
+            **host.shows(),
             inputs=[
                 LATENT.Input("latent", tooltip="The codes to move."),
                 DIRECTIONS.Input("directions", tooltip="From Find Directions or Load Directions."),
@@ -150,6 +151,7 @@ class ApplyDirection(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls,
         latent: Latents,
@@ -198,6 +200,7 @@ class DirectionSheet(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls,
         generator: host.Model,
@@ -210,7 +213,7 @@ class DirectionSheet(io.ComfyNode):
         mask_list: str,
         masks: object = None,
     ) -> io.NodeOutput:
-        host.warn(cls.hidden.unique_id, check_generator(latent, generator.network))
+        host.warn(cls.hidden.unique_id, check_generator(latent, generator.network()))
         host.warn(cls.hidden.unique_id, check_directions(latent, directions))
         figure = direction_sheet(
             latent,
@@ -237,7 +240,7 @@ class SaveDirections(io.ComfyNode):
                     "filename_prefix",
                     default="directions/StyleMix",
                     tooltip="Name of the file, with folders if you like. A number is added, so that nothing is "
-                    "overwritten. %year%, %month%, %day% and the like are filled in.",
+                    "overwritten. %date:yyyy-MM-dd%, %year% and the like are filled in.",
                 ),
                 io.String.Input(
                     "names",
@@ -261,6 +264,7 @@ class SaveDirections(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(cls, directions: Directions, filename_prefix: str, names: str, keep: str) -> io.NodeOutput:
         named = directions.named(read_names(names), keep_others=keep == "all")
         file = host.new_file(filename_prefix)

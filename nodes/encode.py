@@ -23,6 +23,7 @@ class Encode(io.ComfyNode):
             **search_words(
                 "pSp", "encode", "invert", "photo", "face", "style", "StyleGAN", "image to latent"
             ),
+            **host.shows(),
             inputs=[
                 ENCODER.Input("encoder", tooltip="The encoder, from Load pSp Encoder."),
                 io.Image.Input(
@@ -56,11 +57,15 @@ class Encode(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls, encoder: host.Model, image: torch.Tensor, align: str, n_iters: int = ITERATIONS
     ) -> io.NodeOutput:
-        pictures = encoder.network.fit(align_for(encoder.network, from_comfy(image), align))
-        iterations = n_iters if encoder.network.iterative else None
+        pictures = encoder.network().fit(align_for(encoder.network(), from_comfy(image), align))
+        iterations = n_iters if encoder.network().iterative else None
         w = host.run(encoder, len(pictures), lambda E, items: E(pictures[items], iterations))
         origins = tuple(f"encoded picture {i}" for i in range(1, len(w) + 1))
-        return io.NodeOutput(Latents(w, origins, encoder.network.generator), to_comfy(pictures))
+        aligned = to_comfy(pictures)
+        return io.NodeOutput(
+            Latents(w, origins, encoder.network().generator), aligned, ui=host.pictures(aligned)
+        )

@@ -65,6 +65,7 @@ class ExplainLayers(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls,
         generator: host.Model | host.Tuned,
@@ -75,23 +76,23 @@ class ExplainLayers(io.ComfyNode):
         mask_names: str = "",
     ) -> io.NodeOutput:
         for warning in (
-            check_generator(latent, generator.network),
-            check_generator(style, generator.network) or check_styles(latent, style),
-            None if encoder is None else check_encoder(encoder.network, generator.network),
+            check_generator(latent, generator.network()),
+            check_generator(style, generator.network()) or check_styles(latent, style),
+            None if encoder is None else check_encoder(encoder.network(), generator.network()),
         ):
             host.warn(cls.hidden.unique_id, warning)
-        host.warn_of_proportions(cls.hidden.unique_id, "masks", masks, generator.network.img_resolution)
+        host.warn_of_proportions(cls.hidden.unique_id, "masks", masks, generator.network().img_shape)
         report_step = host.step_reporter()  # without previews: they would hide the sheet
         report = host.work(
             [generator] if encoder is None else [generator, encoder],
             CHUNK,
             1,
             lambda save_memory: explain_layers(
-                generator.network,
+                generator.network(),
                 latent.w,
                 style.w,
                 None if masks is None else name_masks(masks, mask_names),
-                None if encoder is None else encoder.network,
+                None if encoder is None else encoder.network(),
                 host.vgg_file(),
                 host.arcface_file(),
                 1 if save_memory else CHUNK,

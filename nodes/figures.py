@@ -12,7 +12,7 @@ from ..stylemix_core.injection import PAIRINGS, check_styles
 from ..stylemix_core.latents import Latents, check_generator
 from ..stylemix_core.masks import MAX_STRENGTH, MIN_STRENGTH, MaskList, MaskText
 from . import host
-from .inject import alpha_input, mask_list_input, seed_input
+from .inject import alpha_input, mask_list_input, masks_shown, seed_input
 from .search import search_words
 from .sockets import GENERATOR, LATENT, MASKS
 
@@ -34,6 +34,7 @@ class Matrix(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls,
         generator: host.Model,
@@ -45,7 +46,7 @@ class Matrix(io.ComfyNode):
         masks: object = None,
     ) -> io.NodeOutput:
         resolved = checked_masks(cls, generator, latent, style, mask_list, alpha, seed, masks)
-        return draw_figure(cls, generator, mixing_matrix(latent, style, resolved))
+        return draw_figure(cls, generator, mixing_matrix(latent, style, resolved), masks_shown(resolved))
 
 
 class Strip(io.ComfyNode):
@@ -80,6 +81,7 @@ class Strip(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls,
         generator: host.Model,
@@ -96,7 +98,8 @@ class Strip(io.ComfyNode):
     ) -> io.NodeOutput:
         resolved = checked_masks(cls, generator, latent, style, mask_list, alpha, seed, masks)
         strengths = even_strengths(first, last, steps)
-        return draw_figure(cls, generator, strength_strip(latent, style, resolved, strengths, pairing))
+        figure = strength_strip(latent, style, resolved, strengths, pairing)
+        return draw_figure(cls, generator, figure, masks_shown(resolved))
 
 
 def mixing_inputs(masks: str) -> list[io.Input]:
@@ -136,7 +139,7 @@ def checked_masks(
     masks: object,
 ) -> MaskList:
     """The masks for the codes; warns at the node when codes and generator do not belong together."""
-    host.warn(cls.hidden.unique_id, check_generator(latent, generator.network))
+    host.warn(cls.hidden.unique_id, check_generator(latent, generator.network()))
     host.warn(cls.hidden.unique_id, check_styles(latent, style))
     return MaskText.of(mask_list if masks is None else masks, alpha, seed).resolve(latent.w.shape[1])
 
@@ -150,8 +153,10 @@ def figure_outputs() -> list[io.Output]:
     ]
 
 
-def draw_figure(cls: Any, generator: host.Model, figure: Figure) -> io.NodeOutput:
-    """The outputs of `figure_outputs`, the figure shown on the node."""
+def draw_figure(
+    cls: Any, generator: host.Model, figure: Figure, shown: dict[str, list] | None = None
+) -> io.NodeOutput:
+    """The outputs of `figure_outputs`, the figure shown on the node, and what else is `shown` there."""
     # Without previews: on the page they would stay in the figure's place.
     codes, places = distinct(figure.codes)
     drawn: torch.Tensor = host.run(generator, len(codes), lambda G, items: decode(G, codes.take(items)))
@@ -161,5 +166,5 @@ def draw_figure(cls: Any, generator: host.Model, figure: Figure) -> io.NodeOutpu
         to_comfy(drawn, figure.result_pictures(places)),
         figure.results,
         "\n".join(figure.labels),
-        ui=ui.PreviewImage(sheet, cls=cls),
+        ui=ui.PreviewImage(sheet, cls=cls).as_dict() | (shown or {}),
     )

@@ -41,7 +41,7 @@ class FindLayers(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="StyleMixFindLayers",
-            display_name="Find Layers",
+            display_name="Find Layers · hair or face",
             category="StyleMix/explore",
             description="Search the layers and strengths that change what you want, only the hair for instance, and "
             "little else.",
@@ -116,6 +116,7 @@ class FindLayers(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls,
         generator: host.Model | host.Tuned,
@@ -132,13 +133,13 @@ class FindLayers(io.ComfyNode):
         others: int = OTHERS,
     ) -> io.NodeOutput:
         for warning in (
-            check_generator(latent, generator.network),
-            check_generator(style, generator.network) or check_styles(latent, style),
+            check_generator(latent, generator.network()),
+            check_generator(style, generator.network()) or check_styles(latent, style),
         ):
             host.warn(cls.hidden.unique_id, warning)
         for words, name, mask in ((target, "target_mask", target_mask), (keep, "keep_mask", keep_mask)):
             if words == PAINTED:
-                host.warn_of_proportions(cls.hidden.unique_id, name, mask, generator.network.img_resolution)
+                host.warn_of_proportions(cls.hidden.unique_id, name, mask, generator.network().img_shape)
         report_step = host.step_reporter()  # without previews: they would hide the sheet
         seen = encoder if keep == "identity" else None
         found = host.work(
@@ -146,7 +147,7 @@ class FindLayers(io.ComfyNode):
             CHUNK * host.GRADIENT_FACTOR,
             1,
             lambda save_memory: find_layers(
-                generator.network,
+                generator.network(),
                 latent.w,
                 style.w,
                 painted(target, target_mask, "target"),
@@ -156,7 +157,7 @@ class FindLayers(io.ComfyNode):
                 steps=steps,
                 others=others,
                 chunk=1 if save_memory else CHUNK,
-                identity=None if seen is None else find_identity(host.arcface_file(), seen.network),
+                identity=None if seen is None else find_identity(host.arcface_file(), seen.network()),
                 on_step=lambda done, about: report_step(done, about, None),
             ),
         )

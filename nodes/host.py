@@ -6,14 +6,17 @@ No other file touches `comfy`, `folder_paths` or `server`.
 import json
 import logging
 import os
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache, wraps
+from inspect import signature
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
-from weakref import WeakValueDictionary
+from uuid import uuid4
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import comfy.utils
 import folder_paths
@@ -21,16 +24,18 @@ import torch
 from comfy import model_management
 from comfy.cli_args import args
 from comfy.model_patcher import ModelPatcher
+from comfy_api.v0_0_2 import io
 from PIL import Image
 
 from ..stylemix_core.checkpoints import DEMO as DEMO_FOLDER
 from ..stylemix_core.directions import holds_directions
 from ..stylemix_core.errors import CheckpointError, StyleMixError
 from ..stylemix_core.identity import holds_arcface
-from ..stylemix_core.images import check_proportions, to_pil
+from ..stylemix_core.images import check_proportions, thumbnail, to_pil
 from ..stylemix_core.inversion.delta import Delta, holds_delta
 from ..stylemix_core.inversion.features import holds_vgg
 from ..stylemix_core.latents import holds_latents
+from ..stylemix_core.texts import counted
 
 DEMO = "demo (bundled)"
 """How the bundled models are called in the list of checkpoints."""
@@ -39,7 +44,7 @@ BOB = "bob haircut (bundled)"
 """How the bundled W+ code is called in the list of W+ files."""
 
 GENERATORS, ENCODERS = "stylegan", "psp"
-EXTENSIONS = {GENERATORS: {".pkl", ".pt", ".safetensors"}, ENCODERS: {".pt", ".safetensors"}}
+EXTENSIONS = {GENERATORS: {".pkl", ".pt", ".pth", ".safetensors"}, ENCODERS: {".pt", ".pth", ".safetensors"}}
 """Folders below ComfyUI's `models`, and the endings of the files that this pack reads in them."""
 
 GPU_BATCH = 8
@@ -59,6 +64,10 @@ GRADIENT_FACTOR = 4
 
 PREVIEWS = 4
 """How many pictures of a batch are shown while all are worked on together."""
+
+SHOWN, SHOWN_SIDE, SHOWN_QUALITY = 16, 1024, 92
+"""How many of its pictures a node shows after its run, how large at most, and in which quality of JPEG, which takes a
+tenth of the time of PNG."""
 
 VGG_NAMES = ("vgg16", "lpips")
 """What the names of files with perceptual features contain, in the generators' folder."""
@@ -91,6 +100,13 @@ def checkpoint_names(folder: str) -> list[str]:
     """The bundled model, then the files in `folder` that this pack reads."""
     files = folder_paths.get_filename_list(folder)
     return [DEMO, *(name for name in files if Path(name).suffix.lower() in EXTENSIONS[folder])]
+
+
+def check_checkpoint(folder: str, checkpoint: str | None) -> bool | str:
+    """For `validate_inputs`: whether `checkpoint` is listed, in whatever system's spelling; else what is wrong."""
+    if checkpoint is None or _with_slashes(checkpoint) in map(_with_slashes, checkpoint_names(folder)):
+        return True  # a wired name is not known yet
+    return str(_no_such_checkpoint(folder, checkpoint))
 
 
 def checkpoint_source(folder: str, checkpoint: str) -> str:
@@ -136,6 +152,8 @@ def file_path(name: str) -> str:
     """The file of the input or output folder that has this name. `StyleMixError` when there is none there."""
     relative, folder = folder_paths.annotated_filepath(name)
     folder = os.path.abspath(folder or folder_paths.get_input_directory())
+    if not os.path.exists(os.path.join(folder, relative)):
+        relative = _with_slashes(relative)
     path = os.path.abspath(os.path.join(folder, relative))
     if not Path(path).is_relative_to(folder):
         raise StyleMixError(
@@ -165,7 +183,9 @@ class NewFile:
 def new_file(prefix: str, width: int = 0, height: int = 0) -> NewFile:
     """The next free number for a prefix, as ComfyUI's own save nodes count: "faces_00001_"."""
     output = folder_paths.get_output_directory()
-    folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(prefix, output, width, height)
+    folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
+        _dated(prefix), output, width, height
+    )
     return NewFile(folder, subfolder, f"{name}_{counter:05}_")
 
 
@@ -177,9 +197,13 @@ def workflow_texts(hidden: Any) -> dict[str, str]:
     return {name: json.dumps(part) for name, part in parts.items() if part is not None}
 
 
+# Models are outputs of nodes, and hosts probe those: for `patcher`, `model` and more, they compare, copy and pickle.
+# Nothing of that may read a file. So a model is but its fields, what reads is a method, and what was read lies beside.
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A network in ComfyUI's care. Its file is read at the first use."""
+    """A network in ComfyUI's care. Its file is read at the first use; a copy reads it again."""
 
     load: Callable[..., torch.nn.Module]
     """`load_generator` or `load_encoder`."""
@@ -188,24 +212,26 @@ class Model:
     dtype: str
     """As in the loaders' `dtype` input."""
 
-    @cached_property
+    def __str__(self) -> str:
+        """For people, from what is known without the file."""
+        kind = self.load.__name__.removeprefix("load_")
+        return f"StyleMix {kind}: {Path(self.source).name}, precision {self.dtype}"
+
     def network(self) -> Any:
         """The network, wherever ComfyUI keeps it at the moment. Only `run` may call its `forward`."""
-        return self.load(
-            self.source,
-            device=model_management.unet_offload_device(),
-            dtype=self.dtype,
-            runs_on=model_management.get_torch_device(),
-        )
+        return self.handle().model
 
-    @cached_property
-    def patcher(self) -> ModelPatcher:
-        """ComfyUI's handle to move the network between memories."""
-        return ModelPatcher(
-            self.network,
-            load_device=model_management.get_torch_device(),
-            offload_device=model_management.unet_offload_device(),
-        )
+    def handle(self) -> ModelPatcher:
+        """What ComfyUI moves the network between memories by."""
+        if self not in _handles:
+            _handles[self] = self.read()
+        return _handles[self]
+
+    def read(self) -> ModelPatcher:
+        """Read the file anew."""
+        device, offload = model_management.get_torch_device(), model_management.unet_offload_device()
+        network = self.load(self.source, device=offload, dtype=self.dtype, runs_on=device)
+        return ModelPatcher(network, load_device=device, offload_device=offload)
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,14 +240,17 @@ class Compiled:
 
     base: Model
 
-    @cached_property
+    def __str__(self) -> str:
+        return f"{self.base}, compiled"
+
     def network(self) -> Any:
         """A view of the base's network. Only `run` may call its `forward`."""
-        return self.base.network.compiled()
+        if self not in _views:
+            _views[self] = self.base.network().compiled()
+        return _views[self]
 
-    @property
-    def patcher(self) -> ModelPatcher:
-        return self.base.patcher
+    def handle(self) -> ModelPatcher:
+        return self.base.handle()
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,20 +260,23 @@ class Tuned:
     base: "Model | Compiled | Tuned"
     delta: Delta
 
-    @property
+    def __str__(self) -> str:
+        return f"{self.base}, with {counted(len(self.delta.tensors), 'tensor')} tuned"
+
     def network(self) -> Any:
         """The base's network, its tensors shared, with the changes. Only `run` may call its `forward`."""
-        return self.delta.apply(self.base.network)
+        return self.delta.apply(self.base.network())
 
-    @property
-    def patcher(self) -> ModelPatcher:
-        return self.base.patcher
+    def handle(self) -> ModelPatcher:
+        return self.base.handle()
 
-    @property
     def tuning(self) -> Delta:
         """All changes to the network that ComfyUI sees."""
-        return self.delta.after(self.base.tuning) if isinstance(self.base, Tuned) else self.delta
+        return self.delta.after(self.base.tuning()) if isinstance(self.base, Tuned) else self.delta
 
+
+_handles: WeakKeyDictionary[Model, ModelPatcher] = WeakKeyDictionary()
+_views: WeakKeyDictionary[Compiled, Any] = WeakKeyDictionary()
 
 AnyModel = Model | Compiled | Tuned
 """What `run` and its kin take."""
@@ -277,7 +309,7 @@ def run(
     Returns all results `[count, …]` on the device where ComfyUI wants node outputs. When memory runs out the
     batch is halved; `OOM_EXCEPTION` when a single item is too much.
     """
-    size = CPU_BATCH if model.patcher.load_device.type == "cpu" else GPU_BATCH
+    size = CPU_BATCH if model.handle().load_device.type == "cpu" else GPU_BATCH
     progress = comfy.utils.ProgressBar(count)
     shown = time.monotonic()
     results: torch.Tensor | None = None
@@ -288,7 +320,7 @@ def run(
         result = None
         try:
             _place([model, *beside], items.stop - items.start)
-            result = forward(model.network, items).to(model_management.intermediate_device())
+            result = forward(model.network(), items).to(model_management.intermediate_device())
         except model_management.OOM_EXCEPTION:
             if items.stop - items.start == 1:
                 raise
@@ -317,7 +349,7 @@ def run(
 def placed(model: AnyModel) -> Any:
     """A network on the device that computes, for a short job that is no map over items."""
     _place([model], 1)
-    return model.network
+    return model.network()
 
 
 def descend(models: Sequence[AnyModel], count: int, job: Callable[[bool], Result]) -> Result:
@@ -370,25 +402,72 @@ def arcface_file() -> str | None:
     return _first_file((GENERATORS, ENCODERS), ARCFACE_NAMES, holds_arcface)
 
 
+_said: dict[str | None, list[list[str]]] = {}
+"""What the node that runs has said so far, by its id: "warning" or "note", and the text."""
+
+
+def speaking(execute: Callable[..., io.NodeOutput]) -> Callable[..., io.NodeOutput]:
+    """Decorates a node's `execute`: what it tells and warns of stays on the node, below its widgets.
+
+    The messages are part of the output, so that they come again with a result that is remembered.
+    """
+
+    @wraps(execute)
+    def execute_and_tell(cls: Any, *given: Any, **inputs: Any) -> io.NodeOutput:
+        node_id = cls.hidden.unique_id
+        said = _said[node_id] = []
+        try:
+            output = execute(cls, *given, **inputs)
+        finally:
+            del _said[node_id]
+        shown = output.ui.as_dict() if hasattr(output.ui, "as_dict") else output.ui or {}
+        # Without any as well: that takes back what the run before had said.
+        output.ui = {**shown, "stylemix_messages": said}
+        return output
+
+    return execute_and_tell
+
+
+def shows() -> dict[str, bool]:
+    """Arguments for the `Schema` of a node that shows something and is no output: newer cores send that again when the
+    node's result is remembered. `web/stylemix/messages.js` does it with older ones."""
+    known = "has_intermediate_output" in signature(io.Schema).parameters
+    return {"has_intermediate_output": True} if known else {}
+
+
+def pictures(image: torch.Tensor) -> dict[str, Any]:
+    """What shows an IMAGE on the node, in place of the last preview of its making; for `ui`.
+
+    The first `SHOWN` pictures of a batch, as JPEG in ComfyUI's temporary folder.
+    """
+    prefix, folder = f"stylemix_{uuid4().hex[:8]}", folder_paths.get_temp_directory()
+    os.makedirs(folder, exist_ok=True)
+    shown = []
+    for number, picture in enumerate(image[:SHOWN]):
+        name = f"{prefix}_{number:02}.jpg"
+        thumbnail(picture, SHOWN_SIDE).save(os.path.join(folder, name), quality=SHOWN_QUALITY)
+        shown.append({"filename": name, "subfolder": "", "type": "temp"})
+    return {"images": shown}
+
+
 def warn(node_id: str | None, message: str | None) -> None:
     """Tell the user, in the log and on the node. Without a message nothing happens."""
     if message is not None:
         logging.warning("StyleMix: %s", message)
-        tell(node_id, message)
+        _said[node_id].append(["warning", message])
 
 
-def warn_of_proportions(node_id: str | None, name: str, mask: torch.Tensor | None, side: int) -> None:
-    """`warn` of a mask that is squeezed onto square pictures, `side` pixels wide."""
+def warn_of_proportions(
+    node_id: str | None, name: str, mask: torch.Tensor | None, pictures: tuple[int, int]
+) -> None:
+    """`warn` of a mask that is squeezed onto pictures of that height and width."""
     if mask is not None:
-        warn(node_id, check_proportions(name, mask, (side, side)))
+        warn(node_id, check_proportions(name, mask, pictures))
 
 
 def tell(node_id: str | None, message: str) -> None:
-    """Show a text on the node."""
-    from server import PromptServer  # not at import: the server imports the packs
-
-    if node_id is not None and PromptServer.instance is not None:
-        PromptServer.instance.send_progress_text(message, node_id)
+    """Show a text on the node whose `execute` is `speaking`."""
+    _said[node_id].append(["note", message])
 
 
 def routes() -> Any:
@@ -398,14 +477,37 @@ def routes() -> Any:
     return getattr(PromptServer.instance, "routes", None)
 
 
+def _dated(prefix: str) -> str:
+    """The prefix with %date:yyyy-MM-dd% filled in, which ComfyUI's page does for the save nodes that it knows."""
+    now = time.localtime()
+    numbers = {"M": now.tm_mon, "d": now.tm_mday, "h": now.tm_hour, "m": now.tm_min, "s": now.tm_sec}
+
+    def part(found: re.Match[str]) -> str:
+        text = found[0]
+        return f"{now.tm_year}"[-len(text) :] if text[0] == "y" else f"{numbers[text[0]]:0{len(text)}}"
+
+    return re.sub("%date:([^%]+)%", lambda date: re.sub("yyyy|yy|MM?|dd?|hh?|mm?|ss?", part, date[1]), prefix)
+
+
 def _checkpoint_path(folder: str, checkpoint: str) -> str:
     path = folder_paths.get_full_path(folder, checkpoint)
     if path is None:
-        folders = " or ".join(folder_paths.get_folder_paths(folder))
-        raise CheckpointError(
-            f"there is no file {checkpoint}; put it into {folders}, or choose another checkpoint"
-        )
+        path = folder_paths.get_full_path(folder, _with_slashes(checkpoint))
+    if path is None:
+        raise _no_such_checkpoint(folder, checkpoint)
     return path
+
+
+def _no_such_checkpoint(folder: str, checkpoint: str) -> CheckpointError:
+    folders = " or ".join(folder_paths.get_folder_paths(folder))
+    return CheckpointError(
+        f"there is no file {checkpoint}; put it into {folders}, or choose another checkpoint"
+    )
+
+
+def _with_slashes(name: str) -> str:
+    """A name in one spelling: workflows from Windows part folders by backslashes, which other systems do not."""
+    return name.replace("\\", "/")
 
 
 def _first_file(folders: Sequence[str], parts: Sequence[str], holds: Callable[[str], bool]) -> str | None:
@@ -449,7 +551,7 @@ def _read_holds(holds: Callable[[str], bool], path: str, stamp: str) -> bool:
 
 def _place(models: Sequence[AnyModel], items: int) -> None:
     """Bring networks to the device that computes, and make room there for `items` pictures."""
-    patchers = list(dict.fromkeys(model.patcher for model in models))
+    patchers = list(dict.fromkeys(model.handle() for model in models))
     memory = items * max(_side(patcher.model) for patcher in patchers) ** 2 * BYTES_PER_PIXEL
     # Outside of ComfyUI's inference mode, whose tensors hide their changes: nothing could be kept with them.
     with torch.inference_mode(False), torch.no_grad():

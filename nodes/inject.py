@@ -14,8 +14,8 @@ from ..stylemix_core.injection import (
     meetings,
     result_labels,
 )
-from ..stylemix_core.latents import Latents, check_generator, picture_side
-from ..stylemix_core.masks import MAX_STRENGTH, MIN_STRENGTH, STUDY_SWEEP, MaskText
+from ..stylemix_core.latents import Latents, check_generator, picture_shape
+from ..stylemix_core.masks import MAX_STRENGTH, MIN_STRENGTH, STUDY_SWEEP, MaskList, MaskText
 from . import host
 from .search import search_words
 from .sockets import GENERATOR, LATENT, MASKS
@@ -58,6 +58,11 @@ def seed_input() -> io.Int.Input:
     )
 
 
+def masks_shown(resolved: MaskList) -> dict[str, list]:
+    """What the page's grid shows after a run: as many columns as the model has layers, and the masks in force."""
+    return {"stylemix_num_ws": [resolved.num_ws], "stylemix_masks": [resolved.text]}
+
+
 class Inject(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -70,6 +75,7 @@ class Inject(io.ComfyNode):
             **search_words(
                 "style mixing", "inject", "face", "hair", "style transfer", "swap", "StyleGAN", "W+"
             ),
+            **host.shows(),
             inputs=[
                 LATENT.Input("latent", tooltip="The source: codes that keep what the masks leave alone."),
                 LATENT.Input("style", tooltip="The style: codes whose layers are put in."),
@@ -127,6 +133,7 @@ class Inject(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls,
         latent: Latents,
@@ -143,16 +150,14 @@ class Inject(io.ComfyNode):
     ) -> io.NodeOutput:
         num_ws = latent.w.shape[1]
         resolved = MaskText.of(mask_list if masks is None else masks, alpha, seed).resolve(num_ws)
-        warning = check_styles(latent, style)
-        if warning:
-            host.warn(cls.hidden.unique_id, warning)
-        elif latent.generator is not None and latent.generator == style.generator:
-            host.tell(cls.hidden.unique_id, "Source and style are codes of the same generator.")
+        host.warn(cls.hidden.unique_id, check_styles(latent, style))
         host.warn(cls.hidden.unique_id, check_acts(resolved, space, region, channel_share))
-        host.warn_of_proportions(cls.hidden.unique_id, "region", region, picture_side(num_ws))
+        host.warn_of_proportions(
+            cls.hidden.unique_id, "region", region, picture_shape(num_ws, latent.generator)
+        )
         labels = result_labels(resolved, len(latent), len(style), pairing)
         if space == "channels" and region is not None and generator is not None:
-            host.warn(cls.hidden.unique_id, check_generator(latent, generator.network))
+            host.warn(cls.hidden.unique_id, check_generator(latent, generator.network()))
             met = meetings(latent, style, resolved, pairing, region)
             channels = host.run(
                 generator,
@@ -162,8 +167,7 @@ class Inject(io.ComfyNode):
             mixed = inject_latents(latent, style, resolved, pairing, space, channels=channels)
         else:
             mixed = inject_latents(latent, style, resolved, pairing, space, region)
-        # The page's mask list shows as many columns as the model has layers.
-        return io.NodeOutput(mixed, "\n".join(labels), ui={"stylemix_num_ws": [num_ws]})
+        return io.NodeOutput(mixed, "\n".join(labels), ui=masks_shown(resolved))
 
 
 class MaskListNode(io.ComfyNode):

@@ -8,6 +8,7 @@ from comfy_api.v0_0_2 import io
 from ..stylemix_core.images import from_comfy, from_pil, to_comfy
 from ..stylemix_core.inversion import METHODS, QUALITIES, check_encoder, invert
 from . import host
+from .search import search_words
 from .sockets import ENCODER, GENERATOR, INVERSION, LATENT
 
 AS_QUALITY = -0.01
@@ -22,6 +23,17 @@ class Invert(io.ComfyNode):
             display_name="Invert",
             category="StyleMix/encode",
             description="Find the W+ codes that draw pictures again as exactly as the chosen method can.",
+            **search_words(
+                "inversion",
+                "projection",
+                "project",
+                "GAN inversion",
+                "pivotal tuning",
+                "PTI",
+                "ReStyle",
+                "photo",
+            ),
+            **host.shows(),
             inputs=[
                 GENERATOR.Input("generator", tooltip="The generator that shall draw the pictures."),
                 io.Image.Input(
@@ -85,6 +97,7 @@ class Invert(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls,
         generator: host.Model | host.Tuned,
@@ -95,19 +108,19 @@ class Invert(io.ComfyNode):
         seed: int,
         encoder: host.Model | None = None,
         mask: torch.Tensor | None = None,
-        options: dict[str, Any] | None = None,
+        options: tuple[tuple[str, Any], ...] = (),
     ) -> io.NodeOutput:
-        warning = None if encoder is None else check_encoder(encoder.network, generator.network)
+        warning = None if encoder is None else check_encoder(encoder.network(), generator.network())
         host.warn(cls.hidden.unique_id, warning)
-        chosen = {"perceptual": host.vgg_file(), **(options or {})}
+        chosen = {"perceptual": host.vgg_file(), **dict(options)}
         pictures = from_comfy(image)
         result = host.descend(
             [generator] if encoder is None else [generator, encoder],
             len(pictures),
             lambda save_memory: invert(
-                generator.network,
+                generator.network(),
                 pictures,
-                None if encoder is None else encoder.network,
+                None if encoder is None else encoder.network(),
                 method,
                 steps,
                 seed,
@@ -117,11 +130,13 @@ class Invert(io.ComfyNode):
                 **{**chosen, "checkpointing": save_memory or chosen.get("checkpointing", False)},
             ),
         )
+        images = to_comfy(result.images)
         return io.NodeOutput(
             result.latents(),
-            to_comfy(result.images),
+            images,
             generator if result.delta is None else host.Tuned(generator, result.delta),
             to_comfy(from_pil(result.report())),
+            ui=host.pictures(images),
         )
 
 
@@ -139,6 +154,9 @@ class InvertOptions(io.ComfyNode):
             display_name="Invert Options",
             category="StyleMix/encode",
             description="What Invert offers beyond its own inputs.",
+            **search_words(
+                "inversion", "projection", "pivotal tuning", "PTI", "learning rate", "perceptual loss"
+            ),
             inputs=[
                 strength(
                     "learning_rate",
@@ -218,11 +236,10 @@ class InvertOptions(io.ComfyNode):
     @classmethod
     def execute(cls, noise: str, memory: str, tune_steps: int, **numbers: Any) -> io.NodeOutput:
         given = {name: value for name, value in numbers.items() if value >= 0}
-        return io.NodeOutput(
-            {
-                **given,
-                "noise": noise == "find",
-                "checkpointing": memory == "save",
-                "tune_steps": None if tune_steps < 0 else tune_steps,
-            }
-        )
+        chosen = {
+            **given,
+            "noise": noise == "find",
+            "checkpointing": memory == "save",
+            "tune_steps": None if tune_steps < 0 else tune_steps,
+        }
+        return io.NodeOutput(tuple(chosen.items()))

@@ -40,7 +40,7 @@ class SaveLatent(io.ComfyNode):
                     "filename_prefix",
                     default="latents/StyleMix",
                     tooltip="Name of the file, with folders if you like. A number is added, so that nothing is "
-                    "overwritten. %year%, %month%, %day% and the like are filled in.",
+                    "overwritten. %date:yyyy-MM-dd%, %year% and the like are filled in.",
                 ),
                 io.Image.Input(
                     "image",
@@ -56,6 +56,7 @@ class SaveLatent(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls,
         latent: Latents,
@@ -64,7 +65,7 @@ class SaveLatent(io.ComfyNode):
         generator: host.Model | None = None,
     ) -> io.NodeOutput:
         if image is None and generator is not None:
-            host.warn(cls.hidden.unique_id, check_generator(latent, generator.network))
+            host.warn(cls.hidden.unique_id, check_generator(latent, generator.network()))
             image = draw(generator, latent, "const", noise_seed=0)
         picture = None if image is None else overview(from_comfy(image))
         height, width = (0, 0) if picture is None else picture.shape[1:]
@@ -131,10 +132,11 @@ class BlendLatent(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="StyleMixBlendLatent",
-            display_name="Blend W+",
+            display_name="Blend W+ · morph or mix faces",
             category="StyleMix/latent",
             description="Blend two faces: from a to b in all layers alike. InjectW+ blends chosen layers.",
-            **search_words("blend", "lerp", "interpolate", "morph", "mix", "merge", "face", "W+", "StyleGAN"),
+            **search_words("blend", "lerp", "interpolate", "morph", "mix faces", "merge", "W+", "StyleGAN"),
+            **host.shows(),
             inputs=[
                 LATENT.Input("a", tooltip="The codes at weight 0."),
                 LATENT.Input("b", tooltip="The codes at weight 1. One code is blended with each of several."),
@@ -153,6 +155,7 @@ class BlendLatent(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(cls, a: Latents, b: Latents, weight: float) -> io.NodeOutput:
         blended = blend_latents(a, b, weight)
         if for_other_generators(a, b):
@@ -173,6 +176,7 @@ class TruncateLatent(io.ComfyNode):
             category="StyleMix/latent",
             description="Move faces towards the generator's average face (truncation): fewer oddities, less variety.",
             **search_words("truncation", "psi", "average face", "W+", "StyleGAN"),
+            **host.shows(),
             inputs=[
                 GENERATOR.Input("generator", tooltip="The generator whose average face is meant."),
                 LATENT.Input("latent", tooltip="The W+ codes to move."),
@@ -183,12 +187,13 @@ class TruncateLatent(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls, generator: host.Model, latent: Latents, truncation_psi: float, truncation_cutoff: int
     ) -> io.NodeOutput:
-        host.warn(cls.hidden.unique_id, check_generator(latent, generator.network))
+        host.warn(cls.hidden.unique_id, check_generator(latent, generator.network()))
         cutoff = None if truncation_cutoff < 0 else truncation_cutoff
-        return io.NodeOutput(truncate_latents(latent, generator.network, truncation_psi, cutoff))
+        return io.NodeOutput(truncate_latents(latent, generator.network(), truncation_psi, cutoff))
 
 
 class LatentFromBatch(io.ComfyNode):

@@ -36,6 +36,7 @@ class LoadGenerator(io.ComfyNode):
             category="StyleMix/load",
             description="Load a StyleGAN2 generator (GAN), which draws faces or whatever else it was trained on.",
             **search_words("StyleGAN", "GAN", "face", "generator", "checkpoint", "model", "FFHQ"),
+            **host.shows(),
             inputs=[
                 checkpoint_input(
                     host.GENERATORS,
@@ -62,16 +63,22 @@ class LoadGenerator(io.ComfyNode):
         )
 
     @classmethod
+    def validate_inputs(cls, checkpoint: str | None) -> bool | str:
+        """Checked here and not against the list, whose names differ between systems."""
+        return host.check_checkpoint(host.GENERATORS, checkpoint)
+
+    @classmethod
     def fingerprint_inputs(cls, checkpoint: str, dtype: str, compile: bool = False) -> str:
         return host.checkpoint_stamp(host.GENERATORS, checkpoint)
 
     @classmethod
+    @host.speaking
     def execute(cls, checkpoint: str, dtype: str, compile: bool = False) -> io.NodeOutput:
         generator = host.open_model(load_generator, host.GENERATORS, checkpoint, dtype)
-        network = generator.network  # read the file now: a damaged one is this node's error
+        network = generator.network()  # read the file now: a damaged one is this node's error
         if not compile:
             return io.NodeOutput(generator)
-        refusal = cannot_compile(generator.patcher.load_device, network.dtype)
+        refusal = cannot_compile(generator.handle().load_device, network.dtype)
         if refusal is None:
             return io.NodeOutput(host.Compiled(generator))
         host.tell(cls.hidden.unique_id, refusal)
@@ -106,13 +113,18 @@ class LoadEncoder(io.ComfyNode):
         )
 
     @classmethod
+    def validate_inputs(cls, checkpoint: str | None) -> bool | str:
+        """Checked here and not against the list, whose names differ between systems."""
+        return host.check_checkpoint(host.ENCODERS, checkpoint)
+
+    @classmethod
     def fingerprint_inputs(cls, checkpoint: str, dtype: str) -> str:
         return host.checkpoint_stamp(host.ENCODERS, checkpoint)
 
     @classmethod
     def execute(cls, checkpoint: str, dtype: str) -> io.NodeOutput:
         encoder = host.open_model(load_encoder, host.ENCODERS, checkpoint, dtype)
-        _ = encoder.network  # read the file now: a damaged one is this node's error
+        encoder.network()  # read the file now: a damaged one is this node's error
         # Not read yet: many workflows take their generator from another file.
         generator = host.open_model(load_generator, host.ENCODERS, checkpoint, dtype)
         return io.NodeOutput(encoder, generator)

@@ -1,4 +1,4 @@
-"""What the page asks of the server: how many layers a checkpoint's model has."""
+"""What the page asks of the server: how many layers a checkpoint's model has, and what they carry."""
 
 import asyncio
 from collections.abc import Mapping
@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..stylemix_core.checkpoints import inspect_checkpoint
+from ..stylemix_core.demo.attributes import GROUPS
 from ..stylemix_core.errors import StyleMixError
 from . import host
 
@@ -25,10 +26,13 @@ def register() -> None:
 
 
 def inspect(query: Mapping[str, str]) -> dict[str, Any]:
-    """`num_ws`, `resolution` and `summary` of a checkpoint that the loaders offer, or `error` in words."""
+    """`num_ws`, `resolution` and `summary` of a checkpoint that the loaders offer, or `error` in words.
+
+    `layers` has the first and last layer of what the demo models carry, by its name.
+    """
     folder, checkpoint = query.get("folder", ""), query.get("checkpoint", "")
     # Names from the list only: nothing else on the disk can be asked for.
-    if folder not in host.EXTENSIONS or checkpoint not in host.checkpoint_names(folder):
+    if folder not in host.EXTENSIONS or host.check_checkpoint(folder, checkpoint) is not True:
         return {
             "error": f"there is no checkpoint {checkpoint!r} in {folder!r}; choose one that a loader lists"
         }
@@ -42,4 +46,7 @@ def inspect(query: Mapping[str, str]) -> dict[str, Any]:
 @lru_cache(maxsize=256)
 def _inspect(source: str, part: str, stamp: str) -> dict[str, Any]:
     info = inspect_checkpoint(source, part)
-    return {"num_ws": info.num_ws, "resolution": info.resolution, "summary": info.summary()}
+    answer = {"num_ws": info.num_ws, "resolution": info.resolution, "summary": info.summary()}
+    if source == "demo":
+        answer["layers"] = {group.name: [group.first_layer, group.last_layer] for group in GROUPS}
+    return answer

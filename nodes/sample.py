@@ -3,6 +3,7 @@
 import torch
 from comfy_api.v0_0_2 import io
 
+from ..stylemix_core.checkpoints.base import MOST_CLASSES
 from ..stylemix_core.decoding import decode, describe_leakage, distinct, leakage
 from ..stylemix_core.generator.network import NOISE_MODES
 from ..stylemix_core.images import to_comfy, to_pil
@@ -11,6 +12,9 @@ from ..stylemix_core.seeds import class_labels, describe, sample_z
 from . import host
 from .search import search_words
 from .sockets import GENERATOR, LATENT
+
+MOST_LAYERS = 64
+"""What truncation_cutoff may say before the model is known, which has fewer."""
 
 
 def noise_mode_input() -> io.Combo.Input:
@@ -38,8 +42,9 @@ def truncation_inputs() -> list[io.Input]:
             "truncation_cutoff",
             default=-1,
             min=-1,
-            max=18,
-            tooltip="How many layers truncation_psi acts on, counted from the coarsest. -1: on all of them. "
+            max=MOST_LAYERS,
+            tooltip="How many layers truncation_psi acts on, counted from the coarsest; at most as many as the model "
+            "has. -1: on all of them. "
             "8 keeps shapes typical while colours vary freely.",
         ),
     ]
@@ -55,6 +60,7 @@ class Sampler(io.ComfyNode):
             description="Draw new faces from seeds with a StyleGAN2 generator (GAN). The same seed and settings always "
             "give the same picture.",
             **search_words("StyleGAN", "GAN", "face", "generate", "portrait", "avatar", "random face"),
+            is_output_node=True,
             inputs=[
                 GENERATOR.Input("generator", tooltip="The generator, from Load StyleGAN2."),
                 io.Int.Input(
@@ -74,8 +80,9 @@ class Sampler(io.ComfyNode):
                     "class_label",
                     default=-1,
                     min=-1,
-                    max=9999,
-                    tooltip="Which class to draw, for generators that were trained with class labels. -1: none.",
+                    max=MOST_CLASSES - 1,
+                    tooltip="Which class to draw, counted from 0, for generators that were trained with class labels; "
+                    "those need one. -1: none.",
                 ),
                 noise_mode_input(),
             ],
@@ -86,6 +93,7 @@ class Sampler(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls,
         generator: host.Model,
@@ -97,9 +105,9 @@ class Sampler(io.ComfyNode):
         noise_mode: str,
     ) -> io.NodeOutput:
         seeds = range(seed, seed + batch_size)
-        z = sample_z(seeds, generator.network.z_dim)
+        z = sample_z(seeds, generator.network().z_dim)
         label = None if class_label < 0 else class_label
-        c = class_labels(label, generator.network.c_dim, batch_size)
+        c = class_labels(label, generator.network().c_dim, batch_size)
         cutoff = None if truncation_cutoff < 0 else truncation_cutoff
         w = host.run(
             generator,
@@ -107,8 +115,9 @@ class Sampler(io.ComfyNode):
             lambda G, items: G.mapping(z[items], None if c is None else c[items], truncation_psi, cutoff),
         )
         origins = tuple(describe(s, truncation_psi, cutoff, label) for s in seeds)
-        latent = Latents(w, origins, generator.network.fingerprint())
-        return io.NodeOutput(draw(generator, latent, noise_mode, seed), latent)
+        latent = Latents(w, origins, generator.network().fingerprint())
+        images = draw(generator, latent, noise_mode, seed)
+        return io.NodeOutput(images, latent, ui=host.pictures(images))
 
 
 class Decode(io.ComfyNode):
@@ -120,6 +129,7 @@ class Decode(io.ComfyNode):
             category="StyleMix/sample",
             description="Draw the faces of W+ codes with a StyleGAN2 generator (GAN).",
             **search_words("StyleGAN", "GAN", "face", "decode", "W+", "latent to image"),
+            is_output_node=True,
             inputs=[
                 GENERATOR.Input(
                     "generator", tooltip="The generator that the codes were sampled or encoded for."
@@ -132,14 +142,15 @@ class Decode(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(cls, generator: host.Model, latent: Latents, noise_mode: str) -> io.NodeOutput:
-        warning = check_generator(latent, generator.network)
+        warning = check_generator(latent, generator.network())
         host.warn(cls.hidden.unique_id, warning)
-        pictures = draw(generator, latent, noise_mode, noise_seed=0)
+        images = draw(generator, latent, noise_mode, noise_seed=0)
         if latent.regions and warning is None:
             (figures,) = host.run(generator, 1, lambda G, items: leakage(G, latent.take(items)))
             host.tell(cls.hidden.unique_id, describe_leakage(*figures.tolist()))
-        return io.NodeOutput(pictures)
+        return io.NodeOutput(images, ui=host.pictures(images))
 
 
 def draw(generator: host.Model, latent: Latents, noise_mode: str, noise_seed: int) -> torch.Tensor:

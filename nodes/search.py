@@ -5,7 +5,8 @@ from inspect import signature
 from comfy_api.v0_0_2 import io
 
 KNOWN = "search_aliases" in signature(io.Schema).parameters
-"""Whether this core has them. Cores that do not search descriptions, which therefore name the main words too."""
+"""Whether this core has them. The page of cores without them searches names alone, so that some names hold the words
+that a newcomer would type."""
 
 
 def search_words(*words: str) -> dict[str, list[str]]:

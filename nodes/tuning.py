@@ -31,7 +31,7 @@ class SaveTuning(io.ComfyNode):
                     "filename_prefix",
                     default="tunings/StyleMix",
                     tooltip="Name of the file, with folders if you like. A number is added, so that nothing is "
-                    "overwritten. %year%, %month%, %day% and the like are filled in.",
+                    "overwritten. %date:yyyy-MM-dd%, %year% and the like are filled in.",
                 ),
             ],
             outputs=[GENERATOR.Output(display_name="generator", tooltip="The same generator.")],
@@ -39,6 +39,7 @@ class SaveTuning(io.ComfyNode):
         )
 
     @classmethod
+    @host.speaking
     def execute(cls, generator: host.Model | host.Tuned, filename_prefix: str) -> io.NodeOutput:
         if not isinstance(generator, host.Tuned):
             raise StyleMixError(
@@ -46,7 +47,7 @@ class SaveTuning(io.ComfyNode):
             )
         file = host.new_file(filename_prefix)
         texts = host.workflow_texts(cls.hidden)
-        save_delta(file.path(".safetensors"), generator.tuning, texts=texts)
+        save_delta(file.path(".safetensors"), generator.tuning(), texts=texts)
         host.tell(cls.hidden.unique_id, f"{file.subfolder}/{file.stem}.safetensors".lstrip("/"))
         return io.NodeOutput(generator, ui={"tunings": [file.shown(".safetensors")]})
 
@@ -95,5 +96,5 @@ class LoadTuning(io.ComfyNode):
     @classmethod
     def execute(cls, generator: host.Model | host.Tuned, file: str) -> io.NodeOutput:
         tuned = host.Tuned(generator, load_delta(host.file_path(file)))
-        _ = tuned.network  # made now: a tuning of another generator is this node's error
+        tuned.network()  # made now: a tuning of another generator is this node's error
         return io.NodeOutput(tuned)

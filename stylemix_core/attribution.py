@@ -241,8 +241,7 @@ def explain_layers(
     refuse_same(w, style)
     count, rows = codes.shape[:2]
     if regions is not None:
-        side = min(G.img_resolution, SIDE)
-        regions = regions_of(torch.empty(1).expand(count, 3, side, side), regions)
+        regions = regions_of(torch.empty(1).expand(count, 3, *_measured(G.img_shape)), regions)
 
     pairs = []
     for number, pair_codes in enumerate(codes):
@@ -294,9 +293,15 @@ def _draw(
         done += len(part)
         if on_step is not None:
             on_step(before + done, total)
-        side = min(images.shape[-1], SIDE)
-        drawn.append(resize(images[:, :3].clamp(-1, 1), side, side).expand(-1, 3, -1, -1).cpu())
+        size = _measured(images.shape[2:])
+        drawn.append(resize(images[:, :3].clamp(-1, 1), *size).expand(-1, 3, -1, -1).cpu())
     return torch.cat(drawn)[place.cpu()]
+
+
+def _measured(shape: Sequence[int]) -> tuple[int, int]:
+    """Height and width in which pictures of a shape are measured."""
+    scale = min(1, SIDE / max(shape))
+    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
 
 
 def _explain(
@@ -342,9 +347,8 @@ def _change(images: torch.Tensor, reference: torch.Tensor, features: Features | 
     """How much every pixel of `[B, 3, S, S]` differs from the one reference, `[B, S, S]`."""
     if features is None:
         return (images - reference).abs().mean(1) / 2
-    side = images.shape[-1]
     differences = [
-        resize((mine - other).square().sum(1, keepdim=True), side, side)
+        resize((mine - other).square().sum(1, keepdim=True), *images.shape[2:])
         for mine, other in zip(features(images), features(reference), strict=True)
     ]
     return torch.cat(differences, 1).sum(1)
@@ -388,7 +392,9 @@ def _report(
         identity_drift=mean(drifts) if drifts else None,
         left_out=mean([pair.left_out for pair in pairs]),
         whole=float(mean([pair.whole for pair in pairs])),
-        resolutions=tuple(min(4 << (layer + 1) // 2, G.img_resolution) for layer in range(layers)),
+        resolutions=tuple(
+            G.config.resolutions[min((layer + 1) // 2, layers // 2 - 1)] for layer in range(layers)
+        ),
         measure=COLOUR if features is None else features.name,
         identity=None if identity is None else identity.name,
         pairs=len(pairs),

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from .generator import Generator
 from .generator.regions import draw_regions
-from .latents import Latents
+from .latents import Latents, sized
 from .styles import styles_of
 
 MARGIN = 8 / 256
@@ -35,7 +35,7 @@ def decode(
     if not latents.regions:
         return synthesis.draw(styles, noise_mode, noise_seed, resolution)
     streams = [styles, *(styles_of(generator, region.codes) for region in latents.regions)]
-    masks = torch.stack([region.mask for region in latents.regions])
+    masks = torch.stack([sized(region.mask, *generator.img_shape) for region in latents.regions])
     return draw_regions(synthesis, streams, masks, noise_mode, noise_seed, resolution)
 
 
@@ -92,8 +92,8 @@ def leakage(generator: Generator, latents: Latents) -> torch.Tensor:
     source = decode(generator, replace(latents, regions=tuple(below)), resolution=size)
     everywhere = decode(generator, top.codes, resolution=size)
     mixed = decode(generator, latents, resolution=size)
-    mask = F.adaptive_avg_pool2d(top.mask.to(source)[:, None] / 255, source.shape[-1])
-    margin = max(1, round(MARGIN * source.shape[-1]))
+    mask = F.adaptive_avg_pool2d(top.mask.to(source)[:, None] / 255, (source.shape[2], source.shape[3]))
+    margin = max(1, round(MARGIN * max(source.shape[2:])))
     far = F.max_pool2d(mask, 2 * margin + 1, 1, margin) == 0
     within = mask > 0.5
 

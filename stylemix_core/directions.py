@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from .errors import LatentMismatchError, StyleMixError
 from .files import replacing
 from .generator import Generator
-from .latents import Latents
+from .latents import Latents, foreign
 from .masks import MaskList, layers_text, parse_masks
 from .texts import counted, there_are
 
@@ -108,6 +108,9 @@ class Directions:
             shares=self.shares[chosen],
             names=tuple(self.names[place] for place in chosen),
         )
+
+    def __str__(self) -> str:
+        return self.report()
 
     def report(self) -> str:
         """One line a direction: number, name and share."""
@@ -340,13 +343,11 @@ def load_directions(path: str | os.PathLike[str]) -> Directions:
     path = Path(path)
     if not path.is_file():
         raise StyleMixError(f"there is no file with directions at {path}; check the path")
+    if not holds_directions(path):
+        raise StyleMixError(foreign(path, "directions"))
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise StyleMixError(
-                    f"{path} holds no directions; expected a file that StyleMix has saved them in"
-                )
             if metadata.get("version") != VERSION:
                 raise StyleMixError(
                     f"{path} has version {metadata.get('version')}, this program reads {VERSION}; update StyleMix"

@@ -18,7 +18,8 @@ from .inversion.optimize import with_checkpoints
 from .masks import NAMES, MaskList, layers_text
 from .regions import find_regions, regions_of
 from .texts import counted, percent, there_are
-from .wishes import KINDS, Judge, Wish, read_wish, regions_of_wish
+from .wish_text import KINDS, LEGEND, Wish, read_wish
+from .wishes import Judge, regions_of_wish
 
 CHUNK = 4
 """Pictures that are decoded at a time."""
@@ -50,17 +51,6 @@ LITTLE = 0.2
 
 LEFT_TO_KEEP = 0.2
 """What is to be kept is contradicted by the target where less of it than this lies outside of the target."""
-
-LEGEND = (
-    "inside: how far the target is on its way from the source, 0%, to the style, 100%; below 0%, it is farther from "
-    "the style than the source is.",
-    "outside, kept: how much of all else, and of what is to be kept, changes, in % of what all layers change.",
-    "score: inside, less care times outside and kept, less a little for every layer; a third for these faces, two "
-    "thirds for what the layers do with other faces as styles. Masks are ranked by it.",
-    "In brackets, where a mask comes from: a layer alone, all but one, a preset (coarse, middle, fine, all), greedy "
-    "(layers added one by one while it helps), or strengths (the best of these with its strengths refined).",
-)
-"""What the columns of a search's table mean."""
 
 OnStep = Callable[[int, int], None]
 """Called with how many pictures are drawn and how many it will be, about."""
@@ -459,7 +449,7 @@ def search(trials: Trials, steps: int, count: int, wish: str, region: torch.Tens
         best = max(trials.known.values(), key=lambda found: found.score)
     elif steps:
         refine(trials, best, steps)
-    ranked = simplest_first(rank(trials.known.values(), count), singles)[:count]
+    ranked = simplest_first(useful(rank(trials.known.values(), count), wish), singles)[:count]
     pictures = trials.draw(0, torch.stack([found.strengths for found in ranked]))
     return FoundLayers(
         tuple(ranked),
@@ -484,6 +474,21 @@ def rank(found: Collection[FoundMask], count: int) -> list[FoundMask]:
         if not any(layers > {*better.strengths.nonzero().flatten().tolist()} for better in ranked):
             ranked.append(mask)
     return ranked[:count]
+
+
+def useful(ranked: list[FoundMask], wish: str) -> list[FoundMask]:
+    """Without the masks that gain nothing: to inject none of the layers, which scores 0, is as good.
+
+    Where none gains anything, those that do move the target are the least bad. `StyleMixError` when none does.
+    """
+    for gain in (lambda mask: mask.score, lambda mask: mask.inside):
+        gaining = [mask for mask in ranked if gain(mask) > 0]
+        if gaining:
+            return gaining
+    raise StyleMixError(
+        f"no layers do this ({wish}) for these faces: none brings the target nearer to the style; try another style or "
+        "target"
+    )
 
 
 def simplest_first(ranked: list[FoundMask], singles: Sequence[FoundMask]) -> list[FoundMask]:
@@ -553,7 +558,4 @@ def as_mask(strengths: torch.Tensor) -> Strengths:
 
 def describe(target: str | torch.Tensor, wish: Wish, kind: str) -> str:
     """The wish for the sheet: "hair and skin: colour"."""
-    if not isinstance(target, str):
-        return f"mask: {kind}"
-    where = " and ".join(wish.names) or "everything"
-    return f"{'everything but ' if wish.but else ''}{where}: {kind}"
+    return wish.describe(kind) if isinstance(target, str) else f"mask: {kind}"

@@ -162,6 +162,8 @@ def face_alone(images: torch.Tensor) -> torch.Tensor:
 
 
 def crop(images: torch.Tensor) -> torch.Tensor:
-    """The face of FFHQ crops `[B, C, R, R]`."""
-    top, bottom, left, right = (round(place * images.shape[-1]) for place in FACE)
+    """The face of FFHQ crops `[B, C, H, W]`."""
+    height, width = images.shape[2:]
+    top, bottom = (round(place * height) for place in FACE[:2])
+    left, right = (round(place * width) for place in FACE[2:])
     return images[:, :, top:bottom, left:right]

@@ -366,3 +366,13 @@ def to_pil(image: torch.Tensor) -> Image.Image:
         for part in image.split(rows, 1)
     ]
     return Image.fromarray(np.concatenate(parts))
+
+
+def thumbnail(image: torch.Tensor, side: int) -> Image.Image:
+    """One picture of ComfyUI's IMAGE, float `[H, W, C]` in 0…1 with 3 or 4 channels, at most `side` pixels wide or
+    high, to look at: quick rather than exact. Transparency is composited over white."""
+    step = max(1, max(image.shape[:2]) // (2 * side))
+    pixels = image[::step, ::step].float().mul(255).round_().clamp_(0, 255).to(torch.uint8)
+    picture = to_rgb(Image.fromarray(pixels.cpu().numpy()))
+    picture.thumbnail((side, side))
+    return picture

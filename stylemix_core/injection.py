@@ -9,7 +9,7 @@ import torch
 from .errors import LatentMismatchError, StyleMixError
 from .generator import Generator
 from .images import as_masks, resize
-from .latents import Latents, Region, combine, for_other_generators, picture_side, within
+from .latents import Latents, Region, combine, for_other_generators, picture_shape, within
 from .masks import MaskList, layers_text
 from .styles import channels_in, choose_channels, pack, styles_of
 from .texts import counted
@@ -105,14 +105,15 @@ def inject_latents(
     if region is None:
         return mixed
     around = replace(source.take(sources), origins=origins)
-    mask = region_masks(region, count, around.w.shape[1]).to(around.w.device).repeat(len(met), 1, 1)
+    mask = region_masks(region, count, around).to(around.w.device).repeat(len(met), 1, 1)
     return replace(around, regions=(*around.regions, Region(mixed.around(), mask)))
 
 
-def region_masks(region: torch.Tensor, count: int, num_ws: int) -> torch.Tensor:
-    """A region for each of `count` masks, uint8 `[count, R, R]`. region: as for `inject_latents`."""
-    side = picture_side(num_ws)
-    sized = resize(_regions(region, count)[:, None], side, side)[:, 0]
+def region_masks(region: torch.Tensor, count: int, codes: Latents) -> torch.Tensor:
+    """A region for each of `count` masks, uint8 `[count, H, W]` as the pictures of `codes` are. region: as for
+    `inject_latents`."""
+    shape = picture_shape(codes.w.shape[1], codes.generator)
+    sized = resize(_regions(region, count)[:, None], *shape)[:, 0]
     return (sized.clamp(0, 1) * 255).round().to(torch.uint8).expand(count, -1, -1)
 
 

@@ -15,12 +15,17 @@ from safetensors.torch import save_file
 from .errors import LatentMismatchError, StyleMixError
 from .files import replacing
 from .generator import Generator
+from .generator.network import start_of
+from .images import resize
 from .seeds import class_labels, describe, sample_z
 from .texts import counted
 
 FORMAT = "stylemix.latents"
 VERSION = "2"
 """Of files with more than `w`; those with `w` alone are of version 1."""
+
+LISTED = 20
+"""Codes whose origin is told where codes are described to people."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +80,13 @@ class Latents:
     def __len__(self) -> int:
         return len(self.w)
 
+    def __str__(self) -> str:
+        """For people: what the codes are, and how the first of them came about."""
+        count, layers, width = self.w.shape
+        more = [f"… and {count - LISTED} more"] if count > LISTED else []
+        lines = [f"{place}. {origin}" for place, origin in enumerate(self.origins[:LISTED], 1)]
+        return "\n".join([f"{counted(count, 'W+ code')} of {layers} layers × {width}", *lines, *more])
+
     def take(self, codes: slice | Sequence[int]) -> "Latents":
         """Some of the codes, by their places."""
         places = range(len(self))[codes] if isinstance(codes, slice) else codes
@@ -112,21 +124,24 @@ class Region:
     codes: Latents
     """As many as there are pictures, and without regions of their own."""
     mask: torch.Tensor
-    """uint8 `[B, R, R]`, R being the pictures' width: 0 outside, 255 inside."""
+    """uint8 `[B, H, W]`, usually of the pictures' size: 0 outside, 255 inside."""
 
     def __post_init__(self) -> None:
-        count, layers, _ = self.codes.w.shape
-        side = picture_side(layers)
-        if self.mask.dtype != torch.uint8 or self.mask.shape != (count, side, side):
+        shape, count = self.mask.shape, len(self.codes)
+        if self.mask.dtype != torch.uint8 or len(shape) != 3 or shape[0] != count or 0 in shape[1:]:
             raise LatentMismatchError(
-                f"the mask of a region is {self.mask.dtype} {list(self.mask.shape)}; "
-                f"expected uint8 {[count, side, side]}"
+                f"the mask of a region is {self.mask.dtype} {list(shape)}; expected uint8 [{count}, height, width]"
             )
 
 
-def picture_side(num_ws: int) -> int:
-    """Width of the pictures that a generator with that many layers draws."""
-    return 2 ** (num_ws // 2 + 1)
+def picture_shape(num_ws: int, generator: str | None = None) -> tuple[int, int]:
+    """Height and width of the pictures of codes with that many layers.
+
+    generator: the fingerprint of the generator that the codes are for. Without it pictures are taken to be squares.
+    """
+    height, width = start_of(generator)
+    doublings = max(num_ws // 2 - 1, 0)
+    return height << doublings, width << doublings
 
 
 def sample_latents(
@@ -154,9 +169,9 @@ def join_latents(parts: Sequence[Latents]) -> Latents:
     regions = []
     for i in range(max(len(part.regions) for part in parts)):
         there = [part.regions[i] if i < len(part.regions) else _nowhere(part) for part in parts]
-        regions.append(
-            Region(_join([one.codes for one in there], generator), torch.cat([one.mask for one in there]))
-        )
+        sizes = [one.mask.shape[1:] for one in there]
+        masks = [sized(one.mask, *max(sizes)) for one in there]
+        regions.append(Region(_join([one.codes for one in there], generator), torch.cat(masks)))
     return replace(_join([part.around() for part in parts], generator), regions=tuple(regions))
 
 
@@ -177,10 +192,17 @@ def _join(parts: Sequence[Latents], generator: str | None) -> Latents:
     return Latents(torch.cat([part.w for part in parts]), origins, generator, w_rgb, channels)
 
 
+def sized(mask: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """A region's mask uint8 `[B, h, w]` as `[B, height, width]`."""
+    if mask.shape[1:] == (height, width):
+        return mask
+    return resize(mask[:, None].float(), height, width)[:, 0].round().to(torch.uint8)
+
+
 def _nowhere(part: Latents) -> Region:
     """A region without extent."""
-    side = picture_side(part.w.shape[1])
-    return Region(part.around(), torch.zeros(len(part), side, side, dtype=torch.uint8, device=part.w.device))
+    shape = picture_shape(part.w.shape[1], part.generator)
+    return Region(part.around(), torch.zeros(len(part), *shape, dtype=torch.uint8, device=part.w.device))
 
 
 def _channels(part: Latents, width: int) -> torch.Tensor:
@@ -430,14 +452,9 @@ def load_latents(path: str | os.PathLike[str]) -> Latents:
             ours = "w" in names and metadata.get("format") == FORMAT
             tensors = {name: file.get_tensor(name) for name in (names if ours else {"w"} & {*names})}
     except (SafetensorError, OSError) as error:
-        raise StyleMixError(
-            f"{path} is not a safetensors file ({error}); expected W+ codes saved by StyleMix"
-        ) from error
+        raise StyleMixError(foreign(path, "W+ codes")) from error
     if "w" not in tensors:
-        raise LatentMismatchError(
-            f"{path} holds no tensor 'w' but {', '.join(names[:3]) or 'nothing'}; "
-            "expected W+ codes saved by StyleMix, not a model's checkpoint"
-        )
+        raise LatentMismatchError(foreign(path, "W+ codes"))
     try:
         latents = Latents.of(tensors["w"], path.name, metadata.get("generator"))
         if ours:
@@ -453,6 +470,13 @@ def load_latents(path: str | os.PathLike[str]) -> Latents:
     if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
         raise LatentMismatchError(f"{path} holds NaN or infinite numbers; make the codes anew")
     return latents
+
+
+def foreign(path: Path, expected: str) -> str:
+    """The sentence that refuses a file which does not hold what was `expected`."""
+    from .checkpoints import what_is  # which knows all formats; codes alone need none of them
+
+    return f"{path} holds no {expected}: it is {what_is(path)}. Expected {expected} saved by StyleMix"
 
 
 def _read_origins(path: Path, metadata: dict[str, str], count: int) -> tuple[str, ...]:

@@ -32,11 +32,13 @@ def describe(seed: int, psi: float, cutoff: int | None = None, label: int | None
 def class_labels(label: int | None, c_dim: int, count: int) -> torch.Tensor | None:
     """The same class for `count` pictures, one-hot float32 `[count, c_dim]`.
 
-    Without a label None, and the generator's mapping says whether it can do without. `StyleMixError` when a
-    generator with `c_dim` classes has no such class.
+    Without a label None, for a generator without classes. `StyleMixError` when a generator with `c_dim` classes gets
+    none, or has no such class.
     """
-    if label is None:
+    if label is None and not c_dim:
         return None
+    if label is None:
+        raise StyleMixError(f"this generator is conditional; choose class_label 0 to {c_dim - 1}")
     if not 0 <= label < c_dim:
         expected = f"classes 0 to {c_dim - 1}" if c_dim else "no classes; give no class label"
         raise StyleMixError(f"the class label is {label}, but this generator has {expected}")

@@ -72,8 +72,8 @@ def channels_in(
     mask: float32 `[B, H, W]` in 0…1, or `[1, H, W]` for all.
     Returns two `[B, 2, num_ws, C]`.
     """
-    synthesis, side = generator.synthesis, generator.img_resolution
-    mask = resize(mask[:, None], side, side)
+    synthesis = generator.synthesis
+    mask = resize(mask[:, None], *generator.img_shape)
     inside: list[torch.Tensor] = []
     everywhere: list[torch.Tensor] = []
 

@@ -1,23 +1,19 @@
-"""A wish for an injection: what shall change and what shall stay, and how far pictures fulfil it.
+"""How far pictures fulfil a wish for an injection: what shall change, and what shall stay.
 
-A wish names regions and a kind of change in plain words: "hair shape", "hair and skin colour", "eyes and mouth",
-"everything but the face". A mask stands for a region of one's own.
+`wish_text` reads its words. A mask stands for a region of one's own.
 """
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 
 from .changes import WINDOW, colour_change, difference, settle, shape_change
-from .errors import StyleMixError
 from .identity import Identity
 from .images import resize
-
-KINDS = ("anything", "shape", "colour")
-"""What may be looked for in a region."""
+from .wish_text import KINDS as KINDS
+from .wish_text import WHOLES, Wish, unknown_region
+from .wish_text import read_wish as read_wish
 
 SIDE = 64
 """Pictures are compared in this size, in pixels."""
@@ -34,53 +30,6 @@ UNWISHED = 5.0
 LEAST = {"anything": 0.02, "shape": 0.05, "colour": 0.02}
 """A region that the whole style changes less than this counts as changed by so much: there is nothing to find."""
 
-_WHOLES = {
-    "face": ("face", "eyes", "brows", "nose", "mouth"),
-    "skin": ("face", "nose"),
-    "features": ("eyes", "brows", "nose", "mouth"),
-    "identity": ("face", "eyes", "brows", "nose", "mouth"),
-}
-"""Words for several regions of `find_regions` at once."""
-
-_SYNONYMS = {"lips": "mouth", "eyebrows": "brows", "clothes": "body", "neck": "body", "haircut": "hair"}
-_KIND_WORDS = {"shape": "shape", "form": "shape"} | dict.fromkeys(
-    ("colour", "colours", "color", "colors"), "colour"
-)
-_FILLERS = {"the", "only", "and", "of", "a"}
-_EVERYTHING = {"everything", "all", "anything", "picture"}
-_BUT = {"but", "except", "without", "not"}
-
-
-@dataclass(frozen=True)
-class Wish:
-    """Where something shall change, or stay, and what."""
-
-    names: tuple[str, ...]
-    """Regions; none for the whole picture."""
-    but: bool = False
-    """Everywhere but there."""
-    kind: str = "anything"
-    """One of `KINDS`."""
-
-
-def read_wish(text: str) -> Wish:
-    """A wish in words. `StyleMixError` when there is no word to go by.
-
-    >>> read_wish("hair and skin colour")
-    Wish(names=('hair', 'skin'), but=False, kind='colour')
-    >>> read_wish("everything but the face")
-    Wish(names=('face',), but=True, kind='anything')
-    """
-    words = [word for word in re.findall(r"[^\W_]+", text.lower()) if word not in _FILLERS]
-    kinds = [_KIND_WORDS[word] for word in words if word in _KIND_WORDS]
-    names = [_SYNONYMS.get(word, word) for word in words if word not in (*_KIND_WORDS, *_BUT, *_EVERYTHING)]
-    if not words or len(set(kinds)) > 1:
-        raise StyleMixError(
-            f"the wish {text!r:.80} is not understood; name regions and what of them, for instance 'hair shape', "
-            "'hair and skin colour', 'eyes and mouth', 'colours' or 'everything but the face'"
-        )
-    return Wish(tuple(dict.fromkeys(names)), not _BUT.isdisjoint(words), kinds[0] if kinds else "anything")
-
 
 def regions_of_wish(wish: Wish, regions: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """The wish's regions `[B, K, H, W]` in 0…1, one for each name. `StyleMixError` when one is not there."""
@@ -88,15 +37,10 @@ def regions_of_wish(wish: Wish, regions: Mapping[str, torch.Tensor]) -> torch.Te
         return torch.ones_like(next(iter(regions.values())))[:, None]
     parts = []
     for name in wish.names:
-        known = name in regions and name not in _WHOLES
-        found = [regions[part] for part in ((name,) if known else _WHOLES.get(name, ())) if part in regions]
+        known = name in regions and name not in WHOLES
+        found = [regions[part] for part in ((name,) if known else WHOLES.get(name, ())) if part in regions]
         if not found:
-            choice = ", ".join(dict.fromkeys((*regions, *_WHOLES)))
-            raise StyleMixError(
-                f"there is no region {name!r}; choose among: {choice}. What is no place in the picture, as pose, a "
-                "smile or age, has no region: directions (Find Directions) move it, and explain (Explain Layers) shows "
-                "which layers change it"
-            )
+            raise unknown_region(name, regions)
         parts.append(torch.stack(found).sum(0).clamp(0, 1))
     masks = torch.stack(parts, 1)
     return 1 - masks.sum(1, keepdim=True).clamp(0, 1) if wish.but else masks

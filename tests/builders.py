@@ -376,6 +376,13 @@ def write_tiny_psp(path: Path, config: EncoderConfig | None = None, **options: A
     return write_psp(path, **{**arguments, **options})
 
 
+def write_unknown_kind(path: Path, kind: str) -> Path:
+    """A small pSp file whose encoder has a tensor that no known one has."""
+    state = psp_encoder_state(tiny_encoder_config()) | psp_decoder_state(tiny_generator_config())
+    state["encoder.extra.weight"] = torch.zeros(2)
+    return write_tiny_psp(path, state=state, opts={"encoder_type": kind})
+
+
 def write_nvidia(
     path: Path, state: State, attributes: dict[str, dict[str, Any]] | None = None, keys=("G", "D", "G_ema")
 ) -> Path:

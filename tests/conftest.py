@@ -1,8 +1,13 @@
-"""Hosts to run the pack on, and the last lines of every test run: what ran on a real ComfyUI and what did not."""
+"""Hosts to run the pack on, and the last lines of every test run: what ran on which real ComfyUI and what did not."""
 
+import math
 from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
+
+from stylemix_core import progress
 
 from . import builders
 from .host import Host
@@ -12,8 +17,17 @@ from .real.server import RealComfy
 
 RINGS = {"real": "real ComfyUI", "browser": "browser"}
 counts: dict[str, Counter] = {ring: Counter() for ring in RINGS}
+places: dict[str, dict[str, Counter]] = {ring: {} for ring in RINGS}
+"""By ring, and by what its tests ran on: how many passed and failed."""
 reasons: dict[str, set[str]] = {ring: set() for ring in RINGS}
-versions: set[str] = set()
+
+OBSERVER = Path(__file__).parent / "real" / "observer"
+
+CORES = [
+    pytest.param(core, id=core.version if core else "real", marks=pytest.mark.real)
+    for core in find.find_cores() or [None]
+]
+"""Every real ComfyUI, to run a test on each; None, for which tests are skipped, when there is none."""
 
 
 def add_tiny_models(host: Host) -> None:
@@ -31,6 +45,12 @@ def add_tiny_models(host: Host) -> None:
     (generators / "notes.txt").write_text("not a checkpoint")
 
 
+@pytest.fixture(autouse=True)
+def no_progress_bar(monkeypatch):
+    """What a command writes does not depend on how fast the machine is."""
+    monkeypatch.setattr(progress, "SILENT_SECONDS", math.inf)
+
+
 @pytest.fixture(scope="session")
 def stand_in(tmp_path_factory):
     """The stand-in host, in this process."""
@@ -40,20 +60,43 @@ def stand_in(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def real_comfy(tmp_path_factory):
-    """A real ComfyUI server."""
-    if find.missing():
-        pytest.skip(find.missing())
-    with RealComfy(tmp_path_factory.mktemp("real")) as host:
-        versions.add(f"{host.version} at {find.short(find.find_comfyui())}")
-        add_tiny_models(host)
-        yield host
+def start_comfy(tmp_path_factory):
+    """Gives the server of a real ComfyUI with the observer, one for all tests."""
+    servers: dict[find.Core, RealComfy] = {}
+    with ExitStack() as stack:
+
+        def start(core: find.Core | None) -> RealComfy:
+            if find.missing(core):
+                pytest.skip(find.missing(core))
+            if core not in servers:
+                server = RealComfy(core, tmp_path_factory.mktemp("real"), packs=(OBSERVER,))
+                servers[core] = stack.enter_context(server)
+                add_tiny_models(servers[core])
+            return servers[core]
+
+        yield start
 
 
-@pytest.fixture(scope="session", params=["stand-in", pytest.param("real", marks=pytest.mark.real)])
-def host(request):
-    """Either host: tests that use it assert the same of both."""
-    return request.getfixturevalue("stand_in" if request.param == "stand-in" else "real_comfy")
+@pytest.fixture(scope="session", params=CORES)
+def real_comfy(request, start_comfy):
+    """A real ComfyUI server; tests that use it run on every core."""
+    return start_comfy(request.param)
+
+
+@pytest.fixture(scope="session", params=["stand-in", *CORES])
+def host(request, start_comfy):
+    """Every host: tests that use it assert the same of all."""
+    if request.param == "stand-in":
+        return request.getfixturevalue("stand_in")
+    return start_comfy(request.param)
+
+
+def pytest_collection_modifyitems(items):
+    """Note for the summary what each test runs on."""
+    for item in items:
+        params = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        ran_on = [str(param) for param in params if isinstance(param, find.Core | find.FrontEnd)]
+        item.user_properties += [("ran on", place) for place in ran_on]
 
 
 def rings(keywords) -> list[str]:
@@ -73,17 +116,18 @@ def pytest_runtest_logreport(report):
             counts[ring]["skipped"] += 1
             reasons[ring].add(report.longrepr[2].removeprefix("Skipped: "))
         elif report.when == "call" or report.failed:
-            counts[ring]["failed" if report.failed else "passed"] += 1
+            place = dict(report.user_properties).get("ran on", "this machine")
+            results = places[ring].setdefault(place, Counter())
+            results["failed" if report.failed else "passed"] += 1
 
 
 def pytest_terminal_summary(terminalreporter):
     for ring, name in RINGS.items():
         count = counts[ring]
-        ran = count["passed"] + count["failed"]
-        parts = []
-        if ran:
-            where = f" on {' and '.join(sorted(versions))}" if versions else ""
-            parts.append(f"{ran} tests ran{where}, {count['failed']} failed")
+        parts = [
+            f"{results.total()} tests ran on {place}, {results['failed']} failed"
+            for place, results in places[ring].items()
+        ]
         if count["skipped"]:
             parts.append(f"{count['skipped']} skipped ({'; '.join(sorted(reasons[ring]))})")
         if count["left out"]:

@@ -7,13 +7,16 @@ import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { chain } from "./stylemix/chain.js";
 import { colorSockets } from "./stylemix/colors.js";
+import { givenMasks } from "./stylemix/given.js";
 import { MaskGrid } from "./stylemix/grid.js";
 import { addInfo } from "./stylemix/info.js";
-import { LOADERS, modelOf, noteRun } from "./stylemix/model.js";
+import { valueOf } from "./stylemix/links.js";
+import { addMessages, showRemembered } from "./stylemix/messages.js";
+import { INJECTING, inspectAnew, LOADERS, modelOf } from "./stylemix/model.js";
 import { say, textsFor } from "./stylemix/texts.js";
 import { addUpload } from "./stylemix/upload.js";
 
-const NODES = ["StyleMixInject", "StyleMixMaskList", "StyleMixIdentityCap", "StyleMixMatrix", "StyleMixStrip"];
+const NODES = [...INJECTING, "StyleMixMaskList"];
 const TEXT = "mask_list";
 /** Nodes that take an upload: what their button says, what is said when it fails, and under which title. */
 const UPLOADS = {
@@ -23,6 +26,8 @@ const UPLOADS = {
 };
 /** Above and below a DOM widget, in the classic canvas. */
 const MARGIN = 10;
+/** Width of a new node with a grid: room for the names of masks beside 18 layers. */
+const WIDTH = 460;
 
 /** Refreshes the grids of nodes that are in a graph. */
 const refreshers = new Map();
@@ -34,6 +39,19 @@ let lostFocus = null;
 
 function refreshAll() {
   for (const [node, refresh] of refreshers) if (node.graph) refresh();
+}
+
+let coming = 0;
+
+/** Once for all that changes until the page is drawn again. */
+function refreshAllSoon() {
+  cancelAnimationFrame(coming);
+  coming = requestAnimationFrame(refreshAll);
+}
+
+/** What the last run of a node gave to the page. */
+function runOf({ graph, id }) {
+  return app.nodeOutputs[graph.isRootGraph === false ? `${graph.id}:${id}` : id];
 }
 
 function locale() {
@@ -51,7 +69,6 @@ function addUploadTo(node) {
 function addGrid(node) {
   const text = node.widgets?.find(({ name }) => name === TEXT);
   if (!text) return;
-  const linked = (name) => node.inputs?.find((input) => input.name === name)?.link != null;
   let placed = false;
   let height = 0;
   let later = 0;
@@ -63,18 +80,13 @@ function addGrid(node) {
       // Not every widget calls back when its value is set.
       if (grid.document.text !== value) refresh();
     },
-    model: () => modelOf(node, api, refreshAll),
+    model: () => modelOf(node, api, runOf, refreshAll),
     alpha() {
-      const alpha = Number(node.widgets.find(({ name }) => name === "alpha")?.value);
-      return Number.isFinite(alpha) && !linked("alpha") ? alpha : 1;
+      const alpha = Number(valueOf(node, "alpha"));
+      return Number.isFinite(alpha) ? alpha : 1;
     },
     locale,
-    note() {
-      if (linked(TEXT)) return { key: "linked", readOnly: true };
-      if (node.comfyClass !== "StyleMixMaskList" && linked("masks"))
-        return { key: "replaced", readOnly: false };
-      return null;
-    },
+    given: (numWs) => (node.graph ? givenMasks(node, numWs, runOf) : null),
     changed() {
       layOut();
       // Ends a transaction, so that ComfyUI takes note of it for undo.
@@ -105,9 +117,20 @@ function addGrid(node) {
     return document.querySelector(`[data-node-id="${node.id}"] [data-widget-name="${TEXT}"] textarea`);
   }
 
+  /**
+   * In app mode the panel has the grid. When undo has made the node anew, the classic canvas, which is hidden, takes it
+   * from there.
+   */
+  function backToPanel() {
+    if (grid.element.offsetParent || !widget.widgetId) return;
+    const row = `[data-widget-key="${widget.widgetId}"] [data-widget-name="${widget.name}"]`;
+    document.querySelector(`${row} .flex-col:empty`)?.append(grid.element);
+  }
+
   /** Let the node grow and shrink with the grid. The text keeps its height. */
   function layOut() {
     cancelAnimationFrame(later);
+    backToPanel();
     const more = grid.height - height;
     height += more;
     if (!node.graph) return;
@@ -146,27 +169,33 @@ function addGrid(node) {
   widget.serialize = false; // not in the workflow
   showBelow(node, text, widget);
 
-  chain(text, "callback", refresh);
+  chain(text, "callback", () => {
+    refresh();
+    refreshAllSoon(); // other nodes may show these masks
+  });
   chain(node, "onConfigure", refresh);
-  chain(node, "onConnectionsChange", soonRefresh);
+  chain(node, "onConnectionsChange", refreshAllSoon);
   chain(node, "onAdded", () => refreshers.set(node, refresh));
   chain(node, "onRemoved", () => refreshers.delete(node));
   grid.element.addEventListener("keydown", (event) => {
     const undo = (event.ctrlKey || event.metaKey) && ["z", "y"].includes(event.key.toLowerCase());
     if (undo && grid.hasFocus) lostFocus = { ...grid.focused, id: node.id, time: performance.now() };
   });
-  chain(node, "onExecuted", (output) => {
-    noteRun(node, output);
-    refreshAll();
+  chain(node, "onExecuted", () => {
+    inspectAnew();
+    refreshAllSoon();
   });
   const alpha = node.widgets.find(({ name }) => name === "alpha");
-  if (alpha) chain(alpha, "callback", refresh);
+  if (alpha) chain(alpha, "callback", refreshAllSoon);
+  node.setSize([Math.max(node.size[0], WIDTH), node.size[1]]); // a saved node gets its own later
   refresh();
   layOut();
+}
 
-  function soonRefresh() {
-    requestAnimationFrame(refresh);
-  }
+/** What an empty text field shows is its name, which the page leaves as it is in the node's definition. */
+function translatePlaceholders({ widgets }) {
+  for (const { name, label, element } of widgets ?? [])
+    if (label && element?.placeholder === name) element.placeholder = label;
 }
 
 /** Move a widget right below another one, without moving what is saved by position. */
@@ -184,6 +213,7 @@ app.registerExtension({
   name: "StyleMix",
   setup() {
     colorSockets(app);
+    showRemembered(api, app);
     const sheet = document.createElement("link");
     sheet.rel = "stylesheet";
     sheet.href = new URL("./stylemix/grid.css", import.meta.url).href;
@@ -192,6 +222,10 @@ app.registerExtension({
     api.addEventListener("graphChanged", refreshAll);
   },
   nodeCreated(node) {
+    if (node.comfyClass?.startsWith("StyleMix")) {
+      addMessages(node, app);
+      translatePlaceholders(node);
+    }
     if (NODES.includes(node.comfyClass)) addGrid(node);
     if (node.comfyClass in LOADERS) addInfo(node, api, LOADERS[node.comfyClass]);
     if (node.comfyClass in UPLOADS) addUploadTo(node);

@@ -15,7 +15,7 @@ from ..errors import CheckpointError, StyleMixError
 from ..files import sha256
 from ..generator import Generator
 from ..generator.compiled import cannot_compile
-from . import native, nvidia, psp, rosinality, tensorflow
+from . import beside, native, nvidia, psp, rosinality, tensorflow
 from .base import Checkpoint, CheckpointInfo
 from .describe import ACCEPTED, another_model, describe
 from .source import Source, about
@@ -30,7 +30,7 @@ __all__ = [
     "read_checkpoint",
 ]
 
-FORMATS = (native, nvidia, tensorflow, psp, rosinality)
+FORMATS = (beside, psp, native, nvidia, tensorflow, rosinality)
 PARTS = ("generator", "encoder")
 DEMO = Path(__file__).parent.parent / "demo"
 
@@ -91,7 +91,8 @@ def load_encoder(
 
 
 def inspect_checkpoint(path: str | os.PathLike, part: str = "generator") -> CheckpointInfo:
-    """What a file is, without building a model or reading its weights. Errors as for `load_generator`.
+    """What a file is, without building a model or reading its weights: a checkpoint, or what else this package writes,
+    W+ codes, directions and tunings. Errors as for `load_generator`; they say what another file is.
 
     part: which of the bundled models "demo" stands for, "generator" or "encoder".
     """
@@ -129,8 +130,9 @@ def convert_checkpoint(
         raise StyleMixError(f"part {part!r} is unknown; choose one of: {', '.join(PARTS)}, both")
     with about(path):
         checkpoint = read_checkpoint(path)
-        readable = [name for name in checkpoint.info.contents if name not in checkpoint.refusals]
-        wanted = PARTS if part == "both" else (part,) if part else readable or checkpoint.info.contents
+        contents, refusals = checkpoint.info.contents, checkpoint.refusals
+        readable = [name for name in PARTS if name in contents and name not in refusals]
+        wanted = PARTS if part == "both" else (part,) if part else readable or PARTS
         generator = (
             Generator.from_state_dict(*checkpoint.part("generator")) if "generator" in wanted else None
         )
@@ -168,6 +170,20 @@ def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
             f"not a checkpoint that can be read: it is {other} ({error}). {ACCEPTED}."
         ) from error
     raise CheckpointError(f"not a checkpoint that can be read: it is {describe(source)}. {ACCEPTED}.")
+
+
+def what_is(path: str | os.PathLike) -> str:
+    """What a file is that was expected to be something else, as the rest of a sentence that starts with "it is"."""
+    try:
+        with about(path):
+            source = Source(path)
+            for reader in FORMATS[1:]:
+                if reader.detect(source):
+                    info = reader.read(source).info
+                    return f"a model ({info.format} with {' and '.join(info.contents)})"
+            return describe(source)
+    except CheckpointError as error:
+        return f"a file that cannot be read ({str(error).removeprefix(f'{Path(path).name}: ')})"
 
 
 def build_encoder(checkpoint: Checkpoint) -> Encoder:

@@ -82,11 +82,11 @@ class CheckpointInfo:
     format: str
     """The tool and layout that it comes from."""
     contents: tuple[str, ...]
-    """ "generator", "encoder" or both."""
+    """ "generator", "encoder" or both; "codes", "directions" or "tuning" of files that are no models."""
     network: str | None = None
     """Kind of generator and its architecture: "StyleGAN2, skip"."""
     resolution: int | None = None
-    """Width and height of the generator's pictures."""
+    """The larger side of the generator's pictures."""
     num_ws: int | None = None
     """Number of w vectors of a W+ code."""
     z_dim: int | None = None
@@ -106,16 +106,23 @@ class CheckpointInfo:
     licence: str | None = None
     opts: Mapping[str, Any] = field(default_factory=dict)
     """Options of the training that the file keeps."""
+    img_shape: tuple[int, int] | None = None
+    """Height and width of the generator's pictures."""
+    beside: str | None = None
+    """What a file holds that is no network, W+ codes for instance, in a sentence."""
 
     def summary(self) -> str:
         """One paragraph for people."""
+        if self.beside is not None:
+            return f"{self.format}: {self.beside}"
         sentences = [f"{self.format} with {' and '.join(self.contents)}."]
-        if self.resolution is not None:
+        if self.img_shape is not None:
+            height, width = self.img_shape
             colours = {1: "grey", 3: "RGB", 4: "RGBA"}.get(
                 self.img_channels or 0, f"{self.img_channels}-channel"
             )
             sentences.append(
-                f"The generator ({self.network}) draws {self.resolution}×{self.resolution} {colours} pictures from "
+                f"The generator ({self.network}) draws {width}×{height} {colours} pictures from "
                 f"{self.num_ws} w vectors of {self.w_dim} (z {self.z_dim}, {self.mapping_layers} mapping layers, "
                 f"{f'{self.c_dim} class labels' if self.c_dim else 'no class labels'}); its average w is "
                 f"{'stored' if self.has_w_avg else 'not stored and will be sampled'}."
@@ -175,8 +182,8 @@ class Checkpoint:
                 f"the generator would be of {config.img_resolution} px, z {config.z_dim}, w {config.w_dim}, "
                 f"{config.c_dim} classes and {config.mapping_layers} mapping layers, beyond any StyleGAN2"
             )
-        if self.encoder is not None and self.encoder.input_size > WIDEST:
-            raise CheckpointError("the encoder would read pictures beyond any encoder's")
+        if self.encoder is not None:
+            require_usual(self.encoder)
         for tensors in (self.generator_tensors, self.encoder_tensors):
             numbers = sum(math.prod(tensor.shape) for tensor in tensors.values())
             # The smallest stored numbers have two bytes.
@@ -192,6 +199,12 @@ class Checkpoint:
         return fingerprint(self.generator, lambda name: self.generator_tensors[name].load())
 
 
+def require_usual(encoder: EncoderConfig) -> None:
+    """`CheckpointError` when the encoder's pictures, and with them its layers, are more than any encoder's."""
+    if encoder.input_size > WIDEST:
+        raise CheckpointError("the encoder would read pictures beyond any encoder's")
+
+
 def file_of(network: Generator | Encoder) -> str:
     """Name of the file that a network was loaded from."""
     return "in memory" if network.info is None else Path(network.info.path).name
@@ -202,6 +215,7 @@ def generator_facts(config: GeneratorConfig) -> dict[str, Any]:
     return {
         "network": f"StyleGAN2, {config.architecture}",
         "resolution": config.img_resolution,
+        "img_shape": config.img_shape,
         "num_ws": config.num_ws,
         "z_dim": config.z_dim,
         "w_dim": config.w_dim,

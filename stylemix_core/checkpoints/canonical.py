@@ -52,13 +52,12 @@ def complete(
     """
     config = GeneratorConfig.from_shapes(shapes(tensors), conv_clamp)
     completed = dict(tensors)
-    for block, resolution, layer in (
-        match.groups() for match in map(CONVOLUTION.fullmatch, tensors) if match
-    ):
+    for block, name, layer in (match.groups() for match in map(CONVOLUTION.fullmatch, tensors) if match):
         for owner in (block, f"{block}.{layer}"):
             completed.setdefault(f"{owner}.resample_filter", StoredTensor.of(fir_filter()))
         if layer != "skip":
-            add_noise(completed, f"{block}.{layer}", int(resolution))
+            level = int(name).bit_length() - 3  # 0 of b4
+            add_noise(completed, f"{block}.{layer}", config.shape_at(level))
     for name, tensor in completed.items():
         if name.endswith("resample_filter") and tensor.shape != (4, 4):
             refuse_filter(tensor.shape[-1] if tensor.shape else 0)
@@ -67,24 +66,22 @@ def complete(
     return config, completed
 
 
-def add_noise(tensors: dict[str, StoredTensor], layer: str, resolution: int) -> None:
+def add_noise(tensors: dict[str, StoredTensor], layer: str, shape: tuple[int, int]) -> None:
     """A layer that was built without noise gets none; one that lacks its stored noise gets some."""
     if f"{layer}.noise_strength" not in tensors:
         tensors[f"{layer}.noise_strength"] = StoredTensor((), lambda: torch.zeros([]))
-        tensors[f"{layer}.noise_const"] = StoredTensor(
-            (resolution, resolution), lambda: torch.zeros(resolution, resolution)
-        )
-    tensors.setdefault(f"{layer}.noise_const", made_noise(layer, resolution))
+        tensors[f"{layer}.noise_const"] = StoredTensor(shape, lambda: torch.zeros(shape))
+    tensors.setdefault(f"{layer}.noise_const", made_noise(layer, shape))
 
 
-def made_noise(name: str, resolution: int) -> StoredTensor:
+def made_noise(name: str, shape: tuple[int, int]) -> StoredTensor:
     """Noise for a file that keeps none: the originals draw their own then, different in every run."""
 
     def load() -> torch.Tensor:
         random = torch.Generator().manual_seed(zlib.crc32(name.encode()))
-        return torch.randn(resolution, resolution, generator=random)
+        return torch.randn(shape, generator=random)
 
-    return StoredTensor((resolution, resolution), load)
+    return StoredTensor(shape, load)
 
 
 def with_lr_multiplier(tensor: StoredTensor, lr_multiplier: Any) -> StoredTensor:

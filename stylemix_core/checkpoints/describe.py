@@ -5,7 +5,7 @@ from typing import Any
 
 from .base import StoredTensor
 from .machine import Record, shown
-from .source import Source
+from .source import Source, flat
 from .unpickle import PROGAN_NETWORK, TF_NETWORK
 
 ACCEPTED = (
@@ -70,18 +70,49 @@ PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("a CodeFormer face restorer", ("quantize.embedding.weight", "idx_pred_layer.")),
     ("an upscaler of the ESRGAN kind", ("RRDB_trunk.", "rdb1.conv1.", "RDB1.conv1.")),
     ("a StyleGAN3 generator", ("synthesis.input.freqs", "synthesis.L0_36")),
+    ("an EG3D generator, which draws in three dimensions", ("superresolution.block0.",)),
+    (
+        "a StyleGAN of 2018, whose layers are not StyleGAN2's",
+        (".epilogue.apply_noise", "g_synthesis.", "generator.progression.", "synthesis.lod"),
+    ),
+    (
+        "a StyleGAN2 of genforce's library, whose layers have names of their own",
+        ("truncation.w_avg", "mapping.dense0."),
+    ),
+    (
+        "a StyleGAN of mmgeneration (MMagic), whose layers have names of their own",
+        ("style_mapping.", "constant_input.const"),
+    ),
+    (
+        "a StyleGAN2 of lucidrains' stylegan2_pytorch, which is another network than NVIDIA's",
+        (".to_style1.",),
+    ),
+    ("a StyleGAN2 of BasicSR, as face restorers are built on", ("style_conv1.modulated_conv.",)),
 )
 """Parts of tensor names that occur in one kind of model only."""
 BEGINNINGS = (
+    (
+        "VGG16's or LPIPS' weights, which compare pictures",
+        ("features.0.weight", "net.slice1.", "lin0.model."),
+    ),
     ("a face-recognition network (ArcFace's IR-SE50)", ("body.0.res_layer.", "input_layer.0.weight")),
     (
         "a StyleGAN discriminator without its generator",
         ("b4.mbstd", "b4.out.weight", "final_linear.1.weight"),
     ),
 )
-"""How tensor names start in models whose layers others have below a prefix."""
-CONTAINERS = ("state_dict", "params_ema", "params", "model", "module", "d")
-"""Keys under which PyTorch files keep their tensors."""
+"""How tensor names, or their ends, start in models of few names of their own."""
+COMPLETE = (
+    ("directions of rosinality's closed_form_factorization", {"eigvec"}),
+    ("principal components of W, as e4e edits with", {"mean", "comp", "std"}),
+)
+"""All tensors of small files."""
+OWN = {
+    "stylemix.latents": "a file of W+ codes, not a model; use it as a source or a style",
+    "stylemix.directions": "a file of directions, not a model; apply them to codes",
+    "stylemix.delta": "the tuning of a generator; apply it to the generator that was tuned",
+}
+"""What this package writes beside models, by the metadata's `format`."""
 SEARCHED = 1 << 22
 """Bytes of a file that are searched for names."""
 
@@ -96,6 +127,8 @@ def describe(source: Source) -> str:
         return describe_zip(source.head)
     if source.kind == "safetensors":
         tensors, metadata = source.safetensors
+        if metadata.get("format") in OWN:
+            return OWN[metadata["format"]]
         architecture = metadata.get("modelspec.architecture")
         known = f"a model of the architecture {shown(architecture)}" if architecture else None
         return describe_names(list(tensors)) or known or unknown(list(tensors))
@@ -136,10 +169,9 @@ def describe_value(value: Any) -> str:
         return f"a single tensor of shape {list(value.shape)}, not a network"
     if not isinstance(value, dict):
         return f"a pickle of something else (a {type(value).__name__})"
-    for held in (value, *(value.get(key) for key in CONTAINERS)):
-        if isinstance(held, dict) and any(isinstance(item, StoredTensor) for item in held.values()):
-            names = [str(key) for key in held]
-            return describe_names(names) or unknown(names)
+    names = list(flat(value))
+    if names:
+        return describe_names(names) or unknown(names)
     keys = [str(key)[:60] for key in list(value)[:4]]
     return f"a Python dictionary of something else (its first keys: {', '.join(keys) or 'none'})"
 
@@ -147,12 +179,15 @@ def describe_value(value: Any) -> str:
 def describe_names(names: list[str]) -> str | None:
     """What a file with tensors of these names is, None if that is unknown."""
     if names == ["w"]:
-        return "a file of W+ codes, not a model; use it as a source or a style"
+        return OWN["stylemix.latents"]
     for description, parts in PARTS:
         if any(part in name for name in names for part in parts):
             return description
     for description, beginnings in BEGINNINGS:
-        if any(name.startswith(beginnings) for name in names):
+        if any(f".{name}".find(f".{beginning}") >= 0 for name in names for beginning in beginnings):
+            return description
+    for description, complete in COMPLETE:
+        if complete == set(names):
             return description
     return None
 

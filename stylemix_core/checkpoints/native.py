@@ -1,4 +1,4 @@
-"""Safetensors files: this project's own, and those of others with NVIDIA's tensor names.
+"""Safetensors files: this project's own. State dicts of others with NVIDIA's tensor names, safetensors or not.
 
 Generator tensors carry NVIDIA's names (`mapping.*`, `synthesis.*`; other packs may put one prefix before all of
 them), encoder tensors pSp's (`encoder.*`, with the average as `encoder.latent_avg`); one file may hold both.
@@ -20,24 +20,26 @@ from ..errors import CheckpointError, StyleMixError
 from ..files import replacing
 from ..generator import Generator
 from ..generator.network import MAPPING_LR_MULTIPLIER
-from .base import Checkpoint, CheckpointInfo, StoredTensor, Tensors, generator_facts, shapes
+from .base import Checkpoint, CheckpointInfo, StoredTensor, generator_facts, shapes
 from .canonical import complete, refuse_arguments, with_lr_multiplier
-from .source import Source, parse_json
+from .source import Source, below, parse_json, prefix_of
 
 VERSION = "1"
 ENCODER = "encoder."
 MARK = "synthesis.b4.const"
-"""The tensor that every generator has, and no other network."""
+"""The tensor that every generator has."""
+OTHER = "superresolution."
+"""How tensors of EG3D start, whose backbone has this tensor, too."""
 KEPT_EXACT = ("encoder.latent_avg",)
 """Tensors that half-precision files keep in float32: small, and they centre a model."""
 
 
 def detect(source: Source) -> bool:
-    """Whether the file is a safetensors file with a generator or an encoder in it."""
+    """Whether the file has a generator under NVIDIA's names, or is a safetensors file with an encoder."""
     tensors, metadata = source.safetensors
     return (
         metadata.get("format") == "stylemix"
-        or generator_prefix(tensors) is not None
+        or (prefix_of(source.tensors, MARK) is not None and not any(OTHER in name for name in source.tensors))
         or f"{ENCODER}input_layer.0.weight" in tensors
         or f"{ENCODER}conv1.weight" in tensors
     )
@@ -45,21 +47,18 @@ def detect(source: Source) -> bool:
 
 def read(source: Source) -> Checkpoint:
     """What the file holds. `CheckpointError` when a tensor or a size does not fit."""
-    tensors, metadata = source.safetensors
+    tensors, metadata = source.tensors, source.safetensors[1]
     if metadata.get("format") == "stylemix" and metadata.get("version") != VERSION:
         raise CheckpointError(
             f"the file is of version {metadata.get('version')} of this format, this program reads version "
             f"{VERSION}; update StyleMix"
         )
     stored = parse_json(metadata.get("config"))
-    encoder_tensors = {
-        name.removeprefix(ENCODER): value for name, value in tensors.items() if name.startswith(ENCODER)
-    }
-    prefix = generator_prefix(tensors) or ""
+    encoder_tensors = below(ENCODER, tensors) if source.kind == "safetensors" else {}
     generator_tensors = {
-        name.removeprefix(prefix): value
-        for name, value in tensors.items()
-        if name.startswith((f"{prefix}mapping.", f"{prefix}synthesis."))
+        name: value
+        for name, value in below(prefix_of(tensors, MARK) or "", tensors).items()
+        if name.startswith(("mapping.", "synthesis."))
     }
     facts: dict[str, Any] = {}
     config, encoder = None, None
@@ -83,7 +82,7 @@ def read(source: Source) -> Checkpoint:
         path=str(source.path),
         format="StyleMix safetensors"
         if metadata.get("format") == "stylemix"
-        else "safetensors with NVIDIA's names",
+        else f"{'safetensors' if source.kind == 'safetensors' else 'PyTorch state dict'} with NVIDIA's names",
         contents=("generator",) * bool(generator_tensors) + ("encoder",) * bool(encoder_tensors),
         has_w_avg=averaged,
         encoder=encoder.name if encoder else None,
@@ -185,13 +184,6 @@ def encoder_config(stored: Any, tensors: dict[str, StoredTensor]) -> EncoderConf
             f"style heads, the file holds {units} and {heads}"
         )
     return config
-
-
-def generator_prefix(tensors: Tensors) -> str | None:
-    """What stands before a generator's NVIDIA names; None when there is no generator."""
-    marked = [name.removesuffix(MARK) for name in tensors if name.endswith(MARK)]
-    # Of several networks in a file, the one of this project's layout, else the averaged one.
-    return min(marked, key=lambda prefix: (prefix != "", "ema" not in prefix.lower(), prefix), default=None)
 
 
 def init_arguments(metadata: dict[str, str]) -> dict[str, Any]:

@@ -1,28 +1,43 @@
 """Checkpoints of pSp, e4e and ReStyle (.pt): `state_dict` with `encoder.*` and `decoder.*`, `opts`, `latent_avg`.
 
-All three tools write this layout, and their encoders share tensor names; `opts` say which one it is. Other entries
-(optimizers, discriminators) are left alone.
+All three tools write this layout, and so do those that descend from them; their encoders share tensor names. The
+tensors tell which network it is, `opts` what tensors do not. Other entries (optimizers, discriminators) are left alone.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..encoder import KINDS, EncoderConfig, kind_of
+from ..encoder import KINDS, Encoder, EncoderConfig, kind_of
 from ..errors import CheckpointError, StyleMixError
 from ..generator import GeneratorConfig
-from .base import Checkpoint, CheckpointInfo, StoredTensor, Tensors, generator_facts, sampled_w_avg, shapes
-from .rosinality import to_nvidia
-from .source import Source
-from .unpickle import NAMESPACE, Record
+from ..weights import without_numbers
+from .base import (
+    Checkpoint,
+    CheckpointInfo,
+    StoredTensor,
+    Tensors,
+    generator_facts,
+    require_usual,
+    sampled_w_avg,
+    shapes,
+)
+from .canonical import complete
+from .machine import Global
+from .native import MARK as NVIDIA_MARK
+from .rosinality import MARK as ROSINALITY_MARK
+from .rosinality import latent_avg, to_nvidia
+from .source import Source, below, prefix_of
+from .unpickle import NAMESPACES, Record
 
 LICENCE = (
     "that of the weights' publisher; the face models embed NVIDIA's FFHQ generator (non-commercial research)"
 )
-PARALLEL = "module."
-"""What training on several GPUs puts before names."""
-OTHER_NAMES = {"SingleStyleCodeEncoder": "BackboneEncoderUsingLastLayerIntoW"}
-"""What e4e's options call a kind whose class has another name."""
+DECODERS = (f"decoder.{ROSINALITY_MARK}", f"decoder.{NVIDIA_MARK}")
+MARKS = ("encoder.input_layer.0.weight", "encoder.styles.0.linear.weight", *DECODERS)
+"""Tensors that tell where encoder and decoder are."""
+PROGRESSIVE = ("progressive", "editing")
+"""Parts of the names of encoders that are e4e's, in lower case, whatever their tool calls them."""
 E4E_ONLY = {"stylegan_size", "progressive_steps", "delta_norm", "w_discriminator_lambda", "use_w_pool"}
 """Options that e4e has, alone or inside ReStyle."""
 MAX_OPTS = 500
@@ -30,28 +45,42 @@ MAX_TEXT = 1000
 
 
 def detect(source: Source) -> bool:
-    """Whether the file is a PyTorch file with an encoder or a decoder in its `state_dict`."""
-    if source.kind != "torch" or not isinstance(source.content, dict):
-        return False
-    state = source.content.get("state_dict")
-    return isinstance(state, dict) and any(
-        str(name).removeprefix(PARALLEL).startswith(("encoder.", "decoder.")) for name in state
-    )
+    """Whether the file has an encoder or a decoder. Safetensors with nothing but an encoder are `native`'s."""
+    if source.kind == "safetensors":
+        stored = source.safetensors[1].get("format") == "stylemix"
+        return not stored and prefix_of(source.tensors, *DECODERS) is not None
+    return root(source.tensors) is not None
+
+
+def root(tensors: Tensors) -> str | None:
+    """What stands before `encoder.` and `decoder.`; None when there is neither."""
+    found = prefix_of(tensors, *MARKS)
+    if found is None and any(
+        name.startswith(("state_dict.encoder.", "state_dict.decoder.")) for name in tensors
+    ):
+        return "state_dict."  # with tensors that lack, which is told by name
+    return found
 
 
 def read(source: Source) -> Checkpoint:
     """Encoder and decoder. `CheckpointError` when neither is complete."""
-    content = source.content
-    encoder_tensors = below("encoder.", content["state_dict"])
-    decoder_tensors = below("decoder.", content["state_dict"])
-    opts = plain_opts(content.get("opts"))
-    average = content.get("latent_avg")
-    average = average if isinstance(average, StoredTensor) else None
+    content = source.content if isinstance(source.content, dict) else {}
+    prefix = root(source.tensors) or ""
+    encoder_tensors = below(f"{prefix}encoder.", source.tensors)
+    decoder_tensors = below(f"{prefix}decoder.", source.tensors)
+    opts = plain_opts(content.get("opts", content.get("args")))
+    average = latent_avg(source.tensors, prefix)
+    if average is not None and average.shape[:1] == (1,) and len(average.shape) == 3:
+        average = average.map(lambda x: x[0])  # [1, num_ws, w_dim]
 
     facts: dict[str, Any] = {}
-    config, generator = None, {}
+    config: GeneratorConfig | None = None
+    generator: dict[str, StoredTensor] = {}
     if decoder_tensors:
-        generator = to_nvidia(decoder_tensors)
+        if NVIDIA_MARK in decoder_tensors:  # of StyleGAN2-ADA's code
+            _, generator = complete(decoder_tensors)
+        else:
+            generator = to_nvidia(decoder_tensors)
         config = GeneratorConfig.from_shapes(shapes(generator))
         facts |= generator_facts(config)
         average = without_surplus(average, config.num_ws, encoder_tensors)
@@ -98,31 +127,38 @@ def read(source: Source) -> Checkpoint:
     )
 
 
-def below(prefix: str, state: Mapping[Any, Any]) -> dict[str, StoredTensor]:
-    """The tensors whose names start with `prefix`, without it."""
-    return {
-        name.removeprefix(PARALLEL).removeprefix(prefix): tensor
-        for name, tensor in state.items()
-        if isinstance(name, str)
-        and isinstance(tensor, StoredTensor)
-        and name.removeprefix(PARALLEL).startswith(prefix)
-    }
-
-
 def encoder_kind(opts: Mapping[str, Any], content: Mapping[Any, Any], tensors: Tensors) -> str:
-    """The encoder's class in its original tool, a key of `KINDS`.
+    """The encoder's class in its original tool, a key of `KINDS`, by its tensors.
 
-    Several share tensor names, so the options decide; where these are silent, what else of e4e's training is there.
+    Whether it is progressive these do not tell, so its name does; where that is silent, what else of e4e's training is
+    there. Other tools have classes of their own, which are known when no tensor is left over.
     """
     named = opts.get("encoder_type")
-    kind = OTHER_NAMES.get(str(named), named)
-    if kind in KINDS:
-        return kind
-    if isinstance(named, str):
-        raise CheckpointError(
-            f"the file's encoder is of the kind {named}; this version reads {', '.join(KINDS)}"
-        )
-    return kind_of(tensors, progressive=bool(E4E_ONLY & opts.keys()) or "discriminator_state_dict" in content)
+    name = named if isinstance(named, str) else ""
+    if name in KINDS:
+        progressive = KINDS[name].progressive
+    else:
+        e4e = bool(E4E_ONLY & opts.keys()) or "discriminator_state_dict" in content
+        progressive = any(part in name.lower() for part in PROGRESSIVE) or e4e
+    try:
+        kind = kind_of(tensors, progressive)
+        if name in ("", kind):
+            return kind
+        config = EncoderConfig.from_shapes(shapes(tensors), kind=kind)
+        require_usual(config)
+        with without_numbers():
+            expected = Encoder(config).state_dict()
+        surplus = [one for one in tensors if one not in expected]
+        if not surplus:
+            return kind
+        found = f"with tensors that these lack, such as {surplus[0][:60]}"
+    except CheckpointError as error:
+        if not name:
+            raise
+        found = str(error)
+    raise CheckpointError(
+        f"the file's encoder is of the kind {name[:60]} ({found}); this version reads {', '.join(KINDS)}"
+    )
 
 
 def encoder_config(
@@ -214,7 +250,7 @@ def require_average(average: StoredTensor, w_dim: int, num_ws: int) -> None:
 
 def plain_opts(opts: Any) -> dict[str, Any]:
     """The options, a dictionary or an `argparse.Namespace`, as numbers, texts and short lists of them."""
-    if isinstance(opts, Record) and opts.name == NAMESPACE:
+    if isinstance(opts, Record) and opts.name in NAMESPACES:
         opts = opts.state
     if not isinstance(opts, dict):
         return {}
@@ -232,4 +268,6 @@ def plain(value: Any) -> Any:
         ]
     if isinstance(value, StoredTensor):
         return f"tensor {list(value.shape)}"
+    if isinstance(value, Record | Global):
+        return value.name.rpartition(".")[2][:MAX_TEXT]
     return type(value).__name__

@@ -6,52 +6,40 @@ Both tools store weights unscaled for an equalised learning rate, so names and s
 only the low-pass kernels are stored four times as large.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from ..errors import CheckpointError
 from .base import Checkpoint, StoredTensor, Tensors
 from .canonical import complete, generator_checkpoint
-from .source import Source
+from .source import Source, below, prefix_of
 
 FORMAT = "rosinality checkpoint"
 LICENCE = "that of the weights' publisher; converted NVIDIA weights are for non-commercial research"
-WRAPPERS = ("module.", "generator.", "g_ema.")
-"""What wrapped modules put before their tensors' names."""
+MARK = "input.input"
+"""The tensor that every generator has, and no other network."""
 
 
 def detect(source: Source) -> bool:
-    """Whether the file is a PyTorch file with a generator of rosinality's."""
-    content = source.content if source.kind == "torch" else None
-    return isinstance(content, dict) and (isinstance(content.get("g_ema"), dict) or bool(state_dict(content)))
+    """Whether the file has a generator under rosinality's names."""
+    return prefix_of(source.tensors, MARK) is not None
 
 
 def read(source: Source) -> Checkpoint:
     """The averaged generator, or the one in training where the file has no average of it."""
-    content = source.content
-    format = FORMAT
-    if not isinstance(content.get("g_ema"), dict) and isinstance(content.get("g"), dict):
-        format += " without an averaged generator (its g is used)"
-    tensors = convert(state_dict(content))
-    average = content.get("latent_avg")
-    if isinstance(average, StoredTensor):
+    prefix = prefix_of(source.tensors, MARK) or ""
+    in_training = prefix.split(".")[0] == "g"
+    tensors = convert(below(prefix, source.tensors))
+    average = latent_avg(source.tensors, prefix)
+    if average is not None:
         width = tensors["synthesis.b4.conv1.affine.weight"].shape[-1]
         tensors["mapping.w_avg"] = average.map(lambda x: x.reshape(-1, width).mean(0), (width,))
+    format = f"{FORMAT} without an averaged generator (its g is used)" if in_training else FORMAT
     return generator_checkpoint(source, tensors, format, licence=LICENCE)
 
 
-def state_dict(content: Mapping[Any, Any]) -> dict[str, StoredTensor]:
-    """The tensors of the best generator in the file by rosinality's names, none when there is none."""
-    for holder in (content.get("g_ema"), content.get("g"), content):
-        if not isinstance(holder, dict):
-            continue
-        tensors = {name: value for name, value in holder.items() if isinstance(value, StoredTensor)}
-        prefix = next((one for one in ("", *WRAPPERS) if f"{one}input.input" in tensors), None)
-        if prefix is not None:
-            return {
-                name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)
-            }
-    return {}
+def latent_avg(tensors: Tensors, prefix: str) -> StoredTensor | None:
+    """The average w that a file keeps beside the network whose names start with `prefix`, or outside of it."""
+    while prefix and f"{prefix}latent_avg" not in tensors:
+        prefix = prefix[: prefix.rstrip(".").rfind(".") + 1]
+    return tensors.get(f"{prefix}latent_avg")
 
 
 def to_nvidia(tensors: Tensors) -> dict[str, StoredTensor]:

@@ -2,17 +2,21 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ..errors import CheckpointError, StyleMixError
-from .base import StoredTensor
+from .base import StoredTensor, Tensors
 from .mapped import LONGEST_HEADER, read_safetensors
 from .unpickle import DAMAGE, LEGACY_HEAD, read_pickle, read_torch
 
+MOST_ENTRIES = 100_000
+"""Of all dictionaries in a file together. Checkpoints with their optimizers' states have some thousand."""
+DEEPEST, LONGEST_NAME = 6, 300
+"""How many dictionaries inside one another, and how many characters of a name, are looked at."""
 LONGEST_MESSAGE = 1000
 """Characters of an error, whatever the file's names and values are."""
 
@@ -58,9 +62,55 @@ class Source:
         return read_torch(self.path) if self.kind == "torch" else None
 
     @cached_property
+    def tensors(self) -> dict[str, StoredTensor]:
+        """Tensors by their names, those of nested dictionaries after the outer keys: "g_ema.input.input"."""
+        return dict(self.safetensors[0]) if self.kind == "safetensors" else flat(self.content)
+
+    @cached_property
     def safetensors(self) -> tuple[dict[str, StoredTensor], dict[str, str]]:
         """Tensors and metadata of a "safetensors" file, both empty for other kinds."""
         return read_safetensors(self.path) if self.kind == "safetensors" else ({}, {})
+
+
+def flat(content: Any) -> dict[str, StoredTensor]:
+    """The tensors of nested dictionaries by their dotted names, in their order."""
+    found: dict[str, StoredTensor] = {}
+    waiting = [("", content, 0)]
+    entries = 0
+    while waiting:
+        prefix, held, depth = waiting.pop()
+        inside = []
+        for key, value in held.items() if isinstance(held, dict) else ():
+            entries += 1
+            if entries > MOST_ENTRIES:
+                raise CheckpointError(f"the file's dictionaries have more than {MOST_ENTRIES} entries")
+            if not isinstance(key, str) or len(prefix) + len(key) > LONGEST_NAME:
+                continue
+            if isinstance(value, StoredTensor):
+                found[prefix + key] = value
+            elif isinstance(value, dict) and depth < DEEPEST:
+                inside.append((f"{prefix}{key}.", value, depth + 1))
+        waiting += reversed(inside)
+    return found
+
+
+def prefix_of(names: Iterable[str], *marks: str) -> str | None:
+    """What wrappers have put before the names of a network, of which `marks` are some; None when there is no such.
+
+    Of several networks, it is the one without a wrapper, else the averaged one.
+    """
+    found = {
+        name.removesuffix(mark)
+        for name in names
+        for mark in marks
+        if name.endswith(mark) and name[-len(mark) - 1 : -len(mark)] in ("", ".")
+    }
+    return min(found, key=lambda one: (one != "", "ema" not in one.lower(), len(one), one), default=None)
+
+
+def below(prefix: str, tensors: Tensors) -> dict[str, StoredTensor]:
+    """The tensors whose names start with `prefix`, without it."""
+    return {name.removeprefix(prefix): x for name, x in tensors.items() if name.startswith(prefix)}
 
 
 def parse_json(text: str | None) -> dict[str, Any]:

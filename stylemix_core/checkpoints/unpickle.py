@@ -319,6 +319,24 @@ def encode_text(text: Any, encoding: Any = "utf-8") -> bytes | LongText:
     return text.encode(encoding)
 
 
+def make_default_dict(factory: Any = None, items: Any = ()) -> dict:
+    """A defaultdict, whose factory makes nothing here."""
+    return make_dict(items)
+
+
+def make_list(items: Any = (), *_: Any) -> list:
+    if not isinstance(items, list | tuple):
+        raise CheckpointError("a queue is not made of a list")
+    return list(items)
+
+
+def make_path(*parts: Any) -> str:
+    """A `pathlib` path as its text, with slashes whatever system it is of."""
+    if not all(isinstance(part, str) for part in parts):
+        raise CheckpointError("a path is not made of texts")
+    return "/".join(part.rstrip("/\\") for part in parts)
+
+
 def make_device(kind: Any = "", index: Any = None) -> str:
     return str(kind)[:32] if isinstance(kind, str) else "unknown"
 
@@ -329,7 +347,7 @@ def make_size(items: Any = ()) -> tuple:
     return tuple(items)
 
 
-def not_callable(*_: Any) -> None:
+def mentioned(*_: Any) -> None:
     raise CheckpointError("refused to make an object of a class that a checkpoint only mentions")
 
 
@@ -340,14 +358,66 @@ def record(name: str) -> Callable[..., Record]:
 PERSISTENT_OBJECT = "torch_utils.persistence._reconstruct_persistent_obj"
 TF_NETWORK = "dnnlib.tflib.network.Network"
 PROGAN_NETWORK = "tfutil.Network"
-NAMESPACE = "argparse.Namespace"
+NAMESPACES = ("argparse.Namespace", "types.SimpleNamespace")
 
-NESTED_GLOBALS: dict[str, Callable] = {
+BUILTINS = ("builtins", "__builtin__")  # the second is Python 2's name
+INERT: dict[str, Callable] = {
     "collections.OrderedDict": make_dict,
+    "collections.Counter": make_dict,
+    "collections.defaultdict": make_default_dict,
+    "collections.deque": make_list,
     "dnnlib.util.EasyDict": make_dict,
     "dnnlib.EasyDict": make_dict,
-    "builtins.set": make_set,
-    "__builtin__.set": make_set,
+    "easydict.EasyDict": make_dict,
+    "munch.Munch": make_dict,
+    "addict.addict.Dict": make_dict,
+    "yacs.config.CfgNode": make_dict,
+    **{
+        f"{module}.{kind}Path": make_path
+        for module in ("pathlib", "pathlib._local")  # the second is Python 3.13's name
+        for kind in ("", "Posix", "Windows", "Pure", "PurePosix", "PureWindows")
+    },
+    **{f"{module}.{kind}": make_set for module in BUILTINS for kind in ("set", "frozenset")},
+    **{
+        name: record(name)
+        for name in (
+            *NAMESPACES,
+            *(f"{module}.{kind}" for module in BUILTINS for kind in ("complex", "range", "slice", "xrange")),
+            *(f"datetime.{kind}" for kind in ("date", "datetime", "time", "timedelta", "timezone")),
+            "decimal.Decimal",
+            "fractions.Fraction",
+            "uuid.UUID",
+        )
+    },
+    **{
+        f"{module}.{kind}": mentioned
+        for module in BUILTINS
+        for kind in (
+            "bool",
+            "bytes",
+            "dict",
+            "float",
+            "int",
+            "list",
+            "long",
+            "object",
+            "str",
+            "tuple",
+            "unicode",
+        )
+    },
+    **{f"torch.{name}": mentioned for name in DTYPES},
+    **{str(dtype): mentioned for dtype in DTYPES.values()},
+    **{
+        f"numpy.{kind}": mentioned
+        for kind in ("ndarray", "bool_", "float16", "float32", "float64", "int64", "uint8")
+    },
+}
+"""What options and training states hold beside numbers: classes of the standard library, dictionaries of other ones,
+types of numbers. None of them acts when it is made here; they become containers, texts and records."""
+
+NESTED_GLOBALS: dict[str, Callable] = {
+    **INERT,
     "_codecs.encode": encode_text,
     "torch.Size": make_size,
     "torch.device": make_device,
@@ -356,12 +426,10 @@ NESTED_GLOBALS: dict[str, Callable] = {
     "torch._utils._rebuild_parameter": rebuild_parameter,
     "torch._utils._rebuild_parameter_with_state": rebuild_parameter,
     "numpy.dtype": Dtype,
-    "numpy.ndarray": not_callable,
-    **{f"torch.{name}": not_callable for name in DTYPES},
     **{f"numpy.{module}.multiarray.scalar": numpy_scalar for module in ("core", "_core")},
     **{f"numpy.{module}.multiarray._reconstruct": numpy_array for module in ("core", "_core")},
     **{f"numpy.{module}.numeric._frombuffer": numpy_from_buffer for module in ("core", "_core")},
-    **{name: record(name) for name in (PERSISTENT_OBJECT, TF_NETWORK, PROGAN_NETWORK, NAMESPACE)},
+    **{name: record(name) for name in (PERSISTENT_OBJECT, TF_NETWORK, PROGAN_NETWORK)},
 }
 """Every global that a pickle may name but one, which only the outermost may: `STORED_STORAGE`."""
 STORED_STORAGE = "torch.storage._load_from_bytes"

@@ -250,6 +250,12 @@ def check_decoder(config: EncoderConfig, decoder: Generator | None) -> None:
             f"this encoder ({config.name}) refines its codes with the generator that it was trained for, but "
             "the file holds no generator; use the original .pt file, or convert encoder and generator into one file"
         )
+    if decoder.img_shape[0] != decoder.img_shape[1]:
+        height, width = decoder.img_shape
+        raise CheckpointError(
+            f"this encoder ({config.name}) looks at its generator's pictures as squares, but the generator in the file "
+            f"draws {width}×{height}; the generator can be loaded alone"
+        )
     needed = (config.num_ws, config.w_dim, config.picture_nc)
     found = (decoder.num_ws, decoder.w_dim, decoder.img_channels)
     if needed != found:

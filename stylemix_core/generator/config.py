@@ -8,6 +8,8 @@ from ..errors import CheckpointError
 MAX_RESOLUTION = 4096
 """Beyond any published network; what a damaged or hostile file may announce is not."""
 
+MAX_START = 64
+
 
 @dataclass(frozen=True)
 class GeneratorConfig:
@@ -20,13 +22,13 @@ class GeneratorConfig:
     w_dim: int
     """Length of one w vector."""
     img_resolution: int
-    """Width and height of the pictures, a power of two."""
+    """The larger side of the pictures, which are squares unless `start` says otherwise."""
     img_channels: int
     """3 for RGB."""
     mapping_layers: int
     """Fully connected layers between z and w."""
     channels: tuple[int, ...]
-    """Feature maps at 4, 8, 16 … `img_resolution` pixels."""
+    """Feature maps of every block, the first for the constant, each for twice the size of the one before."""
     conv_clamp: float | None = None
     """Limit on every layer's output that networks trained in mixed precision carry; None for no limit."""
     architecture: str = "skip"
@@ -39,15 +41,27 @@ class GeneratorConfig:
     joint_labels: bool = False
     """Whether z and the label's embedding are normalised as one vector, as the first StyleGAN2 did (its embeddings
     have no bias), and not each by itself."""
+    start: tuple[int, int] = (4, 4)
+    """Height and width of the constant that pictures grow from: (4, 2) for StyleGAN-Human's 1024×512."""
 
     @property
     def num_ws(self) -> int:
-        """Number of w vectors of a W+ code: 2·log2(resolution) − 2."""
+        """Number of w vectors of a W+ code: 2·log2(resolution) − 2 where pictures grow from 4×4."""
         return 2 * len(self.channels)
 
     @property
+    def img_shape(self) -> tuple[int, int]:
+        """Height and width of the pictures."""
+        return self.shape_at(len(self.channels) - 1)
+
+    @property
     def resolutions(self) -> tuple[int, ...]:
-        return tuple(4 << i for i in range(len(self.channels)))
+        """The larger side of every block's maps."""
+        return tuple(max(self.start) << i for i in range(len(self.channels)))
+
+    def shape_at(self, level: int) -> tuple[int, int]:
+        """Height and width of a block's maps. level: 0 for b4, 1 for b8, …"""
+        return self.start[0] << level, self.start[1] << level
 
     @property
     def colour_resolutions(self) -> tuple[int, ...]:
@@ -66,7 +80,13 @@ class GeneratorConfig:
                 channels.append(shapes[f"synthesis.b{4 << len(channels)}.conv1.weight"][0])
             if not channels:
                 raise KeyError("synthesis.b4.conv1.weight")
-            resolution = 4 << (len(channels) - 1)
+            start = shapes["synthesis.b4.const"][1:]
+            if len(start) != 2 or not 1 <= min(start) <= max(start) <= MAX_START:
+                raise CheckpointError(
+                    f"synthesis.b4.const has the shape {list(shapes['synthesis.b4.const'])}; expected [channels, "
+                    f"height, width] with sides of 1 to {MAX_START} pixels, mostly 4"
+                )
+            resolution = max(start) << (len(channels) - 1)
             if resolution > MAX_RESOLUTION:
                 raise CheckpointError(
                     f"the file announces a generator of {resolution} px, more than any StyleGAN2's"
@@ -87,7 +107,7 @@ class GeneratorConfig:
                 c_dim=embedding[1],
                 w_dim=w_dim,
                 img_resolution=resolution,
-                img_channels=shapes[f"synthesis.b{resolution}.torgb.weight"][0],
+                img_channels=shapes[f"synthesis.b{4 << (len(channels) - 1)}.torgb.weight"][0],
                 mapping_layers=layers,
                 channels=tuple(channels),
                 conv_clamp=conv_clamp,
@@ -95,6 +115,7 @@ class GeneratorConfig:
                 mapping_width=first[0] if first[0] != w_dim else None,
                 embed_width=embedding[0] if embedding[0] not in (0, w_dim) else None,
                 joint_labels=embedding[1] > 0 and "mapping.embed.bias" not in shapes,
+                start=(start[0], start[1]),
             )
         except IndexError:
             raise CheckpointError(

@@ -22,7 +22,7 @@ from ..errors import LatentMismatchError, StyleMixError
 from ..weights import adopt, without_numbers
 from . import fused
 from .compiled import activate, colours, compiling
-from .config import GeneratorConfig
+from .config import MAX_START, GeneratorConfig
 from .graphs import Graphs
 from .ops import LRELU_GAIN, LRELU_SLOPE, Squares, fir_filter, modulated_conv, upsample
 from .spatial import SpatialStyle
@@ -35,6 +35,9 @@ NOISE_MODES = ("const", "random", "none")
 CHUNK = 4
 """Pictures that are drawn at a time at most, unless gradients are wanted."""
 
+SQUARE = (4, 4)
+"""What pictures of all but a few generators grow from."""
+
 MAPPING_LR_MULTIPLIER = 0.01
 """How much slower than the rest the mapping was trained: its weights are stored that much larger."""
 
@@ -42,8 +45,9 @@ MAPPING_LR_MULTIPLIER = 0.01
 class Generator(nn.Module):
     """z → `mapping` → W+ → `synthesis` → pictures.
 
-    Attributes: `z_dim`, `c_dim`, `w_dim`, `num_ws`, `img_resolution`, `img_channels`, `w_avg` `[w_dim]`, `config`,
-    and `info`, what `inspect_checkpoint` says of the file that it was loaded from, or None.
+    Attributes: `z_dim`, `c_dim`, `w_dim`, `num_ws`, `img_shape` (height, width) of the pictures and `img_resolution`,
+    the larger of both, `img_channels`, `w_avg` `[w_dim]`, `config`, and `info`, what `inspect_checkpoint` says of the
+    file that it was loaded from, or None.
     """
 
     info: "CheckpointInfo | None" = None
@@ -55,7 +59,8 @@ class Generator(nn.Module):
         self.synthesis = SynthesisNetwork(config)
         self.z_dim, self.c_dim, self.w_dim = config.z_dim, config.c_dim, config.w_dim
         self.num_ws = config.num_ws
-        self.img_resolution, self.img_channels = config.img_resolution, config.img_channels
+        self.img_shape, self.img_resolution = config.img_shape, config.img_resolution
+        self.img_channels = config.img_channels
 
     @classmethod
     def from_state_dict(cls, config: GeneratorConfig, state_dict: Mapping[str, torch.Tensor]) -> "Generator":
@@ -107,17 +112,26 @@ def fingerprint(config: GeneratorConfig, tensor: Callable[[str], torch.Tensor]) 
     """`Generator.fingerprint()` from tensors by name.
 
     It hashes the shapes and a few biases. Those are the same numbers in every file format, and half precision
-    leaves them alone.
+    leaves them alone. Where pictures do not grow from 4×4, it ends in what they grow from, height before width:
+    "…-4x2", so that codes know the proportions of their pictures (`start_of`).
     """
     architecture = () if config.architecture == "skip" else (config.architecture,)  # files carry skip's
     shape = (config.channels, config.img_channels, config.w_dim, *architecture)
     digest = hashlib.sha256(repr(shape).encode())
-    for resolution in (4, config.img_resolution):
-        for layer in ("conv1", "torgb") if resolution in config.colour_resolutions else ("conv1",):
+    for level in (0, len(config.channels) - 1):
+        coloured = config.resolutions[level] in config.colour_resolutions
+        for layer in ("conv1", "torgb") if coloured else ("conv1",):
             for bias in ("affine.bias", "bias"):
-                values = tensor(f"synthesis.b{resolution}.{layer}.{bias}")
+                values = tensor(f"synthesis.b{4 << level}.{layer}.{bias}")
                 digest.update(values.detach().float().cpu().numpy().tobytes())
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()[:16] + ("" if config.start == SQUARE else "-{}x{}".format(*config.start))
+
+
+def start_of(fingerprint: str | None) -> tuple[int, int]:
+    """Height and width of what the pictures of a generator grow from, by its fingerprint; None for one unknown."""
+    _, _, start = (fingerprint or "").partition("-")
+    sides = [int(side) for side in start.split("x") if side.isdecimal() and len(side) <= 2]
+    return (sides[0], sides[1]) if len(sides) == 2 and 0 < min(sides) <= max(sides) <= MAX_START else SQUARE
 
 
 class MappingNetwork(nn.Module):
@@ -186,6 +200,10 @@ class MappingNetwork(nn.Module):
             raise StyleMixError(f"truncation_psi is {psi}; give a number, usually 0 to 1")
         if cutoff is not None and cutoff < 0:
             raise StyleMixError(f"truncation_cutoff is {cutoff}; give a number of layers, or None for all")
+        if cutoff is not None and cutoff > w.shape[1]:
+            raise StyleMixError(
+                f"truncation_cutoff is {cutoff}, but this model has {w.shape[1]} layers; choose 0 to {w.shape[1]}"
+            )
         if psi == 1:
             return w
         truncated = self.w_avg.lerp(w, psi)
@@ -208,9 +226,9 @@ class SynthesisNetwork(nn.Module):
         self.resolutions, self.colour_resolutions = config.resolutions, config.colour_resolutions
         self.graphs = Graphs()
         in_channels = 0
-        for resolution, channels in zip(self.resolutions, config.channels):
-            block = SynthesisBlock(config, in_channels, channels, resolution)
-            self.add_module(f"b{resolution}", block)
+        for level, channels in enumerate(config.channels):
+            block = SynthesisBlock(config, in_channels, channels, level)
+            self.add_module(f"b{4 << level}", block)
             in_channels = channels
 
     def _apply(self, fn, recurse=True):
@@ -218,9 +236,10 @@ class SynthesisNetwork(nn.Module):
         return super()._apply(fn, recurse)
 
     def blocks(self, last: int | None = None) -> list["SynthesisBlock"]:
-        """b4, b8, b16 … up to the one of `last` pixels, None for all."""
+        """b4, b8, b16 … up to the one whose larger side has `last` pixels, None for all."""
         last = last or self.resolutions[-1]
-        return [getattr(self, f"b{resolution}") for resolution in self.resolutions if resolution <= last]
+        sizes = enumerate(self.resolutions)
+        return [getattr(self, f"b{4 << level}") for level, resolution in sizes if resolution <= last]
 
     def styled(self) -> "list[tuple[int, SynthesisLayer | ToRGB]]":
         """Every module that takes a style, with the index of the w that gives it.
@@ -277,9 +296,9 @@ class SynthesisNetwork(nn.Module):
             picture, "none" leaves noise out.
         noise_seed: makes "random" repeatable; picture i of the batch draws from `noise_seed + i`, or from its
             own of a list of seeds.
-        resolution: stop after this block and return its smaller picture, which the skip architecture has; None
-            for the full size.
-        Returns float32 `[B, img_channels, R, R]`, nominally −1…1. `LatentMismatchError` when styles do not fit.
+        resolution: stop after the block of this larger side and return its smaller picture, which the skip
+            architecture has; None for the full size.
+        Returns float32 `[B, img_channels, H, W]`, nominally −1…1. `LatentMismatchError` when styles do not fit.
         """
         self.check(styles, noise_mode, resolution)
         return self._draw(styles, lambda styles: styles, noise_mode, noise_seed, resolution)
@@ -382,9 +401,9 @@ def run(
     styles: Sequence[torch.Tensor | SpatialStyle],
     noise: "NoiseSource",
 ) -> Iterator[torch.Tensor]:
-    """Pictures of the last of `blocks`, `[b, C, R, R]` at a time, in the order of the batch.
+    """Pictures of the last of `blocks`, `[b, C, H, W]` at a time, in the order of the batch.
 
-    x: the first block's input `[B, I, R/2, R/2]`, None for b4's. image: what was drawn before, or None.
+    x: the first block's input `[B, I, H/2, W/2]`, None for b4's. image: what was drawn before, or None.
     styles: `[B, channels]` of every module of `blocks`.
     """
     for i, block in enumerate(blocks):
@@ -437,7 +456,7 @@ def gathered(parts: Iterator[torch.Tensor], count: int) -> torch.Tensor:
 
 
 class SynthesisBlock(nn.Module):
-    """One resolution: up to two convolutions, and what the architecture puts around them."""
+    """One size of maps: up to two convolutions, and what the architecture puts around them."""
 
     const: nn.Parameter
     resample_filter: torch.Tensor
@@ -446,19 +465,20 @@ class SynthesisBlock(nn.Module):
     skip: "Shortcut | None"
     torgb: "ToRGB | None"
 
-    def __init__(self, config: GeneratorConfig, in_channels: int, channels: int, resolution: int):
+    def __init__(self, config: GeneratorConfig, in_channels: int, channels: int, level: int):
         super().__init__()
-        self.resolution, self.channels = resolution, channels
-        self.last = resolution == config.img_resolution
+        shape = config.shape_at(level)
+        self.resolution, self.channels = max(shape), channels
+        self.last = level == len(config.channels) - 1
         self.register_buffer("resample_filter", fir_filter())
         if in_channels == 0:
-            self.const = nn.Parameter(torch.randn(channels, resolution, resolution))
+            self.const = nn.Parameter(torch.randn(channels, *shape))
         else:
-            self.conv0 = SynthesisLayer(config, in_channels, channels, resolution, up=True)
-        self.conv1 = SynthesisLayer(config, channels, channels, resolution)
+            self.conv0 = SynthesisLayer(config, in_channels, channels, shape, up=True)
+        self.conv1 = SynthesisLayer(config, channels, channels, shape)
         residual = config.architecture == "resnet" and in_channels != 0
         self.skip = Shortcut(in_channels, channels) if residual else None
-        self.torgb = ToRGB(config, channels) if resolution in config.colour_resolutions else None
+        self.torgb = ToRGB(config, channels) if self.resolution in config.colour_resolutions else None
 
     def convolutions(self) -> list["SynthesisLayer"]:
         return [self.conv0, self.conv1] if hasattr(self, "conv0") else [self.conv1]
@@ -468,7 +488,7 @@ class SynthesisBlock(nn.Module):
         return [*self.convolutions(), self.torgb] if self.torgb is not None else [*self.convolutions()]
 
     def forward(self, x, image, styles, noise):
-        # x [B, I, R/2, R/2] or None, image [B, C, R/2, R/2] or None, styles [B, channels] of every module of `styled`
+        # x [B, I, H/2, W/2] or None, image [B, C, H/2, W/2] or None, styles [B, channels] of every module of `styled`
         noises = [noise.draw(layer.noise_const) for layer in self.convolutions()]
         if x is None:
             x = self.const.repeat(len(styles[0]), 1, 1, 1).contiguous(memory_format=torch.channels_last)
@@ -481,7 +501,7 @@ class SynthesisBlock(nn.Module):
         return x, rgb if image is None or rgb is None else upsample(image, self.resample_filter).add_(rgb)
 
     def compute(self, x, styles, noises, cut=(0, 0)):
-        """The block's maps `[B, O, R, R]` and what they add to the picture `[B, C, R, R]`, None without a to-RGB."""
+        """The block's maps `[B, O, H, W]` and what they add to the picture `[B, C, H, W]`, None without a to-RGB."""
         shortcut = self.skip(x) if self.skip is not None else None
         layers = self.convolutions()
         styles = [
@@ -506,7 +526,7 @@ class Shortcut(nn.Module):
         self.register_buffer("resample_filter", fir_filter())
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        # [B, I, R/2, R/2] → [B, O, R, R]
+        # [B, I, H/2, W/2] → [B, O, H, W]
         return upsample(F.conv2d(x, self.weight / math.sqrt(x.shape[1])), self.resample_filter)
 
 
@@ -517,7 +537,12 @@ class SynthesisLayer(nn.Module):
     resample_filter: torch.Tensor
 
     def __init__(
-        self, config: GeneratorConfig, in_channels: int, out_channels: int, resolution: int, up: bool = False
+        self,
+        config: GeneratorConfig,
+        in_channels: int,
+        out_channels: int,
+        shape: tuple[int, int],
+        up: bool = False,
     ):
         super().__init__()
         self.up = self.transposed = up
@@ -527,7 +552,7 @@ class SynthesisLayer(nn.Module):
         self.squares = Squares()
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.noise_strength = nn.Parameter(torch.zeros([]))
-        self.register_buffer("noise_const", torch.randn(resolution, resolution))
+        self.register_buffer("noise_const", torch.randn(shape))
         self.register_buffer("resample_filter", fir_filter())
 
     def _apply(self, fn, recurse=True):
@@ -619,7 +644,7 @@ class NoiseSource:
         return share
 
     def draw(self, const: torch.Tensor) -> torch.Tensor | None:
-        """Noise for a layer whose stored noise is `const` `[R, R]`: `[R, R]`, `[B, 1, R, R]` or None."""
+        """Noise for a layer whose stored noise is `const` `[H, W]`: `[H, W]`, `[B, 1, H, W]` or None."""
         if self.mode == "none":
             return None
         if self.mode == "const":

@@ -31,7 +31,7 @@ def draw_regions(
     """Draw pictures of several streams of styles, each inside its region.
 
     streams: S of what `synthesis.styles` gives; the first is the picture around the regions.
-    masks: uint8 `[S − 1, B, R, R]`, 0 outside and 255 inside the regions of the others; later ones lie on top.
+    masks: uint8 `[S − 1, B, H, W]`, 0 outside and 255 inside the regions of the others; later ones lie on top.
     The rest, and what is returned, as for `SynthesisNetwork.draw`.
     """
     for styles in streams:
@@ -47,7 +47,7 @@ def draw_regions(
     def parts() -> Iterator[torch.Tensor]:
         for part in parts_of(masks.shape[1], CHUNK):
             own = [style[:, part] for style in modules]
-            shares = _shares(masks[:, part].to(modules[0]) / 255)
+            shares = _shares(masks[:, part].to(modules[0]) / 255, synthesis.b4.const.shape[2])
             features, image = _run_streams(coarse, own[:first], shares, noise[part])
             if image is not None and len(coarse) == len(blocks):
                 yield image
@@ -61,7 +61,7 @@ def draw_regions(
 
 def _up_to(blocks: Sequence[SynthesisBlock], synthesis: SynthesisNetwork, size: int) -> list[SynthesisBlock]:
     """The blocks of at most `size` pixels and a quarter of the picture."""
-    most = max(4, min(size, synthesis.resolutions[-1] // 4))
+    most = max(synthesis.resolutions[0], min(size, synthesis.resolutions[-1] // 4))
     return [block for block in blocks if block.resolution <= most]
 
 
@@ -108,19 +108,19 @@ class _Repeated:
         return noise if noise is None or noise.ndim == 2 else noise.repeat(self.times, 1, 1, 1)
 
 
-def _shares(masks: torch.Tensor) -> dict[int, torch.Tensor]:
-    """How much of every place belongs to each region, by resolution: `[S − 1, B, 1, r, r]`."""
+def _shares(masks: torch.Tensor, narrowest: int) -> dict[int, torch.Tensor]:
+    """How much of every place belongs to each region: `[S − 1, B, 1, h, w]` by the width of maps, from `narrowest`."""
     shares: list[torch.Tensor] = []
     free = torch.ones_like(masks[0])
     for mask in masks.flip(0):  # from the top
         shares.insert(0, mask * free)
         free = free * (1 - mask)
     share = torch.stack(shares)
-    by_resolution = {share.shape[3]: share[:, :, None]}
-    while share.shape[3] > 4:
+    by_width = {share.shape[3]: share[:, :, None]}
+    while share.shape[3] > narrowest:
         share = F.avg_pool2d(share, 2)
-        by_resolution[share.shape[3]] = share[:, :, None]
-    return by_resolution
+        by_width[share.shape[3]] = share[:, :, None]
+    return by_width
 
 
 def _same(style: torch.Tensor) -> bool:

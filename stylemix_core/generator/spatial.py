@@ -36,9 +36,9 @@ class SpatialStyle:
     def strip(self, first: int, last: int, height: int) -> "SpatialStyle":
         """Those of a strip: rows `first` to `last` of the input's `height`."""
         shares = {
-            width: share[..., first * width // height : last * width // height, :]
+            width: share[..., first * share.shape[-2] // height : last * share.shape[-2] // height, :]
             for width, share in self.shares.items()
-            if width in (height, 2 * height)
+            if share.shape[-2] in (height, 2 * height)
         }
         return SpatialStyle(self.styles, shares)
 

@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from ..checkpoints import what_is
 from ..checkpoints.base import file_of
 from ..checkpoints.source import Source, about
 from ..device import resolve_dtype
@@ -101,7 +102,7 @@ def load_delta(path: str | os.PathLike[str]) -> Delta:
         tensors, metadata = Source(Path(path)).safetensors
         if metadata.get("format") != FORMAT:
             raise CheckpointError(
-                "not a tuning of a generator; expected a file that StyleMix's inversion saved"
+                f"not a tuning of a generator: it is {what_is(path)}. Expected a file that StyleMix's inversion saved"
             )
         if metadata.get("version") != VERSION:
             raise CheckpointError(

@@ -15,7 +15,7 @@ from ..encoder import Encoder
 from ..errors import LatentMismatchError, StyleMixError
 from ..generator import Generator
 from ..identity import EncoderIdentity
-from ..images import as_masks, check_finite, from_comfy, resize, to_comfy
+from ..images import as_masks, check_finite, check_proportions, from_comfy, resize, to_comfy
 from .delta import Delta, differentiable, twin
 from .features import perceptual_features, reads_pictures
 from .losses import Objective
@@ -279,12 +279,18 @@ def prepare(images: torch.Tensor) -> torch.Tensor:
 
 def as_generated(pictures: torch.Tensor, generator: Generator) -> torch.Tensor:
     """The pictures in the generator's size and number of channels."""
-    pictures = resize(pictures, generator.img_resolution, generator.img_resolution)
+    (height, width), shape = pictures.shape[2:], generator.img_shape
+    if shape[0] != shape[1] and check_proportions("the picture", pictures, shape):
+        raise StyleMixError(
+            f"the picture is {width}×{height} pixels, but this generator draws {shape[1]}×{shape[0]}; give one of "
+            "these proportions, and leave the alignment of faces off, which makes squares"
+        )
+    pictures = resize(pictures, *shape)
     return pictures if generator.img_channels == 3 else pictures.mean(1, keepdim=True)
 
 
 def prepare_mask(mask: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """A mask of any size as float32 `[B or 1, 1, R, R]`."""
+    """A mask of any size as float32 `[B or 1, 1, H, W]`."""
     shaped = as_masks(differentiable(mask), "the mask", len(target))[:, None]
     shaped = resize(shaped, *target.shape[2:]).clamp(0, 1).to(target.device)
     if not (shaped.mean([1, 2, 3]) > 0).all():

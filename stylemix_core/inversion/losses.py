@@ -82,7 +82,7 @@ class Objective:
 def pyramid(images: torch.Tensor) -> list[torch.Tensor]:
     """The pictures at full size, a half, a quarter …"""
     levels = [images]
-    while len(levels) < SCALES and levels[-1].shape[-1] > 8:
+    while len(levels) < SCALES and min(levels[-1].shape[2:]) > 8:
         levels.append(F.avg_pool2d(levels[-1], 2))
     return levels
 

@@ -170,10 +170,10 @@ def noise_images(generator: Generator) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 def noise_correlation(image: torch.Tensor) -> torch.Tensor:
-    """How far noise `[R, R]` is from white: correlations of neighbours on all scales from 8 px up (appendix D)."""
+    """How far noise `[H, W]` is from white: correlations of neighbours on all scales from 8 px up (appendix D)."""
     total = image.new_zeros([])
     image = image[None, None]
-    while image.shape[-1] >= 8:
+    while min(image.shape[2:]) >= 8:
         for axis in (2, 3):
             total = total + (image * image.roll(1, axis)).mean().square()
         image = F.avg_pool2d(image, 2) * 2  # the sum of four independent numbers has twice the deviation

@@ -230,7 +230,7 @@ def test_large_pictures_are_kept_small(monkeypatch, tiny):
     monkeypatch.setattr(
         generator.synthesis, "forward", lambda w: F.interpolate(draw(w), size=2 * SIDE, mode="nearest")
     )
-    monkeypatch.setattr(generator, "img_resolution", 2 * SIDE)
+    monkeypatch.setattr(generator, "img_shape", (2 * SIDE, 2 * SIDE))
     report = explain_layers(generator, codes[:1], codes[1:2], HALVES)
     assert report.alone.shape[-1] == SIDE and report.changes.shape == (8, SIDE, SIDE)
 

@@ -289,8 +289,8 @@ def test_a_conversion_that_cannot_be_leaves_everything_as_it_was(tiny, tmp_path)
 
 
 def test_of_a_file_whose_encoder_is_unknown_the_generator_is_converted(tmp_path):
-    opts = {"encoder_type": "SomeEncoder"}
-    source, target = builders.write_tiny_psp(tmp_path / "psp.pt", opts=opts), tmp_path / "out.safetensors"
+    source = builders.write_unknown_kind(tmp_path / "psp.pt", "SomeEncoder")
+    target = tmp_path / "out.safetensors"
     assert checkpoints.convert_checkpoint(source, target).contents == ("generator",)
     with pytest.raises(CheckpointError, match="SomeEncoder"):
         checkpoints.convert_checkpoint(source, target, part="both")

@@ -210,11 +210,11 @@ def test_six_labels_are_not_taken_for_two_pictures(tmp_path):
 
 
 def test_an_unknown_kind_is_refused_by_name_but_its_generator_loads(tmp_path):
-    path = builders.write_tiny_psp(tmp_path / "other.pt", opts={"encoder_type": "HyperEncoder"})
+    path = builders.write_unknown_kind(tmp_path / "other.pt", "HyperEncoder")
     info = inspect_checkpoint(path)
     assert info.encoder == "HyperEncoder" and info.contents == ("generator", "encoder")
     with pytest.raises(
-        CheckpointError, match="other.pt.*HyperEncoder.*GradualStyleEncoder.*generator can be"
+        CheckpointError, match="other.pt.*HyperEncoder.*extra.weight.*GradualStyleEncoder.*generator can be"
     ):
         load_encoder(path)
     assert load_generator(path, device="cpu").num_ws == 8

@@ -9,15 +9,16 @@ import torch
 import torch.nn.functional as F
 
 import stylemix_core as sm
-from stylemix_core import cli, finding_sheet
+from stylemix_core import cli, finding_sheet, regions, wish_text
 from stylemix_core.changes import colour_change, difference, settle, shape_change
 from stylemix_core.demo import truth
 from stylemix_core.demo.renderer import render, sample_attributes
 from stylemix_core.directions import sampled_w
-from stylemix_core.finding import LAYER_COST, FoundMask, find_layers, simplest_first
+from stylemix_core.finding import LAYER_COST, FoundMask, find_layers, simplest_first, useful
 from stylemix_core.identity import EncoderIdentity, Identity
 from stylemix_core.images import resize, save_image
-from stylemix_core.wishes import Judge, Wish, read_wish, regions_of_wish
+from stylemix_core.wish_text import Wish, check_wish, read_wish
+from stylemix_core.wishes import Judge, regions_of_wish
 from tests import builders
 
 SEEDS = (97, 99)
@@ -102,13 +103,25 @@ def test_what_does_not_move_stays(avatars):
         ("colours", Wish((), kind="colour")),
         ("everything but the face", Wish(("face",), but=True)),
         ("everything", Wish(())),
+        ("nose hair", Wish(("nose", "hair"))),
+        ("eye colour", Wish(("eyes",), kind="colour")),
+        ("머리 모양", Wish(("hair",), kind="shape")),
+        ("머리만", Wish(("hair",))),
+        ("머리색만", Wish(("hair",), kind="colour")),
+        ("머리색과 피부색", Wish(("hair", "skin"), kind="colour")),
+        ("눈과 입", Wish(("eyes", "mouth"))),
+        ("눈썹, 코, 입술", Wish(("brows", "nose", "mouth"))),
+        ("얼굴형", Wish(("face",), kind="shape")),
+        ("얼굴만 빼고 전부", Wish(("face",), but=True)),
+        ("배경", Wish(("background",))),
     ],
+    ids=lambda value: str(value)[:40],
 )
 def test_wishes_in_words(text, wish):
     assert read_wish(text) == wish
 
 
-@pytest.mark.parametrize("text", ["", "the", "hair shape and skin colour"])
+@pytest.mark.parametrize("text", ["", "the", "hair shape and skin colour", "이랑" * 500])
 def test_a_wish_that_is_not_understood_is_refused_with_examples(text):
     with pytest.raises(sm.StyleMixError, match="'hair and skin colour'"):
         read_wish(text)
@@ -125,6 +138,45 @@ def test_words_for_several_regions():
         sm.StyleMixError, match="no region 'smile'; choose among: hair, face, eyes.*directions"
     ):
         regions_of_wish(read_wish("smile"), regions)
+
+
+@pytest.mark.parametrize(
+    ("word", "nearest"),
+    [
+        ("beard", "face"),
+        ("glasses", "eyes"),
+        ("bob", "hair"),
+        ("hiar", "hair"),
+        ("lipz", "mouth"),
+        ("단발", "hair"),
+    ],
+)
+def test_an_unknown_word_gets_the_nearest_region(word, nearest):
+    with pytest.raises(
+        sm.StyleMixError, match=f"no region '{word}'; choose among: hair, .*nearest is '{nearest}'"
+    ):
+        check_wish(read_wish(f"{word} shape"))
+    check_wish(read_wish(nearest))
+
+
+def test_wishes_know_the_regions_that_are_found():
+    assert wish_text.REGIONS == regions.REGIONS
+
+
+def test_how_a_wish_was_read_can_be_told():
+    assert read_wish("nose hair").describe() == "nose and hair: anything"
+    assert read_wish("everything but the face").describe("colour") == "everything but face: colour"
+
+
+def test_masks_that_gain_nothing_are_not_offered():
+    def found(inside, score):
+        return FoundMask(torch.ones(3), inside, 0.1, 0.0, score, "")
+
+    good, poor, useless, harmful = found(0.5, 0.3), found(0.1, 0.1), found(0.0, -0.03), found(-0.2, -0.4)
+    assert useful([good, poor, useless, harmful], "hair") == [good, poor]
+    assert useful([moving := found(0.1, -0.1), useless, harmful], "hair") == [moving]
+    with pytest.raises(sm.StyleMixError, match=r"no layers do this \(hair: shape\) for these faces"):
+        useful([useless, harmful], "hair: shape")
 
 
 def test_shares_are_parts_of_what_the_whole_style_changes(avatars):

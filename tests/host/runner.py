@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from . import PACK, Prompt, Run
+from . import PACK, Prompt, Run, probing
 
 STAND_IN = Path(__file__).parent / "stand_in"
 
@@ -60,6 +60,10 @@ class StandIn:
             if run.errors:
                 break
             self.result(prompt, node_id, signatures, run)
+        # What was remembered is told again, of nodes before a remembered one as well.
+        for node_id, key in signatures.items():
+            if node_id not in run.executed and key in self.cache:
+                self.show(run, node_id, self.cache[key][1])
         return run
 
     def is_output(self, class_type: str) -> bool:
@@ -147,6 +151,7 @@ class StandIn:
         except Exception as error:
             run.errors[node_id] = str(error)
             return None
+        probing.look(results)
         self.cache[key] = results, shown
         self.show(run, node_id, shown)
         return results
@@ -160,12 +165,16 @@ class StandIn:
         if isinstance(images, torch.Tensor):
             save_image(self, run, node_id, images)
         elif images:
-            paths = [self.base / "output" / image["subfolder"] / image["filename"] for image in images]
+            paths = [self.base / image["type"] / image["subfolder"] / image["filename"] for image in images]
             run.pictures[node_id] = [Image.open(path).convert("RGB") for path in paths]
 
     def call(self, class_type: str, node_id: str = "1", **arguments: Any) -> tuple:
         """Run one node and return its outputs."""
         return self.execute(class_type, node_id, {}, arguments).result
+
+    def said(self, class_type: str, **arguments: Any) -> list[list[str]]:
+        """Run one node and return its messages: the kind and the text of each."""
+        return self.execute(class_type, "1", {}, arguments).ui["stylemix_messages"]
 
     def execute(self, class_type: str, node_id: str, prompt: Prompt, arguments: dict[str, Any]) -> Any:
         """Run one node on a copy of its class that knows the hidden inputs, as ComfyUI does."""

@@ -51,7 +51,7 @@ def test_every_pass_is_announced_to_comfyui(stand_in, comfy, model):
     host = stand_in.module("nodes.host")
     result = host.run(model, 3, lambda network, items: torch.arange(3.0)[items])
     assert result.tolist() == [0, 1, 2]
-    assert [patchers for patchers, _ in comfy.requests] == [[model.patcher]] * 3
+    assert [patchers for patchers, _ in comfy.requests] == [[model.handle()]] * 3
     assert all(memory > 0 for _, memory in comfy.requests)
     assert comfy.updates == [(1, 3), (2, 3), (3, 3)]
 
@@ -78,7 +78,7 @@ def test_the_newest_picture_is_shown_once_a_second(stand_in, comfy, model, monke
 def test_no_parameter_stays_behind(stand_in, comfy, model):
     comfy.device, comfy.no_vram = torch.device("meta"), True
     stand_in.module("nodes.host").run(model, 1, lambda network, items: torch.zeros(1))
-    assert {tensor.device.type for tensor in model.network.parameters()} == {"meta"}
+    assert {tensor.device.type for tensor in model.network().parameters()} == {"meta"}
 
 
 def test_out_of_memory_halves_the_batch(stand_in, comfy, model):
@@ -128,47 +128,49 @@ def test_two_loaders_of_one_file_share_the_model(stand_in):
 def test_a_model_that_nobody_holds_is_freed(stand_in):
     stand_in.forget()
     (model,) = stand_in.call("StyleMixLoadGenerator", checkpoint="tiny.safetensors", dtype="bfloat16")
-    network = weakref.ref(model.network)
+    network = weakref.ref(model.network())
     del model
     gc.collect()
     assert network() is None
 
 
-@pytest.fixture
-def messages():
-    """Node and text of what is shown on nodes."""
-    from server import PromptServer
-
-    PromptServer.instance.messages.clear()
-    return PromptServer.instance.messages
-
-
-def test_codes_of_other_weights_are_drawn_with_a_warning(stand_in, messages, caplog):
+def test_codes_of_other_weights_are_drawn_with_a_warning(stand_in, caplog):
     (generator,) = stand_in.call("StyleMixLoadGenerator", checkpoint="tiny.safetensors", dtype="float32")
-    messages.clear()
+    arguments = {"generator": generator, "noise_mode": "const"}
     w = torch.zeros(1, 8, 16)
-    stand_in.call("StyleMixDecode", "5", generator=generator, latent=Latents.of(w), noise_mode="const")
-    assert messages == []
-    stand_in.call(
-        "StyleMixDecode", "5", generator=generator, latent=Latents.of(w, generator="x"), noise_mode="const"
-    )
-    ((node_id, message),) = messages
-    assert node_id == "5" and "other weights" in message
+    assert stand_in.said("StyleMixDecode", latent=Latents.of(w), **arguments) == []
+    ((kind, text),) = stand_in.said("StyleMixDecode", latent=Latents.of(w, generator="x"), **arguments)
+    assert kind == "warning" and "other weights" in text
     assert "other weights" in caplog.text
 
 
-def test_injection_says_whether_source_and_style_are_of_one_generator(stand_in, messages):
-    def shown(style):
-        messages.clear()
-        inputs = {"mask_list": "0", "alpha": 1.0, "pairing": "match", "seed": 0}
-        stand_in.call("StyleMixInject", latent=source, style=style, **inputs)
-        return " ".join(text for _, text in messages)
-
+def test_injection_warns_of_a_style_of_another_generator_alone(stand_in):
     w = torch.zeros(1, 8, 16)
     source = Latents.of(w, generator="a")
-    assert "same generator" in shown(Latents.of(w, generator="a"))
-    assert "other weights" in shown(Latents.of(w, generator="b"))
-    assert shown(Latents.of(w)) == ""
+    inputs = {"mask_list": "0", "alpha": 1.0, "pairing": "match", "seed": 0}
+    for style, expected in (("a", 0), ("b", 1), (None, 0)):
+        said = stand_in.said("StyleMixInject", latent=source, style=Latents.of(w, generator=style), **inputs)
+        assert ["other weights" in text for _, text in said] == [True] * expected
+
+
+def test_a_failed_run_leaves_nothing_behind(stand_in):
+    w = torch.zeros(1, 8, 16)
+    inputs = {"latent": Latents.of(w, generator="a"), "style": Latents.of(w, generator="b")}
+    inputs |= {"alpha": 1.0, "pairing": "match", "seed": 0}
+    with pytest.raises(ValueError):
+        stand_in.said("StyleMixInject", **inputs, mask_list="99")
+    assert stand_in.module("nodes.host")._said == {}
+
+
+def test_every_node_that_speaks_is_heard(stand_in):
+    """`tell` and `warn` need the node's id, and a decorated `execute`."""
+    from comfy_api.v0_0_2 import io
+
+    speakers = [
+        node for node in stand_in.nodes.values() if io.Hidden.unique_id in node.define_schema().hidden
+    ]
+    assert len(speakers) > 10
+    assert [node for node in speakers if not hasattr(node.execute, "__wrapped__")] == []
 
 
 def test_latents_remember_where_they_come_from(stand_in):
@@ -186,7 +188,7 @@ def test_latents_remember_where_they_come_from(stand_in):
     )
     assert latent.origins == ("seed 18446744073709551615, psi 0.7", "seed 18446744073709551616, psi 0.7")
     style, _ = stand_in.call("StyleMixEncode", encoder=encoder, image=image[:1], align="never")
-    assert style.generator == latent.generator == generator.network.fingerprint()
+    assert style.generator == latent.generator == generator.network().fingerprint()
     mixed, labels = stand_in.call(
         "StyleMixInject",
         latent=latent,
@@ -239,7 +241,7 @@ def test_codes_of_every_encoder_belong_to_the_generator_in_its_file(stand_in, ca
         style, _ = stand_in.call(
             "StyleMixEncode", encoder=encoder, image=torch.rand(1, 64, 64, 3), align="never"
         )
-        faces = Latents.of(torch.zeros(1, 8, 16), generator=generator.network.fingerprint())
+        faces = Latents.of(torch.zeros(1, 8, 16), generator=generator.network().fingerprint())
         mixed, _ = stand_in.call(
             "StyleMixInject", latent=faces, style=style, mask_list="0", alpha=1.0, pairing="match", seed=0
         )
@@ -278,7 +280,7 @@ def test_model_folders_of_users_stay(stand_in, monkeypatch):
     default = f"{stand_in.base}/models"
     assert folder_paths.folder_names_and_paths == {
         "stylegan": (["/models/of/theirs", f"{default}/stylegan"], set()),
-        "psp": (["/other", f"{default}/psp"], {".onnx", ".pt", ".safetensors"}),
+        "psp": (["/other", f"{default}/psp"], {".onnx", ".pt", ".pth", ".safetensors"}),
     }
 
 
@@ -301,17 +303,18 @@ def test_newer_cores_get_search_words_and_older_ones_none(stand_in, monkeypatch)
     assert search.search_words("face", "GAN") == {"search_aliases": ["face", "GAN"]}
 
 
-def test_a_compiled_generator_shares_the_model_of_its_file(stand_in, messages, monkeypatch):
+def test_a_compiled_generator_shares_the_model_of_its_file(stand_in, monkeypatch):
     why_not = []
     monkeypatch.setattr(stand_in.module("nodes.load"), "cannot_compile", lambda *_: (why_not or [None])[0])
     arguments = {"checkpoint": "tiny.safetensors", "dtype": "float32"}
     (plain,) = stand_in.call("StyleMixLoadGenerator", **arguments)
     (compiled,) = stand_in.call("StyleMixLoadGenerator", **arguments, compile=True)
-    assert compiled.patcher is plain.patcher
-    assert compiled.network.synthesis.compiled and not plain.network.synthesis.compiled
-    assert compiled.network.synthesis.b4.const is plain.network.synthesis.b4.const
-    assert messages == []
+    assert compiled.handle() is plain.handle()
+    assert compiled.network().synthesis.compiled and not plain.network().synthesis.compiled
+    assert compiled.network().synthesis.b4.const is plain.network().synthesis.b4.const
+    assert stand_in.said("StyleMixLoadGenerator", **arguments, compile=True) == []
     why_not.append("compile is left out")
-    (refused,) = stand_in.call("StyleMixLoadGenerator", "7", **arguments, compile=True)
+    (refused,) = stand_in.call("StyleMixLoadGenerator", **arguments, compile=True)
     assert refused is plain
-    assert messages == [("7", "compile is left out")]
+    said = stand_in.said("StyleMixLoadGenerator", **arguments, compile=True)
+    assert said == [["note", "compile is left out"]]

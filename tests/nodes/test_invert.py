@@ -219,12 +219,12 @@ def call(stand_in, models, **changes):
 
 def test_comfyui_sees_one_base_model(stand_in, comfy, models):
     _, _, tuned, _ = call(stand_in, models)
-    patcher = models["generator"].patcher
-    assert comfy.requests[0][0] == [patcher, models["encoder"].patcher]
-    assert tuned.patcher is patcher
-    save_delta(stand_in.base / "input/one.safetensors", tuned.tuning)
+    patcher = models["generator"].handle()
+    assert comfy.requests[0][0] == [patcher, models["encoder"].handle()]
+    assert tuned.handle() is patcher
+    save_delta(stand_in.base / "input/one.safetensors", tuned.tuning())
     (loaded,) = stand_in.call("StyleMixLoadTuning", generator=models["generator"], file="one.safetensors")
-    assert loaded.patcher is patcher
+    assert loaded.handle() is patcher
     comfy.requests.clear()
     latent = stand_in.call(
         "StyleMixSampler",
@@ -237,9 +237,9 @@ def test_comfyui_sees_one_base_model(stand_in, comfy, models):
         noise_mode="const",
     )[1]
     assert all(patchers == [patcher] for patchers, _ in comfy.requests)
-    assert latent.generator == models["generator"].network.fingerprint()
-    shared = tuned.network.synthesis.b4.const
-    assert shared.data_ptr() == models["generator"].network.synthesis.b4.const.data_ptr()
+    assert latent.generator == models["generator"].network().fingerprint()
+    shared = tuned.network().synthesis.b4.const
+    assert shared.data_ptr() == models["generator"].network().synthesis.b4.const.data_ptr()
 
 
 def test_every_step_is_shown_and_can_be_interrupted(stand_in, comfy, models):
@@ -295,11 +295,11 @@ def test_a_mask_limits_where_the_picture_is_matched(stand_in, comfy, models):
 
 
 def test_an_encoder_of_other_weights_is_used_with_a_warning(stand_in, comfy, models, caplog):
-    models["encoder"].network.generator, known = "another", models["encoder"].network.generator
+    models["encoder"].network().generator, known = "another", models["encoder"].network().generator
     try:
         call(stand_in, models, method="encode")
     finally:
-        models["encoder"].network.generator = known
+        models["encoder"].network().generator = known
     assert "other weights" in caplog.text
 
 

@@ -81,8 +81,11 @@ def test_a_mistake_is_explained_where_it_is_known(host, text, failing, message):
     assert message in run.errors[failing]
 
 
-def test_injecting_tells_the_page_how_many_layers_the_model_has(host):
-    assert host.run(mixing(None)).shown["inject"] == {"stylemix_num_ws": [8]}
+def test_injecting_tells_the_page_which_masks_were_in_force(host):
+    """As many columns as the model has layers, and every strength and random choice spelled out."""
+    assert host.run(mixing(None)).shown["inject"]["stylemix_num_ws"] == [8]
+    shown = host.run(mixing(["masks", 0], masks=mask_list("eyes: 3-4; 5@0.5", alpha=0.7))).shown["inject"]
+    assert (shown["stylemix_num_ws"], shown["stylemix_masks"]) == ([8], ["eyes: 3-4@0.7; 5@0.5"])
 
 
 @pytest.mark.parametrize(

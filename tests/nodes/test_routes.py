@@ -27,6 +27,13 @@ def test_a_checkpoint_is_described(inspect, folder, checkpoint, num_ws, resoluti
     assert f"{num_ws} w vectors" in answer["summary"]
 
 
+def test_the_demo_models_say_what_their_layers_carry(inspect):
+    for folder in ("stylegan", "psp"):
+        layers = inspect(folder, "demo (bundled)")["layers"]
+        assert (layers["hair shape"], layers["colour"]) == ([4, 5], [8, 10])
+    assert "layers" not in inspect("stylegan", "tiny.safetensors")
+
+
 @pytest.mark.parametrize(
     ("folder", "checkpoint"),
     [

@@ -79,7 +79,7 @@ CONTRACT = {
     "StyleMixMaskList": ("Mask List", ["mask_list", "alpha", "seed", "masks"], ["masks", "mask_list"]),
     "StyleMixSaveLatent": ("Save W+", ["latent", "filename_prefix", "image", "generator"], ["latent"]),
     "StyleMixLoadLatent": ("Load W+", ["file"], ["latent", "labels"]),
-    "StyleMixBlendLatent": ("Blend W+", ["a", "b", "weight"], ["latent"]),
+    "StyleMixBlendLatent": ("Blend W+ · morph or mix faces", ["a", "b", "weight"], ["latent"]),
     "StyleMixTruncateLatent": (
         "Truncate W+",
         ["generator", "latent", "truncation_psi", "truncation_cutoff"],
@@ -94,7 +94,7 @@ CONTRACT = {
         ["sheet", "pictures", "heat_maps", "table", "json"],
     ),
     "StyleMixFindLayers": (
-        "Find Layers",
+        "Find Layers · hair or face",
         ["generator", "latent", "style", "target", "what", "keep", "care", "steps"]
         + ["target_mask", "keep_mask", "encoder", "others"],
         ["masks", "mask_list", "sheet", "table"],
@@ -127,7 +127,7 @@ CONTRACT = {
         ["image", "images", "latent", "labels"],
     ),
     "StyleMixApplyDirection": (
-        "Apply Direction",
+        "Apply Direction · slider",
         ["latent", "directions", "direction", "strength", "mask_list", "masks"],
         ["latent"],
     ),

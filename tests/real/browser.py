@@ -48,10 +48,10 @@ class Page:
         page.on("pageerror", lambda error: self.note(f"{error}\n{error.stack}"))
 
     def note_message(self, message: Any) -> None:
-        url = message.location.get("url", "")
+        text = f"{message.text} {message.location.get('url', '')}"
         # What newer front ends ask other machines about a pack is kept from leaving this one.
-        if message.type in ("error", "warning") and not url.startswith("https:"):
-            self.note(f"{message.text} {url}")
+        if message.type in ("error", "warning") and "https://" not in text:
+            self.note(text)
 
     def note(self, text: str) -> None:
         if "stylemix" in text.lower():

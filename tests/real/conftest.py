@@ -1,8 +1,9 @@
 """ComfyUI's own front ends, one page each for all tests.
 
-The installed front end runs always; `COMFYUI_FRONTEND` names the `static` folder of another one to run as well,
-with the classic canvas and with Vue nodes. What is marked `on_stand_in` also runs where there is no ComfyUI: on the
-installed front end over the stand-in host. `STYLEMIX_SCREENSHOTS` names a folder to keep screenshots in.
+The installed front end runs on the oldest core that is found; `COMFYUI_FRONTEND` names the `static` folder of another
+one, which runs on the newest core, with the classic canvas and with Vue nodes. What is marked `on_stand_in` also runs
+where there is no ComfyUI: on the installed front end over the stand-in host. `STYLEMIX_SCREENSHOTS` names a folder to
+keep screenshots in.
 """
 
 import os
@@ -18,8 +19,14 @@ from .. import builders
 from . import browser, find
 from .server import RealComfy, ServedStandIn
 
-STAND_IN = "stand-in"
-FRONT_ENDS = ("installed", "other", "other, Vue nodes", STAND_IN)
+CORES = find.find_cores() or (None,)
+STAND_IN = find.FrontEnd("stand-in", None)
+FRONT_ENDS = [
+    find.FrontEnd("installed", CORES[0]),
+    find.FrontEnd("other", CORES[-1]),
+    find.FrontEnd("other, Vue nodes", CORES[-1]),
+    STAND_IN,
+]
 
 
 def pytest_collection_modifyitems(items):
@@ -33,7 +40,7 @@ def pytest_collection_modifyitems(items):
     ]
 
 
-def lacking(front_end: str) -> str | None:
+def lacking(front_end: find.FrontEnd) -> str | None:
     """What a front end lacks on this machine, as a sentence."""
     if browser.missing():
         return browser.missing()
@@ -43,9 +50,9 @@ def lacking(front_end: str) -> str | None:
         return (
             "no Python here has aiohttp, comfyui-frontend-package and torch: no page over the stand-in host"
         )
-    if find.missing():
-        return find.missing()
-    if front_end != "installed" and not os.environ.get("COMFYUI_FRONTEND"):
+    if find.missing(front_end.core):
+        return find.missing(front_end.core)
+    if front_end.name != "installed" and not os.environ.get("COMFYUI_FRONTEND"):
         return "COMFYUI_FRONTEND names no other front end"
     return None
 
@@ -61,22 +68,22 @@ def photo(tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="session", params=FRONT_ENDS)
+@pytest.fixture(scope="session", params=FRONT_ENDS, ids=lambda front_end: front_end.name)
 def page(request, tmp_path_factory, photo):
     if lacking(request.param):
         pytest.skip(lacking(request.param))
     base = tmp_path_factory.mktemp("browser")
-    settings = {"Comfy.VueNodes.Enabled": "Vue" in request.param}
+    settings = {"Comfy.VueNodes.Enabled": "Vue" in request.param.name}
     arguments: tuple[str, ...] = ()
-    if request.param.startswith("other"):
+    if request.param.name.startswith("other"):
         arguments = ("--front-end-root", str(Path(os.environ["COMFYUI_FRONTEND"]).expanduser()))
     host = ServedStandIn if request.param == STAND_IN else RealComfy
     shutil.copytree(photo.parent, base / "input")
     generator, _ = builders.write_tiny_native(base)
     (base / "models/stylegan").mkdir(parents=True)
     generator.replace(base / "models/stylegan/tiny.safetensors")
-    with host(base, arguments, settings) as server, browser.open_page(server) as page:
-        page.server, page.name = server, request.param
+    with host(request.param.core, base, arguments, settings) as server, browser.open_page(server) as page:
+        page.server, page.name = server, request.param.name
         yield page
 
 

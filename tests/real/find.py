@@ -1,24 +1,63 @@
-"""Where a real ComfyUI is on this machine, and which Python runs it."""
+"""Which real ComfyUIs are on this machine, and which Python runs them."""
 
 import configparser
 import os
+import re
 import subprocess
 import sys
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from ..host import PACK
 
 
+@dataclass(frozen=True)
+class Core:
+    """A ComfyUI on this machine."""
+
+    folder: Path
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.version} at {short(self.folder)}"
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """A page of ComfyUI's to test."""
+
+    name: str
+    core: Core | None
+    """What serves it; None for the stand-in host, or where there is no ComfyUI."""
+
+    def __str__(self) -> str:
+        return self.name if self.core is None else f"{self.core} ({self.name} front end)"
+
+
 @cache
-def find_comfyui() -> Path | None:
-    """The first place that holds a ComfyUI: `COMFYUI_PATH`, around this pack, comfy-cli's, the usual folders."""
-    return next((place for place in places() if is_comfyui(place)), None)
+def find_cores() -> tuple[Core, ...]:
+    """The ComfyUIs to test on, the oldest first: those of `COMFYUI_PATH`, which may name several as PATH does; else
+    the first of the usual places that holds one, and those beside it whose folders' names go on after its own."""
+    named = os.environ.get("COMFYUI_PATH")
+    if named:
+        folders = [Path(folder).expanduser() for folder in named.split(os.pathsep)]
+    else:
+        first = next(filter(is_comfyui, places()), None)
+        folders = [] if first is None else sorted(first.parent.glob(f"{first.name}*"))
+    found = {folder.resolve(): Core(folder, version(folder)) for folder in folders if is_comfyui(folder)}
+    return tuple(sorted(found.values(), key=lambda core: [*map(int, re.findall(r"\d+", core.version))]))
+
+
+def version(folder: Path) -> str:
+    text = (folder / "comfyui_version.py").read_text(encoding="utf-8")
+    return re.search(r"__version__ = \"(.+?)\"", text)[1]
 
 
 def places() -> list[Path]:
+    """The usual places: around this pack, comfy-cli's, its default folders."""
     home = Path.home()
-    found = [Path(os.environ["COMFYUI_PATH"]).expanduser()] if os.environ.get("COMFYUI_PATH") else []
+    found = []
     if PACK.parent.name == "custom_nodes":
         found.append(PACK.parent.parent)
     config = configparser.ConfigParser()
@@ -30,7 +69,7 @@ def places() -> list[Path]:
 
 
 def is_comfyui(folder: Path) -> bool:
-    return all((folder / name).exists() for name in ("main.py", "nodes.py", "comfy"))
+    return all((folder / name).exists() for name in ("main.py", "nodes.py", "comfy", "comfyui_version.py"))
 
 
 def find_python(comfyui: Path) -> Path | None:
@@ -48,9 +87,8 @@ def find_python(comfyui: Path) -> Path | None:
 @cache
 def find_serving_python() -> Path | None:
     """A Python that can serve ComfyUI's page over the stand-in host: this one, else ComfyUI's."""
-    comfyui = find_comfyui()
     pythons = [Path(sys.executable), Path(os.environ.get("COMFYUI_PYTHON") or sys.executable).expanduser()]
-    pythons += filter(None, [comfyui and find_python(comfyui)])
+    pythons += filter(None, (find_python(core.folder) for core in find_cores()))
     needed = "aiohttp, comfyui_frontend_package, torch, safetensors, PIL"
     return next((python for python in pythons if can_import(python, needed)), None)
 
@@ -61,13 +99,13 @@ def can_import(python: Path | str, modules: str) -> bool:
 
 
 @cache
-def missing() -> str | None:
-    """What a real run lacks here, as a sentence; None when there is all it takes."""
-    comfyui = find_comfyui()
-    if comfyui is None:
-        return "no ComfyUI found; set COMFYUI_PATH to its folder"
-    if find_python(comfyui) is None:
-        return f"no Python to run {short(comfyui)}; set COMFYUI_PYTHON to the one that ComfyUI runs with"
+def missing(core: Core | None) -> str | None:
+    """What a run on a core lacks here, as a sentence; None when there is all it takes. Without a core: why."""
+    if core is None:
+        named = os.environ.get("COMFYUI_PATH")
+        return f"no ComfyUI in {named}" if named else "no ComfyUI found; set COMFYUI_PATH to its folder"
+    if find_python(core.folder) is None:
+        return f"no Python to run {core}; set COMFYUI_PYTHON to the one that ComfyUI runs with"
     return None
 
 

@@ -2,6 +2,8 @@
 
 PyPI's torchvision is built for CUDA and registers two operators that a CPU-only torch does not know. They are
 declared just before torchvision is imported, and not earlier, because ComfyUI wants to import torch itself.
+Its torchaudio needs CUDA's libraries, and newer cores import it: where there is none, empty modules stand in, as only
+nodes for sound would use it.
 
 Without `--cpu` ComfyUI takes the GPU for granted. Where there is none it is given the CPU in its place, so that its
 ways to manage a GPU's memory run.
@@ -12,6 +14,9 @@ import runpy
 import sys
 from contextlib import suppress
 from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from types import ModuleType
 
 
 class GiveDevice(MetaPathFinder):
@@ -46,9 +51,20 @@ class DeclareOperators(MetaPathFinder):
         return None
 
 
+def stand_in_for_torchaudio() -> None:
+    package = ModuleType("torchaudio")
+    parts = {name: ModuleType(f"torchaudio.{name}") for name in ("functional", "transforms")}
+    vars(package).update(parts)
+    for module in (package, *parts.values()):
+        module.__spec__ = ModuleSpec(module.__name__, None, is_package=module is package)
+        sys.modules[module.__name__] = module
+
+
 if __name__ == "__main__":
     folder = os.path.abspath(sys.argv[1])
     sys.path[0] = folder
     sys.argv = [os.path.join(folder, "main.py"), *sys.argv[2:]]
     sys.meta_path[:0] = [DeclareOperators(), GiveDevice()]
+    if find_spec("torchaudio") is None:
+        stand_in_for_torchaudio()
     runpy.run_path(sys.argv[0], run_name="__main__")

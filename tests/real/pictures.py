@@ -43,11 +43,12 @@ ALONE = """type => {
 
 
 def main() -> None:
-    lacking = find.missing() or browser.missing()
+    core = next(iter(find.find_cores()), None)  # with the installed front end, as in the browser tests
+    lacking = find.missing(core) or browser.missing()
     if lacking:
         sys.exit(lacking)
-    with tempfile.TemporaryDirectory() as folder, RealComfy(Path(folder)) as server:
-        shutil.copy(find.find_comfyui() / "input" / "example.png", server.base / "input")
+    with tempfile.TemporaryDirectory() as folder, RealComfy(core, Path(folder)) as server:
+        shutil.copy(core.folder / "input" / "example.png", server.base / "input")
         with browser.open_page(server) as page:
             shown: set[str] = set()
             for workflow in sorted((PACK / "example_workflows").glob("*.json")):

@@ -16,7 +16,7 @@ from typing import Any
 from PIL import Image
 
 from ..host import PACK, Prompt, Run
-from .find import find_comfyui, find_python, find_serving_python
+from .find import Core, find_python, find_serving_python
 
 START_SECONDS, RUN_SECONDS = 180, 300
 SETTINGS = {
@@ -31,19 +31,21 @@ SETTINGS = {
 class RealComfy:
     """A `Host` over HTTP. Use as a context manager.
 
+    core: the ComfyUI to run.
     memory: the flag that says how ComfyUI manages memory; empty for its default, which is the GPU where there is one.
     packs: folders of further custom nodes.
     """
 
     def __init__(
         self,
+        core: Core | None,
         base: Path,
         arguments: tuple[str, ...] = (),
         settings: dict[str, Any] | None = None,
         memory: str = "--cpu",
         packs: tuple[Path, ...] = (),
     ):
-        self.base, self.arguments = base, (*filter(None, [memory]), *arguments)
+        self.core, self.base, self.arguments = core, base, (*filter(None, [memory]), *arguments)
         for folder in ("models", "input", "output", "temp", "custom_nodes", "user/default"):
             (base / folder).mkdir(parents=True, exist_ok=True)
         for name, pack in {"stylemix": PACK, **{pack.name: pack for pack in packs}}.items():
@@ -76,8 +78,8 @@ class RealComfy:
 
     def command(self, port: int) -> list[Any]:
         """What starts the server."""
-        comfyui = find_comfyui()
-        command = [find_python(comfyui), Path(__file__).with_name("launch.py"), comfyui]
+        folder = self.core.folder
+        command = [find_python(folder), Path(__file__).with_name("launch.py"), folder]
         command += ["--listen", "127.0.0.1", "--port", port, "--base-directory", self.base]
         command += ["--disable-auto-launch", "--disable-api-nodes", "--database-url", "sqlite:///:memory:"]
         return [*command, *self.arguments]
@@ -99,9 +101,9 @@ class RealComfy:
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
-                self.version = self.get("/system_stats")["system"]["comfyui_version"]
+                self.get("/system_stats")
                 break
-            except (OSError, KeyError, ValueError):
+            except (OSError, ValueError):
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(f"ComfyUI did not start:\n{self.log_text()[-3000:]}") from None
                 time.sleep(0.2)
@@ -139,8 +141,13 @@ class RealComfy:
         return self.get("/object_info")
 
     def forget(self) -> None:
-        self.post("/free", {"free_memory": True})
-        time.sleep(1.5)  # the server's worker takes note of it once a second
+        self.free(free_memory=True)
+
+    def free(self, **what: bool) -> None:
+        """Do what `/free` asks for, before the next prompt. Needs the observer, who knows when it is noted."""
+        self.post("/free", what)
+        while self.get("/observer")["asked"]:
+            time.sleep(0.02)
 
     def queue(self, prompt: Prompt) -> dict[str, Any]:
         """The server's answer: with `prompt_id`, or with `node_errors`."""
@@ -153,8 +160,8 @@ class RealComfy:
             history = self.get(f"/history/{prompt_id}")
             if prompt_id in history:
                 return history[prompt_id]
-            if self.process.poll() is not None:
-                raise RuntimeError(f"ComfyUI ended:\n{self.log_text()[-3000:]}")
+            if self.process.poll() is not None or "Exception in thread" in self.log_text():
+                raise RuntimeError(f"ComfyUI or its queue ended:\n{self.log_text()[-3000:]}")
             time.sleep(0.05)
         raise RuntimeError(f"the prompt did not finish:\n{self.log_text()[-3000:]}")
 
@@ -191,7 +198,7 @@ class RealComfy:
 
 
 class ServedStandIn(RealComfy):
-    """The stand-in host, which needs no ComfyUI, with ComfyUI's own page."""
+    """The stand-in host, which needs no ComfyUI and so no core, with ComfyUI's own page."""
 
     def command(self, port: int) -> list[Any]:
         return [find_serving_python(), "-m", "tests.host.served", self.base, port]

@@ -1,11 +1,13 @@
 """Every gesture of the mask grid, in ComfyUI's own front ends."""
 
 import json
+from io import BytesIO
 
 import pytest
+from PIL import Image
 
 from ..host import PACK
-from .widget import Widget, workflow
+from .widget import INJECT, Widget, workflow
 
 pytestmark = [pytest.mark.real, pytest.mark.browser, pytest.mark.on_stand_in]
 
@@ -172,16 +174,31 @@ def test_presets(widget):
     widget.open("# mine\n0; 1")
     widget.preset("sweep")
     assert widget.text == "# mine\n0; 1; 2; 3; 4; 5; 0-6"
-    widget.preset("Hair shape", extra=True)
     widget.preset("One random layer", extra=True)
-    assert widget.text == "# mine\n0; 1; 2; 3; 4; 5; 0-6; hair shape: 2-6; random"
+    assert widget.text == "# mine\n0; 1; 2; 3; 4; 5; 0-6; random"
     widget.preset("Each layer alone")
     assert widget.text.endswith("; ".join(map(str, range(14))))
     widget.grid().locator(".stylemix-button").nth(1).click()
-    tip = widget.tab.locator(".stylemix-menu-item").filter(has_text="Hair colour").get_attribute("title")
-    assert "GANSpace" in tip and "StyleSpace" in tip
+    assert "Run (On Change)" in widget.tab.locator(".stylemix-menu-note").inner_text()
     widget.press("ArrowUp", "Escape")
     assert widget.tab.locator(".stylemix-menu").count() == 0
+
+
+def test_presets_for_hair_fit_the_model(widget):
+    """The bundled model tells which layers carry hair; of others the published ones are offered."""
+    widget.open("0")
+    widget.wait_for_columns(14)
+    widget.preset("Hair shape")
+    widget.preset("Hair colour", extra=True)
+    assert widget.text == "hair shape: 4-5; hair colour: 8-10"
+    widget.js("node.disconnectInput(0); node.disconnectInput(1)")
+    widget.wait_for_columns(18)
+    widget.preset("Hair shape")
+    assert widget.text == "hair shape: 2-6"
+    widget.grid().locator(".stylemix-button").nth(1).click()
+    tip = widget.tab.locator(".stylemix-menu-item").filter(has_text="Hair colour").get_attribute("title")
+    assert "7–9 of the FFHQ model" in tip and "GANSpace" in tip and "StyleSpace" in tip
+    widget.press("Escape")
 
 
 def test_a_wrong_text_is_marked_and_kept(widget):
@@ -253,8 +270,7 @@ def test_columns_follow_the_connected_model(widget):
     widget.js("node.disconnectInput(0); node.disconnectInput(1)")
     widget.wait_for_columns(18)
     assert widget.status() == "18 layers, until a model is connected"
-    widget.js("node.onExecuted({stylemix_num_ws: [10]})")
-    widget.settle()
+    widget.show_run({"stylemix_num_ws": [10]})
     assert widget.status() == "10 layers"
 
 
@@ -263,8 +279,8 @@ def test_columns_follow_the_last_run_where_the_file_is_not_known(widget):
     widget.tab.route("**/stylemix/inspect*", lambda route: route.fulfill(**answer))
     try:
         widget.open("random; 16")
-        widget.js("node.onExecuted({})")  # forget what was inspected
-        widget.settle()
+        widget.show_run({})  # files are inspected anew
+        widget.wait_for_columns(18)
         assert widget.status() == "18 layers, until a model is connected"
         widget.set_text("random")
         widget.js(
@@ -277,7 +293,8 @@ def test_columns_follow_the_last_run_where_the_file_is_not_known(widget):
         assert widget.page.messages() == []
     finally:
         widget.tab.unroute("**/stylemix/inspect*")
-        widget.js("node.onExecuted({})")
+        widget.show_run({})
+        widget.wait_for_columns(14)
 
 
 def test_the_middle_button_moves_the_canvas(widget):
@@ -301,24 +318,60 @@ def test_alpha_is_the_strength_of_terms_without_one(widget):
     assert widget.levels()[0][:2] == [0.25, 1]
 
 
-def test_a_linked_mask_list_is_read_only(widget):
+LIST = """
+    const list = LiteGraph.createNode('StyleMixMaskList');
+    app.graph.add(list);
+    list.pos = [0, 500];
+    list.widgets.find(each => each.name === 'mask_list').value = 'eyes: 6; 8@0.5; random';
+    list.widgets.find(each => each.name === 'alpha').value = 0.75;
+"""
+TO_MASKS = "node.findInputSlot('masks')"
+TO_TEXT = "node.inputs.findIndex(input => input.name === 'mask_list')"
+
+
+@pytest.mark.parametrize(
+    ("link", "said"),
+    [
+        (f"list.connect(0, node, {TO_MASKS})", "From masks: these are the masks of Mask List."),
+        (f"list.connect(1, node, {TO_TEXT})", "From Mask List, which is connected to mask_list."),
+    ],
+)
+def test_masks_of_a_mask_list_are_shown_where_they_act(widget, link, said):
+    """They are in force, not the node's own text; they follow the Mask List and are painted there."""
+    widget.open("0; 1")
+    widget.js(LIST + link)
+    widget.settle()
+    assert said in widget.message()
+    assert [widget.label(row).inner_text() for row in range(3)] == ["eyes", "8@0.5", "random"]
+    assert widget.levels()[:2] == [[0] * 6 + [0.75] + [0] * 7, [0] * 8 + [0.5] + [0] * 5]
+    widget.cell(1, 5).click(force=True)
+    assert widget.grid().locator("button:enabled").count() == 0
+    assert widget.text == "0; 1"
+    widget.js(
+        "const written = app.graph._nodes.find(n => n.type === 'StyleMixMaskList').widgets[0];"
+        "written.value = 'nose: 7@0.25'; written.callback?.(written.value)"
+    )
+    widget.settle()
+    assert widget.levels() == [[0] * 7 + [0.25] + [0] * 6, *widget.levels()[1:]]
+    assert "stylemix-read-only" in widget.grid().get_attribute("class")
+    widget.js(f"node.disconnectInput({TO_MASKS}); node.disconnectInput({TO_TEXT})")
+    widget.settle()
+    assert "stylemix-read-only" not in widget.grid().get_attribute("class")
+    assert [widget.on(0), widget.on(1)] == [[0], [1]]
+
+
+def test_masks_that_only_a_run_can_tell_are_shown_after_it(widget):
     widget.open("0; 1")
     widget.js(
-        "const source = LiteGraph.createNode('StyleMixMaskList'); source.pos = [0, 500]; app.graph.add(source);"
-        "source.connect(1, node, node.inputs.findIndex(input => input.name === 'mask_list'))"
+        "const find = LiteGraph.createNode('StyleMixFindLayers'); app.graph.add(find); find.pos = [0, 500];"
+        f"find.connect(0, node, {TO_MASKS})"
     )
     widget.settle()
-    grid = widget.tab.locator(".stylemix-read-only")
-    assert "comes from the connected node" in grid.inner_text()
-    grid.locator('[data-row="1"] [data-layer="5"]').click(force=True)
-    assert widget.text == "0; 1"
-    widget.js("node.disconnectInput(node.inputs.findIndex(input => input.name === 'mask_list'))")
-    widget.js(
-        "app.graph._nodes.find(n => n.type === 'StyleMixMaskList').connect(0, node, node.findInputSlot('masks'))"
-    )
-    widget.settle()
-    assert grid.count() == 0
-    assert "masks is connected" in widget.tab.locator(".stylemix-note").inner_text()
+    assert widget.grid().locator(".stylemix-row").count() == 0
+    assert widget.message() == "From masks: what Find Layers gives is seen here after a run."
+    widget.show_run({"stylemix_num_ws": [14], "stylemix_masks": ["hair: 4-5@0.8, 8"]})
+    assert widget.message() == "From masks: what Find Layers gave in the last run."
+    assert widget.levels() == [[0] * 4 + [0.8, 0.8, 0, 0, 1] + [0] * 5]
 
 
 def test_painting_survives_saving_and_loading(widget):
@@ -366,6 +419,29 @@ def test_undo_and_redo_go_stroke_by_stroke(widget):
     assert widget.text == "0, 4; 1, 8"
 
 
+def test_undo_leaves_the_grid_in_its_panel_in_app_mode(widget):
+    toggle = "Comfy.ToggleLinear"
+    if not widget.tab.evaluate("id => app.extensionManager.command.commands.some(c => c.id === id)", toggle):
+        pytest.skip("this front end has no app mode")
+    content = workflow("0; 1")
+    inputs = [[str(INJECT), "mask_grid"], [str(INJECT), "mask_list"]]
+    content["extra"] = {"linearMode": True, "linearData": {"inputs": inputs, "outputs": [str(INJECT)]}}
+    widget.tab.evaluate("w => app.loadGraphData(w, true, true, 'app')", content)
+    panel = widget.tab.locator("[data-testid=app-mode-widget-item]").first
+    try:
+        panel.locator("[data-layer]").first.wait_for(state="attached")
+        widget.press("Escape")  # the tour of app mode, which opens the first time
+        for _ in range(2):
+            panel.locator('[data-row="1"] [data-layer="5"]').click()
+            assert widget.text == "0; 1, 5"
+            widget.press("Control+z")
+            widget.tab.wait_for_function("app.graph.getNodeById(3).widgets[0].value === '0; 1'")
+            panel.locator('[data-row="1"] [data-layer="5"][aria-selected="false"]').wait_for()
+    finally:
+        widget.tab.evaluate("id => app.extensionManager.command.execute(id)", toggle)
+        widget.settle()
+
+
 def test_a_copy_has_a_grid_of_its_own(widget):
     widget.open("hair: 2-6")
     widget.js("app.canvas.selectNode(node); app.canvas.copyToClipboard(); app.canvas.pasteFromClipboard()")
@@ -400,6 +476,50 @@ def test_a_collapsed_node_hides_its_grid(widget):
     assert widget.text == "0; 1; 2, 7"
 
 
+def test_a_finger_paints_as_a_mouse_does(widget):
+    widget.open("none; 3; hair: 5")
+    (x, y), (right, _) = widget.place(0, 2), widget.place(0, 6)
+    widget.touch([(x + (right - x) * step / 5, y) for step in range(6)])
+    assert widget.text == "2-6; 3; hair: 5"
+    x, y = widget.place(1, 3)
+    widget.touch([(x, y + 4 * step) for step in range(6)])
+    assert widget.text == "2-6; 3@0.5; hair: 5"
+    assert widget.status() == "layer 3 · 16 px · 0.5"  # no hover to read it by
+    widget.touch([widget.place(2, 5)])
+    assert widget.text == "2-6; 3@0.5; hair: none"
+
+
+def test_a_long_press_and_the_right_button_open_the_menu_of_a_row(widget):
+    widget.open("0; hair: 5")
+    menu = widget.tab.locator(".stylemix-menu")
+    widget.touch([widget.place(1, 5)], hold=700)
+    assert (menu.count(), widget.text) == (1, "0; hair: 5")
+    menu.get_by_text("Duplicate").click()
+    assert widget.text == "0; hair: 5; hair: 5"
+    widget.settle()
+    widget.tab.mouse.click(*widget.place(0, 5), button="right")
+    menu.get_by_text("Remove").click()
+    assert widget.text == "hair: 5; hair: 5"
+
+
+def test_the_grid_can_be_read(widget):
+    """Type and cells at the zoom at which the example workflows open, weak strengths, long names."""
+    widget.open("a long name of a mask: 0@0.1, 1@-0.05, 2@1.5; 3")
+    assert [widget.cell(0, layer).inner_text() for layer in range(4)] == [".1", "-.05", "1.5", ""]
+    sizes = widget.tab.evaluate(
+        """() => [...document.querySelectorAll('.stylemix-masks *')].filter(each => each.innerText?.trim())
+            .map(each => parseFloat(getComputedStyle(each).fontSize))"""
+    )
+    assert min(sizes) >= 10
+    box = widget.cell(1, 3).bounding_box()
+    assert box["height"] >= 22 and box["width"] >= 14
+    weak, empty = (Image.open(BytesIO(widget.cell(0, layer).screenshot())) for layer in (1, 4))
+    assert all(weak.getpixel((3, y)) != empty.getpixel((3, y)) for y in (1, 2))  # a twentieth is a pixel
+    assert widget.label(0).bounding_box()["width"] >= 90
+    widget.label(0).hover()
+    assert widget.status() == "a long name of a mask"
+
+
 @pytest.mark.parametrize("scale", [0.7, 2])
 def test_painting_at_other_zooms(widget, scale):
     widget.open("0; 1")
@@ -411,24 +531,79 @@ def test_painting_at_other_zooms(widget, scale):
     assert widget.text == "0@0.5; 1, 3-9"
 
 
-def test_inside_a_subgraph(widget):
-    widget.open("0; 1")
+def inside(widget):
+    """Put the InjectW+ node into a subgraph and open it."""
     widget.js(
         "app.canvas.deselectAll?.(); app.canvas.selectNode(node); app.graph.convertToSubgraph(new Set([node]))"
     )
-    widget.tab.wait_for_function("app.graph._nodes.length === 3")
+    widget.tab.wait_for_function("app.graph._nodes.some(each => each.subgraph)")
+    open_subgraph(widget)
+
+
+def open_subgraph(widget):
     widget.node = widget.js(
         "const outer = app.graph._nodes.find(each => each.subgraph);"
-        "app.canvas.openSubgraph(outer.subgraph, outer); return outer.subgraph._nodes[0].id"
+        "app.canvas.openSubgraph(outer.subgraph, outer);"
+        "return outer.subgraph._nodes.find(each => each.type === 'StyleMixInject').id"
     )
     widget.settle()
     widget.view()
+
+
+def test_inside_a_subgraph(widget):
+    """Also when it is loaded anew, and with the server's answers known already."""
+    widget.open("0; 1")
+    inside(widget)
+    widget.wait_for_columns(14)
+    assert widget.status() == "14 layers"
     widget.click(1, 6)
     assert widget.text == "0; 1, 6"
     inputs = [
         node["inputs"] for node in widget.page.api_prompt().values() if node["class_type"] == "StyleMixInject"
     ]
     assert [each["mask_list"] for each in inputs] == ["0; 1, 6"]
+    saved = json.loads(widget.tab.evaluate("() => JSON.stringify(app.graph.rootGraph.serialize())"))
+    widget.open("none", checkpoint="tiny.safetensors")
+    widget.tab.evaluate("saved => app.loadGraphData(saved, true, true, 'subgraph')", saved)
+    widget.tab.wait_for_function("app.graph._nodes.some(each => each.subgraph)")
+    open_subgraph(widget)
+    widget.wait_for_columns(14)
+    assert widget.on(1) == [1, 6]
+
+
+def test_in_a_subgraph_with_a_mask_list_outside(widget):
+    widget.open("0; 1")
+    widget.js(LIST + f"list.connect(0, node, {TO_MASKS})")
+    inside(widget)
+    # Both grids are on the page, the one outside hidden.
+    grids = widget.tab.evaluate(
+        """() => [app.graph.rootGraph, ...app.graph.rootGraph.subgraphs.values()].flatMap(({ nodes }) => nodes)
+            .flatMap(node => node.widgets?.filter(({ name }) => name === 'mask_grid').map(({ element }) => [
+                node.type,
+                element.querySelectorAll('.stylemix-index').length,
+                [...element.querySelectorAll('.stylemix-label')].map(label => label.textContent),
+            ]) ?? [])"""
+    )
+    masks = ["eyes", "8@0.5", "random"]
+    assert sorted(grids) == [["StyleMixInject", 14, masks], ["StyleMixMaskList", 14, masks]]
+
+
+def test_the_model_is_found_through_reroutes_and_bypassed_nodes(widget):
+    widget.open("0; 1")
+    widget.js(
+        """
+        const [reroute, blend] = ['Reroute', 'StyleMixBlendLatent'].map(type => LiteGraph.createNode(type));
+        for (const each of [reroute, blend]) app.graph.add(each);
+        node.disconnectInput(1);
+        app.graph.getNodeById(2).connect(1, reroute, 0);
+        reroute.connect(0, blend, 0);
+        blend.connect(0, node, 0);
+        blend.mode = 4;
+        """
+    )
+    widget.settle()
+    widget.wait_for_columns(14)
+    assert widget.status() == "14 layers"
 
 
 def test_in_korean(widget, screenshots):

@@ -148,6 +148,24 @@ class Widget:
         self.tab.mouse.up()
         self.settle()
 
+    def touch(self, places: list[tuple[float, float]], hold: int = 30) -> None:
+        """Put a finger down at the first place and lift it at the last. hold: milliseconds at the first."""
+        session = self.tab.context.new_cdp_session(self.tab)
+        session.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+        for number, (x, y) in enumerate(places):
+            kind = "touchMove" if number else "touchStart"
+            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+            self.tab.wait_for_timeout(20 if number else hold)
+        session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        session.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+        session.detach()
+        self.settle()
+
+    def show_run(self, output: dict[str, Any]) -> None:
+        """Let the page note what a run of the node has given."""
+        self.js("app.nodeOutputs[node.id] = given; node.onExecuted(given)", output)
+        self.settle()
+
     def press(self, *keys: str) -> None:
         for key in keys:
             self.tab.keyboard.press(key)

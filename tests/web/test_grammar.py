@@ -1,4 +1,4 @@
-"""The page's own tests, which node runs: the same table of mask lists as Python's parser, formatting, editing."""
+"""The page's own tests, which node runs: the table of mask lists of Python's parser, formatting, editing, links."""
 
 import re
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 NODE = shutil.which("node")
-TESTS = Path(__file__).with_name("grammar.test.mjs")
+FOLDER = Path(__file__).parent
 
 
 def node_version() -> tuple[int, ...]:
@@ -16,14 +16,24 @@ def node_version() -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"[0-9]+", text)))
 
 
-def test_the_page_reads_and_writes_mask_lists_as_python_does():
+def passed(file: str) -> int:
+    """How many of a file's tests have passed; none may fail."""
     if NODE is None:
         pytest.skip("the page's tests need node, which is not installed")
     if node_version() < (20,):
         pytest.skip("the page's tests need node 20 or newer")
     done = subprocess.run(
-        [NODE, "--test", TESTS], capture_output=True, text=True, encoding="utf-8", check=False
+        [NODE, "--test", FOLDER / file], capture_output=True, text=True, encoding="utf-8", check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    passed = re.search(r"pass (\d+)", done.stdout)
-    assert passed and int(passed[1]) > 60
+    found = re.search(r"pass (\d+)", done.stdout)
+    assert found
+    return int(found[1])
+
+
+def test_the_page_reads_and_writes_mask_lists_as_python_does():
+    assert passed("grammar.test.mjs") > 60
+
+
+def test_the_page_finds_the_model_and_the_masks_in_force_through_links():
+    assert passed("graph.test.mjs") > 10

@@ -2,8 +2,11 @@
 
 import { ALPHA, cellStrength } from "./grammar.js";
 
-/** Pixels that the pointer may move and still click. */
+/** Pixels that the pointer may move and still click; a finger is less steady. */
 const CLICK = 4;
+const TOUCH = 10;
+/** Milliseconds that a finger rests for the row's menu. */
+const LONG = 500;
 /** Pixels of a vertical drag for a strength of 1. */
 const DRAG = 40;
 const STEP = 0.1;
@@ -17,6 +20,7 @@ export function listen(grid) {
   /** The press that goes on: a "click" until it has moved, then "paint", "strength" or, on a label, "label". */
   let gesture = null;
   let turning = 0;
+  let resting = 0;
 
   rows.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || grid.readOnly || grid.editing || event.target.closest("button")) return;
@@ -35,18 +39,29 @@ export function listen(grid) {
       row,
       layer,
       cell: event.shiftKey ? cell : painted, // Shift paints what the first cell has
-      strength: cellStrength(cell, grid.host.alpha()),
+      strength: cellStrength(cell, grid.alpha),
       x: event.clientX,
       y: event.clientY,
     };
     grid.busy = true;
+    // Where there is no other button, a long press is one.
+    if (event.pointerType === "touch") resting = setTimeout(() => openMenuOf(row), LONG);
   });
+
+  function openMenuOf(row) {
+    gesture = null;
+    grid.busy = false;
+    grid.openRowMenu(row, grid.elementAt(row, grid.columns));
+  }
 
   function follow(event) {
     if (!gesture) return;
     const right = event.clientX - gesture.x;
     const up = gesture.y - event.clientY;
-    if (gesture.kind === "click" && Math.max(Math.abs(right), Math.abs(up)) > CLICK) {
+    const still = event.pointerType === "touch" ? TOUCH : CLICK;
+    const moved = Math.max(Math.abs(right), Math.abs(up)) > still;
+    if (moved) clearTimeout(resting);
+    if (gesture.kind === "click" && moved) {
       gesture.kind = Math.abs(up) > Math.abs(right) ? "strength" : "paint";
       if (gesture.kind === "paint") grid.setCells(gesture.row, [gesture.layer], gesture.cell);
     }
@@ -76,6 +91,7 @@ export function listen(grid) {
   }
 
   function end(event) {
+    clearTimeout(resting);
     if (!gesture) return;
     // A busy page may leave out the last move.
     if (event.type === "pointerup") follow(event);
@@ -94,7 +110,15 @@ export function listen(grid) {
     if (!grid.editing && !event.target.closest("button")) event.preventDefault();
   });
   rows.addEventListener("pointerover", ({ target }) => grid.showStatus(rowOf(target), layerOf(target)));
-  rows.addEventListener("pointerleave", () => grid.showStatus());
+  // A lifted finger leaves, too, and what it did should be read.
+  rows.addEventListener("pointerleave", ({ pointerType }) => pointerType === "touch" || grid.showStatus());
+  rows.addEventListener("contextmenu", (event) => {
+    const row = rowOf(event.target);
+    if (row < 0 || grid.readOnly || grid.editing) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.pointerType !== "touch") openMenuOf(row);
+  });
   rows.addEventListener("dblclick", (event) => {
     event.stopPropagation();
     // Not the event's target, which has captured the pointer.
@@ -102,7 +126,7 @@ export function listen(grid) {
     if (label) grid.editLabel(rowOf(label));
   });
   rows.addEventListener("click", ({ target }) => {
-    const more = target.closest(".stylemix-more");
+    const more = target.closest(".stylemix-more:enabled");
     if (more) grid.openRowMenu(rowOf(more), more);
   });
   rows.addEventListener("focusin", ({ target }) => {

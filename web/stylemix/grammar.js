@@ -1,5 +1,5 @@
 /**
- * Mask lists in the page: the grammar of `stylemix_core/masks.py`, kept close to it on purpose. Both are tested
+ * Mask lists in the page: the grammar of `stylemix_core/mask_text.py`, kept close to it on purpose. Both are tested
  * with `tests/mask_cases.json`. Nothing here touches the page.
  *
  * A cell is what a mask does with one layer: 0 (keeps the source), a strength, or ALPHA (the node's own
@@ -23,10 +23,12 @@ const NAMES = {
 
 const MASK = /[^;\n]+/g;
 const COMMENT = /#[^\n]*/g;
+/** What stands for a hyphen or a minus sign: both of them, en dashes and their like. */
+const DASHES = /[-\u2010-\u2015\u2212]/g;
 const LAYERS =
-  /([0-9]+)([ \t\r\f\v]*-[ \t\r\f\v]*([0-9]+))?|(random)([ \t\r\f\v]*\([ \t\r\f\v]*([0-9]+)[ \t\r\f\v]*\))?|([a-z]+)/iy;
+  /([0-9]+)(\s*[-\u2010-\u2015\u2212]\s*([0-9]+))?|(random)([ \t\r\f\v]*\([ \t\r\f\v]*([0-9]+)[ \t\r\f\v]*\))?|([a-z]+)/iy;
 const AT = /\s*@\s*/y;
-const STRENGTH = /[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)/y;
+const STRENGTH = /[-+\u2010-\u2015\u2212]?([0-9]+\.?[0-9]*|\.[0-9]+)/y;
 const SPACE = /\s*/y;
 // A bracket opens a list, unless it belongs to a label as in "[old] hair: 2-6".
 const LIST = /^\s*\[(?![^;:,\n]*:)/;
@@ -170,7 +172,7 @@ class Parser {
       let position = colon >= 0 ? colon + 1 : from;
       for (const term of this.source.slice(position, to).split(",")) {
         this.term(mask, position, position + term.length);
-        names.push(words(term).join("").toLowerCase());
+        names.push(hyphens(words(term).join("")).toLowerCase());
         position += term.length + 1;
       }
     } catch (error) {
@@ -194,7 +196,7 @@ class Parser {
       position += at[0].length;
       const number = this.match(STRENGTH, position, end);
       if (!number) this.fail("expectedStrength", position, { found: this.quote(position, end) });
-      strength = Number(number[0]) + 0; // + 0: -0 is 0
+      strength = Number(hyphens(number[0])) + 0; // + 0: -0 is 0
       if (!(MIN_STRENGTH <= strength && strength <= MAX_STRENGTH)) {
         this.fail("strengthRange", position, { strength: number[0].slice(0, 20) });
       }
@@ -388,6 +390,10 @@ function range(first, end) {
 /** Nine digits are enough to be out of range. */
 function number(digits) {
   return Number(digits.replace(/^0+/, "").slice(0, 9));
+}
+
+function hyphens(text) {
+  return text.replace(DASHES, "-");
 }
 
 function words(text) {

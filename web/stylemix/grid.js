@@ -22,6 +22,9 @@ import { describe, say, textsFor } from "./texts.js";
 /** Strengths that gestures set are multiples of it. */
 const STEP = 0.05;
 
+/** Where no mask is known. */
+const NOTHING = { text: "", masks: [], errors: [], readable: true };
+
 const BANDS = [
   ["coarse", 0, 4],
   ["middle", 4, 8],
@@ -29,9 +32,10 @@ const BANDS = [
 ];
 
 /**
- * host: `text()`, `setText(text)` (must lead to a `refresh`), `model()` → `{numWs, known}`, `alpha()`,
- * `locale()`, `note()` → null or `{key, readOnly}`, `changed()` when a gesture is complete, `resized()` when
- * `height` is another, `showInText(start, end)`, `toCanvas(event)` for what the canvas should get.
+ * host: `text()`, `setText(text)` (must lead to a `refresh`), `model()` → `{numWs, known, layers}`, `alpha()`,
+ * `locale()`, `given(numWs)` → null or the masks in force that are not the text's, as `givenMasks` has them,
+ * `changed()` when a gesture is complete, `resized()` when `height` is another, `showInText(start, end)`,
+ * `toCanvas(event)` for what the canvas should get.
  */
 export class MaskGrid {
   constructor(host) {
@@ -65,26 +69,30 @@ export class MaskGrid {
   /** Height of the content in pixels, at zoom 1. */
   get height() {
     // Not on the page yet, hidden, or on its way to its width: as high as it will be without a message.
-    if (this.content.offsetWidth < 100) return this.measured ?? 68 + 17 * (this.document?.masks.length ?? 1);
+    if (this.content.offsetWidth < 100) return this.measured ?? 80 + 24 * (this.document?.masks.length ?? 1);
     return (this.measured = this.content.offsetHeight);
   }
 
   /** Show the text as it is now. */
   refresh() {
-    if (this.editing && this.host.text() === this.document.text) return;
+    const { numWs, known, layers } = this.host.model();
+    const given = this.host.given(numWs);
+    if (this.editing && !given && this.host.text() === this.document.text) return;
     this.cancelEdit?.();
     const { hasFocus } = this;
-    const { numWs, known } = this.host.model();
     this.texts = textsFor(this.host.locale());
     this.numWs = numWs;
     this.known = known;
-    this.document = parse(this.host.text(), numWs);
+    this.layers = layers;
+    this.document = given?.text === null ? NOTHING : parse(given?.text ?? this.host.text(), numWs);
     this.columns = Math.max(numWs, ...this.document.masks.map(({ cells }) => cells.length));
-    const note = this.host.note();
-    this.readOnly = Boolean(note?.readOnly);
+    this.readOnly = Boolean(given);
 
     this.element.classList.toggle("stylemix-read-only", this.readOnly);
     this.element.style.setProperty("--stylemix-columns", this.columns);
+    // Not by the names of masks without labels: they change with every stroke, and the cells would move.
+    const labels = this.document.masks.map(({ label }) => widthOf(label));
+    this.element.style.setProperty("--stylemix-label", Math.max(0, ...labels));
     this.table.setAttribute("aria-label", this.say("grid"));
     this.table.setAttribute("aria-readonly", this.readOnly);
     this.table.setAttribute("aria-colcount", this.columns + 2);
@@ -95,7 +103,7 @@ export class MaskGrid {
     this.add.title = this.say("addMaskTip");
     this.preset.textContent = `${this.say("presets")} ▾`;
     this.add.disabled = this.preset.disabled = this.readOnly || !this.document.readable;
-    this.showMessage(note);
+    this.showMessage(given);
     this.showStatus();
     this.focus(this.focused.row, this.focused.column, hasFocus);
   }
@@ -158,7 +166,7 @@ export class MaskGrid {
     const label = make(
       "div",
       "stylemix-label",
-      { role: "rowheader", tabindex: "-1", title: `${name}\n${this.say("editLabel")}` },
+      { role: "rowheader", tabindex: "-1", title: this.readOnly ? name : `${name}\n${this.say("editLabel")}` },
       name,
     );
     label.classList.toggle("stylemix-named", Boolean(mask.label));
@@ -169,6 +177,7 @@ export class MaskGrid {
       "⋯",
     );
     menu.setAttribute("aria-label", `${name}: ${this.say("rowMenu")}`);
+    menu.disabled = this.readOnly;
     const cells = mask.locked
       ? [this.lockedOf(mask)]
       : Array.from({ length: this.columns }, (_, layer) => this.cellOf(row, layer));
@@ -184,7 +193,7 @@ export class MaskGrid {
 
   cellOf(row, layer) {
     const cell = this.cell(row, layer);
-    const strength = cellStrength(cell, this.host.alpha());
+    const strength = cellStrength(cell, this.alpha);
     const classes = ["stylemix-cell", this.columnClass(layer)];
     if (strength !== 0) classes.push(strength < 0 ? "stylemix-negative" : "stylemix-positive");
     const label = this.say("cell", { mask: this.maskName(row), layer, strength: this.strengthText(cell) });
@@ -195,7 +204,9 @@ export class MaskGrid {
       "aria-label": label,
       "aria-selected": cell !== 0,
     };
-    const element = make("div", classes.join(" "), attributes);
+    // Between nothing and everything a fill alone says too little.
+    const number = strength === 0 || strength === 1 ? "" : formatStrength(strength).replace(/^(-?)0\./, "$1.");
+    const element = make("div", classes.join(" "), attributes, number);
     // A full cell is a strength of 1; what is beyond rises again in front of it.
     const amount = Math.abs(strength);
     element.style.setProperty("--level", `${100 * Math.min(amount, 1)}%`);
@@ -229,11 +240,15 @@ export class MaskGrid {
     ];
   }
 
-  showMessage(note) {
+  showMessage(given) {
     const error = firstError(this.document);
     this.message.replaceChildren();
-    if (note) this.message.append(make("div", "stylemix-note", {}, this.say(note.key)));
+    if (given) this.message.append(make("div", "stylemix-note", {}, this.say(given.key, given)));
     if (!error) return;
+    if (given) {
+      this.message.append(make("div", "stylemix-error", {}, describe(this.texts, error)));
+      return;
+    }
     const place = make(
       "button",
       "stylemix-place",
@@ -263,17 +278,24 @@ export class MaskGrid {
     if (mask && layer >= 0 && !mask.locked) {
       this.status.textContent = `${this.layerTitle(layer)} · ${this.strengthText(this.cell(row, layer))}`;
       this.status.title = "";
+    } else if (mask) {
+      this.status.textContent = this.status.title = this.maskName(row); // labels may be cut off
     } else {
       this.status.textContent = this.say(this.known ? "layers" : "layersAssumed", { count: this.numWs });
-      this.status.title = this.say("hint");
+      this.status.title = `${this.say("hint")}\n${this.say("live")}`;
     }
   }
 
   strengthText(cell) {
     if (cell === 0) return this.say("off");
     return cell === ALPHA
-      ? `${this.say("ownStrength")} ${formatStrength(this.host.alpha())}`
+      ? `${this.say("ownStrength")} ${formatStrength(this.alpha)}`
       : formatStrength(cell);
+  }
+
+  /** The strength where a mask names none. Masks from elsewhere have it written out. */
+  get alpha() {
+    return this.readOnly ? 1 : this.host.alpha();
   }
 
   cell(row, layer) {
@@ -348,7 +370,7 @@ export class MaskGrid {
   }
 
   step(row, layer, by) {
-    this.setStrength(row, layer, cellStrength(this.cell(row, layer), this.host.alpha()) + by);
+    this.setStrength(row, layer, cellStrength(this.cell(row, layer), this.alpha) + by);
   }
 
   moveRow(row, by) {
@@ -394,7 +416,7 @@ export class MaskGrid {
   }
 
   openRowMenu(row, anchor) {
-    const closed = this.readOnly || !this.document.readable;
+    const closed = !this.document.readable;
     const { masks } = this.document;
     const show = () => this.host.showInText(masks[row].start, masks[row].end);
     const shift = (by) => {
@@ -412,20 +434,25 @@ export class MaskGrid {
   }
 
   openPresets() {
-    const items = presets(this.numWs).map(({ id, masks, usable }) => ({
-      label: this.say(id),
+    const items = presets(this.numWs, this.layers).map(({ id, tip, of, masks, usable }) => ({
+      label: of ? `${this.say(id)} (${of})` : this.say(id),
       detail: masks.length > 24 ? `${masks.slice(0, 22)}…` : masks,
-      title: usable ? this.say(`${id}Tip`) : this.say("needsLayers", { count: this.numWs }),
+      title: usable ? this.say(tip) : this.say("needsLayers", { count: this.numWs }),
       disabled: !usable,
       run: () => this.edit(replaceAll, masks),
       extra: { label: "+", title: this.say("addPreset"), run: () => this.edit(append, masks) },
     }));
-    openMenu(this.preset, items);
+    openMenu(this.preset, items, this.say("live"));
   }
 }
 
 function clamp(value, low, high) {
   return Math.min(Math.max(value, low), high);
+}
+
+/** How wide a text is, in digits: Korean is twice as wide. */
+function widthOf(text) {
+  return [...text].reduce((sum, sign) => sum + (sign > "\u1100" ? 2 : 1), 0);
 }
 
 function make(tag, className, attributes = {}, ...children) {

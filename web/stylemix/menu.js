@@ -3,8 +3,10 @@
 /**
  * Open a menu at `anchor`. Items: `{label, detail, title, disabled, run, extra}`; `extra` is `{label, title, run}`
  * for a second button at the item's end. Arrow keys move, Escape and a press elsewhere close.
+ *
+ * note: a line below the items, if any
  */
-export function openMenu(anchor, items) {
+export function openMenu(anchor, items, note = "") {
   const menu = document.createElement("div");
   menu.className = "stylemix-menu";
   menu.setAttribute("role", "menu");
@@ -49,6 +51,13 @@ export function openMenu(anchor, items) {
       row.append(extra);
     }
     menu.append(row);
+  }
+
+  if (note) {
+    const line = document.createElement("div");
+    line.className = "stylemix-menu-note";
+    line.textContent = note;
+    menu.append(line);
   }
 
   menu.addEventListener("keydown", (event) => {

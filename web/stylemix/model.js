@@ -1,87 +1,86 @@
-/** How many W+ layers the model has that a node's masks are for. */
+/** What is known of the model that a node's masks are for. */
 
-/** Without a model: as many as the published 1024 px models have. */
+import { sourcesOf, targetsOf, valueOf } from "./links.js";
+
+/** Without a model: as many layers as the published 1024 px models have. */
 const USUAL = 18;
 
 /** The folder of models that a loader reads from. */
 export const LOADERS = { StyleMixLoadGenerator: "stylegan", StyleMixLoadEncoder: "psp" };
+/** Nodes that put layers of a style into codes. */
+export const INJECTING = ["StyleMixInject", "StyleMixIdentityCap", "StyleMixMatrix", "StyleMixStrip"];
 const SOCKETS = new Set(["STYLEMIX_LATENT", "STYLEMIX_GENERATOR", "STYLEMIX_ENCODER"]);
-const INJECT = "StyleMixInject";
 
-/** Answers of `/stylemix/inspect` by its query: a number of layers, null for none, a promise while asking. */
-const inspected = new Map();
-
-/** What runs have told, by node. */
-const measured = new WeakMap();
+/** Answers of `/stylemix/inspect` by its query; null while the first one is on its way. */
+const answers = new Map();
+/** Queries whose file may have changed since. */
+const stale = new Set();
 
 /**
  * The model behind a node: of the loader that its latents come from, else of its last run, else the usual one.
  *
- * api: ComfyUI's; arrived: called when an answer of the server is there.
- * @returns {{numWs: number, known: boolean}}
+ * api: ComfyUI's; runOf: what a node's last run gave to the page; arrived: called when an answer of the server is
+ * there.
+ * @returns {{numWs: number, known: boolean, layers: object}}
+ *   layers: by what they carry, such as "hair shape", the first and the last of a model that tells; else empty
  */
-export function modelOf(node, api, arrived) {
+export function modelOf(node, api, runOf, arrived) {
   // A node that is being copied has links, but no graph yet to follow them in.
   for (const user of node.graph ? users(node) : []) {
-    const loader = loaderOf(user);
-    const numWs = (loader && layersOf(loader, api, arrived)) ?? measured.get(user);
-    if (numWs) return { numWs, known: true };
+    const [loader] = loadersOf(user);
+    const answer = loader && inspect(loader, api, arrived);
+    const numWs = answer?.num_ws ?? runOf(user)?.stylemix_num_ws?.[0];
+    if (numWs > 0) return { numWs, known: true, layers: answer?.layers ?? {} };
   }
-  return { numWs: USUAL, known: false };
+  return { numWs: USUAL, known: false, layers: {} };
 }
 
-/** Note what a node's run has told. A file may have changed since it was inspected, so forget those. */
-export function noteRun(node, output) {
-  const numWs = output?.stylemix_num_ws?.[0];
-  if (numWs > 0) measured.set(node, numWs);
-  inspected.clear();
+/** To be called after a run: files may have changed since they were inspected. */
+export function inspectAnew() {
+  for (const query of answers.keys()) stale.add(query);
 }
 
 /** The nodes that use a node's masks on latents: itself, or those behind a Mask List. */
 function users(node) {
-  if (node.comfyClass === INJECT) return [node];
-  return walk(node, (each) =>
-    (each.outputs ?? []).flatMap((_, slot) => each.getOutputNodes?.(slot) ?? []),
-  ).filter(({ comfyClass }) => comfyClass === INJECT);
+  if (INJECTING.includes(node.comfyClass)) return [node];
+  const next = (each) => (each.outputs ?? []).flatMap((_, slot) => targetsOf(each, slot));
+  return walk(next(node), (each) => (INJECTING.includes(each.comfyClass) ? [] : next(each))).filter(
+    ({ comfyClass }) => INJECTING.includes(comfyClass),
+  );
 }
 
-/** The loader that a node's latents come from, nearest first. */
-function loaderOf(node) {
+/** The loaders that a node's latents come from, nearest first. */
+function loadersOf(node) {
   const feeding = (each) =>
-    (each.inputs ?? []).flatMap((input, slot) =>
-      input.link != null && (SOCKETS.has(input.type) || each.type === "Reroute")
-        ? [each.getInputNode(slot)]
-        : [],
-    );
+    (each.inputs ?? []).flatMap(({ type }, slot) => (SOCKETS.has(type) ? sourcesOf(each, slot) : []));
   // The style may be another model's by mistake: the source decides.
-  const slot = node.findInputSlot("latent");
-  const source = slot >= 0 && node.inputs[slot].link != null ? node.getInputNode(slot) : null;
-  return walk(source ?? node, feeding).find(({ comfyClass }) => comfyClass in LOADERS);
+  const source = sourcesOf(node, node.findInputSlot("latent"));
+  return walk(source.length ? source : feeding(node), feeding).filter(
+    ({ comfyClass }) => comfyClass in LOADERS,
+  );
 }
 
-/** All nodes from `start` on, breadth first. Ends of links outside of this graph are left out. */
-function walk(start, next) {
-  const found = [start];
-  for (const node of found) {
-    for (const other of next(node)) if (other && !found.includes(other)) found.push(other);
-  }
-  return found;
+/** All nodes from `places` on, breadth first. */
+function walk(places, next) {
+  const found = new Set(places.map(({ node }) => node));
+  for (const node of found) for (const place of next(node)) found.add(place.node);
+  return [...found];
 }
 
-function layersOf(loader, api, arrived) {
-  const checkpoint = loader.widgets?.find(({ name }) => name === "checkpoint")?.value;
+function inspect(loader, api, arrived) {
+  const checkpoint = valueOf(loader, "checkpoint");
+  if (checkpoint === undefined) return null;
   const query = new URLSearchParams({ folder: LOADERS[loader.comfyClass], checkpoint }).toString();
-  if (!inspected.has(query)) {
-    const question = api
+  if (!answers.has(query) || stale.delete(query)) {
+    answers.set(query, answers.get(query) ?? null);
+    api
       .fetchApi(`/stylemix/inspect?${query}`)
       .then((response) => response.json())
       .catch(() => ({}))
-      .then(({ num_ws }) => {
-        inspected.set(query, num_ws ?? null);
+      .then((answer) => {
+        answers.set(query, answer);
         arrived();
       });
-    inspected.set(query, question);
   }
-  const answer = inspected.get(query);
-  return typeof answer === "number" ? answer : null;
+  return answers.get(query);
 }

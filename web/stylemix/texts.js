@@ -1,7 +1,7 @@
 /** Everything that the widget says, in English and Korean. `{x}` is filled in by `say`. */
 
 const en = {
-  // Errors of the grammar, worded as in `stylemix_core/masks.py`.
+  // Errors of the grammar, worded as in `stylemix_core/mask_text.py`.
   empty: "the mask list is empty",
   noLabel: "there is no label before the colon",
   labelComma: "a label cannot contain a comma",
@@ -50,9 +50,14 @@ const en = {
   remove: "Remove",
   place: "line {line}, column {column}",
   showPlace: "Show the place in the text",
-  linked: "mask_list comes from the connected node. Change it there.",
-  replaced: "Not used: masks is connected and replaces this list.",
-  hint: "Click or drag to paint. Drag up or down, or Alt + wheel, for the strength.",
+  fromMasks: "From masks: these are the masks of {name}. Change them there.",
+  fromMasksRun: "From masks: what {name} gave in the last run.",
+  fromMasksLater: "From masks: what {name} gives is seen here after a run.",
+  linked: "From {name}, which is connected to mask_list. Change the masks there.",
+  linkedRun: "From {name}, which is connected to mask_list, as in the last run.",
+  linkedLater: "From {name}, which is connected to mask_list: seen here after a run.",
+  hint: "Click or drag to paint. Drag up or down, or Alt + wheel, for the strength. Right-click or hold a finger still for more.",
+  live: "Live: choose Run (On Change) beside the Run button, and every stroke draws anew.",
 
   sweep: "The study's sweep",
   sweepTip: "Layers 0 to 5 one at a time, then 0 to 6 together: the study project's experiment.",
@@ -71,6 +76,11 @@ const en = {
   hairColour: "Hair colour",
   hairColourTip:
     "Layers 7–9 of the FFHQ model at 1024 px. Published findings: GANSpace (Härkönen et al. 2020): white hair 7–9, hair colour keeping the geometry 7–8, dark hair 8; StyleSpace (Wu et al. 2021): grey 7, black and blond 8.",
+  warning: "Warning of the last run",
+  note: "Told by the last run",
+  hairShapeOwnTip: "The layers that carry the hair's shape in the connected model, by its own table.",
+  hairColourOwnTip:
+    "The layers that carry the colours of hair, skin, eyes and lips in the connected model, by its own table.",
   upload: "choose a W+ file to upload",
   uploadFailed: "{name} was not uploaded. Choose a .safetensors file with W+ codes, as Save W+ writes them.",
   uploadTuning: "choose a tuning to upload",
@@ -129,9 +139,14 @@ const ko = {
   remove: "삭제",
   place: "{line}행 {column}열",
   showPlace: "텍스트에서 그 자리 보기",
-  linked: "마스크 목록이 연결된 노드에서 옵니다. 그 노드에서 바꾸세요.",
-  replaced: "쓰이지 않음: 연결된 마스크가 이 목록을 대신합니다.",
-  hint: "클릭하거나 끌어서 칠하세요. 세기는 위아래로 끌거나 Alt+휠로 바꿉니다.",
+  fromMasks: "마스크 입력에서 온 목록: {name}의 마스크입니다. 그 노드에서 바꾸세요.",
+  fromMasksRun: "마스크 입력에서 온 목록: 마지막 실행에서 {name}이(가) 준 마스크입니다.",
+  fromMasksLater: "마스크 입력에서 온 목록: {name}이(가) 주는 마스크는 실행한 뒤에 여기 나타납니다.",
+  linked: "마스크 목록에 연결된 {name}의 마스크입니다. 그 노드에서 바꾸세요.",
+  linkedRun: "마스크 목록에 연결된 {name}이(가) 마지막 실행에서 준 마스크입니다.",
+  linkedLater: "마스크 목록에 연결된 {name}의 마스크는 실행한 뒤에 여기 나타납니다.",
+  hint: "클릭하거나 끌어서 칠하세요. 세기는 위아래로 끌거나 Alt+휠로 바꿉니다. 오른쪽 클릭하거나 길게 누르면 메뉴가 열립니다.",
+  live: "실행 버튼 옆에서 ‘실행 (변경 시)’을 고르면 칠할 때마다 바로 다시 그립니다.",
 
   sweep: "연구의 실험 순서",
   sweepTip: "레이어 0~5를 하나씩, 이어서 0~6을 한꺼번에: 연구 프로젝트에서 한 실험입니다.",
@@ -149,6 +164,10 @@ const ko = {
   hairColour: "머리 색",
   hairColourTip:
     "1024px FFHQ 모델의 레이어 7–9. 발표된 결과: GANSpace(Härkönen 외 2020): 흰머리 7–9, 형태를 유지한 머리 색 7–8, 짙은 머리 8. StyleSpace(Wu 외 2021): 회색 7, 검정·금발 8.",
+  warning: "마지막 실행의 경고",
+  note: "마지막 실행의 알림",
+  hairShapeOwnTip: "연결된 모델에서 머리 모양을 맡는 레이어입니다. 모델에 딸린 표를 따릅니다.",
+  hairColourOwnTip: "연결된 모델에서 머리·피부·눈·입술의 색을 맡는 레이어입니다. 모델에 딸린 표를 따릅니다.",
   upload: "업로드할 W+ 파일 선택",
   uploadFailed: "{name}을(를) 업로드하지 못했습니다. W+ 저장으로 저장한 .safetensors 파일을 고르세요.",
   uploadTuning: "업로드할 튜닝 파일 선택",

@@ -3,14 +3,14 @@
 import os
 import re
 
-models_dir = input_directory = output_directory = ""
+models_dir = input_directory = output_directory = temp_directory = ""
 folder_names_and_paths: dict[str, tuple[list[str], set[str]]] = {}
 
 
 def set_base(base) -> None:
-    global models_dir, input_directory, output_directory
-    models_dir, input_directory, output_directory = (
-        os.path.join(base, name) for name in ("models", "input", "output")
+    global models_dir, input_directory, output_directory, temp_directory
+    models_dir, input_directory, output_directory, temp_directory = (
+        os.path.join(base, name) for name in ("models", "input", "output", "temp")
     )
     folder_names_and_paths.clear()
 
@@ -21,6 +21,10 @@ def get_input_directory() -> str:
 
 def get_output_directory() -> str:
     return output_directory
+
+
+def get_temp_directory() -> str:
+    return temp_directory
 
 
 def annotated_filepath(name: str) -> tuple[str, str | None]:

@@ -1,0 +1,70 @@
+/** The masks that act on a node and are not its own: of its `masks` input, or of what is linked to its text. */
+
+import { ALPHA, format, parse } from "./grammar.js";
+import { sourcesOf, usesOf, valueOf } from "./links.js";
+
+const LIST = "StyleMixMaskList";
+
+/**
+ * Masks that a node gets from elsewhere, with every strength in the text; null where its own text is in force.
+ *
+ * runOf: what a node's last run gave to the page
+ * @returns {{key: string, text: ?string, name: string}}
+ *   key: the text that says where they come from; text: null until a run tells; name: the title of the node that
+ *   makes them
+ */
+export function givenMasks(node, numWs, runOf) {
+  const adds = node.comfyClass === LIST; // its own masks come behind those of `masks`
+  const slot = node.findInputSlot("masks");
+  if (!adds && linked(node, slot)) {
+    const [source] = sourcesOf(node, slot);
+    return given(node, "fromMasks", slot, source && listText(source.node, numWs), runOf);
+  }
+  const text = textSlot(node);
+  return linked(node, text) ? given(node, "linked", text, ownText(node, numWs), runOf) : null;
+}
+
+function given(node, key, slot, text, runOf) {
+  // Where nothing is linked to a subgraph's input, the subgraph's own widget gives the value.
+  const [source = usesOf(node.graph)[0]] = sourcesOf(node, slot).map((place) => place.node);
+  const name = source?.title ?? "";
+  if (text) return { key, text, name };
+  const last = runOf(node)?.stylemix_masks?.[0];
+  return last ? { key: `${key}Run`, text: last, name } : { key: `${key}Later`, text: null, name };
+}
+
+/** All masks of a Mask List; null where only a run can tell, or none, because lists are wired in a circle. */
+function listText(node, numWs, seen = new Set()) {
+  if (node.comfyClass !== LIST || seen.has(node)) return null;
+  seen.add(node);
+  const own = ownText(node, numWs, seen);
+  const slot = node.findInputSlot("masks");
+  if (!own || !linked(node, slot)) return own;
+  const [source] = sourcesOf(node, slot);
+  const before = source && listText(source.node, numWs, seen);
+  return before && `${before}; ${own}`;
+}
+
+/** A node's own masks with `alpha` written out; null where only a run can tell. A broken text stays as it is. */
+function ownText(node, numWs, seen) {
+  const [linkedTo] = sourcesOf(node, textSlot(node));
+  const text = valueOf(node, "mask_list") ?? (linkedTo && listText(linkedTo.node, numWs, seen));
+  const alpha = valueOf(node, "alpha");
+  if (typeof text !== "string" || typeof alpha !== "number") return null;
+  const document = parse(text, numWs);
+  if (!document.masks.length) return text;
+  const written = (cell) => (cell === ALPHA && alpha !== 1 ? alpha : cell);
+  const masks = document.masks.map(({ label, cells, locked, terms, end }) =>
+    locked ? { label, text: document.text.slice(terms, end) } : { label, cells: cells.map(written) },
+  );
+  return format(masks, numWs);
+}
+
+/** The input that the widget of the text has, for those who link to it. */
+function textSlot(node) {
+  return node.inputs?.findIndex(({ widget }) => widget?.name === "mask_list") ?? -1;
+}
+
+function linked(node, slot) {
+  return node.inputs?.[slot]?.link != null;
+}
