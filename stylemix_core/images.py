@@ -7,6 +7,7 @@ package converts or resizes pictures.
 import math
 import os
 import re
+import struct
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -197,7 +198,7 @@ def open_image(path: str | os.PathLike[str]) -> Image.Image:
             "crop it first"
         ) from None
     # Pillow's decoders raise any of these on a damaged file.
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error) as error:
         refuse_heic(path)
         raise StyleMixError(
             f"{path} cannot be read as a picture ({error}); expected an undamaged file of the kind "
