@@ -4,9 +4,11 @@ Whatever can be checked without a tensor is checked while options are read, so t
 of PyTorch.
 """
 
+import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -33,14 +35,35 @@ class Verb(click.Command):
         return super().parse_args(ctx, list(repeated(args, several)))
 
     def invoke(self, ctx: click.Context) -> None:
-        import torch
+        with stopping_at_once():
+            import torch
 
+            from . import files as files  # and with it most of what verbs import
         assert self.callback is not None
         try:
             with torch.inference_mode():
                 self.callback(Options(name=self.name, **ctx.params))
         except torch.OutOfMemoryError as error:
             raise StyleMixError(str(error)) from error
+
+
+@contextmanager
+def stopping_at_once() -> Iterator[None]:
+    """While PyTorch and NumPy are imported, which swallow an interrupt and go on broken, Ctrl-C ends the process."""
+
+    def stop(*_: object) -> None:
+        os.write(2, b"stylemix: stopped before it had begun\n")
+        os._exit(130)
+
+    try:
+        before = signal.signal(signal.SIGINT, stop)
+    except ValueError:  # not the main thread, which alone hears of interrupts
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def repeated(words: Sequence[str], several: set[str]) -> Iterator[str]:
