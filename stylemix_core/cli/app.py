@@ -1,5 +1,6 @@
 """All verbs, and what becomes of their errors."""
 
+import io
 import sys
 from collections.abc import Sequence
 
@@ -50,7 +51,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code, or raises `SystemExit` with it where options are wrong."""
     for stream in (sys.stdout, sys.stderr):
         # Redirected output on Windows has a code page that lacks arrows and Hangul.
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     given = sys.argv[1:] if arguments is None else [*arguments]
     name = " ".join(["stylemix", *(word for word in given[:1] if word in stylemix.commands)])
     try:

@@ -13,7 +13,11 @@ from .verb import Options, out_codes, out_folder, strict, verb
 CODES = PICTURES | {LATENTS}
 
 
-@verb("Draw the pictures of W+ codes.", out_folder("decode"))
+@verb(
+    "Draw the pictures of W+ codes.",
+    out_folder("decode"),
+    "FILES are W+ files or folders of them.",
+)
 @click.argument("files", nargs=-1, required=True, type=Path, callback=arguments.files({LATENTS}))
 @strict
 @arguments.noise
@@ -33,7 +37,11 @@ def decode(options: Options) -> None:
     batch.end()
 
 
-@verb("Blend faces: from a to b in all layers alike.", out_codes("blend"))
+@verb(
+    "Blend faces: from a to b in all layers alike.",
+    out_codes("blend"),
+    "A and B are W+ files, pictures or folders of them: as many on both sides, or one on one.",
+)
 @click.argument("a", type=Path, callback=arguments.one_path(CODES))
 @click.argument("b", type=Path, callback=arguments.one_path(CODES))
 @click.option(
@@ -55,7 +63,11 @@ def blend(options: Options) -> None:
     draw_codes(generator, blend_latents(a, b, options.weight), options)
 
 
-@verb("Move faces towards the generator's average face, or away from it.", out_codes("truncate"))
+@verb(
+    "Move faces towards the generator's average face, or away from it.",
+    out_codes("truncate"),
+    "FILES are W+ files, pictures or folders of them.",
+)
 @click.argument("files", nargs=-1, required=True, type=Path, callback=arguments.files(CODES))
 @arguments.truncation
 @arguments.noise

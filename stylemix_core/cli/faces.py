@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from .. import FaceTransform
 
+PICTURES_ABOUT = "PICTURES are picture files or folders of them."
+
 pictures = click.argument("pictures", nargs=-1, required=True, type=Path, callback=arguments.files(PICTURES))
 
 
@@ -62,7 +64,11 @@ def generate(options: Options) -> None:
     say(options, f"{counted(len(latents), 'picture')} and {written.name} in {options.out}")
 
 
-@verb("Read pictures into W+ codes, one file each, and draw them again.", out_codes("encode"))
+@verb(
+    "Read pictures into W+ codes, one file each, and draw them again.",
+    out_codes("encode"),
+    PICTURES_ABOUT,
+)
 @pictures
 @strict
 @arguments.models
@@ -86,7 +92,11 @@ def encode(options: Options) -> None:
     batch.end()
 
 
-@verb("Find the W+ codes that draw pictures again, by optimisation.", out_codes("invert"))
+@verb(
+    "Find the W+ codes that draw pictures again, by optimisation.",
+    out_codes("invert"),
+    PICTURES_ABOUT,
+)
 @pictures
 @click.option("--method", type=click.Choice(INVERSION_METHODS), default="optimize", help="How.")
 @click.option(
@@ -173,7 +183,11 @@ def invert(options: Options) -> None:
     batch.end()
 
 
-@verb("Put changed faces back into the photo that encode or invert cropped them from.", out_folder("paste"))
+@verb(
+    "Put changed faces back into the photo that encode or invert cropped them from.",
+    out_folder("paste"),
+    "PHOTO is the whole picture, FACES are changed crops of it, in files or folders.",
+)
 @click.argument("photo", type=Path, callback=arguments.picture)
 @click.argument("faces", nargs=-1, required=True, type=Path, callback=arguments.files(PICTURES))
 @click.option(

@@ -83,14 +83,18 @@ def repeated(words: Sequence[str], several: set[str]) -> Iterator[str]:
 Decorator = Callable[[Callable], Callable]
 
 
-def verb(summary: str, out: Decorator | None = None, epilog: str | None = None) -> Callable[[Callable], Verb]:
-    """Make a verb of a function of `Options`; it is called as the function is."""
+def verb(
+    summary: str, out: Decorator | None = None, about: str = "", epilog: str | None = None
+) -> Callable[[Callable], Verb]:
+    """Make a verb of a function of `Options`; it is called as the function is. about: what its arguments are."""
 
     def decorate(function: Callable) -> Verb:
         quiet(function)
         if out is not None:
             out(function)
-        return click.command(function.__name__, Verb, help=summary, epilog=epilog)(function)
+        return click.command(
+            function.__name__, Verb, help=f"{summary}\n\n{about}", short_help=summary, epilog=epilog
+        )(function)
 
     return decorate
 
