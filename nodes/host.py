@@ -224,10 +224,14 @@ class Model:
     def handle(self) -> ModelPatcher:
         """What ComfyUI moves the network between memories by."""
         if self not in _handles:
-            device, offload = model_management.get_torch_device(), model_management.unet_offload_device()
-            network = self.load(self.source, device=offload, dtype=self.dtype, runs_on=device)
-            _handles[self] = ModelPatcher(network, load_device=device, offload_device=offload)
+            _handles[self] = self.read()
         return _handles[self]
+
+    def read(self) -> ModelPatcher:
+        """Read the file anew."""
+        device, offload = model_management.get_torch_device(), model_management.unet_offload_device()
+        network = self.load(self.source, device=offload, dtype=self.dtype, runs_on=device)
+        return ModelPatcher(network, load_device=device, offload_device=offload)
 
 
 @dataclass(frozen=True, eq=False)

@@ -108,11 +108,11 @@ class Invert(io.ComfyNode):
         seed: int,
         encoder: host.Model | None = None,
         mask: torch.Tensor | None = None,
-        options: dict[str, Any] | None = None,
+        options: tuple[tuple[str, Any], ...] = (),
     ) -> io.NodeOutput:
         warning = None if encoder is None else check_encoder(encoder.network(), generator.network())
         host.warn(cls.hidden.unique_id, warning)
-        chosen = {"perceptual": host.vgg_file(), **(options or {})}
+        chosen = {"perceptual": host.vgg_file(), **dict(options)}
         pictures = from_comfy(image)
         result = host.descend(
             [generator] if encoder is None else [generator, encoder],
@@ -236,11 +236,10 @@ class InvertOptions(io.ComfyNode):
     @classmethod
     def execute(cls, noise: str, memory: str, tune_steps: int, **numbers: Any) -> io.NodeOutput:
         given = {name: value for name, value in numbers.items() if value >= 0}
-        return io.NodeOutput(
-            {
-                **given,
-                "noise": noise == "find",
-                "checkpointing": memory == "save",
-                "tune_steps": None if tune_steps < 0 else tune_steps,
-            }
-        )
+        chosen = {
+            **given,
+            "noise": noise == "find",
+            "checkpointing": memory == "save",
+            "tune_steps": None if tune_steps < 0 else tune_steps,
+        }
+        return io.NodeOutput(tuple(chosen.items()))

@@ -2,6 +2,9 @@
 
 import sys
 
+SILENT_SECONDS = 1.0
+"""A job that ends within them writes nothing."""
+
 
 class ProgressBar:
     """A bar on standard error, by tqdm, which only the command line and training need.
@@ -18,7 +21,7 @@ class ProgressBar:
         self.bar = tqdm(
             total=max(total, 1),
             desc=title,
-            delay=1,
+            delay=SILENT_SECONDS,
             mininterval=0.1 if sys.stderr.isatty() else 10.0,
             miniters=1,
             dynamic_ncols=True,

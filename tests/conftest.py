@@ -1,9 +1,13 @@
 """Hosts to run the pack on, and the last lines of every test run: what ran on which real ComfyUI and what did not."""
 
+import math
 from collections import Counter
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
+
+from stylemix_core import progress
 
 from . import builders
 from .host import Host
@@ -16,6 +20,8 @@ counts: dict[str, Counter] = {ring: Counter() for ring in RINGS}
 places: dict[str, dict[str, Counter]] = {ring: {} for ring in RINGS}
 """By ring, and by what its tests ran on: how many passed and failed."""
 reasons: dict[str, set[str]] = {ring: set() for ring in RINGS}
+
+OBSERVER = Path(__file__).parent / "real" / "observer"
 
 CORES = [
     pytest.param(core, id=core.version if core else "real", marks=pytest.mark.real)
@@ -39,6 +45,12 @@ def add_tiny_models(host: Host) -> None:
     (generators / "notes.txt").write_text("not a checkpoint")
 
 
+@pytest.fixture(autouse=True)
+def no_progress_bar(monkeypatch):
+    """What a command writes does not depend on how fast the machine is."""
+    monkeypatch.setattr(progress, "SILENT_SECONDS", math.inf)
+
+
 @pytest.fixture(scope="session")
 def stand_in(tmp_path_factory):
     """The stand-in host, in this process."""
@@ -49,7 +61,7 @@ def stand_in(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def start_comfy(tmp_path_factory):
-    """Gives the server of a real ComfyUI, one for all tests."""
+    """Gives the server of a real ComfyUI with the observer, one for all tests."""
     servers: dict[find.Core, RealComfy] = {}
     with ExitStack() as stack:
 
@@ -57,7 +69,8 @@ def start_comfy(tmp_path_factory):
             if find.missing(core):
                 pytest.skip(find.missing(core))
             if core not in servers:
-                servers[core] = stack.enter_context(RealComfy(core, tmp_path_factory.mktemp("real")))
+                server = RealComfy(core, tmp_path_factory.mktemp("real"), packs=(OBSERVER,))
+                servers[core] = stack.enter_context(server)
                 add_tiny_models(servers[core])
             return servers[core]
 

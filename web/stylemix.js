@@ -117,9 +117,20 @@ function addGrid(node) {
     return document.querySelector(`[data-node-id="${node.id}"] [data-widget-name="${TEXT}"] textarea`);
   }
 
+  /**
+   * In app mode the panel has the grid. When undo has made the node anew, the classic canvas, which is hidden, takes it
+   * from there.
+   */
+  function backToPanel() {
+    if (grid.element.offsetParent || !widget.widgetId) return;
+    const row = `[data-widget-key="${widget.widgetId}"] [data-widget-name="${widget.name}"]`;
+    document.querySelector(`${row} .flex-col:empty`)?.append(grid.element);
+  }
+
   /** Let the node grow and shrink with the grid. The text keeps its height. */
   function layOut() {
     cancelAnimationFrame(later);
+    backToPanel();
     const more = grid.height - height;
     height += more;
     if (!node.graph) return;

@@ -18,6 +18,7 @@ class Terminal(io.StringIO):
 def clock(monkeypatch):
     """Time that passes when it is told to: a list with the seconds."""
     now = [100.0]
+    monkeypatch.setattr(progress, "SILENT_SECONDS", 1.0)
     monkeypatch.setattr("tqdm.std.time", lambda: now[0])
     monkeypatch.setattr(tqdm, "monitor_interval", 0)
     return now

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from . import PACK, Prompt, Run
+from . import PACK, Prompt, Run, probing
 
 STAND_IN = Path(__file__).parent / "stand_in"
 
@@ -151,6 +151,7 @@ class StandIn:
         except Exception as error:
             run.errors[node_id] = str(error)
             return None
+        probing.look(results)
         self.cache[key] = results, shown
         self.show(run, node_id, shown)
         return results

@@ -141,8 +141,13 @@ class RealComfy:
         return self.get("/object_info")
 
     def forget(self) -> None:
-        self.post("/free", {"free_memory": True})
-        time.sleep(1.5)  # the server's worker takes note of it once a second
+        self.free(free_memory=True)
+
+    def free(self, **what: bool) -> None:
+        """Do what `/free` asks for, before the next prompt. Needs the observer, who knows when it is noted."""
+        self.post("/free", what)
+        while self.get("/observer")["asked"]:
+            time.sleep(0.02)
 
     def queue(self, prompt: Prompt) -> dict[str, Any]:
         """The server's answer: with `prompt_id`, or with `node_errors`."""

@@ -1,7 +1,6 @@
 """How the pack lives with ComfyUI's model management, on a real server."""
 
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,28 +8,21 @@ import pytest
 from stylemix_core.checkpoints import native
 
 from .. import builders
-from ..conftest import CORES, add_tiny_models
+from ..conftest import OBSERVER, add_tiny_models
 from ..nodes.prompts import experiment, node, sampler
 from ..nodes.test_workflow import pixels
-from . import find
-from .server import RealComfy
+from .server import RUN_SECONDS, RealComfy
 
 pytestmark = pytest.mark.real
 
-OBSERVER = Path(__file__).with_name("observer")
 MEGABYTE = 2**20
 PICTURE_BYTES = 32 * 32 * 6 * 32 * 4
 """What a pass of the tiny generator asks for each picture."""
 
 
-@pytest.fixture(scope="module", params=CORES)
-def server(request, tmp_path_factory):
-    """A server with the observer."""
-    if find.missing(request.param):
-        pytest.skip(find.missing(request.param))
-    with RealComfy(request.param, tmp_path_factory.mktemp("memory"), packs=(OBSERVER,)) as server:
-        add_tiny_models(server)
-        yield server
+@pytest.fixture
+def server(real_comfy):
+    return real_comfy
 
 
 @pytest.fixture
@@ -62,13 +54,8 @@ def seen(server, kind: str) -> list:
     return server.get("/observer").get(kind, [])
 
 
-def free(server, **what: bool) -> None:
-    server.post("/free", what)
-    time.sleep(1.5)  # the server's worker takes note of it once a second
-
-
 def test_prompts_in_a_row_read_the_file_once(server, observe):
-    free(server, unload_models=True, free_memory=True)
+    server.free(unload_models=True, free_memory=True)
     observe()
     for seed in (1, 2, 3):
         pictures(server, seed=seed)
@@ -79,7 +66,7 @@ def test_prompts_in_a_row_read_the_file_once(server, observe):
 def test_an_unloaded_model_comes_back_without_its_file(server, observe):
     before = pictures(server, seed=4)
     observe()
-    free(server, unload_models=True)
+    server.free(unload_models=True)
     again = pictures(server, seed=4, truncation_psi=0.71)  # another value, or the result would be remembered
     assert seen(server, "loads") == []
     assert np.array_equal(pictures(server, seed=4), before) and not np.array_equal(again, before)
@@ -88,14 +75,14 @@ def test_an_unloaded_model_comes_back_without_its_file(server, observe):
 def test_a_freed_model_is_read_again_and_draws_the_same(server, observe):
     before = pictures(server, seed=5)
     observe()
-    free(server, unload_models=True, free_memory=True)
+    server.free(unload_models=True, free_memory=True)
     assert np.array_equal(pictures(server, seed=5), before)
     assert len(seen(server, "loads")) == 1
 
 
 def test_short_memory_halves_the_batch_and_goes_on(server, observe):
     before = pictures(server, seed=60, batch_size=11)
-    free(server, free_memory=True)
+    server.free(free_memory=True)
     observe(memory=3 * PICTURE_BYTES, batch=8)
     after = pictures(server, seed=60, batch_size=11)
     assert np.abs(after - before).max() <= 1
@@ -117,7 +104,7 @@ def test_an_interrupted_batch_leaves_the_queue_usable(server, observe):
     observe()
     long = faces("demo (bundled)", seed=100, batch_size=64)
     prompt_id = server.queue(long)["prompt_id"]
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + RUN_SECONDS
     while len(seen(server, "passes")) < 64 + 2:  # all of mapping, and two of synthesis
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -157,12 +144,12 @@ def test_a_new_file_is_listed_when_the_page_asks_again(server):
 @pytest.mark.parametrize("flag", ["", "--lowvram", "--novram", "--disable-smart-memory", "--cache-none"])
 def test_memory_flags_draw_the_same_pictures(server, flag, tmp_path):
     """On a GPU the numbers are rounded otherwise than on the CPU."""
-    with RealComfy(server.core, tmp_path, memory=flag) as other:
+    with RealComfy(server.core, tmp_path, memory=flag, packs=(OBSERVER,)) as other:
         add_tiny_models(other)
         device = other.get("/system_stats")["devices"][0]["type"]
         expected, found = server.run(experiment("0; 1; 2-5")), other.run(experiment("0; 1; 2-5"))
         assert not found.errors
-        free(other, unload_models=True, free_memory=True)
+        other.free(unload_models=True, free_memory=True)
         again = other.run(experiment("0; 1; 2-5"))
     for name in ("save faces", "save style", "save results"):
         difference = np.abs(pixels(found.pictures[name]) - pixels(expected.pictures[name])).max()

@@ -41,6 +41,18 @@ def test_nodes_are_named_in_the_language(page, language):
     assert page.problems == []
 
 
+def test_empty_fields_show_their_names_in_the_language(page, language):
+    names = json.loads((PACK / "locales" / language / "nodeDefs.json").read_text(encoding="utf-8"))
+    fields = page.page.evaluate(
+        """kinds => kinds.flatMap(kind => LiteGraph.createNode(kind).widgets
+            .filter(widget => widget.element?.tagName === 'TEXTAREA')
+            .map(widget => [kind, widget.name, widget.element.placeholder]))""",
+        [kind for kind, node in names.items() if node.get("inputs")],
+    )
+    assert ("StyleMixAlignFace", "points") in {(kind, name) for kind, name, _ in fields}
+    assert fields == [[kind, name, names[kind]["inputs"][name]["name"]] for kind, name, _ in fields]
+
+
 def test_help_opens_beside_the_graph(page, language, screenshots):
     """Its headings are those of the file, and its picture is there."""
     page.load(WORKFLOW)

@@ -1,12 +1,17 @@
-"""A custom node pack without nodes: counts what StyleMix does on a ComfyUI server, and makes memory short.
+"""A custom node pack without nodes: counts what StyleMix does on a ComfyUI server, makes memory short, and probes.
 
-`POST /observer` starts anew. It takes the bytes that a pass may ask for, how many pictures make a pass, and the
-seconds between previews. `GET /observer` tells what happened since.
+`POST /observer` starts anew. It takes the bytes that a pass may ask for, how many pictures make a pass, the seconds
+between previews, and whether to probe every output of every node. `GET /observer` tells what happened since, and
+what was asked for by `/free` and is not done.
 """
 
+import importlib.util
 import sys
+import traceback
 from functools import wraps
+from pathlib import Path
 
+import execution
 from aiohttp import web
 from comfy import model_management
 from server import BinaryEventTypes, PromptServer
@@ -14,23 +19,44 @@ from server import BinaryEventTypes, PromptServer
 NODE_CLASS_MAPPINGS: dict[str, type] = {}
 
 seen: dict[str, list] = {}
-settings = {"memory": float("inf")}
+settings = {"memory": float("inf"), "probe": False}
 originals: dict[str, object] = {}
+
+
+spec = importlib.util.spec_from_file_location(
+    "stylemix_probing", Path(__file__).resolve().parents[2] / "host" / "probing.py"
+)
+probing = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(probing)
 
 
 def start() -> None:
     """Look over the shoulder of everything that is counted. Done at the first request, when all packs are loaded."""
-    load, host = (
-        next(module for name, module in sys.modules.items() if name.endswith(f"/stylemix.nodes.{part}"))
-        for part in ("load", "host")
-    )
+    host = next(module for name, module in sys.modules.items() if name.endswith("/stylemix.nodes.host"))
     originals["host"] = host
-    load.load_generator = noting("loads", load.load_generator, lambda source, **_: str(source))
+    host.Model.read = noting("loads", host.Model.read, lambda model: str(model.source))
     model_management.load_models_gpu = noting(
         "passes", short_of_memory, lambda *_, memory_required=0, **__: memory_required
     )
     server = PromptServer.instance
     server.send_sync = noting("messages", server.send_sync, describe)
+    originals["get_output_data"] = execution.get_output_data
+    execution.get_output_data = probing_outputs
+
+
+async def probing_outputs(prompt_id, unique_id, *arguments, **options):
+    """Note for every output of a node what came of probing it: nothing, or an error."""
+    answer = await originals["get_output_data"](prompt_id, unique_id, *arguments, **options)
+    if settings["probe"]:
+        for values in answer[0]:  # what each output gave for each item of a list
+            error = None
+            try:
+                for value in values:
+                    probing.probe(value)
+            except Exception:
+                error = traceback.format_exc()
+            seen.setdefault("probes", []).append([unique_id, error])
+    return answer
 
 
 def noting(kind: str, function, note):
@@ -66,6 +92,7 @@ async def restart(request):
         start()
     given = await request.json()
     settings["memory"] = given.get("memory", float("inf"))
+    settings["probe"] = given.get("probe", False)
     originals["host"].CPU_BATCH = given.get("batch", 1)
     originals["host"].PREVIEW_SECONDS = given.get("preview_seconds", 1.0)
     seen.clear()
@@ -74,4 +101,4 @@ async def restart(request):
 
 @PromptServer.instance.routes.get("/observer")
 async def report(request):
-    return web.json_response(seen)
+    return web.json_response({**seen, "asked": PromptServer.instance.prompt_queue.get_flags(reset=False)})

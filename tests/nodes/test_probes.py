@@ -1,0 +1,141 @@
+"""Hosts look at the outputs of nodes on their own: nothing of that may read a file, move a network or fail."""
+
+import pickle
+
+import torch
+from PIL import Image
+
+from stylemix_core import save_image
+from stylemix_core.checkpoints import load_generator
+from stylemix_core.directions import find_directions, save_directions
+from stylemix_core.images import from_pil
+from stylemix_core.inversion import Delta, save_delta
+
+from ..builders import draw_avatars
+from ..host import Host, Prompt, probing
+from ..host.runner import StandIn
+from .prompts import experiment, node, sampler
+from .test_workflow import inputs_of
+
+SOURCES = {
+    "IMAGE": ["photo", 0],
+    "MASK": ["mask", 0],
+    "STYLEMIX_GENERATOR": ["StyleMixLoadGenerator", 0],
+    "STYLEMIX_ENCODER": ["StyleMixLoadEncoder", 0],
+    "STYLEMIX_LATENT": ["StyleMixSampler", 1],
+    "STYLEMIX_MASKS": ["StyleMixMaskList", 0],
+    "STYLEMIX_DIRECTIONS": ["StyleMixFindDirections", 0],
+    "STYLEMIX_TRANSFORM": ["StyleMixAlignFace", 2],
+    "STYLEMIX_INVERSION": ["StyleMixInvertOptions", 0],
+}
+"""Where a socket's input comes from."""
+
+VALUES = {
+    "StyleMixLoadGenerator": {"checkpoint": "tiny.safetensors"},
+    "StyleMixLoadEncoder": {
+        "checkpoint": "tiny.safetensors"
+    },  # holds an encoder alone: its generator cannot be read
+    "StyleMixInvert": {"method": "tune", "steps": 2, "encoder": SOURCES["STYLEMIX_ENCODER"]},
+    "StyleMixExplainLayers": {"encoder": SOURCES["STYLEMIX_ENCODER"], "masks": ["mask", 0]},
+    "StyleMixFindLayers": {"target": "everything", "steps": 2, "others": 0},
+    "StyleMixIdentityCap": {"encoder": SOURCES["STYLEMIX_ENCODER"]},
+    "StyleMixFindDirections": {"samples": 600, "count": 5},
+    "StyleMixSaveTuning": {"generator": ["StyleMixInvert", 2]},
+    "StyleMixLoadTuning": {"file": "probed_tuning.safetensors"},
+    "StyleMixLoadDirections": {"file": "probed_directions.safetensors"},
+    "StyleMixPasteFace": {"face": ["StyleMixAlignFace", 0]},
+}
+"""What a node gets besides its defaults: less work, and files that exist."""
+
+
+def every_node(host: Host) -> tuple[Prompt, int]:
+    """A prompt that runs every node of the pack, and how many outputs they have."""
+    described = {
+        node_id: info for node_id, info in host.object_info().items() if node_id.startswith("StyleMix")
+    }
+    prompt = {
+        "photo": node("LoadImage", image="probed.png"),
+        "mask": node("SolidMask", value=1.0, width=32, height=32),
+        "style": sampler(SOURCES["STYLEMIX_GENERATOR"], seed=100),
+    }
+    for node_id, info in described.items():
+        given = dict(VALUES.get(node_id, {}))
+        for name, (kind, *options) in inputs_of(info).items():
+            if name in given:
+                continue
+            if (name, kind) == ("style", "STYLEMIX_LATENT"):
+                given[name] = ["style", 1]
+            elif kind in SOURCES:
+                if name in info["input"].get("required", {}):
+                    given[name] = SOURCES[kind]
+            elif kind == "COMBO":
+                given[name] = options[0].get("default", options[0]["options"][0])
+            elif "default" in options[0]:
+                given[name] = options[0]["default"]
+        prompt[node_id] = node(node_id, **given)
+        for place in range(len(info["output"])):
+            prompt[f"{node_id} {place}"] = node("PreviewAny", source=[node_id, place])
+    return prompt, sum(len(info["output"]) for info in described.values())
+
+
+def add_files(host: Host) -> None:
+    """What the prompt above loads besides the tiny models."""
+    generator = load_generator(host.base / "models/stylegan/tiny.safetensors", device="cpu")
+    difference = {"synthesis.b4.conv1.weight": torch.zeros_like(generator.synthesis.b4.conv1.weight)}
+    save_delta(host.base / "input/probed_tuning.safetensors", Delta(difference, generator.fingerprint()))
+    save_directions(host.base / "input/probed_directions.safetensors", find_directions(generator, count=3))
+    save_image(host.base / "input/probed.png", from_pil(draw_avatars(1)[0])[0])
+
+
+def test_no_output_of_any_node_minds_being_probed(host):
+    """Load pSp Encoder's generator is among them, whose file holds none."""
+    add_files(host)
+    host.forget()
+    prompt, count = every_node(host)
+    if isinstance(host, StandIn):
+        run = host.run(prompt)
+        assert not run.errors
+        outputs = [
+            output
+            for node_id in prompt
+            if node_id in host.nodes
+            for output in host.cache[host.signature(prompt, node_id)][0]
+        ]
+        models = host.base / "models"
+        elsewhere = models.rename(models.with_name("models elsewhere"))
+        try:
+            for output in outputs:
+                probing.probe(output)
+        finally:
+            elsewhere.rename(models)
+        probed = len(outputs)
+    else:
+        host.post("/observer", {"probe": True})
+        run = host.run(prompt)
+        assert not run.errors
+        probes = [probe for probe in host.get("/observer")["probes"] if probe[0].startswith("StyleMix")]
+        host.post("/observer", {})
+        assert [error for _, error in probes if error] == []
+        probed = len(probes)
+    assert probed == count
+
+
+def test_a_queue_with_an_unread_generator_goes_on(host):
+    """Load pSp Encoder's, of a file that holds none: cores from 0.33 on ask it for its `patcher`."""
+    run = host.run(experiment())
+    assert not run.errors
+    plain = {
+        "photo": node("LoadImage", image="plain.png"),
+        "save": node("SaveImage", images=["photo", 0], filename_prefix="plain"),
+    }
+    Image.new("RGB", (8, 8), (10, 200, 30)).save(host.base / "input/plain.png")
+    run = host.run(plain)
+    assert run.pictures["save"][0].getpixel((0, 0)) == (10, 200, 30)
+
+
+def test_a_copied_model_reads_its_file_again(stand_in):
+    (model,) = stand_in.call("StyleMixLoadGenerator", checkpoint="tiny.safetensors", dtype="float32")
+    again = pickle.loads(pickle.dumps(model))
+    assert again.network() is again.network() is not model.network()
+    assert again.network().fingerprint() == model.network().fingerprint()
+    assert len(pickle.dumps(model)) < 1000
