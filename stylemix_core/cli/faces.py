@@ -10,7 +10,7 @@ import click
 from ..texts import counted
 from . import arguments
 from .batch import Batch
-from .choices import COLOUR_MATCHES, INVERSION_METHODS, QUALITIES
+from .choices import BLENDS, COLOUR_MATCHES, INVERSION_METHODS, QUALITIES
 from .paths import LATENTS, PICTURES, file_name, numbered, result_name, unique
 from .verb import Options, out_codes, out_folder, strict, verb
 
@@ -207,7 +207,16 @@ def invert(options: Options) -> None:
     "--colour-match", type=click.Choice(COLOUR_MATCHES), default="seam", help="What of the colours to fit."
 )
 @click.option(
-    "--mask", type=Path, callback=arguments.picture, help="A picture that is white where faces are pasted."
+    "--blend",
+    type=click.Choice(BLENDS),
+    default="head",
+    help="What is pasted: hair and face, so that the background stays, or all of the crop.",
+)
+@click.option(
+    "--mask",
+    type=Path,
+    callback=arguments.picture,
+    help="A picture that is white where on the crop faces are pasted, instead of the blend.",
 )
 @arguments.upright
 @strict
@@ -222,7 +231,9 @@ def paste(options: Options) -> None:
     names = dict(zip(options.faces, unique([file_name(path.stem) for path in options.faces])))
     batch = Batch(options)
     for path, face in batch.each(options.faces, open_image):
-        pasted = paste_face(photo, face, transform, options.feather, mask, options.colour_match)
+        pasted = paste_face(
+            photo, face, transform, options.feather, mask, options.colour_match, options.blend
+        )
         save_image(options.out / f"{result_name(options.photo.name)}_{names[path]}.png", from_pil(pasted)[0])
     if batch.done:
         say(options, f"{counted(batch.done, 'picture')} in {options.out}")

@@ -201,7 +201,14 @@ def test_paste_puts_faces_back_where_they_were_cropped(tmp_path):
     crop, _ = sm.align_face(photo)
     crop.save(tmp_path / "same.png")
     Image.new("RGB", (64, 64), "red").save(tmp_path / "red.png")
-    arguments = ["paste", tmp_path / "photo.png", tmp_path / "same.png", tmp_path / "red.png"]
+    arguments = [
+        "paste",
+        tmp_path / "photo.png",
+        tmp_path / "same.png",
+        tmp_path / "red.png",
+        "--blend",
+        "square",
+    ]
     assert run(*arguments, "--colour-match", "none", "--out", tmp_path / "out") == 0
     before = load_image(tmp_path / "photo.png")
     same, red = (load_image(tmp_path / "out" / f"photo_{name}.png") for name in ("same", "red"))
