@@ -7,7 +7,7 @@ import click
 from ..texts import counted
 from . import arguments
 from .batch import Batch
-from .paths import LATENTS, PICTURES
+from .paths import LATENTS, PICTURES, numbered
 from .verb import Options, out_codes, out_folder, strict, verb
 
 CODES = PICTURES | {LATENTS}
@@ -54,13 +54,15 @@ def decode(options: Options) -> None:
 @arguments.noise
 @arguments.models
 def blend(options: Options) -> None:
-    from ..latents import blend_latents, check_generator, join_latents
+    from ..latents import blend_latents, check_generator, join_latents, short_origin
     from .files import draw_codes, open_generator, read_codes, warn
 
     generator = open_generator(options)
     a, b = (join_latents(read_codes(paths, options)) for paths in (options.a, options.b))
     warn(options, {check_generator(a, generator), check_generator(b, generator)})
-    draw_codes(generator, blend_latents(a, b, options.weight), options)
+    blended = blend_latents(a, b, options.weight)
+    of = ([short_origin(part, place % len(part)) for part in (a, b)] for place in range(len(blended)))
+    draw_codes(generator, blended, numbered(of), options)
 
 
 @verb(
@@ -74,10 +76,11 @@ def blend(options: Options) -> None:
 @arguments.models
 def truncate(options: Options) -> None:
     from ..latents import check_generator, join_latents, truncate_latents
-    from .files import check_cutoff, draw_codes, open_generator, read_codes, warn
+    from .files import check_cutoff, code_names, draw_codes, open_generator, read_codes, warn
 
     generator = open_generator(options)
     check_cutoff(generator, options.cutoff)
     latents = join_latents(read_codes(options.files, options))
     warn(options, {check_generator(latents, generator)})
-    draw_codes(generator, truncate_latents(latents, generator, options.psi, options.cutoff), options)
+    truncated = truncate_latents(latents, generator, options.psi, options.cutoff)
+    draw_codes(generator, truncated, code_names(truncated), options)

@@ -158,13 +158,13 @@ def test_decode_draws_the_codes_of_several_files(models, codes, tmp_path):
 def test_blend_goes_from_a_to_b(models, codes, tmp_path):
     a, b = load_latents(codes).w[:2]
     for name, w in (("a", a), ("b", b)):
-        save_latents(tmp_path / f"{name}.safetensors", Latents.of(w, f"seed {name}"))
+        save_latents(tmp_path / f"{name}.safetensors", Latents.of(w, f"{name}.png, psi 0.7"))
     arguments = ["blend", tmp_path / "a.safetensors", tmp_path / "b.safetensors", "--weight", "0.25"]
     assert run(*arguments, "--out", tmp_path / "out", *models["generator"]) == 0
     blended = load_latents(tmp_path / "out" / "latents.safetensors")
     assert torch.allclose(blended.w[0], a.lerp(b, 0.25), atol=1e-6)
-    assert blended.origins == ("seed a ~ seed b, weight 0.25",)
-    assert [path.name for path in (tmp_path / "out").glob("*.png")] == ["0000_seed_a_seed_b.png"]
+    assert blended.origins == ("a.png, psi 0.7 ~ b.png, psi 0.7, weight 0.25",)
+    assert [path.name for path in (tmp_path / "out").glob("*.png")] == ["0000_a_b.png"]
 
 
 def test_truncate_moves_faces_towards_the_average(models, codes, tmp_path):
