@@ -11,18 +11,19 @@ const NOTES = ["MarkdownNote", "Note"];
  * workflow: as saved, changed in place; locale: such as "ko" or "ko-KR".
  */
 export function translate(workflow, locale) {
-  for (const graph of [workflow, ...(workflow.definitions?.subgraphs ?? [])]) {
-    const texts = graph.extra?.[TEXTS];
-    if (!Array.isArray(texts)) continue;
-    const language = String(locale).split(/[-_]/)[0];
-    const translated = (text) => {
-      const known = texts.find((each) => Object.values(each).includes(text));
-      return known?.[language] ?? known?.en ?? text;
-    };
-    for (const node of graph.nodes) {
+  const graphs = [workflow, ...(workflow.definitions?.subgraphs ?? [])];
+  const texts = graphs.flatMap(({ extra }) => (Array.isArray(extra?.[TEXTS]) ? extra[TEXTS] : []));
+  if (!texts.length) return;
+  const language = String(locale).split(/[-_]/)[0];
+  const translated = (text) => {
+    const known = texts.find((each) => Object.values(each).includes(text));
+    return known?.[language] ?? known?.en ?? text;
+  };
+  for (const { nodes = [], groups = [] } of graphs) {
+    for (const node of nodes) {
       if (node.title) node.title = translated(node.title);
       if (NOTES.includes(node.type)) node.widgets_values = node.widgets_values?.map(translated);
     }
-    for (const group of graph.groups ?? []) group.title = translated(group.title);
+    for (const group of groups) group.title = translated(group.title);
   }
 }
