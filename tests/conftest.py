@@ -23,11 +23,14 @@ reasons: dict[str, set[str]] = {ring: set() for ring in RINGS}
 
 OBSERVER = Path(__file__).parent / "real" / "observer"
 
-CORES = [
-    pytest.param(core, id=core.version if core else "real", marks=pytest.mark.real)
-    for core in find.find_cores() or [None]
-]
-"""Every real ComfyUI, to run a test on each; None, for which tests are skipped, when there is none."""
+
+def core_param(core: find.Core | None, *marks: pytest.MarkDecorator):
+    """A real ComfyUI to run a test on; None, for which tests are skipped, where there is none."""
+    return pytest.param(core, id=core.version if core else "real", marks=[pytest.mark.real, *marks])
+
+
+*OLDER, NEWEST = find.find_cores() or [None]
+CORES = [core_param(core) for core in (*OLDER, NEWEST)]
 
 
 def add_tiny_models(host: Host) -> None:
@@ -83,12 +86,25 @@ def real_comfy(request, start_comfy):
     return start_comfy(request.param)
 
 
-@pytest.fixture(scope="session", params=["stand-in", *CORES])
-def host(request, start_comfy):
-    """Every host: tests that use it assert the same of all."""
+def host_of(request, start_comfy) -> Host:
     if request.param == "stand-in":
         return request.getfixturevalue("stand_in")
     return start_comfy(request.param)
+
+
+@pytest.fixture(scope="session", params=["stand-in", *CORES])
+def every_host(request, start_comfy):
+    """Every host: tests that use it assert the same of all."""
+    return host_of(request, start_comfy)
+
+
+OLDER_ARE_SLOW = [core_param(core, pytest.mark.slow) for core in OLDER]
+
+
+@pytest.fixture(scope="session", params=["stand-in", *OLDER_ARE_SLOW, core_param(NEWEST)])
+def host(request, start_comfy):
+    """The same for tests of what hardly depends on the host: on older cores they are slow ones."""
+    return host_of(request, start_comfy)
 
 
 def pytest_collection_modifyitems(items):

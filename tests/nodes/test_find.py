@@ -38,6 +38,7 @@ def find_prompt(**changes):
                 "care": 2.0,
                 "steps": 2,
                 "target_mask": ["white", 0],
+                "others": 1,
                 **changes,
             },
         ),
@@ -66,7 +67,7 @@ def codes(generator):
 def test_the_outputs_are_the_librarys_and_the_mask_can_be_used(host, generator, codes):
     run = host.run(find_prompt())
     assert not run.errors
-    search = find_layers(generator, *codes, torch.ones(32, 32), steps=2)
+    search = find_layers(generator, *codes, torch.ones(32, 32), steps=2, others=1)
     assert run.texts["masks"].split("\n") == [mask.mask_text for mask in search]
     assert run.texts["table"] == search.table()
     assert run.pictures["save sheet"][0].size == search.sheet().size
@@ -81,7 +82,7 @@ def test_the_encoder_sees_the_identity_that_is_to_be_kept(host, generator, codes
     assert not run.errors
     encoder = load_encoder(host.base / "models/psp/tiny.safetensors", device="cpu")
     identity = find_identity(None, encoder)
-    search = find_layers(generator, *codes, "everything", "identity", steps=2, identity=identity)
+    search = find_layers(generator, *codes, "everything", "identity", steps=2, others=1, identity=identity)
     assert run.texts["table"] == search.table()
 
 
