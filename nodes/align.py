@@ -8,7 +8,7 @@ from comfy_api.v0_0_2 import io
 from ..stylemix_core.alignment.align import align_pictures
 from ..stylemix_core.alignment.landmarks import EXAMPLE, parse_landmarks
 from ..stylemix_core.alignment.mediapipe import read_face_landmarks
-from ..stylemix_core.alignment.paste import COLOUR_MATCHES, paste_faces
+from ..stylemix_core.alignment.paste import BLENDS, COLOUR_MATCHES, paste_faces
 from ..stylemix_core.alignment.preview import draw_faces
 from ..stylemix_core.alignment.transform import MAX_MARGIN, MAX_SIZE, MIN_MARGIN, MIN_SIZE, FaceTransform
 from ..stylemix_core.images import comfy_to_pil, from_comfy, from_pil, to_comfy
@@ -76,8 +76,9 @@ class AlignFace(io.ComfyNode):
                 io.Boolean.Input(
                     "any_angle",
                     optional=True,
-                    default=False,
-                    tooltip="Find faces that lie on their side or upside down, too. Takes four times as long.",
+                    default=True,
+                    tooltip="Also find faces that lie on their side or upside down. Off: upright ones alone, in a "
+                    "third of the time; turned faces are then cropped wrongly or not found.",
                 ),
                 FACE_LANDMARKS.Input(
                     "landmarks",
@@ -111,7 +112,7 @@ class AlignFace(io.ComfyNode):
         margin: float,
         output_size: int,
         points: str = "",
-        any_angle: bool = False,
+        any_angle: bool = True,
         landmarks: Any = None,
     ) -> io.NodeOutput:
         pictures = comfy_to_pil(image)
@@ -163,19 +164,31 @@ class PasteFace(io.ComfyNode):
                     min=0.0,
                     max=0.5,
                     step=0.01,
-                    tooltip="Width of the soft edge, as a fraction of the face's side. 0 is a hard edge.",
+                    tooltip="Width of the soft edge, as a fraction of the face's side; around a head half of it. 0 is "
+                    "a hard edge.",
                 ),
                 io.Combo.Input(
                     "colour_match",
                     options=list(COLOUR_MATCHES),
-                    default="none",
-                    tooltip="Fit the face's colours to the picture. seam: its mean colour along the edge. whole: mean "
-                    "and contrast of all of it, which also undoes wanted changes of colour.",
+                    default="seam",
+                    tooltip="Fit colours to the picture. seam: along the edge; a head keeps its own colours and only "
+                    "the background around it is fitted. whole: mean and contrast of all that is pasted. A "
+                    "cast over the whole crop needs it, but it also undoes wanted changes of colour.",
                 ),
                 io.Mask.Input(
                     "mask",
                     optional=True,
-                    tooltip="Where on the face to paste, white is everywhere: one for all faces, or one each.",
+                    tooltip="Where on the face to paste, white is pasted, instead of what blend says: one for all "
+                    "faces, or one each.",
+                ),
+                io.Combo.Input(
+                    "blend",
+                    options=list(BLENDS),
+                    default="head",
+                    # Prompts from before there was this input lack it.
+                    optional=True,
+                    tooltip="What to paste. head: hair and face, old and new, so that the background stays; where no "
+                    "head is found, all of it. square: all of the crop.",
                 ),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The pictures, at their original size.")],
@@ -191,10 +204,8 @@ class PasteFace(io.ComfyNode):
         feather: float,
         colour_match: str,
         mask: torch.Tensor | None = None,
+        blend: str = "head",
     ) -> io.NodeOutput:
         faces = to_comfy(from_comfy(face))
-        masks = (
-            None if mask is None else mask.reshape(-1, *mask.shape[-2:])
-        )  # some nodes give a single one as [H, W]
-        pasted = paste_faces(image, faces, transform, feather, masks, colour_match)
+        pasted = paste_faces(image, faces, transform, feather, mask, colour_match, blend)
         return io.NodeOutput(pasted, ui=host.pictures(pasted))

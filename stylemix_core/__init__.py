@@ -11,13 +11,15 @@ Names are imported when they are first used, so that importing the package costs
 """
 
 import importlib
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = (
+    False  # type checkers know it by its name; importing typing would be half of this package's start
+)
 if TYPE_CHECKING:
     from .alignment import FaceTransform as FaceTransform
     from .alignment import align_face as align_face
     from .alignment import align_faces as align_faces
-    from .alignment import paste_face as paste_face
+    from .alignment.paste import paste_face as paste_face
     from .attribution import LayerReport as LayerReport
     from .attribution import explain_layers as explain_layers
     from .cap import Capped as Capped
@@ -65,7 +67,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "alignment": ("FaceTransform", "align_face", "align_faces", "paste_face"),
+    "alignment": ("FaceTransform", "align_face", "align_faces"),
+    "alignment.paste": ("paste_face",),
     "attribution": ("LayerReport", "explain_layers"),
     "cap": ("Capped", "cap_identity", "seen_by"),
     "checkpoints": ("convert_checkpoint", "inspect_checkpoint", "load_encoder", "load_generator"),

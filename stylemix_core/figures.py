@@ -33,6 +33,8 @@ class Figure:
     """All codes to draw: those that stand beside the results, then the results."""
     labels: list[str]
     """One per result, for `compare_grid`."""
+    names: Sequence[Sequence[str]]
+    """What every result is of, for its file's name: source, style, mask, …"""
     source: Sequence[int] = ()
     """The code beside every row, by its place in `codes`."""
     style: Sequence[int] = ()
@@ -81,6 +83,7 @@ def mixing_matrix(source: Latents, style: Latents, masks: MaskList) -> Figure:
     return Figure(
         with_others(results, source, style),
         result_labels(masks, len(source), len(style), "all"),
+        [(face, other, label) for face in names(source) for other in names(style) for label in masks.labels],
         heads=[
             f"{label} · {name}" if len(style) > 1 else label
             for name in names(style)
@@ -111,6 +114,11 @@ def strength_strip(
     return Figure(
         with_others(results, source, style),
         result_labels(scaled, len(source), len(style), pairing),
+        [
+            (names(source)[i], names(style)[j], label, f"x{strength:g}")
+            for i, j, label in rows
+            for strength in strengths
+        ],
         heads=[f"×{strength:g}" for strength in strengths],
         rows=[" · ".join(compress([names(source)[i], names(style)[j], label], told)) for i, j, label in rows],
         source=[i for i, *_ in rows],
@@ -134,17 +142,19 @@ def direction_sheet(
     # What is the same in every row goes without saying.
     told = [True, len(layers) > 1, len(latents) > 1]
     heads = [f"{strength:+g}" if strength else "0" for strength in strengths]
-    origins, labels, rows = [], [], []
+    origins, labels, rows, told_of = [], [], [], []
     for face, origin in zip(names(latents), latents.origins):
         for mask, row in zip([""] if masks is None else masks.labels, layers):
             for name in directions.names:
                 rows.append(" · ".join(compress([name, mask, face], told)))
                 labels += [f"{rows[-1]} · {text}" for text in heads]
                 where = f"layers {layers_text(row)}"
+                told_of += [(face, name, *filter(None, [mask]), f"x{strength:g}") for strength in strengths]
                 origins += [f"{origin}, {text} {name}, {where}" for text in heads]
     return Figure(
         Latents(moved.flatten(0, 3), tuple(origins), latents.generator),
         labels,
+        told_of,
         heads=heads,
         rows=rows,
     )

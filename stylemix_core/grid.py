@@ -15,6 +15,9 @@ from .texts import counted, there_are
 BACKGROUND = (24, 24, 27)
 TEXT = (228, 228, 231)
 
+MOST_RESULTS = 8
+"""Results in a line, at most, where a single source has more."""
+
 OVERVIEW_SIDE = 256
 """The longer side of a picture in an overview, in pixels."""
 
@@ -62,7 +65,8 @@ def compare_grid(
         "0-6 · style 1" and the row by "source 2".
     columns: pictures in a row, 0 for a balanced sheet. Leave at 0 with `source` or `style`.
     source, style: one picture, or one per row, shown before the row's results. All sources then have
-        equally many results: those of source 0 first, as `inject` returns them.
+        equally many results: those of source 0 first, as `inject` returns them. A single row of more than
+        `MOST_RESULTS` is wrapped.
     rows: one label per row, written to its left.
     top: pictures above the columns, one each, or one for every few columns: the styles of a mixing matrix.
     Returns the sheet, `[1, 3, height, width]` in −1…1. `StyleMixError` when counts do not fit.
@@ -85,6 +89,9 @@ def compare_grid(
     if top is not None:
         cells, captions = _below(_pictures(top, "top"), cells, captions, len(leading))
         rows = ["", *rows] if rows else rows
+    elif leading and len(cells) == 1:
+        cells, captions = _wrapped(cells[0], captions[0], len(leading))
+        rows = [*rows, *[""] * (len(cells) - 1)] if rows else rows
     return _draw(cells, captions, [_one_line(row) for row in rows or ()], *results[0].shape[1:])[None]
 
 
@@ -171,6 +178,16 @@ def _headings(captions: Captions, leading: int) -> tuple[Captions, list[str] | N
     columns = [" · ".join(caption[place] for place in heads) for caption in parts[0]]
     rows = [" · ".join(row[0][place] for place in tails) for row in parts]
     return [captions[0][:leading] + columns] + [[]] * (len(captions) - 1), rows if any(rows) else None
+
+
+def _wrapped(row: Sequence[torch.Tensor | None], texts: list[str], leading: int) -> tuple[Cells, Captions]:
+    """A row of many results in several lines of about equal length, below each other."""
+    count = len(row) - leading
+    each = math.ceil(count / math.ceil(count / MOST_RESULTS))
+    lines = [slice(start, start + each) for start in range(leading + each, len(row), each)]
+    first, empty = slice(leading + each), [None] * leading
+    cells: Cells = [row[first], *([*empty, *row[line]] for line in lines)]
+    return cells, [texts[first], *([""] * leading + texts[line] for line in lines)]
 
 
 def same(place: int, captions: Sequence[list[str]]) -> bool:

@@ -1,46 +1,45 @@
-"""A progress bar on the terminal, without a dependency."""
+"""Telling how far a job is. Jobs call a function with what is done; this one draws a bar on the terminal."""
 
 import sys
-import time
 
 SILENT_SECONDS = 1.0
 """A job that ends within them writes nothing."""
 
 
 class ProgressBar:
-    """One line on standard error that tells how far a job is.
+    """A bar on standard error, by tqdm, which only the command line and training need.
 
-    Nothing is written when the job ends within a second. Where standard error is no terminal, a line is written after
-    that second, then every ten seconds, and at the end. `update` may be called as often as one likes.
+    Nothing is written when the job ends within a second. Where standard error is no terminal, the bar is drawn anew
+    every ten seconds. `update` may be called as often as one likes.
+    quiet: draw nothing at all.
     """
 
-    def __init__(self, total: int, title: str):
-        self.total, self.title = max(total, 1), title
-        self.first: int | None = None
-        self.started = self.shown = time.monotonic()
-        self.stream = sys.stderr
-        self.interval = 0.1 if self.stream.isatty() else 10.0
+    def __init__(self, total: int, title: str, quiet: bool = False):
+        from tqdm import tqdm  # not needed to import what reports progress
+
+        self.begun = False
+        self.bar = tqdm(
+            total=max(total, 1),
+            desc=title,
+            delay=SILENT_SECONDS,
+            mininterval=0.1 if sys.stderr.isatty() else 10.0,
+            miniters=1,
+            dynamic_ncols=True,
+            disable=quiet,
+        )
 
     def update(self, done: int, note: str = "") -> None:
-        now = time.monotonic()
-        if self.first is None:
-            self.first = done - 1
-        last = done >= self.total and self.stream.isatty()
-        begun = self.shown > self.started
-        if now - self.started < SILENT_SECONDS or (begun and now - self.shown < self.interval and not last):
-            return
-        self.shown = now
-        rate = (now - self.started) / max(done - self.first, 1)
-        left = int(rate * (self.total - done))
-        filled = 24 * done // self.total
-        bar = "█" * filled + "·" * (24 - filled)
-        line = f"{self.title} [{bar}] {done}/{self.total} {left // 60}:{left % 60:02d} left {note}"
-        self.stream.write(f"\r{line}\x1b[K" if self.stream.isatty() else line + "\n")
-        self.stream.flush()
+        if not self.begun:  # a job that goes on where another stopped is no faster for it
+            self.begun, self.bar.initial, self.bar.n = True, done - 1, done - 1
+        if note:
+            self.bar.set_postfix_str(note, refresh=False)
+        self.bar.update(done - self.bar.n)
+
+    def step(self, done: int, total: int, *_: object) -> None:
+        """`update` for jobs that learn on their way how long they are."""
+        self.bar.total = total
+        self.update(done)
 
     def close(self) -> None:
         """End the line, after the last step."""
-        if self.shown > self.started:
-            seconds = time.monotonic() - self.started
-            self.stream.write("\n" if self.stream.isatty() else f"{self.title}: done after {seconds:.0f} s\n")
-            self.stream.flush()
+        self.bar.close()

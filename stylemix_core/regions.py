@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageDraw
 
-from .alignment import Face, find_faces
+from .alignment.detection import Face, find_faces
 from .errors import NoFaceError, StyleMixError
 from .images import as_masks, check_finite, resize, to_pil
 from .texts import counted, there_are
@@ -46,6 +46,11 @@ _BINS = 16
 """Levels of every colour in the histograms."""
 _ROUNDS = 7
 
+_SKULL = (1.3, 1.45)
+"""Half axes of what counts as head in any case, in those of the face's oval; its middle lies a little higher."""
+_GAP = 4
+"""Gaps in a head are closed that are twice as many pixels wide."""
+
 
 def find_regions(images: torch.Tensor, faces: Sequence[Face] | None = None) -> dict[str, torch.Tensor]:
     """The regions of pictures that show one face each.
@@ -64,6 +69,42 @@ def find_regions(images: torch.Tensor, faces: Sequence[Face] | None = None) -> d
         maps[name] = drawn.expand(len(small), -1, -1)
     stacked = resize(torch.stack([maps[name] for name in REGIONS], 1), *images.shape[2:]).to(images.device)
     return dict(zip(REGIONS, stacked.unbind(1), strict=True))
+
+
+def find_heads(images: torch.Tensor) -> list[torch.Tensor | None]:
+    """Hair and face of pictures `[B, 3, H, W]`, the largest where there are several, None where none is found.
+
+    Each is float32 `[SIDE, SIDE]` in 0…1, without specks and gaps, and covers where hair usually is, as hair of the
+    background's colours is not found.
+    """
+    small = _small(images)
+    heads: list[torch.Tensor | None] = []
+    for picture, found in zip(small, _faces(small), strict=True):
+        if not found:
+            heads.append(None)
+            continue
+        face = max(found, key=_width)
+        around = _around(picture[None], [face])  # [1, SIDE, SIDE] each
+        u, v = _axes(face)
+        usual = ((u / _SKULL[0]).square() + ((v + 0.3) / _SKULL[1]).square() < 1).float()
+        head = torch.maximum(around["hair"] + around["face"], usual)[None]
+        gap = 2 * _GAP + 1
+        closed = -F.max_pool2d(-F.max_pool2d(head, gap, 1, _GAP), gap, 1, _GAP)
+        heads.append((2 * soften(closed, _GAP)[0, 0] - 0.5).clamp(0, 1))
+    return heads
+
+
+def grow(mask: torch.Tensor, reach: int) -> torch.Tensor:
+    """A mask `[H, W]` with a soft edge around it, twice as many pixels wide."""
+    return soften(F.max_pool2d(mask[None, None], 2 * reach + 1, 1, reach), reach)[0, 0]
+
+
+def soften(maps: torch.Tensor, reach: int) -> torch.Tensor:
+    """Maps `[B, C, H, W]` whose edges go over `reach` pixels to either side."""
+    for part in range(3):  # three means in a row are nearly a Gaussian's
+        side = (reach + part) // 3
+        maps = F.avg_pool2d(F.pad(maps, [side] * 4, mode="replicate"), 2 * side + 1, 1)
+    return maps
 
 
 def faces_of(images: torch.Tensor) -> list[Face]:
@@ -124,7 +165,7 @@ def _small(images: torch.Tensor) -> torch.Tensor:
 
 def _largest_faces(small: torch.Tensor) -> list[Face]:
     largest = []
-    for number, found in enumerate(find_faces([to_pil(picture) for picture in small], any_angle=False), 1):
+    for number, found in enumerate(_faces(small), 1):
         if not found:
             raise NoFaceError(
                 f"picture {number} shows no face, so its hair, eyes and background cannot be told apart; "
@@ -132,6 +173,11 @@ def _largest_faces(small: torch.Tensor) -> list[Face]:
             )
         largest.append(max(found, key=_width))
     return largest
+
+
+def _faces(small: torch.Tensor) -> list[list[Face]]:
+    """Of pictures that are crops, so upright."""
+    return find_faces([to_pil(picture) for picture in small], any_angle=False)
 
 
 def _width(face: Face) -> float:
@@ -200,11 +246,8 @@ def _smooth_colours(histogram: torch.Tensor) -> torch.Tensor:
     return cube.view_as(histogram)
 
 
-def _places(face: Face) -> torch.Tensor:
-    """How likely every place beside the face is one of `_AROUND`, whatever its colour: `[4, SIDE, SIDE]`, positive.
-
-    The face's own axes count: u and v are −1…1 across and down its oval.
-    """
+def _axes(face: Face) -> tuple[torch.Tensor, torch.Tensor]:
+    """Every place in the face's own axes, two `[SIDE, SIDE]`: −1…1 across and down its oval."""
     oval = torch.from_numpy(face.points[list(_OVAL)]).float()
     left, right = (torch.from_numpy(face.points[list(eye)]).float().mean(0) for eye in _EYES)
     across = F.normalize(right - left, dim=0)
@@ -214,6 +257,12 @@ def _places(face: Face) -> torch.Tensor:
     offset = torch.stack(torch.meshgrid(line, line, indexing="xy"), -1) - centre
     u = (offset @ across) / ((oval - centre) @ across).abs().amax()
     v = (offset @ down) / ((oval - centre) @ down).abs().amax()
+    return u, v
+
+
+def _places(face: Face) -> torch.Tensor:
+    """How likely every place beside the face is one of `_AROUND`, whatever its colour: `[4, SIDE, SIDE]`, positive."""
+    u, v = _axes(face)
     beyond = ((u.square() + v.square()).sqrt() - 1).clamp_min(0)
     inside = _draw(face, (_OVAL,), 0.02 * _width(face))
     outside = 1 - inside

@@ -13,6 +13,7 @@ import { addInfo } from "./stylemix/info.js";
 import { valueOf } from "./stylemix/links.js";
 import { addMessages, showRemembered } from "./stylemix/messages.js";
 import { INJECTING, inspectAnew, LOADERS, modelOf } from "./stylemix/model.js";
+import { dropPreviews } from "./stylemix/previews.js";
 import { say, textsFor } from "./stylemix/texts.js";
 import { addUpload } from "./stylemix/upload.js";
 
@@ -117,9 +118,20 @@ function addGrid(node) {
     return document.querySelector(`[data-node-id="${node.id}"] [data-widget-name="${TEXT}"] textarea`);
   }
 
+  /**
+   * In app mode the panel has the grid. When undo has made the node anew, the classic canvas, which is hidden, takes it
+   * from there.
+   */
+  function backToPanel() {
+    if (grid.element.offsetParent || !widget.widgetId) return;
+    const row = `[data-widget-key="${widget.widgetId}"] [data-widget-name="${widget.name}"]`;
+    document.querySelector(`${row} .flex-col:empty`)?.append(grid.element);
+  }
+
   /** Let the node grow and shrink with the grid. The text keeps its height. */
   function layOut() {
     cancelAnimationFrame(later);
+    backToPanel();
     const more = grid.height - height;
     height += more;
     if (!node.graph) return;
@@ -212,6 +224,7 @@ app.registerExtension({
   },
   nodeCreated(node) {
     if (node.comfyClass?.startsWith("StyleMix")) {
+      dropPreviews(node, app);
       addMessages(node, app);
       translatePlaceholders(node);
     }

@@ -9,7 +9,6 @@ from .align import AlignedFace, align_batch, align_face, align_faces, align_for,
 from .detection import Face, find_faces
 from .landmarks import Landmarks, parse_landmarks
 from .mediapipe import read_face_landmarks
-from .paste import paste_face, paste_faces
 from .preview import draw_faces
 from .transform import FaceTransform
 
@@ -26,8 +25,6 @@ __all__ = [
     "draw_faces",
     "find_faces",
     "is_aligned",
-    "paste_face",
-    "paste_faces",
     "parse_landmarks",
     "read_face_landmarks",
 ]

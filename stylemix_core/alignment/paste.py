@@ -1,11 +1,11 @@
 """Putting a face back where it was cropped from.
 
-Only the crop's square changes, and of that only what the feathered edge, the mask and the picture's own border
-leave: every other number of the picture stays the very same.
+Only the crop's square changes, and of that only what the blend, the mask, the feathered edge and the picture's own
+border leave: every other number of the picture stays the very same.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,15 +13,22 @@ import torch.nn.functional as F
 from PIL import Image
 
 from ..errors import StyleMixError
-from ..images import resize, to_rgb
-from .crop import find_padding
+from ..images import as_masks, check_finite, comfy_to_pil, cut, from_pil, resize, to_rgb
+from ..regions import SIDE, find_heads, grow, soften
+from .crop import crop_face, find_padding
 from .transform import FaceTransform
 
+BLENDS = ("head", "square")
+"""What `paste_face` puts back: hair and face, old and new, or all of the crop."""
+
 COLOUR_MATCHES = ("none", "seam", "whole")
-"""How `paste_face` fits colours: not at all, the mean along the edge, or mean and contrast of the whole face."""
+"""How `paste_face` fits colours: not at all, the mean along the edge, or mean and contrast of all that is pasted."""
 
 SEAM = 0.1
 """How far from the edge colours count as those of the seam, in sides of the crop."""
+
+NEAR = SIDE // 6
+"""How far the background's colours around a head spread into it, in pixels of `SIDE`."""
 
 BAND_PIXELS = 1 << 19
 """Pixels of the picture that are worked on at a time."""
@@ -33,6 +40,7 @@ class _Edge:
 
     feather: float
     colour_match: str
+    blend: str
 
     def __post_init__(self) -> None:
         if not 0 <= self.feather <= 0.5:
@@ -43,6 +51,8 @@ class _Edge:
             raise StyleMixError(
                 f"the colour match {self.colour_match!r} is unknown; choose one of: {', '.join(COLOUR_MATCHES)}"
             )
+        if self.blend not in BLENDS:
+            raise StyleMixError(f"the blend {self.blend!r} is unknown; choose one of: {', '.join(BLENDS)}")
 
 
 def paste_face(
@@ -51,27 +61,36 @@ def paste_face(
     transform: FaceTransform,
     feather: float = 0.1,
     mask: torch.Tensor | None = None,
-    colour_match: str = "none",
+    colour_match: str = "seam",
+    blend: str = "head",
 ) -> Image.Image:
     """Put a face back into the picture that `align_face` cropped it from.
 
     picture: of the size it had then.
     face: the crop, changed as one likes, of any size.
-    feather: width of the soft edge, as a fraction of the crop's side, 0…0.5.
-    mask: float `[h, w]` in 0…1 over the crop: where the face is pasted. None: everywhere.
-    colour_match: "none", "seam" (the face's mean colour along the edge becomes the picture's there) or "whole"
-        (mean and contrast of all of it do).
+    feather: width of the soft edge, as a fraction of the crop's side, 0…0.5; around the head half of it.
+    mask: where on the crop the face is pasted, as `as_masks` takes it, instead of the blend.
+    colour_match: "none"; "seam": the face's mean colour along the edge becomes the picture's there, or around a head
+        the background's, while the head keeps its colours; "whole": mean and contrast of all that is pasted do, which
+        a cast over the whole crop needs.
+    blend: "head" pastes hair and face, so that the background stays as it was ("square" where no head is found);
+        "square" all of the crop.
     Returns an RGB picture of the same size. `StyleMixError` when something does not fit.
     """
-    edge = _Edge(feather, colour_match)
+    edge = _Edge(feather, colour_match, blend)
     result = to_rgb(picture)
     _check_size(transform, result.size)
     result = result.copy() if result is picture else result
     box = _bounds(transform)
     # In place where it can be: the face may fill a huge picture.
-    area = _to_float(result.crop(box))
+    area = _to_float(cut(result, box))
     if area.numel():
-        _paste(area, box[:2], _to_float(to_rgb(face)).permute(2, 0, 1), transform, mask, edge)
+        colours = _to_float(to_rgb(face)).permute(2, 0, 1)
+        if mask is not None:
+            mask = as_masks(mask, "the mask", 1)[0]
+        elif blend == "head":
+            colours, mask, edge = _head(_Before.of(result, transform), colours, edge)
+        _paste(area, box[:2], colours, transform, mask, edge)
         pixels = area.mul_(255).round_().clamp_(0, 255).to(torch.uint8)
         result.paste(Image.fromarray(pixels.numpy()), box[:2])
     return result
@@ -83,18 +102,21 @@ def paste_faces(
     transforms: Sequence[FaceTransform],
     feather: float = 0.1,
     masks: torch.Tensor | None = None,
-    colour_match: str = "none",
+    colour_match: str = "seam",
+    blend: str = "head",
 ) -> torch.Tensor:
     """`paste_face` for batches in ComfyUI's layout, in which untouched pixels keep their exact values.
 
     pictures: float `[P, H, W, 1, 3 or 4]` in 0…1; transparency stays as it is.
     faces: float `[N·k, h, w, 3]` in 0…1 for N transforms: all k versions of the first face, then of the second,
         as `inject` gives them.
-    masks: float `[1, N or N·k, h, w]` in 0…1 over the crops.
+    masks: one, N or N·k over the crops, as `as_masks` takes them.
     Returns `[P·k, H, W, C]`: picture 0 with version 0 of all its faces, with version 1, …, then picture 1.
-    `StyleMixError` when counts or sizes do not fit.
+    `StyleMixError` when counts or sizes do not fit, and where `check_finite` and `as_masks` have it.
     """
-    edge = _Edge(feather, colour_match)
+    edge = _Edge(feather, colour_match, blend)
+    check_finite(pictures, "the image")
+    check_finite(faces, "the face")
     count = len(transforms)
     if not count or len(faces) % count or not len(faces):
         raise StyleMixError(
@@ -102,6 +124,7 @@ def paste_faces(
             "many versions"
         )
     versions = len(faces) // count
+    masks = None if masks is None else as_masks(masks, "the mask")
     if masks is not None and len(masks) not in (1, count, len(faces)):
         raise StyleMixError(
             f"there are {len(masks)} masks; expected one, or one for each of the {len(faces)} faces"
@@ -116,16 +139,64 @@ def paste_faces(
     if pictures.shape[3] == 1:
         pictures = pictures.expand(-1, -1, -1, 3)
     result = pictures.repeat_interleave(versions, 0)
+    before: dict[int, _Before] = {}
     for index, face in enumerate(faces):
         transform = transforms[index // versions]
-        mask = None
+        colours, mask, how = face[:, :, :3].permute(2, 0, 1), None, edge
         if masks is not None:
             mask = masks[0 if len(masks) == 1 else index * len(masks) // len(faces)]
+        elif blend == "head":
+            number = index // versions
+            if number not in before:
+                (picture,) = comfy_to_pil(pictures[transform.picture : transform.picture + 1])
+                before[number] = _Before.of(picture, transform)
+            colours, mask, how = _head(before[number], colours, edge)
         left, top, right, bottom = _bounds(transform)
         area = result[transform.picture * versions + index % versions, top:bottom, left:right, :3]
         if area.numel():
-            _paste(area, (left, top), face[:, :, :3].permute(2, 0, 1), transform, mask, edge)
+            _paste(area, (left, top), colours, transform, mask, how)
     return result
+
+
+@dataclass(frozen=True, eq=False)
+class _Before:
+    """The crop that a face takes the place of."""
+
+    crop: torch.Tensor
+    """`[1, 3, SIDE, SIDE]` in −1…1."""
+    head: torch.Tensor | None
+    """Where its head is, `[SIDE, SIDE]` in 0…1, if one is found."""
+
+    @classmethod
+    def of(cls, picture: Image.Image, transform: FaceTransform) -> "_Before":
+        """picture: RGB."""
+        crop = from_pil(crop_face(picture, replace(transform, size=SIDE)))
+        return cls(crop, find_heads(crop)[0])
+
+
+def _head(
+    before: _Before, face: torch.Tensor, edge: _Edge
+) -> tuple[torch.Tensor, torch.Tensor | None, _Edge]:
+    """What `_paste` needs for the blend "head": the face's colours, where they go, and how.
+
+    Pasted is where the head was or is, with half of the feather around it. What shows of the new background there
+    takes the colours of the old one next to it, if the seam's colours are to match; the head keeps its own.
+    face: float `[3, h, w]` in 0…1. Without a head in either picture, it is "square".
+    """
+    after = resize(face[None].float().cpu() * 2 - 1, SIDE, SIDE)
+    old, new = before.head, find_heads(after)[0]
+    if old is None or new is None:
+        return face, None, edge
+    mask = grow(torch.maximum(old, new), round(edge.feather * SIDE / 4))
+    if edge.colour_match != "seam":
+        return face, mask, edge
+    seen = ((1 - old) * (1 - new))[None, None]  # the background in both
+    change = (before.crop - after) / 2 * seen
+    least = 1e-3  # where there is none nearby, that of the whole crop
+    far = change.sum((2, 3), keepdim=True) / seen.sum().clamp(min=1)
+    near = (soften(change, NEAR) + least * far) / (soften(seen, NEAR) + least)
+    face = face + resize(near * (1 - new), *face.shape[1:])[0].to(face)
+    return face.clamp(0, 1), mask, replace(edge, colour_match="none")
 
 
 def _to_float(picture: Image.Image) -> torch.Tensor:

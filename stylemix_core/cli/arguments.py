@@ -1,121 +1,275 @@
-"""Options that several commands share, and how their texts are read."""
+"""Options that several verbs share, and how their texts are read."""
 
-import argparse
+import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import Any
 
-from ..injection import (
-    PAIRINGS,
-)
+import click
 
+from ..errors import StyleMixError
+from ..mask_text import DASH, check_strength
+from ..wish_text import check_wish, read_wish
+from .choices import ALIGN_MODES, DTYPES, NOISE_MODES, PAIRINGS
+from .paths import LATENTS, PICTURES, expand, mask_text
+from .verb import Decorator, group
+
+MAX_SEED = 2**64 - 1
+"""As ComfyUI's nodes have them."""
 MAX_SEEDS = 100_000
+MIN_PSI, MAX_PSI = -2.0, 2.0
+
+Callback = Callable[[click.Context, click.Parameter, Any], Any]
 
 
-def add_sources(parser: argparse.ArgumentParser, required: bool = True) -> None:
-    source = parser.add_mutually_exclusive_group(required=required)
-    source.add_argument("--source", nargs="+", type=Path, help="W+ files, pictures or folders of them")
-    source.add_argument("--seeds", type=seed_list, help="sample the sources: for instance 0-3,7")
+def reading(read: Callable[[Any], Any]) -> Callback:
+    """A callback that gives `read` the value of an option, unless there is none."""
+    return lambda ctx, param, value: None if value is None else read(value)
 
 
-def add_source_and_style(parser: argparse.ArgumentParser) -> None:
-    """What `source_and_style` reads."""
-    add_sources(parser)
-    parser.add_argument(
-        "--style", nargs="+", type=Path, required=True, help="W+ files, pictures or folders of them"
-    )
+def number(name: str, least: float, most: float = math.inf, usual: str = "") -> Callback:
+    """A callback that refuses numbers out of a range, and NaN."""
+
+    def check(value: float) -> float:
+        if not least <= value <= most:
+            span = f"{least:g} or more" if most == math.inf else f"a number from {least:g} to {most:g}"
+            raise StyleMixError(f"{name} is {value:g}; give {span}{usual}")
+        return value
+
+    return reading(check)
 
 
-def add_mixing(parser: argparse.ArgumentParser, masks: str) -> None:
-    """What `mixed_codes` reads."""
-    add_source_and_style(parser)
-    parser.add_argument(
-        "--masks",
-        default=masks,
-        help='mask list, or a .txt file of one, as find writes (default "%(default)s")',
-    )
-    parser.add_argument(
-        "--alpha", type=float, default=1.0, help="strength of terms without @, -2 to 3 (%(default)s)"
-    )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="for random layers in the mask list (%(default)s)"
-    )
-    add_sampling(parser)
-    add_models(parser, encoder=True)
+def files(endings: Collection[str]) -> Callback:
+    """A callback for paths: the files meant, None where none are given."""
+    return lambda ctx, param, value: expand(value, endings) if value else None
 
 
-def add_pairing(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--pairing", choices=PAIRINGS, default="match", help="which source meets which style (%(default)s)"
-    )
+def existing(message: str) -> Callback:
+    """A callback for the path of one file, with what to say when there is none."""
+
+    def check(value: str | Path) -> str | Path:
+        if not Path(value).exists():
+            raise StyleMixError(message.format(path=value))
+        return value
+
+    return reading(check)
 
 
-def add_sampling(parser: argparse.ArgumentParser, noise: bool = True) -> None:
-    parser.add_argument(
-        "--psi", type=float, default=0.7, help="truncation: 1 varied, 0 average (%(default)s)"
-    )
-    parser.add_argument("--cutoff", type=int, default=None, help="truncate only layers before this one (all)")
-    parser.add_argument("--class-label", type=int, default=None, help="class of a conditional generator")
-    if noise:
-        parser.add_argument(
-            "--noise", choices=("const", "random", "none"), default="const", help="noise (%(default)s)"
-        )
+def model_file(*known: str) -> Callback:
+    """A callback for the path of a model, or one of the names that stand for models."""
+    check = existing("{path}: there is no such file; check the path")
+    return lambda ctx, param, value: value if value in known else check(ctx, param, value)
 
 
-def add_models(parser: argparse.ArgumentParser, encoder: bool = False) -> None:
-    parser.add_argument(
-        "--generator",
-        help="generator checkpoint (the one in the encoder's file if it has one, else the bundled demo)",
-    )
-    parser.add_argument("--tuning", type=Path, help="a generator's tuning that stylemix invert has saved")
-    if encoder:
-        parser.add_argument("--encoder", default="demo", help="encoder checkpoint (the bundled demo)")
-        parser.add_argument(
-            "--align",
-            choices=("auto", "always", "never"),
-            default="auto",
-            help="crop pictures to the largest face; auto: unless they are such crops already, or the encoder reads "
-            "sketches or label maps (%(default)s)",
-        )
-    parser.add_argument("--device", default=None, help="cpu, cuda, mps (the fastest there is)")
-    parser.add_argument("--dtype", default="float32", help="auto, float32, float16 or bfloat16 (%(default)s)")
-    parser.add_argument(
-        "--compile",
-        action="store_true",
-        help="on a CPU, draw with code that PyTorch compiles: at most a tenth faster, after up to a minute",
-    )
+picture = existing("there is no picture at {path}; check the path")
 
 
-def any_case(choices: Sequence[str]) -> Callable[[str], str]:
-    """For `type`: the choice that a text means, whatever the case of its letters."""
-
-    def read(text: str) -> str:
-        return next((choice for choice in choices if choice.casefold() == text.casefold()), text)
-
-    return read
+def pictures(ctx: click.Context, param: click.Parameter, value: Sequence[Path]) -> list[Path]:
+    """A callback for several files, of any ending."""
+    return [picture(ctx, param, path) for path in value]
 
 
-def named_mask(text: str) -> tuple[str, Path]:
-    """Name and file of "hat=hat.png"."""
-    name, _, path = text.partition("=")
-    if not name.strip() or not path:
-        raise argparse.ArgumentTypeError(f"{text!r} names no region and file; write for instance hat=hat.png")
-    return name.strip(), Path(path)
+def one_path(endings: Collection[str]) -> Callback:
+    """A callback for one path: the files meant."""
+    return reading(lambda value: expand([value], endings))
 
 
 def seed_list(text: str) -> list[int]:
     """Seeds of "0-3,7", each once."""
     seeds: dict[int, None] = {}
     for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        match = re.fullmatch(rf"\s*(\d+)(?:\s*{DASH}\s*(\d+))?\s*", part, re.ASCII)
+        first, last = (int(match[1][:40]), int((match[2] or match[1])[:40])) if match else (1, 0)
         if last < first:
-            raise argparse.ArgumentTypeError(
-                f"{part!r} is no seed or range of seeds; write for instance 0-3,7"
+            raise click.BadParameter(f"{part!r} is no seed or range of seeds; write for instance 0-3,7")
+        if last > MAX_SEED:
+            raise click.BadParameter(
+                f"{part.strip()} is no seed; seeds are 0 to {MAX_SEED}; write for instance 0-3,7"
             )
         if last - first >= MAX_SEEDS:
-            raise argparse.ArgumentTypeError(
+            raise click.BadParameter(
                 f"{part!r} asks for {last - first + 1} pictures; write for instance 0-3,7, {MAX_SEEDS} at most"
             )
         seeds.update(dict.fromkeys(range(first, last + 1)))
     return list(seeds)
+
+
+def strength(value: float) -> float:
+    check_strength(value)
+    return value
+
+
+class NamedMask(click.ParamType):
+    """Name and file of "hat=hat.png"."""
+
+    name = "region"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, Path]:
+        name, _, path = value.partition("=")
+        if not name.strip() or not path:
+            self.fail(f"{value!r} names no region and file; write for instance hat=hat.png", param, ctx)
+        if not Path(path).exists():
+            raise StyleMixError(f"there is no picture at {path}; check the path")
+        return name.strip(), Path(path)
+
+
+def wish_or_picture(text: str) -> str | Path:
+    """A wish in words, checked, or the path of a picture that is white there."""
+    if Path(text).suffix.lower() in PICTURES:
+        if not Path(text).exists():
+            raise StyleMixError(f"there is no picture at {text}; check the path")
+        return Path(text)
+    check_wish(read_wish(text))
+    return text
+
+
+def one_source(ctx: click.Context, param: click.Parameter, value: str | None) -> list[int] | None:
+    """For `--seeds`, after the eager `--source`: they exclude each other."""
+    if value is not None and ctx.params["source"]:
+        raise click.UsageError("--source and --seeds exclude each other; give one of them", ctx)
+    return None if value is None else seed_list(value)
+
+
+def one_source_at_least(ctx: click.Context, param: click.Parameter, value: str | None) -> list[int] | None:
+    if value is None and not ctx.params["source"]:
+        raise click.UsageError("give --source or --seeds", ctx)
+    return one_source(ctx, param, value)
+
+
+def sources(required: bool = True) -> Decorator:
+    return group(
+        click.option(
+            "--source",
+            multiple=True,
+            metavar="PATH...",
+            type=Path,
+            is_eager=True,
+            callback=files(PICTURES | {LATENTS}),
+            help="W+ files, pictures or folders of them.",
+        ),
+        click.option(
+            "--seeds",
+            callback=one_source_at_least if required else one_source,
+            help="Sample the sources: for instance 0-3,7.",
+        ),
+    )
+
+
+style = click.option(
+    "--style",
+    multiple=True,
+    metavar="PATH...",
+    type=Path,
+    required=True,
+    callback=files(PICTURES | {LATENTS}),
+    help="W+ files, pictures or folders of them.",
+)
+
+truncation = group(
+    click.option(
+        "--psi",
+        type=float,
+        default=0.7,
+        callback=number("truncation_psi", MIN_PSI, MAX_PSI, ", usually 0 to 1"),
+        help="Truncation: 1 varied, 0 average.",
+    ),
+    click.option(
+        "--cutoff",
+        type=int,
+        callback=number("truncation_cutoff", 0, usual=" layers, or none of it for all"),
+        help="Truncate only layers before this one.",
+    ),
+)
+
+sampling = group(
+    truncation, click.option("--class-label", type=int, help="Class of a conditional generator.")
+)
+
+noise = click.option(
+    "--noise", type=click.Choice(NOISE_MODES), default="const", help="Noise of the pictures."
+)
+
+generator_file = group(
+    click.option(
+        "--generator",
+        callback=model_file("demo"),
+        help="Generator checkpoint (the one in the encoder's file if it has one, else the bundled demo).",
+    ),
+    click.option(
+        "--tuning",
+        type=Path,
+        callback=model_file(),
+        help="A generator's tuning that stylemix invert has saved.",
+    ),
+)
+
+upright = click.option(
+    "--upright", is_flag=True, help="Look for upright faces only, which is quicker; photos are not turned."
+)
+
+encoder_file = group(
+    click.option(
+        "--encoder",
+        default="demo",
+        callback=model_file("demo"),
+        help="Encoder checkpoint (the bundled demo).",
+    ),
+    click.option(
+        "--align",
+        type=click.Choice(ALIGN_MODES),
+        default="auto",
+        help="Crop pictures to the largest face; auto: unless they are such crops already, or the encoder reads "
+        "sketches or label maps.",
+    ),
+    upright,
+)
+
+running = group(
+    click.option("--device", help="cpu, cuda, mps (the fastest there is)."),
+    click.option("--dtype", type=click.Choice(DTYPES), default="float32", help="Precision."),
+    click.option(
+        "--compile",
+        is_flag=True,
+        help="On a CPU, draw with code that PyTorch compiles: at most a tenth faster, after up to a minute.",
+    ),
+)
+
+generator_only = group(generator_file, running)
+models = group(generator_file, encoder_file, running)
+
+
+def masks(default: str | None, help: str = "Mask list, or a .txt file of one, as find writes.") -> Decorator:
+    return click.option("--masks", default=default, callback=reading(mask_text), help=help)
+
+
+def mixing(default: str) -> Decorator:
+    """What `mixed_codes` reads."""
+    return group(
+        sources(),
+        style,
+        masks(default),
+        click.option(
+            "--alpha",
+            type=float,
+            default=1.0,
+            callback=reading(strength),
+            help="Strength of terms without @, -2 to 3.",
+        ),
+        click.option("--seed", type=int, default=0, help="For random layers in the mask list."),
+        sampling,
+        noise,
+        models,
+    )
+
+
+pairing = click.option(
+    "--pairing", type=click.Choice(PAIRINGS), default="match", help="Which source meets which style."
+)
+
+
+def any_case(choices: Sequence[str]) -> click.Choice:
+    """A choice whatever the case of its letters."""
+    return click.Choice(choices, case_sensitive=False)

@@ -1,57 +1,94 @@
 """Sliders that nobody had to train."""
 
-import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..directions import (
-    Directions,
-    apply_direction,
-    check_directions,
-    find_directions,
-    load_directions,
-    read_names,
-    save_directions,
-)
-from ..figures import direction_sheet, even_strengths
-from ..generator import Generator
-from ..latents import (
-    check_generator,
-    join_latents,
-    save_latents,
-)
-from ..masks import parse_masks
-from ..progress import ProgressBar
+import click
+
 from ..texts import counted
-from .files import LATENTS, decode, mask_text, open_generator, save_pictures, source_codes, warn
+from . import arguments
+from .choices import DIRECTION_METHODS, SAMPLES
 from .mixing import save_figure
+from .paths import LATENTS
+from .verb import Options, out_codes, verb
+
+if TYPE_CHECKING:
+    from ..directions import Directions
+    from ..generator import Generator
 
 
-def directions(options: argparse.Namespace) -> None:
+@verb("Find sliders that nobody had to train, show and apply them.", out_codes("directions"))
+@click.option(
+    "--method", type=arguments.any_case(DIRECTION_METHODS), default="SeFa", help="How to find them."
+)
+@click.option("--layers", default="all", help="Where to find them, as in a mask.")
+@click.option("--count", type=int, default=10, help="How many.")
+@click.option("--samples", type=int, default=SAMPLES, help="Sampled w that GANSpace looks at.")
+@click.option("--seed", type=int, default=0, help="Of GANSpace's samples.")
+@click.option(
+    "--load",
+    type=Path,
+    callback=arguments.existing("there is no file with directions at {path}; check the path"),
+    help="Take saved directions instead of finding some.",
+)
+@click.option(
+    "--name", "names", multiple=True, metavar="NUMBER:NAME...", help="Name directions, as in 1:smile."
+)
+@arguments.sources(required=False)
+@click.option("--apply", metavar="DIRECTION", help="Move the faces along one, by its number or name.")
+@click.option("--strength", type=float, default=3.0, help="How far to apply, or to show both ways.")
+@click.option("--steps", type=int, default=5, help="Strengths on the sheet.")
+@arguments.masks(
+    None, "The layers to move: mask list, or a .txt file of one (those where the directions were found)."
+)
+@arguments.sampling
+@arguments.noise
+@arguments.models
+def directions(options: Options) -> None:
+    from ..directions import apply_direction, check_directions, read_names, save_directions
+    from ..figures import direction_sheet, even_strengths
+    from ..latents import check_generator, join_latents
+    from ..masks import parse_masks
+    from .files import (
+        code_names,
+        decode,
+        keep_earlier,
+        open_generator,
+        save_codes,
+        save_pictures,
+        say,
+        source_codes,
+        warn,
+    )
+
     generator = open_generator(options)
     found = directions_of(generator, options).named(read_names("\n".join(options.names)))
     options.seeds = options.seeds or [0]
     sources = join_latents(source_codes(generator, options))
-    masks = None if options.masks is None else parse_masks(mask_text(options.masks), generator.num_ws)
+    masks = None if options.masks is None else parse_masks(options.masks, generator.num_ws)
     warn(options, {check_generator(sources, generator), check_directions(sources, found)})
     if options.apply is None:
         strengths = even_strengths(-options.strength, options.strength, options.steps)
         figure = direction_sheet(sources, found, strengths, masks)
     else:
         moved = apply_direction(sources, found, options.apply, options.strength, masks)
-    save_directions(options.out / f"directions{LATENTS}", found)
-    print(found.report())
+    keep_earlier(options, options.out / f"directions{LATENTS}", lambda path: save_directions(path, found))
+    say(options, found.report())
     if options.apply is None:
         save_figure(generator, figure, options)
         return
-    save_latents(options.out / f"results{LATENTS}", moved)
-    pictures = decode(generator, [moved], options.noise)
-    save_pictures(options, "results", ((f"{i:04d}", picture) for i, picture in enumerate(pictures)))
-    print(f"{counted(len(moved), 'result')} in {options.out}")
+    save_codes(options, "results", moved)
+    save_pictures(options, "results", zip(code_names(moved), decode(generator, [moved], options)))
+    say(options, f"{counted(len(moved), 'result')} in {options.out}")
 
 
-def directions_of(generator: Generator, options: argparse.Namespace) -> Directions:
+def directions_of(generator: "Generator", options: Options) -> "Directions":
+    from ..directions import find_directions, load_directions
+    from .files import progress
+
     if options.load is not None:
         return load_directions(options.load)
-    bar = ProgressBar(options.samples, options.method)
+    bar = progress(options, options.samples, options.method)
     found = find_directions(
         generator,
         options.method,

@@ -1,11 +1,12 @@
 """From options to models and codes, and from codes to pictures: what the commands' files have in common."""
 
-import argparse
-import re
+import json
+import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import chain, count
 from pathlib import Path
 
 import torch
@@ -16,7 +17,7 @@ from ..decoding import distinct_in
 from ..encoder import Encoder
 from ..errors import NoFaceError, StyleMixError
 from ..generator import Generator
-from ..images import check_proportions, load_image, open_image, save_image
+from ..images import check_proportions, load_mask, open_image, save_image
 from ..injection import (
     check_styles,
 )
@@ -27,51 +28,30 @@ from ..latents import (
     join_latents,
     load_latents,
     sample_latents,
+    save_latents,
+    short_origin,
 )
 from ..masks import MaskList, parse_masks
 from ..progress import ProgressBar
 from ..texts import counted
-
-PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
-
-
-LATENTS = ".safetensors"
-
-
-MASK_FILE = ".txt"
-"""Ending of files with a mask list, as `find` writes them."""
-
+from .paths import LATENTS, numbered
+from .verb import Options
 
 CHUNK = 4
 """Pictures that are decoded at a time."""
 
 
-def mixed_codes(generator: Generator, options: argparse.Namespace) -> tuple[Latents, Latents, MaskList]:
+def mixed_codes(generator: Generator, options: Options) -> tuple[Latents, Latents, MaskList]:
     """Sources, styles and masks that a command names; warns when they do not belong together."""
-    masks = parse_masks(mask_text(options.masks), generator.num_ws, options.alpha, options.seed)
+    masks = parse_masks(options.masks, generator.num_ws, options.alpha, options.seed)
     return *source_and_style(generator, options), masks
 
 
-def mask_text(text: str) -> str:
-    """A mask list: the text itself, or what is in the text file that it names."""
-    path = Path(text)
-    if path.suffix.lower() != MASK_FILE:
-        return text
-    try:
-        return path.read_text(encoding="utf-8-sig")  # Windows' editors begin files with a mark
-    except FileNotFoundError:
-        raise StyleMixError(
-            f"there is no mask list at {path}; check the path, or write the masks themselves, as in 0-3; 8"
-        ) from None
-    except UnicodeDecodeError:
-        raise StyleMixError(f"{path} is no text in UTF-8; expected a mask list, as in 0-3; 8") from None
-
-
-def source_codes(generator: Generator, options: argparse.Namespace) -> list[Latents]:
+def source_codes(generator: Generator, options: Options) -> list[Latents]:
     return read_codes(options.source, options) if options.source else [sample(generator, options)]
 
 
-def open_generator(options: argparse.Namespace) -> Generator:
+def open_generator(options: Options) -> Generator:
     """The generator asked for, else the one inside the encoder's file, else the demo's."""
     source = options.generator
     if source is None and getattr(options, "encoder", "demo") != "demo":
@@ -80,20 +60,39 @@ def open_generator(options: argparse.Namespace) -> Generator:
     return generator if options.tuning is None else load_delta(options.tuning).apply(generator)
 
 
-def open_encoder(options: argparse.Namespace) -> Encoder:
+def open_encoder(options: Options) -> Encoder:
     return load_encoder(options.encoder, options.device, options.dtype)
 
 
-def warn(options: argparse.Namespace, warnings: set[str | None]) -> None:
+def warn(options: Options, warnings: set[str | None]) -> None:
     for warning in sorted(filter(None, warnings)):
         print(f"stylemix {options.name}: warning: {warning}", file=sys.stderr)
 
 
-def sample(generator: Generator, options: argparse.Namespace) -> Latents:
+def say(options: Options, text: str) -> None:
+    """Tell a result; warnings and errors are told even with --quiet."""
+    if not options.quiet:
+        print(text)
+
+
+def progress(options: Options, total: int = 1, title: str | None = None) -> ProgressBar:
+    return ProgressBar(total, title or options.name, options.quiet)
+
+
+def sample(generator: Generator, options: Options) -> Latents:
+    check_cutoff(generator, options.cutoff)
     return sample_latents(generator, options.seeds, options.psi, options.cutoff, options.class_label)
 
 
-def source_and_style(generator: Generator, options: argparse.Namespace) -> tuple[Latents, Latents]:
+def check_cutoff(generator: Generator, cutoff: int | None) -> None:
+    if cutoff is not None and cutoff > generator.num_ws:
+        raise StyleMixError(
+            f"truncation_cutoff is {cutoff}, but this generator has {generator.num_ws} layers; give 0 to "
+            f"{generator.num_ws}"
+        )
+
+
+def source_and_style(generator: Generator, options: Options) -> tuple[Latents, Latents]:
     """The codes of both, with warnings where they do not fit."""
     given = [source_codes(generator, options), read_codes(options.style, options)]
     sources, styles = map(join_latents, given)
@@ -103,14 +102,15 @@ def source_and_style(generator: Generator, options: argparse.Namespace) -> tuple
 
 
 def decode(
-    generator: Generator, parts: Sequence[Latents], noise: str, seeds: Sequence[int] | None = None
+    generator: Generator, parts: Sequence[Latents], options: Options, seeds: Sequence[int] | None = None
 ) -> Iterator[torch.Tensor]:
     """Pictures `[C, R, R]` of all batches, a few decoded at a time, each once.
 
     seeds: of random noise, one per code of a batch; else 0, 1, …
     """
+    noise = options.noise
     total = sum(map(len, parts))
-    bar = ProgressBar(total, "decode")
+    bar = progress(options, total, "decode")
     kept, places = distinct_in(parts, noise)
     awaited = Counter(chain(*places))
     drawn: dict[int, torch.Tensor] = {}
@@ -133,9 +133,52 @@ def decode(
         first += len(part)
 
 
-def save_pictures(
-    options: argparse.Namespace, folder: str, pictures: Iterable[tuple[str, torch.Tensor]]
-) -> None:
+def save_codes(options: Options, name: str, latents: Latents) -> Path:
+    """`keep_earlier` for W+ codes in `--out`."""
+    return keep_earlier(options, options.out / f"{name}{LATENTS}", lambda path: save_latents(path, latents))
+
+
+def keep_earlier(options: Options, path: Path, save: Callable[[Path], None]) -> Path:
+    """Write a file by `save`, and return where: under another name where another run's file has this one.
+
+    A file with the same content is left as it is. With --overwrite the earlier file is replaced.
+    """
+    if options.overwrite or not path.exists():
+        save(path)
+        return path
+    draft = path.with_name(f"{path.stem}.{os.getpid()}.partial{path.suffix}")
+    try:
+        save(draft)
+        names = chain([path], (path.with_name(f"{path.stem}_{number}{path.suffix}") for number in count(2)))
+        free = next(place for place in names if not place.exists() or alike(draft, place))
+        if not free.exists():
+            os.replace(draft, free)
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+    if free != path:
+        warn(
+            options,
+            {f"{path} is of an earlier run and kept; this run's is {free.name} (--overwrite replaces it)"},
+        )
+    return free
+
+
+def alike(one: Path, other: Path) -> bool:
+    """Whether two safetensors files hold the same. Their metadata may stand in any order."""
+
+    def content(path: Path) -> tuple[dict, bytes]:
+        data = path.read_bytes()
+        start = 8 + int.from_bytes(data[:8], "little")
+        return json.loads(data[8:start]), data[start:]
+
+    try:
+        return content(one) == content(other)
+    except ValueError:  # the earlier file is damaged, or another one altogether
+        return False
+
+
+def save_pictures(options: Options, folder: str, pictures: Iterable[tuple[str, torch.Tensor]]) -> None:
     """Write pictures `[C, H, W]` by their names into a folder of `--out`; warns of others that lie there already."""
     place = options.out / folder
     written = set()
@@ -153,89 +196,53 @@ def save_pictures(
         )
 
 
-def encode_picture(encoder: Encoder, path: Path, align: str) -> Latents:
-    picture = read_picture(path, encoder, align)
+def draw_codes(generator: Generator, latents: Latents, names: Iterable[str], options: Options) -> None:
+    """Write codes that a verb has made, and their pictures by these names."""
+    written = save_codes(options, "latents", latents)
+    save_pictures(options, "", zip(names, decode(generator, [latents], options)))
+    say(options, f"{counted(len(latents), 'picture')} and {written.name} in {options.out}")
+
+
+def code_names(*parts: Latents) -> Iterator[str]:
+    """What the pictures of codes are called, in their order: "0002_seed0007"."""
+    return numbered([short_origin(part, place)] for part in parts for place in range(len(part)))
+
+
+def encode_picture(encoder: Encoder, path: Path, options: Options) -> Latents:
+    picture = read_picture(path, encoder, options)
     return Latents.of(encoder(picture).cpu(), path.name, encoder.generator)
 
 
-def read_picture(path: Path, encoder: Encoder, align: str, size: int | None = None) -> torch.Tensor:
+def read_picture(path: Path, encoder: Encoder, options: Options, size: int | None = None) -> torch.Tensor:
     """A picture `[1, 3, H, W]` for an encoder; where a face was cropped, of `size` pixels, by default the encoder's."""
     from ..alignment.align import align_for  # most commands need no faces found
 
     try:
-        return align_for(encoder, open_image(path), align, size)
+        return align_for(encoder, open_image(path), options.align, size, not options.upright)
     except NoFaceError as error:
         raise NoFaceError(f"{path}: {error}") from None
 
 
-def read_mask(path: Path) -> torch.Tensor:
-    """A picture's lightness as float32 `[1, 1, H, W]` in 0…1."""
-    return load_image(path).mean(1, keepdim=True) / 2 + 0.5
-
-
-def read_regions(
-    paths: Sequence[Path], generator: Generator, options: argparse.Namespace
-) -> list[torch.Tensor]:
-    """Masks `[H, W]` of the generator's pictures, as `read_mask`; warns where they are of other proportions."""
-    masks = [read_mask(path)[0, 0] for path in paths]
+def read_regions(paths: Sequence[Path], generator: Generator, options: Options) -> list[torch.Tensor]:
+    """Masks `[H, W]` of the generator's pictures, as `load_mask`; warns where they are of other proportions."""
+    masks = [load_mask(path) for path in paths]
     warn(
         options, {check_proportions(path.name, mask, generator.img_shape) for path, mask in zip(paths, masks)}
     )
     return masks
 
 
-def read_codes(paths: list[Path], options: argparse.Namespace) -> list[Latents]:
+def read_codes(files: Sequence[Path], options: Options) -> list[Latents]:
     """W+ codes of W+ files and pictures; the encoder is loaded only for pictures."""
     encoder = None
     parts = []
-    files = expand(paths, PICTURES | {LATENTS})
-    bar = ProgressBar(len(files), "read")
-    for i, path in enumerate(files):
+    bar = progress(options, len(files), "read")
+    for i, path in enumerate(files, 1):
         if path.suffix.lower() == LATENTS:
             parts.append(load_latents(path))
         else:
             encoder = encoder or open_encoder(options)
-            parts.append(encode_picture(encoder, path, options.align))
-        bar.update(i + 1)
+            parts.append(encode_picture(encoder, path, options))
+        bar.update(i)
     bar.close()
     return parts
-
-
-def expand(paths: list[Path], endings: set[str]) -> list[Path]:
-    """The files given, and those inside the folders given.
-
-    A folder with W+ files stands for these: its pictures were drawn from them.
-    """
-    expected = f"expected files or folders with {', '.join(sorted(endings))}"
-    found: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            inside = sorted(child for child in path.iterdir() if child.suffix.lower() in endings)
-            codes = [child for child in inside if child.suffix.lower() == LATENTS]
-            if not inside:
-                raise StyleMixError(f"the folder {path} holds nothing to read; {expected}")
-            found += codes or inside
-        elif not path.exists():
-            raise StyleMixError(f"there is no file or folder {path}; check the path")
-        elif path.suffix.lower() not in endings:
-            raise StyleMixError(f"{path} has the ending {path.suffix or '(none)'}; {expected}")
-        else:
-            found.append(path)
-    return found
-
-
-def unique(names: list[str]) -> list[str]:
-    """The names, numbered where one comes up again."""
-    taken: list[str] = []
-    for name in names:
-        free, number = name, 1
-        while free in taken:
-            number += 1
-            free = f"{name}_{number}"
-        taken.append(free)
-    return taken
-
-
-def file_name(text: str) -> str:
-    """The text with only what every file system takes."""
-    return re.sub(r"[^\w.-]+", "_", text).strip("._") or "unnamed"

@@ -1,56 +1,81 @@
 """Which layer carries what: explain, find."""
 
-import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+import click
 
-from ..files import replacing
-from ..generator import Generator
-from ..identity import find_identity
-from ..images import from_pil, save_image
-from ..progress import ProgressBar
-from .files import (
-    PICTURES,
-    file_name,
-    open_encoder,
-    open_generator,
-    read_regions,
-    save_pictures,
-    source_and_style,
-    warn,
+from ..wish_text import KINDS, LEGEND, read_wish
+from . import arguments
+from .choices import CARE, OTHERS
+from .paths import file_name
+from .verb import Options, out_folder, verb
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..generator import Generator
+
+
+arcface = click.option(
+    "--arcface",
+    type=Path,
+    callback=arguments.model_file(),
+    help="A file with ArcFace's weights, to tell identity (encoder).",
 )
 
 
-def explain(options: argparse.Namespace) -> None:
+@verb("Inject each layer of a style alone, and show what it changes and where.", out_folder("explain"))
+@arguments.sources()
+@arguments.style
+@click.option(
+    "--region",
+    multiple=True,
+    metavar="NAME=FILE",
+    type=arguments.NamedMask(),
+    help="A picture that is white inside a region, instead of those found in the face; may be repeated.",
+)
+@click.option(
+    "--features",
+    callback=arguments.model_file("encoder"),
+    help="Compare by a file with VGG16's or LPIPS' weights, or by encoder (colours).",
+)
+@arcface
+@arguments.sampling
+@arguments.models
+def explain(options: Options) -> None:
     from ..attribution import explain_layers
+    from ..images import from_pil, save_image
+    from .files import (
+        open_encoder,
+        open_generator,
+        progress,
+        read_regions,
+        save_pictures,
+        say,
+        source_and_style,
+    )
 
     generator = open_generator(options)
     sources, styles = source_and_style(generator, options)
-    # The bundled encoder knows nothing of another generator's faces.
-    suits = options.encoder != "demo" or options.generator in (None, "demo")
     regions = None
     if options.region:
         names, paths = zip(*options.region)
         regions = dict(zip(names, read_regions(paths, generator, options)))
-    bar = ProgressBar(1, "explain")
-
-    def on_step(done: int, total: int) -> None:
-        bar.total = total
-        bar.update(done)
-
+    bar = progress(options)
     report = explain_layers(
         generator,
         sources.w,
         styles.w,
         regions,
-        open_encoder(options) if suits else None,
+        open_encoder(options) if suits(options) else None,
         options.features,
         options.arcface,
-        on_step=on_step,
+        on_step=bar.step,
     )
     bar.close()
+    write_texts(options, {"table.txt": report.table(), "table.json": json.dumps(report.figures(), indent=2)})
     for folder, pictures in (
         ("pictures", report.alone),
         ("without", report.without),
@@ -59,63 +84,125 @@ def explain(options: argparse.Namespace) -> None:
         save_pictures(
             options, folder, ((f"layer{layer:02d}", picture) for layer, picture in enumerate(pictures))
         )
-    for name, text in (("table.txt", report.table()), ("table.json", json.dumps(report.figures(), indent=2))):
-        with replacing(options.out / name) as partial:
-            partial.write_text(text + "\n", encoding="utf-8")
     save_image(options.out / "sheet.png", from_pil(report.sheet())[0])
-    print(f"{report.table()}\n\nthe sheet is {options.out / 'sheet.png'}")
+    say(options, f"{report.table()}\n\nthe sheet is {options.out / 'sheet.png'}")
 
 
-def find(options: argparse.Namespace) -> None:
+@verb(
+    "Search the layers that change a wished region, and little else.",
+    out_folder("find"),
+    epilog="The table's columns. " + " ".join(LEGEND),
+)
+@arguments.sources()
+@arguments.style
+@click.option(
+    "--target",
+    required=True,
+    callback=arguments.reading(arguments.wish_or_picture),
+    help='What shall change, in words: "hair shape", "hair and skin colour", "eyes and mouth", "colours", '
+    '"everything but the face"; or a picture that is white there.',
+)
+@click.option(
+    "--keep",
+    callback=arguments.reading(arguments.wish_or_picture),
+    help="What must stay above all: a region, identity, or a picture that is white there.",
+)
+@click.option(
+    "--what", type=click.Choice(KINDS), help="What of the target (what its words say, else anything)."
+)
+@click.option(
+    "--care",
+    type=float,
+    default=CARE,
+    callback=arguments.number("care", 0, usual=", usually 0.5 to 4"),
+    help="How much the rest counts: 0.5 bold, 4 careful.",
+)
+@click.option(
+    "--steps",
+    type=int,
+    default=8,
+    callback=arguments.number("steps", 0),
+    help="Of the descent on strengths, 0 for none.",
+)
+@click.option("--count", type=int, default=5, callback=arguments.number("count", 1), help="Masks to list.")
+@click.option(
+    "--others",
+    type=int,
+    default=OTHERS,
+    callback=arguments.number("others", 0),
+    help="Random faces that the layers are tried with too; 0 for this pair alone.",
+)
+@arcface
+@arguments.sampling
+@arguments.models
+def find(options: Options) -> None:
     from ..finding import find_layers
+    from ..identity import find_identity
+    from ..images import from_pil, save_image
+    from .files import open_encoder, open_generator, progress, save_pictures, say, source_and_style, warn
 
+    for name, wish in (("target", options.target), ("keep", options.keep)):
+        if isinstance(wish, str):
+            kind = options.what if name == "target" else None
+            say(options, f"{name}: {wish!r} is read as {read_wish(wish).describe(kind)}")
     generator = open_generator(options)
     sources, styles = source_and_style(generator, options)
-    suits = options.encoder != "demo" or options.generator in (None, "demo")
     identity = None
-    if options.keep == "identity" and (suits or options.arcface):
-        identity = find_identity(options.arcface, open_encoder(options) if suits else None)
-    target = words_or_mask(options.target, generator, options)
-    keep = None if options.keep is None else words_or_mask(options.keep, generator, options)
-    bar = ProgressBar(1, "find")
-
-    def on_step(done: int, total: int) -> None:
-        bar.total = total
-        bar.update(done)
-
+    if options.keep == "identity" and (suits(options) or options.arcface):
+        identity = find_identity(options.arcface, open_encoder(options) if suits(options) else None)
+    bar = progress(options)
     found = find_layers(
         generator,
         sources.w,
         styles.w,
-        target,
-        keep,
+        words_or_mask(options.target, generator, options),
+        None if options.keep is None else words_or_mask(options.keep, generator, options),
         options.what,
         care=options.care,
         steps=options.steps,
         count=options.count,
         others=options.others,
         identity=identity,
-        on_step=on_step,
+        on_step=bar.step,
     )
     bar.close()
+    write_texts(
+        options,
+        {
+            "table.txt": found.table(),
+            "table.json": json.dumps(found.figures(), indent=2),
+            "mask_list.txt": found.masks.text,
+        },
+    )
     names = [f"{rank:02d}_{file_name(mask.mask_text)}" for rank, mask in enumerate(found, 1)]
     save_pictures(options, "pictures", zip(names, found.pictures))
-    for name, text in (
-        ("table.txt", found.table()),
-        ("table.json", json.dumps(found.figures(), indent=2)),
-        ("mask_list.txt", found.masks.text),
-    ):
-        with replacing(options.out / name) as partial:
-            partial.write_text(text + "\n", encoding="utf-8")
     save_image(options.out / "sheet.png", from_pil(found.sheet())[0])
     best = "the best mask is" if found.warning is None else "the least bad mask is"
-    print(f"{found.table()}\n\n{best} {found[0].mask_text}; the sheet is {options.out / 'sheet.png'}")
+    say(
+        options,
+        f"{found.table()}\n\n{best} {found[0].mask_text}; the sheet is {options.out / 'sheet.png'}",
+    )
     warn(options, {found.warning})
 
 
-def words_or_mask(text: str, generator: Generator, options: argparse.Namespace) -> str | torch.Tensor:
-    """A wish in words, or a picture's brightness `[H, W]` in 0…1 where the text is a picture's path."""
-    if Path(text).suffix.lower() not in PICTURES:
-        return text
-    (mask,) = read_regions([Path(text)], generator, options)
+def suits(options: Options) -> bool:
+    """Whether the encoder knows the generator's faces: the bundled one knows nothing of others'."""
+    return options.encoder != "demo" or options.generator in (None, "demo")
+
+
+def write_texts(options: Options, texts: dict[str, str]) -> None:
+    from ..files import replacing
+
+    for name, text in texts.items():
+        with replacing(options.out / name) as partial:
+            partial.write_text(text + "\n", encoding="utf-8")
+
+
+def words_or_mask(wish: str | Path, generator: "Generator", options: Options) -> "str | torch.Tensor":
+    """A wish in words, or a picture's brightness `[H, W]` in 0…1."""
+    from .files import read_regions
+
+    if isinstance(wish, str):
+        return wish
+    (mask,) = read_regions([wish], generator, options)
     return mask

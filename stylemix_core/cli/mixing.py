@@ -1,59 +1,67 @@
 """Layers of a style in other faces: mix, matrix, strip."""
 
-import argparse
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+import click
 
-from ..decoding import describe_leakage, leakage
 from ..errors import StyleMixError
-from ..figures import Figure, even_strengths, mixing_matrix, strength_strip
-from ..generator import Generator
-from ..grid import compare_grid
-from ..images import resize, save_image
-from ..injection import (
-    channel_changes,
-    check_acts,
-    inject_latents,
-    meetings,
-    pairs,
-    result_labels,
-)
-from ..latents import (
-    Latents,
-    save_latents,
-    short_origin,
-)
-from ..masks import MaskList
-from ..progress import ProgressBar
+from ..mask_text import STUDY_SWEEP
 from ..texts import counted, there_are
-from .files import (
-    CHUNK,
-    LATENTS,
-    decode,
-    file_name,
-    mixed_codes,
-    open_generator,
-    read_regions,
-    save_pictures,
-    warn,
+from . import arguments
+from .choices import CHANNEL_SHARE, SPACES
+from .paths import numbered
+from .verb import Options, out_codes, verb
+
+if TYPE_CHECKING:
+    from ..figures import Figure
+    from ..generator import Generator
+    from ..latents import Latents
+    from ..masks import MaskList
+
+
+@verb("Inject layers of a style into faces through a mask list.", out_codes("mix"))
+@arguments.mixing(STUDY_SWEEP)
+@arguments.pairing
+@click.option("--space", type=arguments.any_case(SPACES), default="W+", help="What of a layer to take.")
+@click.option(
+    "--region",
+    multiple=True,
+    metavar="PATH...",
+    type=Path,
+    callback=arguments.pictures,
+    help="Pictures that are white where the style acts: one, or one per mask of the list.",
 )
+@click.option(
+    "--channel-share",
+    type=float,
+    default=CHANNEL_SHARE,
+    help="With --space channels: how many act in the region.",
+)
+def mix(options: Options) -> None:
+    from ..decoding import describe_leakage, leakage
+    from ..grid import compare_grid
+    from ..images import save_image
+    from ..injection import pairs
+    from ..latents import short_origin
+    from .files import decode, mixed_codes, open_generator, save_codes, save_pictures, say
 
-
-def mix(options: argparse.Namespace) -> None:
     generator = open_generator(options)
     sources, styles, masks = mixed_codes(generator, options)
     results = inject_into(sources, styles, masks, generator, options)
     for name, latents in (("sources", sources), ("styles", styles), ("results", results)):
-        save_latents(options.out / f"{name}.safetensors", latents)
-    drawn = decode(generator, [results, sources, styles], options.noise)
+        save_codes(options, name, latents)
+    drawn = decode(generator, [results, sources, styles], options)
     pictures, source_pictures, style_pictures = (
         list(islice(drawn, len(part))) for part in (results, sources, styles)
     )
-    labels = result_labels(masks, len(sources), len(styles), options.pairing)
-    save_pictures(options, "results", numbered(labels, pictures))
     rows = pairs(len(sources), len(styles), options.pairing)
+    names = numbered(
+        (short_origin(sources, i), short_origin(styles, j), label) for i, j in rows for label in masks.labels
+    )
+    save_pictures(options, "results", zip(names, pictures))
     grid = compare_grid(
         pictures,
         masks.labels,
@@ -63,14 +71,20 @@ def mix(options: argparse.Namespace) -> None:
     )
     save_image(options.out / "grid.png", grid[0])
     if options.region and results.regions:
-        print(describe_leakage(*leakage(generator, results.take([0]))[0].tolist()))
-    print(f"{counted(len(results), 'result')}; the comparison is {options.out / 'grid.png'}")
+        say(options, describe_leakage(*leakage(generator, results.take([0]))[0].tolist()))
+    say(options, f"{counted(len(results), 'result')}; the comparison is {options.out / 'grid.png'}")
 
 
 def inject_into(
-    sources: Latents, styles: Latents, masks: MaskList, generator: Generator, options: argparse.Namespace
-) -> Latents:
+    sources: "Latents", styles: "Latents", masks: "MaskList", generator: "Generator", options: Options
+) -> "Latents":
     """`inject_latents` in the space and the region asked for."""
+    import torch
+
+    from ..images import resize
+    from ..injection import channel_changes, check_acts, inject_latents, meetings
+    from .files import CHUNK, progress, read_regions, warn
+
     region = None
     if options.region and len(options.region) not in (1, len(masks.labels)):
         raise StyleMixError(
@@ -90,7 +104,7 @@ def inject_into(
         return inject_latents(sources, styles, masks, options.pairing, options.space, region)
     assert region is not None  # refused above
     met = meetings(sources, styles, masks, options.pairing, region)
-    bar = ProgressBar(len(met.sources), "channels")
+    bar = progress(options, len(met.sources), "channels")
     changes = []
     for start in range(0, len(met.sources), CHUNK):
         part = met.take(slice(start, start + CHUNK))
@@ -100,35 +114,48 @@ def inject_into(
     return inject_latents(sources, styles, masks, options.pairing, options.space, channels=torch.cat(changes))
 
 
-def matrix(options: argparse.Namespace) -> None:
+@verb("StyleGAN's style-mixing figure: every source with every style.", out_codes("matrix"))
+@arguments.mixing("0-3")
+def matrix(options: Options) -> None:
+    from ..figures import mixing_matrix
+    from .files import mixed_codes, open_generator
+
     generator = open_generator(options)
     save_figure(generator, mixing_matrix(*mixed_codes(generator, options)), options)
 
 
-def strip(options: argparse.Namespace) -> None:
+@verb("Inject layers of a style with rising strength.", out_codes("strip"))
+@arguments.mixing("all")
+@arguments.pairing
+@click.option("--from", "first", type=float, default=0.0, help="First strength.")
+@click.option("--to", "last", type=float, default=1.0, help="Last strength.")
+@click.option("--count", type=int, default=5, help="How many strengths.")
+def strip(options: Options) -> None:
+    from ..figures import even_strengths, strength_strip
+    from .files import mixed_codes, open_generator
+
     strengths = even_strengths(options.first, options.last, options.count)
     generator = open_generator(options)
     codes = mixed_codes(generator, options)
     save_figure(generator, strength_strip(*codes, strengths, options.pairing), options)
 
 
-def save_figure(generator: Generator, figure: Figure, options: argparse.Namespace) -> None:
-    """The sheet, the results' codes, and their pictures."""
-    pictures = list(decode(generator, [figure.codes], options.noise))
-    save_latents(options.out / f"results{LATENTS}", figure.results)
-    save_pictures(options, "results", numbered(figure.labels, figure.result_pictures(pictures)))
+def save_figure(generator: "Generator", figure: "Figure", options: Options) -> None:
+    """The results' codes, their pictures, and the sheet."""
+    from ..images import save_image
+    from .files import decode, save_codes, save_pictures, say
+
+    save_codes(options, "results", figure.results)
+    pictures = list(decode(generator, [figure.codes], options))
+    save_pictures(options, "results", zip(numbered(figure.names), figure.result_pictures(pictures)))
     save_image(options.out / "grid.png", figure.sheet(pictures)[0])
-    print(f"{counted(len(figure.labels), 'result')}; the comparison is {options.out / 'grid.png'}")
+    say(options, f"{counted(len(figure.labels), 'result')}; the comparison is {options.out / 'grid.png'}")
 
 
-def numbered(labels: Sequence[str], pictures: Iterable[torch.Tensor]) -> Iterator[tuple[str, torch.Tensor]]:
-    """Names for files, in the order of the results."""
-    for i, (label, picture) in enumerate(zip(labels, pictures)):
-        yield f"{i:04d}_{file_name(label)}", picture
-
-
-def row_labels(sources: Latents, styles: Latents, rows: Sequence[tuple[int, int]]) -> list[str]:
+def row_labels(sources: "Latents", styles: "Latents", rows: Sequence[tuple[int, int]]) -> list[str]:
     """What each row is of: seeds and files, the style only where there are several."""
+    from ..latents import short_origin
+
     labels = [short_origin(sources, i) for i, _ in rows]
     if len(styles) == 1:
         return labels

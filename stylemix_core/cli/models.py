@@ -1,22 +1,50 @@
 """Checkpoint files, and files of codes: convert, inspect."""
 
-import argparse
 import dataclasses
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..checkpoints import convert_checkpoint, inspect_checkpoint
+import click
+
 from ..errors import StyleMixError
-from ..latents import holds_latents, load_latents, picture_shape
-from ..progress import ProgressBar
 from ..texts import counted
-from .files import LATENTS, file_name, unique
+from .batch import Batch
+from .choices import PARTS
+from .paths import LATENTS, file_name, unique
+from .verb import Options, Place, strict, verb
+
+if TYPE_CHECKING:
+    from ..checkpoints import CheckpointInfo
 
 SHOWN = 10
 """Origins of codes that are printed, at most."""
 
 
-def convert(options: argparse.Namespace) -> None:
+@verb(
+    "Write checkpoints as safetensors, which load faster and cannot run code.",
+    click.option(
+        "--out",
+        type=Place(LATENTS),
+        default="stylemix_convert",
+        help="Folder for results, or a .safetensors file for one.",
+    ),
+    'FILES are checkpoint files of any supported format, or "demo".',
+)
+@click.argument("files", nargs=-1, required=True)
+@click.option(
+    "--part",
+    type=click.Choice((*PARTS, "both")),
+    help="Only the generator or the encoder (all that is there).",
+)
+@click.option(
+    "--dtype", type=click.Choice(("float32", "float16")), default="float32", help="float16 halves the file."
+)
+@strict
+def convert(options: Options) -> None:
+    from ..checkpoints import convert_checkpoint
+    from .files import say
+
     names = unique([file_name(Path(file).stem) for file in options.files])
     targets = [options.out / f"{name}{LATENTS}" for name in names]
     if options.out.suffix.lower() == LATENTS and not options.out.is_dir():
@@ -26,62 +54,79 @@ def convert(options: argparse.Namespace) -> None:
                 "checkpoint"
             )
         targets = [options.out]
-    bar = ProgressBar(len(targets), "convert")
-    for i, (target, file) in enumerate(zip(targets, options.files)):
-        info = convert_checkpoint(file, target, options.dtype, options.part)
-        bar.update(i + 1)
-        print(f"{target}: {info.summary()}")
-    bar.close()
+    places = dict(zip(options.files, targets))
+    batch = Batch(options)
+    for file, info in batch.each(
+        options.files, lambda file: convert_checkpoint(file, places[file], options.dtype, options.part)
+    ):
+        say(options, f"{places[file]}: {info.summary()}")
+    batch.end()
 
 
-def inspect(options: argparse.Namespace) -> None:
-    for file in options.files:
-        if holds_latents(file):
-            inspect_codes(file, options.json)
-            continue
-        info = inspect_checkpoint(file)
-        if options.json:
-            print(json.dumps({"file": str(file)} | dataclasses.asdict(info)))
-            continue
-        print(f"{file}: {info.summary()}")
-        if info.opts:
-            print("  options: " + ", ".join(f"{name}={value}" for name, value in sorted(info.opts.items())))
+@verb(
+    "Say what checkpoint files are, without loading them, and what files of W+ codes hold.",
+    about='FILES are checkpoint files, files of W+ codes, directions or tunings, or "demo".',
+)
+@click.argument("files", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per file.")
+@strict
+def inspect(options: Options) -> None:
+    from .files import say
+
+    batch = Batch(options)
+    for _, text in batch.each(options.files, lambda file: describe(file, options.as_json), told=False):
+        say(options, text)
+    batch.end()
 
 
-def inspect_codes(file: str, as_json: bool) -> None:
+def describe(file: str, as_json: bool) -> str:
+    """What `inspect` tells of a file."""
+    from ..checkpoints import inspect_checkpoint
+    from ..latents import holds_latents
+
+    if holds_latents(file):
+        return describe_codes(file, as_json)
+    info: CheckpointInfo = inspect_checkpoint(file)
+    if as_json:
+        return json.dumps({"file": file} | dataclasses.asdict(info))
+    options = ", ".join(f"{name}={value}" for name, value in sorted(info.opts.items()))
+    return f"{file}: {info.summary()}" + (f"\n  options: {options}" if options else "")
+
+
+def describe_codes(file: str, as_json: bool) -> str:
     """Say what a file of W+ codes holds, where they come from, and which generator they are for."""
+    from ..checkpoints import inspect_checkpoint
+    from ..latents import load_latents, picture_shape
+
     latents = load_latents(file)
     count, num_ws, w_dim = latents.w.shape
     beyond = {"codes of the to-RGBs": latents.w_rgb, "style channels": latents.channels}
     held = [name for name, tensor in beyond.items() if tensor is not None]
     held += [counted(len(latents.regions), "region")] if latents.regions else []
     if as_json:
-        print(
-            json.dumps(
-                {
-                    "file": file,
-                    "format": "W+ codes",
-                    "codes": count,
-                    "num_ws": num_ws,
-                    "w_dim": w_dim,
-                    "beyond": held,
-                    "generator_fingerprint": latents.generator,
-                    "origins": latents.origins,
-                }
-            )
+        return json.dumps(
+            {
+                "file": file,
+                "format": "W+ codes",
+                "codes": count,
+                "num_ws": num_ws,
+                "w_dim": w_dim,
+                "beyond": held,
+                "generator_fingerprint": latents.generator,
+                "origins": latents.origins,
+            }
         )
-        return
     height, width = picture_shape(num_ws, latents.generator)
     whose = "an unknown generator"
     if latents.generator is not None:
         bundled = latents.generator == inspect_checkpoint("demo").generator_fingerprint
         whose = f"{'the bundled demo generator' if bundled else 'the generator'} (fingerprint {latents.generator})"
-    print(
+    lines = [
         f"{file}: {counted(count, 'W+ code')} of {num_ws} w vectors of {w_dim}"
         + (f", with {' and '.join(held)}" if held else "")
         + f", for {whose}, which draws {width}×{height} pictures. They are a source or a style."
-    )
-    for number, origin in enumerate(latents.origins[:SHOWN]):
-        print(f"  {number}: {origin}")
+    ]
+    lines += [f"  {number}: {origin}" for number, origin in enumerate(latents.origins[:SHOWN])]
     if count > SHOWN:
-        print(f"  … and {count - SHOWN} more")
+        lines.append(f"  … and {count - SHOWN} more")
+    return "\n".join(lines)

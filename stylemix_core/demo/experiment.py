@@ -86,7 +86,7 @@ def run(on_progress: Callable[[int], None] = lambda drawn: None) -> Experiment:
         result_pictures,
         masks.labels,
         source=source_pictures,
-        style=picture,
+        style=generator.synthesis(style.w),  # what the layers are of, as in every such sheet
         rows=[f"seed {seed}" for seed in SEEDS],
     )
     return Experiment(sources, source_pictures, style, picture, results, result_pictures, masks.labels, grid)

@@ -7,9 +7,10 @@ import torch
 from PIL import Image
 
 import stylemix_core as sm
-from stylemix_core import cli
+from stylemix_core import cli, grid
 from stylemix_core.checkpoints import inspect_checkpoint
 from stylemix_core.cli import files
+from stylemix_core.demo import experiment
 from stylemix_core.images import from_pil, load_image
 from stylemix_core.latents import load_latents
 from tests import builders
@@ -168,7 +169,7 @@ def test_one_result_is_no_plural(models, tmp_path, capsys):
 
 def test_pictures_of_an_earlier_run_are_told_and_kept(models, tmp_path, capsys):
     codes, out = tmp_path / "codes", tmp_path / "out"
-    assert run("generate", "--seeds", "0", "--out", codes, *models["generator"]) == 0
+    assert run("generate", "--seeds", "0", "--out", codes, "--quiet", *models["generator"]) == 0
     arguments = [
         "mix",
         "--seeds",
@@ -179,16 +180,21 @@ def test_pictures_of_an_earlier_run_are_told_and_kept(models, tmp_path, capsys):
         out,
         *models["generator"],
         *models["encoder"],
+        "--quiet",
     ]
     for masks, said in (("0; 1; 2", None), ("0; 1; 2", None), ("0; 7", "2 pictures"), ("0; 7", "2 pictures")):
         assert run(*arguments, "--masks", masks) == 0
         error = capsys.readouterr().err
-        assert (f"also holds {said} of earlier runs, for instance 0001_1.png" in error) if said else not error
+        assert (
+            (f"also holds {said} of earlier runs, for instance 0001_seed0005_seed0000_layers_1.png" in error)
+            if said
+            else not error
+        )
     assert sorted(path.stem for path in (out / "results").iterdir()) == [
-        "0000_0",
-        "0001_1",
-        "0001_7",
-        "0002_2",
+        "0000_seed0005_seed0000_layers_0",
+        "0001_seed0005_seed0000_layers_1",
+        "0001_seed0005_seed0000_layers_7",
+        "0002_seed0005_seed0000_layers_2",
     ]
 
 
@@ -317,7 +323,9 @@ def test_seeds_that_are_none_are_refused(seeds, capsys):
     assert "write for instance 0-3,7" in capsys.readouterr().err
 
 
-def test_demo_runs_the_experiment(tmp_path):
+def test_demo_runs_the_experiment(tmp_path, monkeypatch):
+    given, draw = [], experiment.compare_grid
+    monkeypatch.setattr(experiment, "compare_grid", lambda *a, **k: given.append(k["style"]) or draw(*a, **k))
     assert run("demo", "--out", tmp_path) == 0
     assert len(list((tmp_path / "faces").iterdir())) == 4
     assert len(list((tmp_path / "results").iterdir())) == 28
@@ -328,6 +336,9 @@ def test_demo_runs_the_experiment(tmp_path):
     assert torch.equal(results.w[6, :7], style.w[0, :7])
     assert torch.equal(results.w[6, 7:], faces.w[0, 7:])
     assert results.generator == style.generator
+    with torch.inference_mode():  # as mix shows a style: what its codes draw
+        assert torch.equal(given[0], sm.load_generator("demo", "cpu").synthesis(style.w))
+    assert (tmp_path / "results" / "0006_seed0096_drawn_bob_layers_0-6.png").exists()
 
 
 def test_convert_writes_safetensors(tmp_path, capsys):
@@ -351,9 +362,8 @@ def test_inspect_prints_the_options_of_the_training(tmp_path, capsys):
 
 def test_the_grid_names_seeds_and_files(models, tmp_path, photo, monkeypatch):
     given = []
-    monkeypatch.setattr(
-        cli.mixing, "compare_grid", lambda *a, **k: given.append((a[1], k)) or sm.compare_grid(*a, **k)
-    )
+    draw = grid.compare_grid
+    monkeypatch.setattr(grid, "compare_grid", lambda *a, **k: given.append((a[1], k)) or draw(*a, **k))
     Image.open(photo).save(tmp_path / "other.png")
     names = ["--masks", "0; rest: 1-7", "--align", "never", "--out", tmp_path / "out"]
     for styles, pairing in (((photo,), "match"), ((photo, tmp_path / "other.png"), "all")):
@@ -402,7 +412,8 @@ def test_the_file_without_a_face_is_named(models, tmp_path, photo, capsys, comma
         "invert": ["invert", *pictures, "--steps", "0"],
         "mix": ["mix", "--seeds", "1-2", "--style", *pictures],
     }[command]
-    assert run(*arguments, "--out", tmp_path / "out", *models["generator"], *models["encoder"]) == 2
+    code = run(*arguments, "--out", tmp_path / "out", *models["generator"], *models["encoder"])
+    assert code == (2 if command == "mix" else 1)
     error = capsys.readouterr().err
     assert f"{photo}: no face was found" in error and "set align to never" in error
 

@@ -93,7 +93,7 @@ def test_saved_directions_are_applied(run, generator, tmp_path):
         (["directions", "--load", "nowhere"], "there is no file with directions at nowhere"),
         (["strip", "--seeds", "1", "--style", "nowhere.png"], "nowhere.png"),
         (
-            ["strip", "--seeds", "1", "--style", "nowhere.png", "--count", "0"],
+            ["strip", "--seeds", "1", "--style", "stylemix_core/demo/bob.safetensors", "--count", "0"],
             "0 strengths do not make a figure",
         ),
     ],

@@ -242,3 +242,21 @@ def test_transparent_pictures_show_the_sheet_behind_them():
     sheet = compare_grid(picture)
     assert torch.equal(picture, before)
     assert (sheet == 1).all(1).sum() == 16 * 32
+
+
+def test_a_long_row_of_one_source_is_wrapped():
+    sheet = compare_grid(
+        pictures(*[0.0] * 15), [str(layer) for layer in range(15)], source=pictures(0.4), style=pictures(0.8)
+    )
+    line, step = LINE + SIZE + GAP, SIZE + GAP
+    assert sheet.shape == (1, 3, GAP + 2 * line, GAP + 10 * step)
+    assert origin(sheet, 0.4) == [(GAP + LINE, GAP)] and origin(sheet, 0.8) == [(GAP + LINE, GAP + step)]
+    rows = [y for y, _ in origin(sheet, 0.0)]
+    assert [rows.count(GAP + LINE), rows.count(GAP + LINE + line)] == [8, 7]
+    assert min(x for y, x in origin(sheet, 0.0) if y > line) == GAP + 2 * step
+    assert ink(sheet, GAP + line, GAP + 2 * step, LINE, SIZE).any()  # the later line's captions
+
+
+def test_several_sources_stay_a_table():
+    sheet = compare_grid(pictures(*[0.0] * 30), source=pictures(0.4, 0.8))
+    assert sheet.shape[3] == GAP + 16 * (SIZE + GAP)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from stylemix_core import cli
+from stylemix_core import cli, inversion
 from stylemix_core.checkpoints import load_generator
 from stylemix_core.images import from_pil, load_image
 from stylemix_core.inversion import load_delta
@@ -77,7 +77,7 @@ def test_a_mask_of_any_size_is_read(models, tmp_path, photos):
     arguments = ("invert", photos / "a.png", "--steps", 1, "--out", tmp_path / "out", *models)
     assert run(*arguments, "--mask", tmp_path / "mask.png") == 0
     masked = json.loads((tmp_path / "out" / "a_report.json").read_text())["start_l2"]
-    assert run(*arguments) == 0
+    assert run(*arguments, "--overwrite") == 0
     assert masked != json.loads((tmp_path / "out" / "a_report.json").read_text())["start_l2"]
 
 
@@ -88,7 +88,7 @@ def test_a_mask_of_any_size_is_read(models, tmp_path, photos):
         (["--method", "iterate"], "needs a ReStyle encoder"),
         (["--features", "missing.pth"], "missing.pth: there is no such file"),
         (["--mask", "missing.png"], "there is no picture at missing.png"),
-        (["--align", "always"], "no face"),
+        (["--align", "always", "--strict"], "no face"),
         (["--tuning", "missing.safetensors"], "missing.safetensors: there is no such file"),
     ],
 )
@@ -108,8 +108,8 @@ def test_an_interrupt_keeps_what_is_done(models, tmp_path, photos, monkeypatch):
         inverted.append(invert(*arguments, **options))
         return inverted[0]
 
-    invert = cli.faces.invert_pictures
-    monkeypatch.setattr(cli.faces, "invert_pictures", interrupt)
+    invert = inversion.invert
+    monkeypatch.setattr(inversion, "invert", interrupt)
     assert run("invert", photos, "--steps", 1, "--out", tmp_path / "out", *models) == 130
     assert load_latents(tmp_path / "out" / "a.safetensors").w.shape == (1, 8, 16)
     assert not list((tmp_path / "out").glob("b*"))

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from ..host import PACK
-from .widget import Widget, workflow
+from .widget import INJECT, Widget, workflow
 
 pytestmark = [pytest.mark.real, pytest.mark.browser, pytest.mark.on_stand_in]
 
@@ -348,8 +348,8 @@ def test_masks_of_a_mask_list_are_shown_where_they_act(widget, link, said):
     assert widget.grid().locator("button:enabled").count() == 0
     assert widget.text == "0; 1"
     widget.js(
-        "const text = app.graph._nodes.find(n => n.type === 'StyleMixMaskList').widgets[0];"
-        "text.value = 'nose: 7@0.25'; text.callback?.(text.value)"
+        "const written = app.graph._nodes.find(n => n.type === 'StyleMixMaskList').widgets[0];"
+        "written.value = 'nose: 7@0.25'; written.callback?.(written.value)"
     )
     widget.settle()
     assert widget.levels() == [[0] * 7 + [0.25] + [0] * 6, *widget.levels()[1:]]
@@ -417,6 +417,29 @@ def test_undo_and_redo_go_stroke_by_stroke(widget):
     assert [widget.on(0), widget.on(1)] == [[0, 4], [1]]
     widget.press("Space")
     assert widget.text == "0, 4; 1, 8"
+
+
+def test_undo_leaves_the_grid_in_its_panel_in_app_mode(widget):
+    toggle = "Comfy.ToggleLinear"
+    if not widget.tab.evaluate("id => app.extensionManager.command.commands.some(c => c.id === id)", toggle):
+        pytest.skip("this front end has no app mode")
+    content = workflow("0; 1")
+    inputs = [[str(INJECT), "mask_grid"], [str(INJECT), "mask_list"]]
+    content["extra"] = {"linearMode": True, "linearData": {"inputs": inputs, "outputs": [str(INJECT)]}}
+    widget.tab.evaluate("w => app.loadGraphData(w, true, true, 'app')", content)
+    panel = widget.tab.locator("[data-testid=app-mode-widget-item]").first
+    try:
+        panel.locator("[data-layer]").first.wait_for(state="attached")
+        widget.press("Escape")  # the tour of app mode, which opens the first time
+        for _ in range(2):
+            panel.locator('[data-row="1"] [data-layer="5"]').click()
+            assert widget.text == "0; 1, 5"
+            widget.press("Control+z")
+            widget.tab.wait_for_function("app.graph.getNodeById(3).widgets[0].value === '0; 1'")
+            panel.locator('[data-row="1"] [data-layer="5"][aria-selected="false"]').wait_for()
+    finally:
+        widget.tab.evaluate("id => app.extensionManager.command.execute(id)", toggle)
+        widget.settle()
 
 
 def test_a_copy_has_a_grid_of_its_own(widget):
@@ -539,9 +562,10 @@ def test_inside_a_subgraph(widget):
         node["inputs"] for node in widget.page.api_prompt().values() if node["class_type"] == "StyleMixInject"
     ]
     assert [each["mask_list"] for each in inputs] == ["0; 1, 6"]
-    saved = widget.tab.evaluate("() => app.graph.rootGraph.serialize()")
+    saved = json.loads(widget.tab.evaluate("() => JSON.stringify(app.graph.rootGraph.serialize())"))
     widget.open("none", checkpoint="tiny.safetensors")
-    widget.load(saved)
+    widget.tab.evaluate("saved => app.loadGraphData(saved, true, true, 'subgraph')", saved)
+    widget.tab.wait_for_function("app.graph._nodes.some(each => each.subgraph)")
     open_subgraph(widget)
     widget.wait_for_columns(14)
     assert widget.on(1) == [1, 6]
@@ -551,14 +575,17 @@ def test_in_a_subgraph_with_a_mask_list_outside(widget):
     widget.open("0; 1")
     widget.js(LIST + f"list.connect(0, node, {TO_MASKS})")
     inside(widget)
-    widget.wait_for_columns(14)
-    assert widget.message().startswith("From masks: these are the masks of Mask List.")
-    assert widget.on(0) == [6]
-    columns = widget.tab.evaluate(
-        """() => app.graph.rootGraph.nodes.find(node => node.type === 'StyleMixMaskList').widgets
-            .find(widget => widget.name === 'mask_grid').element.querySelectorAll('.stylemix-index').length"""
+    # Both grids are on the page, the one outside hidden.
+    grids = widget.tab.evaluate(
+        """() => [app.graph.rootGraph, ...app.graph.rootGraph.subgraphs.values()].flatMap(({ nodes }) => nodes)
+            .flatMap(node => node.widgets?.filter(({ name }) => name === 'mask_grid').map(({ element }) => [
+                node.type,
+                element.querySelectorAll('.stylemix-index').length,
+                [...element.querySelectorAll('.stylemix-label')].map(label => label.textContent),
+            ]) ?? [])"""
     )
-    assert columns == 14
+    masks = ["eyes", "8@0.5", "random"]
+    assert sorted(grids) == [["StyleMixInject", 14, masks], ["StyleMixMaskList", 14, masks]]
 
 
 def test_the_model_is_found_through_reroutes_and_bypassed_nodes(widget):

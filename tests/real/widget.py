@@ -151,11 +151,13 @@ class Widget:
     def touch(self, places: list[tuple[float, float]], hold: int = 30) -> None:
         """Put a finger down at the first place and lift it at the last. hold: milliseconds at the first."""
         session = self.tab.context.new_cdp_session(self.tab)
+        session.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
         for number, (x, y) in enumerate(places):
             kind = "touchMove" if number else "touchStart"
             session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
             self.tab.wait_for_timeout(20 if number else hold)
         session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        session.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
         session.detach()
         self.settle()
 

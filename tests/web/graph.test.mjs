@@ -289,14 +289,14 @@ test("presets for hair fit the model", () => {
   const hair = (...model) =>
     presets(...model)
       .filter(({ id }) => id.startsWith("hair"))
-      .map(({ masks, tip, usable }) => [masks, tip, usable]);
+      .map(({ masks, tip, of, usable }) => [masks, tip, of, usable]);
   assert.deepEqual(hair(18), [
-    ["hair shape: 2-6", "hairShapeTip", true],
-    ["hair colour: 7-9", "hairColourTip", true],
+    ["hair shape: 2-6", "hairShapeTip", "FFHQ", true],
+    ["hair colour: 7-9", "hairColourTip", "FFHQ", true],
   ]);
   assert.deepEqual(hair(14, { "hair shape": [4, 5], colour: [8, 10] }), [
-    ["hair shape: 4-5", "hairShapeOwnTip", true],
-    ["hair colour: 8-10", "hairColourOwnTip", true],
+    ["hair shape: 4-5", "hairShapeOwnTip", "", true],
+    ["hair colour: 8-10", "hairColourOwnTip", "", true],
   ]);
-  assert.deepEqual(hair(8).map(([, , usable]) => usable), [true, false]);
+  assert.deepEqual(hair(8).map(([, , , usable]) => usable), [true, false]);
 });

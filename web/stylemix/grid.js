@@ -90,8 +90,9 @@ export class MaskGrid {
 
     this.element.classList.toggle("stylemix-read-only", this.readOnly);
     this.element.style.setProperty("--stylemix-columns", this.columns);
-    const names = this.document.masks.map((_, row) => widthOf(this.maskName(row)));
-    this.element.style.setProperty("--stylemix-name", Math.max(0, ...names));
+    // Not by the names of masks without labels: they change with every stroke, and the cells would move.
+    const labels = this.document.masks.map(({ label }) => widthOf(label));
+    this.element.style.setProperty("--stylemix-label", Math.max(0, ...labels));
     this.table.setAttribute("aria-label", this.say("grid"));
     this.table.setAttribute("aria-readonly", this.readOnly);
     this.table.setAttribute("aria-colcount", this.columns + 2);
@@ -433,8 +434,8 @@ export class MaskGrid {
   }
 
   openPresets() {
-    const items = presets(this.numWs, this.layers).map(({ id, tip, masks, usable }) => ({
-      label: this.say(id),
+    const items = presets(this.numWs, this.layers).map(({ id, tip, of, masks, usable }) => ({
+      label: of ? `${this.say(id)} (${of})` : this.say(id),
       detail: masks.length > 24 ? `${masks.slice(0, 22)}…` : masks,
       title: usable ? this.say(tip) : this.say("needsLayers", { count: this.numWs }),
       disabled: !usable,

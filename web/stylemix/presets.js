@@ -7,8 +7,9 @@ export const STUDY_SWEEP = "0; 1; 2; 3; 4; 5; 0-6";
 const FFHQ = { "hair shape": [2, 6], colour: [7, 9] };
 
 /**
- * Presets for a model with `numWs` layers: `{id, tip, masks, usable}`. The texts of `id` and `tip` name and explain
- * each; one that needs layers that the model does not have is not usable.
+ * Presets for a model with `numWs` layers: `{id, tip, of, masks, usable}`. The texts of `id` and `tip` name and explain
+ * each; `of` is the model that it is published for, if it may be another than the connected one; one that needs
+ * layers that the model does not have is not usable.
  *
  * layers: the first and last layer of what the model itself tells of, as `modelOf` gives them
  */
@@ -21,7 +22,7 @@ export function presets(numWs, layers = {}) {
   const hair = (id, part, label) => {
     const [first, last] = layers[part] ?? FFHQ[part];
     const tip = layers[part] ? `${id}OwnTip` : `${id}Tip`;
-    return { id, tip, masks: `${label}: ${first}-${last}`, layers: last + 1 };
+    return { id, tip, masks: `${label}: ${first}-${last}`, layers: last + 1, of: layers[part] ? "" : "FFHQ" };
   };
   return [
     { id: "sweep", masks: STUDY_SWEEP, layers: 7 },
@@ -31,5 +32,5 @@ export function presets(numWs, layers = {}) {
     { id: "one", masks: "random", layers: 1 },
     hair("hairShape", "hair shape", "hair shape"),
     hair("hairColour", "colour", "hair colour"),
-  ].map(({ id, tip = `${id}Tip`, masks, layers }) => ({ id, tip, masks, usable: layers <= numWs }));
+  ].map(({ id, tip = `${id}Tip`, masks, layers, of = "" }) => ({ id, tip, of, masks, usable: layers <= numWs }));
 }

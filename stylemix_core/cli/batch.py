@@ -1,0 +1,59 @@
+"""Work on many files, of which some may be unusable."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+from ..errors import StyleMixError
+from ..progress import ProgressBar
+from ..texts import counted
+from .verb import Options
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class SomeFailed(Exception):
+    """Items of a batch could not be used; the others are done."""
+
+    def __init__(self, lines: list[str], exit_code: int):
+        super().__init__(*lines)
+        self.lines, self.exit_code = lines, exit_code
+
+
+class Batch:
+    """Goes on after items that cannot be read, and tells of them at the end; with --strict stops at the first."""
+
+    def __init__(self, options: Options):
+        self.options = options
+        self.done = 0
+        self.failures: list[str] = []
+
+    def each(
+        self, items: Iterable[Item], read: Callable[[Item], Result], told: bool = True
+    ) -> Iterator[tuple[Item, Result]]:
+        """Every item that `read` reads, with what it gives. told: with a progress bar."""
+        items = list(items)
+        bar = ProgressBar(len(items), self.options.name, self.options.quiet or not told)
+        for number, item in enumerate(items, 1):
+            try:
+                result = read(item)
+            except (StyleMixError, OSError) as error:
+                if self.options.strict:
+                    bar.close()
+                    raise
+                named = str(item) in str(error)
+                self.failures.append(str(error) if named else f"{item}: {error}")
+            else:
+                self.done += 1
+                yield item, result
+            bar.update(number)
+        bar.close()
+
+    def end(self) -> None:
+        """`SomeFailed` where items could not be used: exit code 1, or 2 where there was no other."""
+        if self.failures:
+            total = self.done + len(self.failures)
+            told = (
+                [f"{len(self.failures)} of {counted(total, 'file')} could not be used"] if total > 1 else []
+            )
+            raise SomeFailed(self.failures + told, 1 if self.done else 2)

@@ -1,0 +1,20 @@
+"""What options may be, apart from the modules that act on it: those import tensors, which help must not wait for.
+
+A test keeps both alike.
+"""
+
+PAIRINGS = ("match", "all")
+SPACES = ("W+", "convolutions", "to-RGB", "channels")
+CHANNEL_SHARE = 0.25
+DIRECTION_METHODS = ("SeFa", "GANSpace")
+SAMPLES = 10_000
+INVERSION_METHODS = ("encode", "iterate", "optimize", "tune")
+QUALITIES = ("balanced", "editable", "faithful")
+PARTS = ("generator", "encoder")
+ALIGN_MODES = ("auto", "always", "never")
+BLENDS = ("head", "square")
+COLOUR_MATCHES = ("none", "seam", "whole")
+CARE = 2.0
+OTHERS = 6
+DTYPES = ("auto", "float32", "float16", "bfloat16")
+NOISE_MODES = ("const", "random", "none")

@@ -1,0 +1,254 @@
+"""The command line on many files and in folders that hold earlier results; the verbs for codes at hand."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import stylemix_core as sm
+from stylemix_core import cli
+from stylemix_core.cli import files
+from stylemix_core.cli.paths import result_name
+from stylemix_core.images import load_image, save_image
+from stylemix_core.latents import Latents, load_latents, save_latents
+from tests import builders
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    generator, encoder = builders.write_tiny_native(tmp_path_factory.mktemp("models"))
+    return {"generator": ["--generator", str(generator)], "encoder": ["--encoder", str(encoder)]}
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Two pictures, and between them a file that is none."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, corner in (("a", -2), ("c", -1)):
+        Image.effect_mandelbrot((60, 50), (corner, -1, 1, 1), 50).save(folder / f"{name}.png")
+    (folder / "b.png").write_text("no picture")
+    return folder
+
+
+@pytest.fixture
+def codes(models, tmp_path):
+    assert (
+        run("generate", "--seeds", "0-2", "--out", tmp_path / "codes", "--quiet", *models["generator"]) == 0
+    )
+    return tmp_path / "codes" / "latents.safetensors"
+
+
+def run(*arguments) -> int:
+    return cli.main([str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize("verb", [["encode"], ["invert", "--steps", "1"]])
+def test_a_bad_file_does_not_end_a_batch(models, photos, tmp_path, capsys, verb):
+    arguments = [*verb, photos, "--align", "never", *models["generator"], *models["encoder"]]
+    assert run(*arguments, "--out", tmp_path / "out") == 1
+    assert sorted(path.stem for path in (tmp_path / "out").glob("*.safetensors")) == ["a", "c"]
+    *_, failure, count = capsys.readouterr().err.splitlines()
+    assert f"stylemix {verb[0]}: {photos / 'b.png'} cannot be read as a picture" in failure
+    assert count == f"stylemix {verb[0]}: 1 of 3 files could not be used"
+    assert run(*arguments, "--out", tmp_path / "strict", "--strict") == 2
+    assert sorted(path.stem for path in (tmp_path / "strict").glob("*.safetensors")) == ["a"]
+
+
+def test_a_batch_of_bad_files_ends_with_exit_code_2(models, photos, tmp_path, capsys):
+    arguments = ["encode", photos / "b.png", "--align", "never", "--out", tmp_path / "out"]
+    assert run(*arguments, *models["generator"], *models["encoder"]) == 2
+    said = capsys.readouterr()
+    assert said.err.count("\n") == 1 and not said.out
+    assert not (tmp_path / "out").exists()
+
+
+def test_inspect_and_convert_go_on(models, photos, tmp_path, capsys):
+    model = models["generator"][1]
+    assert run("inspect", photos / "b.png", model, tmp_path / "none.pt") == 1
+    said = capsys.readouterr()
+    assert said.out.startswith(f"{model}: ")
+    bad, missing, count = said.err.splitlines()
+    assert str(photos / "b.png") in bad and str(tmp_path / "none.pt") in missing and "2 of 3 files" in count
+    assert run("inspect", photos / "b.png", model, "--json") == 1
+    assert json.loads(capsys.readouterr().out)["file"] == model
+    assert run("inspect", photos / "b.png", model, "--strict") == 2
+    assert not capsys.readouterr().out
+    assert run("convert", photos / "b.png", model, "--out", tmp_path / "out") == 1
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["generator.safetensors"]
+
+
+def test_quiet_prints_nothing_but_warnings(models, photos, tmp_path, capsys):
+    arguments = ["encode", photos, "--align", "never", "--quiet", "--out", tmp_path / "out"]
+    assert run(*arguments, *models["generator"], *models["encoder"]) == 1
+    said = capsys.readouterr()
+    assert not said.out and len(said.err.splitlines()) == 2
+
+
+def test_codes_of_an_earlier_run_are_kept(models, tmp_path, capsys):
+    def codes() -> dict[str, tuple[str, ...]]:
+        return {path.name: load_latents(path).origins for path in sorted(tmp_path.glob("*.safetensors"))}
+
+    def generate(*more):
+        assert run("generate", "--out", tmp_path, "--quiet", *models["generator"], *more) == 0
+        return capsys.readouterr().err
+
+    assert not generate("--seeds", "0")
+    assert not generate("--seeds", "0")
+    kept = generate("--seeds", "1")
+    assert "latents.safetensors is of an earlier run and kept; this run's is latents_2.safetensors" in kept
+    assert "latents_2.safetensors" in generate("--seeds", "1")
+    first, second = ("seed 0, psi 0.7",), ("seed 1, psi 0.7",)
+    assert codes() == {"latents.safetensors": first, "latents_2.safetensors": second}
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == ["seed0000.png", "seed0001.png"]
+    assert not generate("--seeds", "1", "--overwrite")
+    assert codes() == {"latents.safetensors": second, "latents_2.safetensors": second}
+    assert not list(tmp_path.glob("*partial*"))
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["generate", "--seeds", "0"],
+        ["mix", "--seeds", "0", "--masks", "0"],
+        ["matrix", "--seeds", "0"],
+        ["strip", "--seeds", "0"],
+        ["directions", "--apply", "1"],
+        ["encode"],
+        ["invert", "--steps", "1"],
+        ["blend"],
+        ["truncate"],
+    ],
+    ids=lambda verb: verb[0],
+)
+def test_no_picture_is_written_without_its_codes(models, codes, photos, tmp_path, monkeypatch, verb):
+    """A full disk, or an interrupt, before the first codes are there."""
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files, "save_latents", full)
+    given = {"encode": [photos / "a.png"], "invert": [photos / "a.png"], "blend": [codes, codes]}
+    given |= dict.fromkeys(("mix", "matrix", "strip"), ["--style", codes]) | {"truncate": [codes]}
+    arguments = [*verb, *given.get(verb[0], []), *models["generator"], "--out", tmp_path / "out"]
+    arguments += [] if verb[0] == "generate" else [*models["encoder"], "--align", "never"]
+    assert run(*arguments) == 2
+    assert not list((tmp_path / "out").rglob("*.png"))
+
+
+def test_decode_draws_the_codes_of_several_files(models, codes, tmp_path):
+    w = load_latents(codes).w
+    save_latents(tmp_path / "photo.safetensors", Latents.of(w[:1], "inverted photo.png (tune, 6 steps)"))
+    arguments = ["decode", codes, tmp_path / "photo.safetensors", "--out", tmp_path / "out"]
+    assert run(*arguments, *models["generator"]) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "0000_seed0000.png",
+        "0001_seed0001.png",
+        "0002_seed0002.png",
+        "0003_inverted_photo.png",
+    ]
+    drawn = [load_image(tmp_path / "out" / f"000{place}_seed000{place}.png") for place in (0, 1)]
+    assert [
+        torch.equal(picture, load_image(codes.parent / f"seed000{i}.png")) for i, picture in enumerate(drawn)
+    ]
+
+
+def test_blend_goes_from_a_to_b(models, codes, tmp_path):
+    a, b = load_latents(codes).w[:2]
+    for name, w in (("a", a), ("b", b)):
+        save_latents(tmp_path / f"{name}.safetensors", Latents.of(w, f"{name}.png, psi 0.7"))
+    arguments = ["blend", tmp_path / "a.safetensors", tmp_path / "b.safetensors", "--weight", "0.25"]
+    assert run(*arguments, "--out", tmp_path / "out", *models["generator"]) == 0
+    blended = load_latents(tmp_path / "out" / "latents.safetensors")
+    assert torch.allclose(blended.w[0], a.lerp(b, 0.25), atol=1e-6)
+    assert blended.origins == ("a.png, psi 0.7 ~ b.png, psi 0.7, weight 0.25",)
+    assert [path.name for path in (tmp_path / "out").glob("*.png")] == ["0000_a_b.png"]
+
+
+def test_truncate_moves_faces_towards_the_average(models, codes, tmp_path):
+    arguments = ["truncate", codes, "--psi", "0.5", "--cutoff", "3", "--out", tmp_path / "out"]
+    assert run(*arguments, *models["generator"]) == 0
+    G, w = sm.load_generator(models["generator"][1], "cpu"), load_latents(codes).w
+    moved = load_latents(tmp_path / "out" / "latents.safetensors")
+    assert torch.allclose(moved.w[:, :3], G.w_avg + 0.5 * (w[:, :3] - G.w_avg), atol=1e-6)
+    assert torch.equal(moved.w[:, 3:], w[:, 3:])
+    assert moved.origins[1] == "seed 1, psi 0.7, truncated to 0.5 before layer 3"
+
+
+@pytest.mark.parametrize("verb", [["generate", "--seeds", "0"], ["truncate"]])
+def test_a_cutoff_beyond_the_layers_is_refused(models, codes, tmp_path, capsys, verb):
+    given = [codes] if verb[0] == "truncate" else []
+    assert run(*verb, *given, "--cutoff", "9", "--out", tmp_path / "out", *models["generator"]) == 2
+    assert "truncation_cutoff is 9, but this generator has 8 layers; give 0 to 8" in capsys.readouterr().err
+    assert run(*verb, *given, "--cutoff", "8", "--out", tmp_path / "out", *models["generator"]) == 0
+
+
+def test_a_photo_as_region_is_refused(models, codes, tmp_path, capsys):
+    noise = np.random.RandomState(0).randint(0, 255, (32, 32, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "photo.png")
+    arguments = ["mix", "--seeds", "5", "--style", codes, "--region", tmp_path / "photo.png"]
+    assert run(*arguments, "--out", tmp_path / "out", *models["generator"]) == 2
+    assert "is a coloured picture; a mask is grey" in capsys.readouterr().err
+
+
+def test_paste_puts_faces_back_where_they_were_cropped(tmp_path):
+    (avatar,) = builders.draw_avatars(1)
+    photo = Image.new("RGB", (500, 420), "white")
+    photo.paste(avatar.resize((300, 300)), (120, 60))
+    photo.save(tmp_path / "photo.png")
+    crop, _ = sm.align_face(photo)
+    crop.save(tmp_path / "same.png")
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "red.png")
+    arguments = [
+        "paste",
+        tmp_path / "photo.png",
+        tmp_path / "same.png",
+        tmp_path / "red.png",
+        "--blend",
+        "square",
+    ]
+    assert run(*arguments, "--colour-match", "none", "--out", tmp_path / "out") == 0
+    before = load_image(tmp_path / "photo.png")
+    same, red = (load_image(tmp_path / "out" / f"photo_{name}.png") for name in ("same", "red"))
+    assert (same - before).abs().mean() < 0.02
+    assert torch.equal(red[:, :, :10, :10], before[:, :, :10, :10])
+    middle = red[0, :, 180:220, 250:290]
+    assert middle[0].mean() > 0.9 and middle[1:].mean() < -0.9
+
+
+def test_a_picture_that_is_a_crop_already_is_pasted_over_as_a_whole(tmp_path):
+    """As encode and invert read it: not by where its face is found, which is never exact."""
+    (avatar,) = builders.draw_avatars(1)
+    aligned, _ = sm.align_face(avatar.resize((300, 300)), output_size=256)
+    aligned.save(tmp_path / "aligned.png")
+    half = torch.full((3, 64, 64), -1.0)
+    half[0] = 1
+    save_image(tmp_path / "red.png", half)
+    arguments = ["paste", tmp_path / "aligned.png", tmp_path / "red.png", "--feather", "0"]
+    white = Image.new("L", (8, 8), 255)
+    white.save(tmp_path / "all.png")
+    arguments += ["--mask", tmp_path / "all.png", "--colour-match", "none", "--out", tmp_path / "out"]
+    assert run(*arguments) == 0
+    pasted = load_image(tmp_path / "out" / "aligned_red.png")
+    red = (pasted[0, 0] > 0.98) & (pasted[0, 1:] < -0.98).all(0)
+    for places in red.nonzero().unbind(1):  # only the picture's border stays, about a tenth of its side
+        assert (int(places.min()), int(places.max())) == (26, 229)
+
+
+def test_files_are_called_by_what_they_are_of():
+    assert result_name("seed 3", "a photo.v2.png", "0-6") == "seed0003_a_photo.v2_layers_0-6"
+    assert result_name("seed 12345", "drawn bob", "hair") == "seed12345_drawn_bob_hair"
+
+
+def test_an_option_takes_several_values_in_a_row(models, codes, tmp_path):
+    one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
+    for place, path in enumerate((one, two)):
+        save_latents(path, load_latents(codes).take([place]))
+    given = (["--source", one, two, "--style", codes], [f"--source={one}", "--source", two, "--style", codes])
+    for number, arguments in enumerate(given):
+        out = tmp_path / str(number)
+        arguments += ["--pairing", "all", "--masks", "0", "--out", out]
+        assert run("mix", *arguments, *models["generator"]) == 0
+        assert len(load_latents(out / "results.safetensors")) == 6
