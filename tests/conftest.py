@@ -1,11 +1,13 @@
 """Hosts to run the pack on, and the last lines of every test run: what ran on which real ComfyUI and what did not."""
 
 import math
+import os
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import torch
 
 from stylemix_core import progress
 
@@ -14,6 +16,10 @@ from .host import Host
 from .host.runner import StandIn
 from .real import find
 from .real.server import RealComfy
+
+# The tests' models are so small that more threads only wait for each other: they cost many times the time of one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of commands and servers that tests start
+torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
 RINGS = {"real": "real ComfyUI", "browser": "browser"}
 counts: dict[str, Counter] = {ring: Counter() for ring in RINGS}
