@@ -113,9 +113,25 @@ def host(request, start_comfy):
     return host_of(request, start_comfy)
 
 
+QUICK = (
+    "demo",
+    "checkpoints",
+    "generator_reference",
+    "encoder_reference",
+    "masks",
+    "injection",
+    "latents",
+    "host",
+)
+"""Files with the tests that show at once whether an installation works."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m looks at the marks
 def pytest_collection_modifyitems(items):
-    """Note for the summary what each test runs on."""
+    """Mark the quick tests, and note for the summary what each test runs on."""
     for item in items:
+        if item.path.stem.removeprefix("test_") in QUICK and not item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.quick)
         params = item.callspec.params.values() if hasattr(item, "callspec") else ()
         ran_on = [str(param) for param in params if isinstance(param, find.Core | find.FrontEnd)]
         item.user_properties += [("ran on", place) for place in ran_on]
