@@ -23,6 +23,8 @@ print(time.perf_counter() - start)
 def main() -> None:
     imports = [float(python("-c", IMPORT)) for _ in range(7)]
     print(f"import of every public name, beyond torch: {statistics.median(imports):.3f} s (goal: < 0.3 s)")
+    helps = [seconds("-m", "stylemix_core.cli", *words) for words in (("--help",), ("mix", "--help")) * 5]
+    print(f"stylemix --help, and that of a verb: {statistics.median(helps):.2f} s (goal: < 0.3 s)")
     with tempfile.TemporaryDirectory() as folder:
         runs = [seconds("-m", "stylemix_core.cli", "demo", "--out", folder) for _ in range(3)]
     print(f"stylemix demo, from a cold start: {statistics.median(runs):.1f} s (goal: < 20 s)")

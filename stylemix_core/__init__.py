@@ -11,8 +11,10 @@ Names are imported when they are first used, so that importing the package costs
 """
 
 import importlib
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = (
+    False  # type checkers know it by its name; importing typing would be half of this package's start
+)
 if TYPE_CHECKING:
     from .alignment import FaceTransform as FaceTransform
     from .alignment import align_face as align_face

@@ -20,6 +20,10 @@ from .weights import adopt, without_numbers
 FACE = (35 / 256, 223 / 256, 32 / 256, 220 / 256)
 """Top, bottom, left and right of what is looked at, in parts of an FFHQ crop: what pSp's identity loss shows to
 ArcFace. Hair's ends and most of the background stay outside."""
+OVAL = (0.5, 0.58, 0.24, 0.29)
+"""Middle x and y, and half axes across and down, of what an encoder's features are taken of, in parts of an FFHQ crop:
+the inside of nearly every face's outline. An encoder reads all of a picture, so of the background, too, it has much to
+say, which identity is none of."""
 CROP_SIDE = 256
 """Pictures are this large before ArcFace's crop is cut out."""
 
@@ -53,7 +57,7 @@ class EncoderIdentity(Identity):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         encoder = self.encoder
-        face = crop(shrink(images, encoder.input_size))
+        face = crop(face_alone(shrink(images, encoder.input_size)))
         x = face.expand(-1, 3, -1, -1).repeat(
             1, encoder.config.input_nc // 3, 1, 1
         )  # ReStyle's read two pictures
@@ -147,6 +151,14 @@ def arcface_tensors(path: str | os.PathLike) -> dict[str, StoredTensor]:
     content = source.safetensors[0] or source.content
     stored = content if isinstance(content, dict) else {}
     return {str(name): tensor for name, tensor in stored.items() if isinstance(tensor, StoredTensor)}
+
+
+def face_alone(images: torch.Tensor) -> torch.Tensor:
+    """FFHQ crops `[B, C, R, R]` that fade to mid grey around the face."""
+    x, y, width, height = OVAL
+    line = (torch.arange(images.shape[-1]).to(images) + 0.5) / images.shape[-1]
+    distance = (((line - x) / width).square() + ((line[:, None] - y) / height).square()).sqrt()
+    return images * ((1.1 - distance) * 5).clamp(0, 1)  # from 0.9 to 1.1 of the oval
 
 
 def crop(images: torch.Tensor) -> torch.Tensor:

@@ -7,6 +7,7 @@ package converts or resizes pictures.
 import math
 import os
 import re
+import struct
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageCms, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
+from .endings import HEIC, PICTURES
 from .errors import StyleMixError
 from .files import replacing
 from .texts import counted
@@ -34,12 +36,8 @@ COLOURED, COLOURED_PART = 0.1, 0.01
 _BAND_PIXELS = 1 << 20
 """Pixels converted at a time where a picture may be huge."""
 
-_ENDINGS = (
-    (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff")
-)  # fmt: skip
 _SRGB = ("sRGB IEC61966-2", "sRGB2014", "sRGB built-in")
 """How descriptions of profiles begin that need no conversion, which takes a second for a phone's photo."""
-_HEIC_ENDINGS = (".heic", ".heif", ".hif")
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 """What such files have from their ninth byte on, after "ftyp"."""
 
@@ -177,7 +175,7 @@ def picture_endings() -> tuple[str, ...]:
     among them depends on Pillow's build."""
     Image.init()
     known = Image.registered_extensions()
-    return tuple(ending for ending in _ENDINGS if known.get(ending) in Image.OPEN)
+    return tuple(ending for ending in PICTURES if known.get(ending) in Image.OPEN)
 
 
 def open_image(path: str | os.PathLike[str]) -> Image.Image:
@@ -200,7 +198,7 @@ def open_image(path: str | os.PathLike[str]) -> Image.Image:
             "crop it first"
         ) from None
     # Pillow's decoders raise any of these on a damaged file.
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error) as error:
         refuse_heic(path)
         raise StyleMixError(
             f"{path} cannot be read as a picture ({error}); expected an undamaged file of the kind "
@@ -210,7 +208,7 @@ def open_image(path: str | os.PathLike[str]) -> Image.Image:
 
 def refuse_heic(path: str | os.PathLike[str]) -> None:
     """`StyleMixError` with what to do when the file is a phone's HEIC picture, by its ending or its first bytes."""
-    heic = Path(path).suffix.lower() in _HEIC_ENDINGS
+    heic = Path(path).suffix.lower() in HEIC
     if not heic and os.path.isfile(path):
         with open(path, "rb") as file:
             start = file.read(12)

@@ -7,6 +7,7 @@ computed from the same formula can be held against this project's.
 import json
 import math
 import pickle
+import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -546,3 +547,34 @@ def paste_avatar(
         return cos * x - sin * y + centre[0] - 0.5, sin * x + cos * y + centre[1] - 0.5
 
     return Image.composite(pasted, Image.new("RGB", size, (110, 130, 120)), where), moved
+
+
+# Colour profiles
+
+SRGB_TO_XYZ = np.array([[0.4361, 0.3851, 0.1431], [0.2225, 0.7169, 0.0606], [0.0139, 0.0971, 0.7141]])
+P3_TO_XYZ = np.array([[0.5151, 0.2920, 0.1571], [0.2412, 0.6922, 0.0666], [-0.0011, 0.0419, 0.7841]])
+"""Linear RGB to XYZ at white D50, as the profiles of sRGB and Display P3 have it."""
+
+
+def colour_profile(to_xyz: np.ndarray, gamma: float) -> bytes:
+    """An ICC profile, version 2, of three primaries and one gamma (ICC.1:2001-04)."""
+
+    def fixed(*numbers: float) -> bytes:
+        return b"".join(struct.pack(">i", round(number * 65536)) for number in numbers)
+
+    curve = b"curv" + bytes(4) + struct.pack(">IHxx", 1, round(gamma * 256))
+    name = b"a test\0"
+    tags = {
+        b"desc": b"desc" + bytes(4) + struct.pack(">I", len(name)) + name + bytes(78 + 8),
+        b"cprt": b"text" + bytes(4) + b"none\0\0\0\0",
+        b"wtpt": b"XYZ " + bytes(4) + fixed(0.9642, 1, 0.8249),
+        **{b"rgb"[i : i + 1] + b"XYZ": b"XYZ " + bytes(4) + fixed(*to_xyz[:, i]) for i in range(3)},
+        **{b"rgb"[i : i + 1] + b"TRC": curve for i in range(3)},
+    }
+    table, data = struct.pack(">I", len(tags)), b""
+    start = 128 + 4 + 12 * len(tags)
+    for tag, content in tags.items():
+        table += tag + struct.pack(">II", start + len(data), len(content))
+        data += content + bytes(-len(content) % 4)
+    head = struct.pack(">I4xI4s4s4s12x4s", start + len(data), 0x02400000, b"mntr", b"RGB ", b"XYZ ", b"acsp")
+    return head.ljust(68, b"\0") + fixed(0.9642, 1, 0.8249) + bytes(48) + table + data

@@ -17,10 +17,15 @@ import torch
 
 from stylemix_core.checkpoints import inspect_checkpoint, load_encoder, load_generator
 from stylemix_core.checkpoints.unpickle import LEGACY_HEAD
-from stylemix_core.errors import CheckpointError
+from stylemix_core.directions import load_directions
+from stylemix_core.errors import StyleMixError
+from stylemix_core.inversion.delta import load_delta
+from stylemix_core.latents import load_latents
 from tests import builders
 from tests.builders import Call, Name, Pickler
 
+READERS = (inspect_checkpoint, load_generator, load_encoder, load_latents, load_directions, load_delta)
+"""Every door that a file comes through."""
 MANY = 120_000
 """How deep nested values are: enough to overflow a C stack. A few thousand overflow Python's."""
 HEAVY = ("many sets", "many safetensors", "empty lists in a safetensors header")
@@ -89,8 +94,17 @@ def nested(many: int) -> dict[str, bytes]:
 def copies(kind: bytes) -> bytes:
     """A container of many items, copied many times."""
     items = b"(" + b"".join(b"M" + struct.pack("<H", i % 65536) + b"N" for i in range(60_000))
-    big = b"}" + items + b"u" if kind != b"ctorch\nSize\n" else b"]" + items + b"e"
+    lists = (b"ctorch\nSize\n", b"ccollections\ndeque\n", b"c__builtin__\nfrozenset\n")
+    big = b"}" + items + b"u" if kind not in lists else b"]" + items + b"e"
     return b"\x80\x02" + big + b"q\x00" + kind + b"q\x01" + b"h\x01h\x00\x85R0" * 50_000 + b"."
+
+
+def shared_dictionaries(width: int, depth: int) -> bytes:
+    """Dictionaries that hold the next one under many names."""
+    inner: dict = {"x": 1}
+    for _ in range(depth):
+        inner = {f"name{i}": inner for i in range(width)}
+    return torch_zip(dump(inner))
 
 
 def colliding_keys() -> bytes:
@@ -233,6 +247,14 @@ def files(many: int) -> Iterator[tuple[str, Callable[[], bytes]]]:
     )
     yield "copied dictionaries", lambda: copies(b"ccollections\nOrderedDict\n")
     yield "copied shapes", lambda: copies(b"ctorch\nSize\n")
+    yield "copied counters", lambda: copies(b"ccollections\nCounter\n")
+    yield "copied queues", lambda: copies(b"ccollections\ndeque\n")
+    yield "copied sets", lambda: copies(b"c__builtin__\nfrozenset\n")
+    yield "paths of long texts", lambda: (
+        b"\x80\x02" + text("a" * 200_000) + b"q\x00cpathlib\nPosixPath\nq\x01" + b"h\x01h\x00\x85R" * 80_000 + b"."
+    )  # fmt: skip
+    yield "dictionaries that share dictionaries", lambda: shared_dictionaries(200, 6)
+    yield "a dictionary of itself by name", lambda: torch_zip(b"\x80\x02}q\x00" + text("a") + b"h\x00s.")
     yield "encoded texts", lambda: (
         b"\x80\x02" + text("a" * 200_000) + b"q\x00X\x06\x00\x00\x00latin1q\x01c_codecs\nencode\nq\x02"
         + b"h\x02h\x00h\x01\x86R" * 80_000 + b"."
@@ -296,6 +318,13 @@ def files(many: int) -> Iterator[tuple[str, Callable[[], bytes]]]:
          + "," + tensor_entry("synthesis.b4.const", [0], 0, 0) + "}").encode(), bytes(4_000_000)
     )  # fmt: skip
     yield "empty lists in a safetensors header", lambda: safetensors(b'{"a":[' + b"[]," * 2_700_000 + b"[]]}")
+    yield "codes of endless layers", lambda: safetensors(
+        b'{"__metadata__":{"format":"stylemix.latents"},' + tensor_entry("w", [0, 2**39, 1], 0, 0).encode() + b"}"
+    )  # fmt: skip
+    yield "directions with deep names", lambda: safetensors(
+        b'{"__metadata__":{"format":"stylemix.directions","names":"' + b"[" * 1_000_000 + b'"},'
+        + tensor_entry("vectors", [0], 0, 0).encode() + b"}"
+    )  # fmt: skip
     yield (
         "announced safetensors",
         lambda: safetensors(
@@ -306,14 +335,13 @@ def files(many: int) -> Iterator[tuple[str, Callable[[], bytes]]]:
 
 def main(folder: Path, *names: str) -> None:
     """Reads every file of a folder in this process and prints one line of JSON for each."""
-    readers = (inspect_checkpoint, load_generator, load_encoder)
     for path in sorted(folder.iterdir()):
-        for read in (reader for reader in readers if not names or reader.__name__ in names):
+        for read in (reader for reader in READERS if not names or reader.__name__ in names):
             start = time.process_time()
             try:
                 read(path)
                 outcome = None
-            except CheckpointError as error:
+            except StyleMixError as error:
                 outcome = str(error)
             seconds = time.process_time() - start
             print(json.dumps([path.name, read.__name__, seconds, peak_memory(), outcome]), flush=True)

@@ -13,6 +13,7 @@ import { addInfo } from "./stylemix/info.js";
 import { valueOf } from "./stylemix/links.js";
 import { addMessages, showRemembered } from "./stylemix/messages.js";
 import { INJECTING, inspectAnew, LOADERS, modelOf } from "./stylemix/model.js";
+import { dropPreviews } from "./stylemix/previews.js";
 import { say, textsFor } from "./stylemix/texts.js";
 import { addUpload } from "./stylemix/upload.js";
 
@@ -223,6 +224,7 @@ app.registerExtension({
   },
   nodeCreated(node) {
     if (node.comfyClass?.startsWith("StyleMix")) {
+      dropPreviews(node, app);
       addMessages(node, app);
       translatePlaceholders(node);
     }

@@ -89,7 +89,7 @@ def paste_face(
         if mask is not None:
             mask = as_masks(mask, "the mask", 1)[0]
         elif blend == "head":
-            colours, mask, edge = _head(result, colours, transform, edge)
+            colours, mask, edge = _head(_Before.of(result, transform), colours, edge)
         _paste(area, box[:2], colours, transform, mask, edge)
         pixels = area.mul_(255).round_().clamp_(0, 255).to(torch.uint8)
         result.paste(Image.fromarray(pixels.numpy()), box[:2])
@@ -139,17 +139,18 @@ def paste_faces(
     if pictures.shape[3] == 1:
         pictures = pictures.expand(-1, -1, -1, 3)
     result = pictures.repeat_interleave(versions, 0)
-    seen: dict[int, Image.Image] = {}
+    before: dict[int, _Before] = {}
     for index, face in enumerate(faces):
         transform = transforms[index // versions]
         colours, mask, how = face[:, :, :3].permute(2, 0, 1), None, edge
         if masks is not None:
             mask = masks[0 if len(masks) == 1 else index * len(masks) // len(faces)]
         elif blend == "head":
-            place = transform.picture
-            if place not in seen:
-                (seen[place],) = comfy_to_pil(pictures[place : place + 1])
-            colours, mask, how = _head(seen[place], colours, transform, edge)
+            number = index // versions
+            if number not in before:
+                (picture,) = comfy_to_pil(pictures[transform.picture : transform.picture + 1])
+                before[number] = _Before.of(picture, transform)
+            colours, mask, how = _head(before[number], colours, edge)
         left, top, right, bottom = _bounds(transform)
         area = result[transform.picture * versions + index % versions, top:bottom, left:right, :3]
         if area.numel():
@@ -157,25 +158,40 @@ def paste_faces(
     return result
 
 
+@dataclass(frozen=True, eq=False)
+class _Before:
+    """The crop that a face takes the place of."""
+
+    crop: torch.Tensor
+    """`[1, 3, SIDE, SIDE]` in −1…1."""
+    head: torch.Tensor | None
+    """Where its head is, `[SIDE, SIDE]` in 0…1, if one is found."""
+
+    @classmethod
+    def of(cls, picture: Image.Image, transform: FaceTransform) -> "_Before":
+        """picture: RGB."""
+        crop = from_pil(crop_face(picture, replace(transform, size=SIDE)))
+        return cls(crop, find_heads(crop)[0])
+
+
 def _head(
-    picture: Image.Image, face: torch.Tensor, transform: FaceTransform, edge: _Edge
+    before: _Before, face: torch.Tensor, edge: _Edge
 ) -> tuple[torch.Tensor, torch.Tensor | None, _Edge]:
     """What `_paste` needs for the blend "head": the face's colours, where they go, and how.
 
     Pasted is where the head was or is, with half of the feather around it. What shows of the new background there
     takes the colours of the old one next to it, if the seam's colours are to match; the head keeps its own.
-    picture: RGB. face: float `[3, h, w]` in 0…1. Without a head in either picture, it is "square".
+    face: float `[3, h, w]` in 0…1. Without a head in either picture, it is "square".
     """
-    before = from_pil(crop_face(picture, replace(transform, size=SIDE)))
     after = resize(face[None].float().cpu() * 2 - 1, SIDE, SIDE)
-    old, new = find_heads(torch.cat([before, after]))
+    old, new = before.head, find_heads(after)[0]
     if old is None or new is None:
         return face, None, edge
     mask = grow(torch.maximum(old, new), round(edge.feather * SIDE / 4))
     if edge.colour_match != "seam":
         return face, mask, edge
     seen = ((1 - old) * (1 - new))[None, None]  # the background in both
-    change = (before - after) / 2 * seen
+    change = (before.crop - after) / 2 * seen
     least = 1e-3  # where there is none nearby, that of the whole crop
     far = change.sum((2, 3), keepdim=True) / seen.sum().clamp(min=1)
     near = (soften(change, NEAR) + least * far) / (soften(seen, NEAR) + least)

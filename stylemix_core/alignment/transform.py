@@ -33,6 +33,14 @@ class FaceTransform:
     picture: int = 0
     """Which picture of a batch."""
 
+    def __repr__(self) -> str:
+        """For people."""
+        (x, y), (width, height) = self.centre, self.picture_size
+        return (
+            f"a square of {self.side:.0f} pixels around ({x:.0f}, {y:.0f}) of picture {self.picture + 1} "
+            f"({width}×{height}), as {self.size}×{self.size}"
+        )
+
     @classmethod
     def ffhq(
         cls,

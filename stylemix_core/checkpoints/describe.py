@@ -93,7 +93,7 @@ PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
 BEGINNINGS = (
     (
         "VGG16's or LPIPS' weights, which compare pictures",
-        ("features.0.weight", "net.slice1.", "lin0.model."),
+        ("features.28.weight", "net.slice5.", "lin0.model."),
     ),
     ("a face-recognition network (ArcFace's IR-SE50)", ("body.0.res_layer.", "input_layer.0.weight")),
     (

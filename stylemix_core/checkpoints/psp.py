@@ -45,10 +45,9 @@ MAX_TEXT = 1000
 
 
 def detect(source: Source) -> bool:
-    """Whether the file has an encoder or a decoder. Safetensors with nothing but an encoder are `native`'s."""
+    """Whether the file has an encoder or a decoder. Safetensors are `native`'s, but those with rosinality's decoder."""
     if source.kind == "safetensors":
-        stored = source.safetensors[1].get("format") == "stylemix"
-        return not stored and prefix_of(source.tensors, *DECODERS) is not None
+        return prefix_of(source.tensors, DECODERS[0]) is not None
     return root(source.tensors) is not None
 
 
@@ -85,7 +84,7 @@ def read(source: Source) -> Checkpoint:
         facts |= generator_facts(config)
         average = without_surplus(average, config.num_ws, encoder_tensors)
         if average is None:
-            generator["mapping.w_avg"] = sampled_w_avg(config, generator)
+            generator.setdefault("mapping.w_avg", sampled_w_avg(config, generator))
         else:
             require_average(average, config.w_dim, config.num_ws)
             width = config.w_dim
@@ -110,7 +109,7 @@ def read(source: Source) -> Checkpoint:
         path=str(source.path),
         format=f"{tool(encoder, opts)} checkpoint",
         contents=("generator",) * bool(decoder_tensors) + ("encoder",) * bool(encoder_tensors),
-        has_w_avg=average is not None,
+        has_w_avg=average is not None or "mapping.w_avg" in decoder_tensors,
         encoder=encoder.name if encoder else kind,
         encoder_input=(encoder.picture_nc, encoder.input_size) if encoder else None,
         licence=LICENCE,

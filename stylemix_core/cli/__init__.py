@@ -3,10 +3,8 @@
 `app` has the verbs and runs them. Nothing is imported here, so that Ctrl-C is heard from the very start.
 """
 
-from collections.abc import Sequence
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code.
 
     0: done. 1: some of several files could not be used; all others are done. 2: bad input, and one clear line on

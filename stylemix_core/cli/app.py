@@ -1,5 +1,6 @@
 """All verbs, and what becomes of their errors."""
 
+import io
 import sys
 from collections.abc import Sequence
 
@@ -50,11 +51,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code, or raises `SystemExit` with it where options are wrong."""
     for stream in (sys.stdout, sys.stderr):
         # Redirected output on Windows has a code page that lacks arrows and Hangul.
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     given = sys.argv[1:] if arguments is None else [*arguments]
     name = " ".join(["stylemix", *(word for word in given[:1] if word in stylemix.commands)])
     try:
-        stylemix.main(given, prog_name="stylemix", standalone_mode=False)
+        with stylemix.make_context("stylemix", given) as context:
+            stylemix.invoke(context)
+    except click.exceptions.Exit as done:  # --help
+        return done.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return 2
@@ -69,7 +74,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (StyleMixError, OSError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2
-    except click.Abort:
+    except KeyboardInterrupt:
         print(f"{name}: stopped; every file written so far is whole", file=sys.stderr)
         return 130
     return 0

@@ -12,6 +12,7 @@ INVERSION_METHODS = ("encode", "iterate", "optimize", "tune")
 QUALITIES = ("balanced", "editable", "faithful")
 PARTS = ("generator", "encoder")
 ALIGN_MODES = ("auto", "always", "never")
+BLENDS = ("head", "square")
 COLOUR_MATCHES = ("none", "seam", "whole")
 CARE = 2.0
 OTHERS = 6

@@ -7,13 +7,17 @@ import click
 from ..texts import counted
 from . import arguments
 from .batch import Batch
-from .paths import LATENTS, PICTURES
+from .paths import LATENTS, PICTURES, numbered
 from .verb import Options, out_codes, out_folder, strict, verb
 
 CODES = PICTURES | {LATENTS}
 
 
-@verb("Draw the pictures of W+ codes.", out_folder("decode"))
+@verb(
+    "Draw the pictures of W+ codes.",
+    out_folder("decode"),
+    "FILES are W+ files or folders of them.",
+)
 @click.argument("files", nargs=-1, required=True, type=Path, callback=arguments.files({LATENTS}))
 @strict
 @arguments.noise
@@ -33,7 +37,11 @@ def decode(options: Options) -> None:
     batch.end()
 
 
-@verb("Blend faces: from a to b in all layers alike.", out_codes("blend"))
+@verb(
+    "Blend faces: from a to b in all layers alike.",
+    out_codes("blend"),
+    "A and B are W+ files, pictures or folders of them: as many on both sides, or one on one.",
+)
 @click.argument("a", type=Path, callback=arguments.one_path(CODES))
 @click.argument("b", type=Path, callback=arguments.one_path(CODES))
 @click.option(
@@ -46,26 +54,33 @@ def decode(options: Options) -> None:
 @arguments.noise
 @arguments.models
 def blend(options: Options) -> None:
-    from ..latents import blend_latents, check_generator, join_latents
+    from ..latents import blend_latents, check_generator, join_latents, short_origin
     from .files import draw_codes, open_generator, read_codes, warn
 
     generator = open_generator(options)
     a, b = (join_latents(read_codes(paths, options)) for paths in (options.a, options.b))
     warn(options, {check_generator(a, generator), check_generator(b, generator)})
-    draw_codes(generator, blend_latents(a, b, options.weight), options)
+    blended = blend_latents(a, b, options.weight)
+    of = ([short_origin(part, place % len(part)) for part in (a, b)] for place in range(len(blended)))
+    draw_codes(generator, blended, numbered(of), options)
 
 
-@verb("Move faces towards the generator's average face, or away from it.", out_codes("truncate"))
+@verb(
+    "Move faces towards the generator's average face, or away from it.",
+    out_codes("truncate"),
+    "FILES are W+ files, pictures or folders of them.",
+)
 @click.argument("files", nargs=-1, required=True, type=Path, callback=arguments.files(CODES))
 @arguments.truncation
 @arguments.noise
 @arguments.models
 def truncate(options: Options) -> None:
     from ..latents import check_generator, join_latents, truncate_latents
-    from .files import check_cutoff, draw_codes, open_generator, read_codes, warn
+    from .files import check_cutoff, code_names, draw_codes, open_generator, read_codes, warn
 
     generator = open_generator(options)
     check_cutoff(generator, options.cutoff)
     latents = join_latents(read_codes(options.files, options))
     warn(options, {check_generator(latents, generator)})
-    draw_codes(generator, truncate_latents(latents, generator, options.psi, options.cutoff), options)
+    truncated = truncate_latents(latents, generator, options.psi, options.cutoff)
+    draw_codes(generator, truncated, code_names(truncated), options)

@@ -10,7 +10,7 @@ import click
 from ..texts import counted
 from . import arguments
 from .batch import Batch
-from .choices import COLOUR_MATCHES, INVERSION_METHODS, QUALITIES
+from .choices import BLENDS, COLOUR_MATCHES, INVERSION_METHODS, QUALITIES
 from .paths import LATENTS, PICTURES, file_name, numbered, result_name, unique
 from .verb import Options, out_codes, out_folder, strict, verb
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from .. import FaceTransform
+
+PICTURES_ABOUT = "PICTURES are picture files or folders of them."
 
 pictures = click.argument("pictures", nargs=-1, required=True, type=Path, callback=arguments.files(PICTURES))
 
@@ -62,7 +64,11 @@ def generate(options: Options) -> None:
     say(options, f"{counted(len(latents), 'picture')} and {written.name} in {options.out}")
 
 
-@verb("Read pictures into W+ codes, one file each, and draw them again.", out_codes("encode"))
+@verb(
+    "Read pictures into W+ codes, one file each, and draw them again.",
+    out_codes("encode"),
+    PICTURES_ABOUT,
+)
 @pictures
 @strict
 @arguments.models
@@ -86,7 +92,11 @@ def encode(options: Options) -> None:
     batch.end()
 
 
-@verb("Find the W+ codes that draw pictures again, by optimisation.", out_codes("invert"))
+@verb(
+    "Find the W+ codes that draw pictures again, by optimisation.",
+    out_codes("invert"),
+    PICTURES_ABOUT,
+)
 @pictures
 @click.option("--method", type=click.Choice(INVERSION_METHODS), default="optimize", help="How.")
 @click.option(
@@ -173,7 +183,11 @@ def invert(options: Options) -> None:
     batch.end()
 
 
-@verb("Put changed faces back into the photo that encode or invert cropped them from.", out_folder("paste"))
+@verb(
+    "Put changed faces back into the photo that encode or invert cropped them from.",
+    out_folder("paste"),
+    "PHOTO is the whole picture, FACES are changed crops of it, in files or folders.",
+)
 @click.argument("photo", type=Path, callback=arguments.picture)
 @click.argument("faces", nargs=-1, required=True, type=Path, callback=arguments.files(PICTURES))
 @click.option(
@@ -193,7 +207,16 @@ def invert(options: Options) -> None:
     "--colour-match", type=click.Choice(COLOUR_MATCHES), default="seam", help="What of the colours to fit."
 )
 @click.option(
-    "--mask", type=Path, callback=arguments.picture, help="A picture that is white where faces are pasted."
+    "--blend",
+    type=click.Choice(BLENDS),
+    default="head",
+    help="What is pasted: hair and face, so that the background stays, or all of the crop.",
+)
+@click.option(
+    "--mask",
+    type=Path,
+    callback=arguments.picture,
+    help="A picture that is white where on the crop faces are pasted, instead of the blend.",
 )
 @arguments.upright
 @strict
@@ -208,7 +231,9 @@ def paste(options: Options) -> None:
     names = dict(zip(options.faces, unique([file_name(path.stem) for path in options.faces])))
     batch = Batch(options)
     for path, face in batch.each(options.faces, open_image):
-        pasted = paste_face(photo, face, transform, options.feather, mask, options.colour_match)
+        pasted = paste_face(
+            photo, face, transform, options.feather, mask, options.colour_match, options.blend
+        )
         save_image(options.out / f"{result_name(options.photo.name)}_{names[path]}.png", from_pil(pasted)[0])
     if batch.done:
         say(options, f"{counted(batch.done, 'picture')} in {options.out}")

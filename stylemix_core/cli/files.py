@@ -196,10 +196,10 @@ def save_pictures(options: Options, folder: str, pictures: Iterable[tuple[str, t
         )
 
 
-def draw_codes(generator: Generator, latents: Latents, options: Options) -> None:
-    """Write codes that a verb has made, and their pictures."""
+def draw_codes(generator: Generator, latents: Latents, names: Iterable[str], options: Options) -> None:
+    """Write codes that a verb has made, and their pictures by these names."""
     written = save_codes(options, "latents", latents)
-    save_pictures(options, "", zip(code_names(latents), decode(generator, [latents], options)))
+    save_pictures(options, "", zip(names, decode(generator, [latents], options)))
     say(options, f"{counted(len(latents), 'picture')} and {written.name} in {options.out}")
 
 

@@ -29,6 +29,7 @@ SHOWN = 10
         default="stylemix_convert",
         help="Folder for results, or a .safetensors file for one.",
     ),
+    'FILES are checkpoint files of any supported format, or "demo".',
 )
 @click.argument("files", nargs=-1, required=True)
 @click.option(
@@ -41,7 +42,6 @@ SHOWN = 10
 )
 @strict
 def convert(options: Options) -> None:
-    """FILES: checkpoint files of any supported format, or "demo"."""
     from ..checkpoints import convert_checkpoint
     from .files import say
 
@@ -63,7 +63,10 @@ def convert(options: Options) -> None:
     batch.end()
 
 
-@verb("Say what checkpoint files are, without loading them, and what files of W+ codes hold.")
+@verb(
+    "Say what checkpoint files are, without loading them, and what files of W+ codes hold.",
+    about='FILES are checkpoint files, files of W+ codes, directions or tunings, or "demo".',
+)
 @click.argument("files", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per file.")
 @strict

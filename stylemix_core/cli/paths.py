@@ -4,12 +4,11 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from .. import endings
 from ..errors import StyleMixError
 from ..mask_text import MaskSource
 
-PICTURES = frozenset(
-    (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff")
-) | frozenset((".heic", ".heif"))  # the latter are refused with advice
+PICTURES = frozenset((*endings.PICTURES, *endings.HEIC))
 LATENTS = ".safetensors"
 MASK_FILE = ".txt"
 """Ending of files with a mask list, as `find` writes them."""

@@ -4,9 +4,11 @@ Whatever can be checked without a tensor is checked while options are read, so t
 of PyTorch.
 """
 
+import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -33,14 +35,35 @@ class Verb(click.Command):
         return super().parse_args(ctx, list(repeated(args, several)))
 
     def invoke(self, ctx: click.Context) -> None:
-        import torch
+        with stopping_at_once():
+            import torch
 
+            from . import files as files  # and with it most of what verbs import
         assert self.callback is not None
         try:
             with torch.inference_mode():
                 self.callback(Options(name=self.name, **ctx.params))
         except torch.OutOfMemoryError as error:
             raise StyleMixError(str(error)) from error
+
+
+@contextmanager
+def stopping_at_once() -> Iterator[None]:
+    """While PyTorch and NumPy are imported, which swallow an interrupt and go on broken, Ctrl-C ends the process."""
+
+    def stop(*_: object) -> None:
+        os.write(2, b"stylemix: stopped before it had begun\n")
+        os._exit(130)
+
+    try:
+        before = signal.signal(signal.SIGINT, stop)
+    except ValueError:  # not the main thread, which alone hears of interrupts
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def repeated(words: Sequence[str], several: set[str]) -> Iterator[str]:
@@ -60,14 +83,18 @@ def repeated(words: Sequence[str], several: set[str]) -> Iterator[str]:
 Decorator = Callable[[Callable], Callable]
 
 
-def verb(summary: str, out: Decorator | None = None, epilog: str | None = None) -> Callable[[Callable], Verb]:
-    """Make a verb of a function of `Options`; it is called as the function is."""
+def verb(
+    summary: str, out: Decorator | None = None, about: str = "", epilog: str | None = None
+) -> Callable[[Callable], Verb]:
+    """Make a verb of a function of `Options`; it is called as the function is. about: what its arguments are."""
 
     def decorate(function: Callable) -> Verb:
         quiet(function)
         if out is not None:
             out(function)
-        return click.command(function.__name__, Verb, help=summary, epilog=epilog)(function)
+        return click.command(
+            function.__name__, Verb, help=f"{summary}\n\n{about}", short_help=summary, epilog=epilog
+        )(function)
 
     return decorate
 

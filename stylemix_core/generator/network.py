@@ -22,7 +22,7 @@ from ..errors import LatentMismatchError, StyleMixError
 from ..weights import adopt, without_numbers
 from . import fused
 from .compiled import activate, colours, compiling
-from .config import GeneratorConfig
+from .config import MAX_START, GeneratorConfig
 from .graphs import Graphs
 from .ops import LRELU_GAIN, LRELU_SLOPE, Squares, fir_filter, modulated_conv, upsample
 from .spatial import SpatialStyle
@@ -130,8 +130,8 @@ def fingerprint(config: GeneratorConfig, tensor: Callable[[str], torch.Tensor]) 
 def start_of(fingerprint: str | None) -> tuple[int, int]:
     """Height and width of what the pictures of a generator grow from, by its fingerprint; None for one unknown."""
     _, _, start = (fingerprint or "").partition("-")
-    sides = [int(side) for side in start.split("x") if side.isdecimal() and len(side) < 4]
-    return (sides[0], sides[1]) if len(sides) == 2 and min(sides) > 0 else SQUARE
+    sides = [int(side) for side in start.split("x") if side.isdecimal() and len(side) <= 2]
+    return (sides[0], sides[1]) if len(sides) == 2 and 0 < min(sides) <= max(sides) <= MAX_START else SQUARE
 
 
 class MappingNetwork(nn.Module):

@@ -272,5 +272,7 @@ def test_the_command_writes_the_sheet_the_tables_and_the_pictures(tmp_path, caps
 
 def test_a_region_without_a_file_is_refused(capsys):
     with pytest.raises(SystemExit):
-        cli.main(["explain", "--seeds", "0", "--style", "x.png", "--region", "hair"])
+        cli.main(
+            ["explain", "--seeds", "0", "--style", "stylemix_core/demo/bob.safetensors", "--region", "hair"]
+        )
     assert "write for instance hat=hat.png" in capsys.readouterr().err

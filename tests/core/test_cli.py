@@ -10,6 +10,7 @@ import stylemix_core as sm
 from stylemix_core import cli, grid
 from stylemix_core.checkpoints import inspect_checkpoint
 from stylemix_core.cli import files
+from stylemix_core.demo import experiment
 from stylemix_core.images import from_pil, load_image
 from stylemix_core.latents import load_latents
 from tests import builders
@@ -322,7 +323,9 @@ def test_seeds_that_are_none_are_refused(seeds, capsys):
     assert "write for instance 0-3,7" in capsys.readouterr().err
 
 
-def test_demo_runs_the_experiment(tmp_path):
+def test_demo_runs_the_experiment(tmp_path, monkeypatch):
+    given, draw = [], experiment.compare_grid
+    monkeypatch.setattr(experiment, "compare_grid", lambda *a, **k: given.append(k["style"]) or draw(*a, **k))
     assert run("demo", "--out", tmp_path) == 0
     assert len(list((tmp_path / "faces").iterdir())) == 4
     assert len(list((tmp_path / "results").iterdir())) == 28
@@ -333,6 +336,9 @@ def test_demo_runs_the_experiment(tmp_path):
     assert torch.equal(results.w[6, :7], style.w[0, :7])
     assert torch.equal(results.w[6, 7:], faces.w[0, 7:])
     assert results.generator == style.generator
+    with torch.inference_mode():  # as mix shows a style: what its codes draw
+        assert torch.equal(given[0], sm.load_generator("demo", "cpu").synthesis(style.w))
+    assert (tmp_path / "results" / "0006_seed0096_drawn_bob_layers_0-6.png").exists()
 
 
 def test_convert_writes_safetensors(tmp_path, capsys):

@@ -187,6 +187,9 @@ def test_a_decoder_under_nvidias_names_belongs_to_its_encoder(tmp_path):
     loaded = load_generator(path, device="cpu")
     assert torch.equal(loaded.synthesis.b8.conv1.weight, generator["synthesis.b8.conv1.weight"])
     assert load_encoder(path, device="cpu").generator == loaded.fingerprint()
+    path = builders.write_psp(tmp_path / "b.pt", state, None, {})
+    assert inspect_checkpoint(path).has_w_avg
+    assert torch.equal(load_generator(path, device="cpu").w_avg, generator["mapping.w_avg"])
 
 
 def test_a_psp_file_as_safetensors_keeps_its_generator_and_average(tmp_path):

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 import stylemix_core as sm
+from stylemix_core.checkpoints import DEMO
 from stylemix_core.identity import EncoderIdentity, find_identity, holds_arcface, read_arcface
 from stylemix_core.latents import Latents
 
@@ -93,6 +94,25 @@ def test_what_lies_around_the_face_does_not_count(arcface, encoder, faces):
     painted[:, :, :, 220:] = -1
     for identity in (read_arcface(arcface), EncoderIdentity(encoder)):
         assert identity.drift(painted, faces).abs().max() < 1e-5
+    painted[:, :, :, :60] = 1  # within the crop, beside the face
+    painted[:, :, :60] = -1
+    assert EncoderIdentity(encoder).drift(painted, faces).abs().max() < 1e-5
+    painted[:, :, 120:160, 110:146] = 1
+    assert EncoderIdentity(encoder).drift(painted, faces).min() > 0.001
+
+
+def test_another_background_is_no_other_face():
+    """The pair of the example sheet: layer 11 colours the background, layer 12 lights the whole picture."""
+    generator, identity = sm.load_generator("demo", "cpu"), EncoderIdentity(sm.load_encoder("demo", "cpu"))
+    style = sm.load_latents(DEMO / "bob.safetensors").w
+    with torch.no_grad():
+        source = generator.mapping(sm.sample_z([97], generator.z_dim), truncation_psi=0.8)
+        pictures = generator.synthesis(
+            sm.inject(source, style, sm.parse_masks("none; 11; 12", generator.num_ws))
+        )
+        same, background, light = identity.drift(pictures, pictures[:1]).tolist()
+    assert (pictures[1] - pictures[0]).abs().mean() > 0.1
+    assert same < 1e-5 and background < 0.01 < 0.04 < light
 
 
 # The cap

@@ -1,20 +1,29 @@
+import warnings
+
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 
 from stylemix_core import images
 from stylemix_core.errors import StyleMixError
 from stylemix_core.images import (
+    as_masks,
     check_proportions,
+    cut,
     from_comfy,
     from_pil,
     load_image,
+    load_mask,
+    open_image,
+    picture_endings,
     resize,
     save_image,
     to_comfy,
     to_pil,
 )
+
+from .. import builders
 
 
 def test_comfy_images_map_to_minus_one_to_one_and_back():
@@ -42,11 +51,47 @@ def test_other_shapes_are_refused(shape):
         from_comfy(torch.zeros(shape))
 
 
-def test_nan_and_whole_numbers_are_refused():
-    with pytest.raises(StyleMixError, match="NaN"):
-        from_comfy(torch.full((1, 2, 2, 3), torch.nan))
+@pytest.mark.parametrize(
+    ("number", "found"), [(torch.nan, "NaN"), (torch.inf, "infinite"), (-torch.inf, "infinite")]
+)
+def test_one_pixel_that_is_no_number_is_refused(number, found):
+    image = torch.rand(2, 4, 5, 3)
+    image[1, 2, 3, 0] = number
+    with pytest.raises(StyleMixError, match=f"the image holds {found}"):
+        from_comfy(image)
+    for half in (torch.float16, torch.bfloat16):
+        with pytest.raises(StyleMixError, match=f"the image holds {found}"):
+            from_comfy(image.to(half))
+
+
+def test_whole_numbers_are_refused():
     with pytest.raises(StyleMixError, match="uint8"):
         from_comfy(torch.zeros(1, 2, 2, 3, dtype=torch.uint8))
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (1, 4, 6), (3, 4, 6), (3, 1, 4, 6)])
+def test_masks_of_every_shape_mean_the_same(shape):
+    masks = as_masks(torch.full(shape, 1.5).numpy(), "the mask", 3)
+    assert masks.shape == (3 if shape[0] == 3 else 1, 4, 6)
+    assert masks.dtype == torch.float32 and masks.unique().tolist() == [1.0]
+    assert torch.equal(as_masks(torch.ones(shape) > 0, "the mask"), masks)
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        (torch.ones(4), r"the region has the shape \[4\]; expected a mask \[height, width\]"),
+        (torch.ones(2, 3, 4, 5), r"has the shape \[2, 3, 4, 5\]"),
+        (torch.ones(0, 4, 5), r"has the shape \[0, 4, 5\]"),
+        (torch.ones(2, 4, 5), r"which is 2 masks; expected one, or one for each of 3 pictures"),
+        (torch.ones(4, 5, dtype=torch.uint8), "holds torch.uint8; expected floating point"),
+        (torch.full((4, 5), torch.nan), "the region holds NaN"),
+        (torch.full((4, 5), torch.inf), "the region holds infinite numbers"),
+    ],
+)
+def test_what_is_no_mask_is_refused(mask, message):
+    with pytest.raises(StyleMixError, match=message):
+        as_masks(mask, "the region", 3)
 
 
 def test_to_comfy_clamps_and_repeats_grey():
@@ -124,6 +169,98 @@ def test_load_image_turns_photos_upright(tmp_path):
     exif[0x0112] = 6  # orientation: turn clockwise
     image.save(tmp_path / "a.jpg", exif=exif)
     assert load_image(tmp_path / "a.jpg").shape == (1, 3, 4, 2)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+def test_colours_are_what_the_profile_means(mode, tmp_path):
+    """Display P3, as phones have it, with a plain gamma; expected by the formula."""
+    shown = Image.fromarray(np.random.RandomState(0).randint(90, 170, (8, 8, 3)).astype(np.uint8))
+    shown = shown.quantize(64) if mode == "P" else shown.convert(mode)
+    shown.save(tmp_path / "a.png", icc_profile=builders.colour_profile(builders.P3_TO_XYZ, 2.2))
+    to_srgb = np.linalg.inv(builders.SRGB_TO_XYZ) @ builders.P3_TO_XYZ
+    light = (np.asarray(shown.convert("RGB")) / 255) ** 2.2 @ to_srgb.T
+    expected = 255 * np.where(light < 0.0031308, 12.92 * light, 1.055 * light.clip(0) ** (1 / 2.4) - 0.055)
+    opened = open_image(tmp_path / "a.png")
+    difference = np.abs(np.asarray(opened.convert("RGB")) - expected.clip(0, 255))
+    assert opened.mode == ("RGBA" if mode == "RGBA" else "RGB")
+    assert difference.max() < 1.5
+    assert np.abs(np.asarray(shown.convert("RGB")) - expected).max() > 20
+
+
+def test_profiles_that_cannot_be_used_are_ignored(tmp_path):
+    profile = builders.colour_profile(builders.P3_TO_XYZ, 2.2)
+    for mode, given in (
+        ("RGB", b"rubbish"),
+        ("RGB", profile[:150]),
+        ("L", profile),
+        ("LA", b""),
+        ("I;16", profile),
+    ):
+        image = Image.new(mode, (3, 2), 100 if mode in ("L", "I;16") else None)
+        image.save(tmp_path / "a.png", icc_profile=given)
+        opened = open_image(tmp_path / "a.png")
+        assert opened.tobytes() == image.tobytes() and opened.mode == mode
+
+
+def test_srgb_pictures_keep_every_level(tmp_path):
+    levels = np.random.RandomState(0).randint(0, 256, (64, 64, 3)).astype(np.uint8)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(levels).save(tmp_path / "a.png", icc_profile=profile)
+    assert np.array_equal(np.asarray(open_image(tmp_path / "a.png")), levels)
+
+
+@pytest.mark.parametrize("ending", [".jpe", ".jfif", ".gif", ".avif", ".webp", ".bmp", ".tiff"])
+def test_every_ending_that_is_named_is_read(ending, tmp_path):
+    if ending not in picture_endings():
+        pytest.skip("this build of Pillow does not read it")
+    frames = [Image.new("RGB", (8, 6), colour) for colour in ("red", "blue")]
+    several = {"save_all": True, "append_images": frames[1:]} if ending in (".gif", ".webp", ".tiff") else {}
+    frames[0].save(tmp_path / f"a{ending}", **several)
+    red, _, blue = load_image(tmp_path / f"a{ending}").mean((0, 2, 3)).tolist()
+    assert red > 0.9 and blue < -0.9
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.HEIC", b"whatever"), ("a.jpg", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")],
+    ids=["by its ending", "by its bytes"],
+)
+def test_heic_is_refused_with_advice(name, content, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(StyleMixError, match=f"{name} is a HEIC picture.*save it as JPEG or PNG"):
+        load_image(tmp_path / name)
+
+
+def test_large_pictures_are_read_silently_and_huge_ones_refused_in_plain_words(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 2_000_000)
+    Image.new("1", (2000, 1500)).save(tmp_path / "large.png")
+    Image.new("1", (3000, 2000)).save(tmp_path / "huge.png")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert open_image(tmp_path / "large.png").size == (2000, 1500)
+        assert cut(Image.new("1", (2000, 1500)), (0, 0, 2000, 1400)).size == (2000, 1400)
+    with pytest.raises(
+        StyleMixError, match=r"huge.png has 6 megapixels; at most 4 are read, so scale it down"
+    ):
+        open_image(tmp_path / "huge.png")
+
+
+def test_a_mask_is_a_pictures_lightness_and_black_where_it_is_transparent(tmp_path):
+    picture = Image.new("RGBA", (3, 1), (255, 255, 255, 255))
+    picture.putpixel((1, 0), (128, 128, 128, 255))
+    picture.putpixel((2, 0), (255, 255, 255, 0))
+    picture.save(tmp_path / "a.png")
+    assert load_mask(tmp_path / "a.png").tolist() == [[1.0, pytest.approx(128 / 255), 0.0]]
+
+
+def test_a_photo_in_colours_is_no_mask(tmp_path):
+    builders.draw_avatars(1)[0].save(tmp_path / "face.png")
+    with pytest.raises(StyleMixError, match="face.png is a coloured picture; a mask is grey: white inside"):
+        load_mask(tmp_path / "face.png")
+    mask = Image.new("RGB", (64, 64))
+    mask.paste((255, 255, 255), (10, 10, 40, 50))
+    mask.save(tmp_path / "mask.jpg", quality=60)  # with a trace of colours along its edges
+    assert load_mask(tmp_path / "mask.jpg").mean().item() == pytest.approx(1200 / 4096, abs=0.01)
 
 
 def test_saved_pictures_load_again(tmp_path):

@@ -300,7 +300,7 @@ def test_a_grey_generator_is_inverted(pictures):
         ({"pull": 1.5}, "pull is 1.5"),
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
         ({"starts": 0}, "starts is 0"),
-        ({"mask": torch.zeros(32, 32)}, "the mask is empty"),
+        ({"mask": torch.zeros(32, 32)}, "the mask is black everywhere"),
         ({"mask": torch.full([32, 32], torch.nan)}, "holds NaN"),
         ({"mask": torch.ones(3, 32, 32)}, "the mask has the shape"),
         ({"images": torch.full([1, 3, 32, 32], torch.nan)}, "holds NaN"),

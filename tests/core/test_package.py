@@ -29,3 +29,12 @@ def test_importing_everything_loads_no_model_and_no_drawing():
         "sys.exit('stylemix_core.demo.renderer' in sys.modules or 'scipy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", check]).returncode == 0
+
+
+def test_nothing_but_the_command_line_needs_its_libraries():
+    """ComfyUI's users have neither."""
+    check = (
+        "import sys; sys.modules |= dict.fromkeys(('click', 'tqdm')); import stylemix_core as sm;"
+        "[getattr(sm, name) for name in sm.__all__]"
+    )
+    assert subprocess.run([sys.executable, "-c", check]).returncode == 0

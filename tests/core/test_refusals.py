@@ -175,7 +175,7 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
         "EG3D",
     ),
     "BasicSR": ("a.pth", torch_file({"params_ema": tensors("style_conv1.modulated_conv.weight")}), "BasicSR"),
-    "VGG": ("vgg16.pth", torch_file(tensors("features.0.weight", "features.0.bias")), "VGG16"),
+    "VGG": ("vgg16.pth", torch_file(tensors("features.0.weight", "features.28.weight")), "VGG16"),
     "principal components of e4e": (
         "ffhq_pca.pt",
         torch_file(tensors("mean", "comp", "std")),

@@ -129,7 +129,7 @@ def test_every_mask_has_its_own_region(generator, faces):
 
 
 def test_regions_that_do_not_fit_the_masks_are_refused(generator, faces):
-    with pytest.raises(LatentMismatchError, match="one for each of"):
+    with pytest.raises(sm.StyleMixError, match="one for each of 3 layer masks"):
         inject_latents(*faces, masks(generator, "0; 1; 2"), region=torch.ones(2, 8, 8))
 
 

@@ -185,7 +185,7 @@ def test_files_outside_or_missing_are_refused_at_the_node(host, name, message):
 def test_a_file_without_codes_is_explained(host):
     native.write(host.base / "input/other.safetensors", generator=builders.tiny_generator())
     run = host.run(drawing(["load", 0], load=node("StyleMixLoadLatent", file="other.safetensors")))
-    assert "not a model's checkpoint" in run.errors["load"]
+    assert "it is a model (StyleMix safetensors with generator)" in run.errors["load"]
 
 
 def test_a_prefix_cannot_leave_the_output_folder(host):

@@ -153,6 +153,13 @@ def test_previewing_a_value_gives_a_text_to_read(host):
     assert texts["see found"].startswith("SeFa, layers 0-7: 2 directions")
 
 
+def test_previewing_transforms_says_where_the_faces_are(stand_in):
+    transform = stand_in.module("stylemix_core.alignment.transform").FaceTransform
+    corners = ((-10.0, 0.0), (-10.0, 100.0), (90.0, 100.0), (90.0, 0.0))
+    said = "a square of 100 pixels around (40, 50) of picture 2 (300×200), as 256×256"
+    assert str((transform(corners, 256, (300, 200), 1),)) == f"({said},)"
+
+
 @pytest.mark.parametrize("query", ["hair", "slider", "morph", "mix faces", "face"])
 def test_words_of_newcomers_are_in_the_name_of_a_node(query):
     """The page of ComfyUI 0.3.64 searches names alone."""

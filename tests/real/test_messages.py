@@ -17,6 +17,19 @@ STATE = """id => {
         placed: node.widgets.some(({ name }) => name === "messages") };
 }"""
 
+PREVIEW = """async id => {
+    const { api } = await import("/scripts/api.js");
+    const blob = await new Promise(resolve => document.createElement("canvas").toBlob(resolve));
+    const job = "preview";
+    api.dispatchCustomEvent("b_preview_with_metadata",
+        { blob, displayNodeId: id, nodeId: id, realNodeId: id, parentNodeId: id, promptId: job, jobId: job });
+    const before = app.nodePreviewImages[id]?.length;
+    api.dispatchCustomEvent("executed",
+        { node: id, display_node: id, prompt_id: job, output: { ...app.nodeOutputs[id] } });
+    return [before, app.nodePreviewImages[id]?.length ?? 0];
+}"""
+"""Progress shows a picture, then the run of a node is complete: the previews that it has before and after."""
+
 
 def injecting(space: str) -> dict[str, Any]:
     """A style's layer 0 in a space, drawn. It has no to-RGB, of which InjectW+ warns."""
@@ -105,5 +118,9 @@ def test_messages_come_back_with_their_workflow(opened):
 def test_pictures_replace_previews_on_the_node_that_drew_them(opened):
     run(opened)
     opened.wait_for_drawn(DECODE, 32)
-    assert not opened.page.evaluate("id => app.nodePreviewImages?.[id]?.length", DECODE)
+    assert opened.page.evaluate(PREVIEW, str(DECODE)) == [1, 0]
+    opened.page.wait_for_timeout(500)
+    opened.wait_for_drawn(DECODE, 32)
+    if "Vue" in opened.name:
+        assert opened.page.locator(f'[data-node-id="{DECODE}"] img').count() == 1
     assert opened.page.evaluate(STATE, DECODE)["height"] >= 300
