@@ -69,28 +69,29 @@ test("what the page still shows is not asked for", async () => {
   assert.deepEqual(api.asked, []);
 });
 
-test("newer pages let go of a preview by their store, whatever the graph", () => {
+/** A page with node 4, and with node 5, a subgraph that holds node 1. */
+const page = (store, more) => ({
+  graph: { getNodeById: (id) => (id === "5" ? { subgraph: { id: "sub", getNodeById: () => ({}) } } : {}) },
+  extensionManager: { _p: { _s: new Map([["nodeOutput", store]]) } },
+  ...more,
+});
+
+test("newer pages let go of a preview by their store, on the node and the subgraph around it", () => {
   const revoked = [];
-  const stores = new Map([["nodeOutput", { revokePreviewsByLocatorId: (place) => revoked.push(place) }]]);
-  const app = { extensionManager: { _p: { _s: stores } }, nodePreviewImages: {} };
-  for (const graph of [{ isRootGraph: true }, { isRootGraph: false, id: "sub" }, null]) {
-    const node = { id: 4, graph };
-    dropPreviews(node, app);
-    node.onExecuted({});
-  }
-  assert.deepEqual(revoked, ["4", "sub:4"]);
+  const api = new Api({});
+  dropPreviews(api, page({ revokePreviewsByLocatorId: (place) => revoked.push(place) }));
+  for (const node of ["4", "5:1"]) api.dispatchCustomEvent("executed", { node, output: said("done") });
+  api.dispatchCustomEvent("executed", { node: "7", output: { images: [] } }); // another pack's
+  assert.deepEqual(revoked, ["4", "5", "sub:1"]);
 });
 
 test("older pages let go of a preview by what holds them", () => {
-  const held = { nodePreviewImages: { 4: ["blob:1"], 5: ["blob:2"] } };
-  const app = {
-    extensionManager: { _p: { _s: new Map([["nodeOutput", held]]) } },
-    nodePreviewImages: { 4: ["blob:1"], 5: ["blob:2"] },
-  };
-  const node = { id: 4, graph: {} };
-  dropPreviews(node, app);
-  node.onExecuted({});
-  assert.deepEqual([app.nodePreviewImages, held.nodePreviewImages], [{ 5: ["blob:2"] }, { 5: ["blob:2"] }]);
-  dropPreviews(node, {}); // a page that holds none
-  node.onExecuted({});
+  const previews = () => ({ 4: ["blob:1"], 5: ["blob:2"] });
+  const store = { nodePreviewImages: previews() };
+  const app = page(store, { nodePreviewImages: previews() });
+  const api = new Api({});
+  dropPreviews(api, app);
+  dropPreviews(api, {}); // a page that holds none
+  api.dispatchCustomEvent("executed", { node: "4", output: said("done") });
+  assert.deepEqual([app.nodePreviewImages, store.nodePreviewImages], [{ 5: ["blob:2"] }, { 5: ["blob:2"] }]);
 });
