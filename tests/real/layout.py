@@ -9,14 +9,15 @@ from .browser import Page
 ZOOM = 0.6
 """At smaller ones the classic canvas draws no texts."""
 
-VIEW = (65, 90, 1920, 1020)
+VIEW = (65, 90, 1920, 1030)
 """Left, top, right and bottom of what the page's side bar, tabs and buttons leave free."""
 
 PLACES = """() => {
     const { scale, offset } = app.canvas.ds;
+    const canvas = app.canvas.canvas.getBoundingClientRect();
     const onPage = ([x, y, width, height]) => [
-        (x + offset[0]) * scale, (y + offset[1]) * scale,
-        (x + width + offset[0]) * scale, (y + height + offset[1]) * scale,
+        canvas.left + (x + offset[0]) * scale, canvas.top + (y + offset[1]) * scale,
+        canvas.left + (x + width + offset[0]) * scale, canvas.top + (y + height + offset[1]) * scale,
     ];
     // A Vue node is more than its element: a footer hangs below it.
     const drawn = id => {
