@@ -1,11 +1,13 @@
 """Hosts to run the pack on, and the last lines of every test run: what ran on which real ComfyUI and what did not."""
 
 import math
+import os
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import torch
 
 from stylemix_core import progress
 
@@ -15,6 +17,10 @@ from .host.runner import StandIn
 from .real import find
 from .real.server import RealComfy
 
+# The tests' models are so small that more threads only wait for each other: they cost many times the time of one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of commands and servers that tests start
+torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+
 RINGS = {"real": "real ComfyUI", "browser": "browser"}
 counts: dict[str, Counter] = {ring: Counter() for ring in RINGS}
 places: dict[str, dict[str, Counter]] = {ring: {} for ring in RINGS}
@@ -23,11 +29,14 @@ reasons: dict[str, set[str]] = {ring: set() for ring in RINGS}
 
 OBSERVER = Path(__file__).parent / "real" / "observer"
 
-CORES = [
-    pytest.param(core, id=core.version if core else "real", marks=pytest.mark.real)
-    for core in find.find_cores() or [None]
-]
-"""Every real ComfyUI, to run a test on each; None, for which tests are skipped, when there is none."""
+
+def core_param(core: find.Core | None, *marks: pytest.MarkDecorator):
+    """A real ComfyUI to run a test on; None, for which tests are skipped, where there is none."""
+    return pytest.param(core, id=core.version if core else "real", marks=[pytest.mark.real, *marks])
+
+
+*OLDER, NEWEST = find.find_cores() or [None]
+CORES = [core_param(core) for core in (*OLDER, NEWEST)]
 
 
 def add_tiny_models(host: Host) -> None:
@@ -83,17 +92,46 @@ def real_comfy(request, start_comfy):
     return start_comfy(request.param)
 
 
-@pytest.fixture(scope="session", params=["stand-in", *CORES])
-def host(request, start_comfy):
-    """Every host: tests that use it assert the same of all."""
+def host_of(request, start_comfy) -> Host:
     if request.param == "stand-in":
         return request.getfixturevalue("stand_in")
     return start_comfy(request.param)
 
 
+@pytest.fixture(scope="session", params=["stand-in", *CORES])
+def every_host(request, start_comfy):
+    """Every host: tests that use it assert the same of all."""
+    return host_of(request, start_comfy)
+
+
+OLDER_ARE_SLOW = [core_param(core, pytest.mark.slow) for core in OLDER]
+
+
+@pytest.fixture(scope="session", params=["stand-in", *OLDER_ARE_SLOW, core_param(NEWEST)])
+def host(request, start_comfy):
+    """The same for tests of what hardly depends on the host: on older cores they are slow ones."""
+    return host_of(request, start_comfy)
+
+
+QUICK = (
+    "demo",
+    "checkpoints",
+    "generator_reference",
+    "encoder_reference",
+    "masks",
+    "injection",
+    "latents",
+    "host",
+)
+"""Files with the tests that show at once whether an installation works."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m looks at the marks
 def pytest_collection_modifyitems(items):
-    """Note for the summary what each test runs on."""
+    """Mark the quick tests, and note for the summary what each test runs on."""
     for item in items:
+        if item.path.stem.removeprefix("test_") in QUICK and not item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.quick)
         params = item.callspec.params.values() if hasattr(item, "callspec") else ()
         ran_on = [str(param) for param in params if isinstance(param, find.Core | find.FrontEnd)]
         item.user_properties += [("ran on", place) for place in ran_on]

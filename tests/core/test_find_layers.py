@@ -41,6 +41,12 @@ def codes(tiny):
 
 
 @pytest.fixture(scope="module")
+def search(tiny, codes):
+    """A search as it is by default, but for the strengths."""
+    return find_layers(tiny, *codes, LEFT, count=8, steps=0)
+
+
+@pytest.fixture(scope="module")
 def avatars():
     """An avatar, and what it looks like with attributes of another, at 64 pixels: a function of the layers."""
     one, other = sample_attributes(2, torch.Generator().manual_seed(11)).split(1)
@@ -253,15 +259,13 @@ def test_what_layers_do_in_general_counts_twice(tiny, codes):
         assert mask.score == pytest.approx(here[mask.mask_text] / 3 + around * 2 / 3, abs=1e-4)
 
 
-def test_alternatives_do_more_than_add_layers_to_a_better_mask(tiny, codes):
-    search = find_layers(tiny, *codes, LEFT, count=8, steps=0)
+def test_alternatives_do_more_than_add_layers_to_a_better_mask(search):
     layers = [{*mask.strengths.nonzero().flatten().tolist()} for mask in search]
     assert not any(later > earlier for i, earlier in enumerate(layers) for later in layers[i + 1 :])
 
 
-def test_figures_are_those_of_the_pictures(tiny, codes):
+def test_figures_are_those_of_the_pictures(tiny, codes, search):
     w, style = codes
-    search = find_layers(tiny, w, style, LEFT, steps=0)
     assert torch.allclose(search.source, tiny.synthesis(w), atol=1e-5)
     drawn = tiny.synthesis(sm.inject(w, style, search.masks))
     assert torch.allclose(search.pictures, drawn, atol=1e-5)
@@ -274,7 +278,7 @@ def test_figures_are_those_of_the_pictures(tiny, codes):
 
 
 def test_nothing_that_was_measured_is_better_than_the_first(tiny, codes):
-    search = find_layers(tiny, *codes, LEFT, steps=3)
+    search = find_layers(tiny, *codes, LEFT, steps=3, others=2)
     everything = (*search, *search.singles, *search.without, *search.presets)
     assert max(search[:2], key=lambda mask: mask.score).score == max(mask.score for mask in everything)
 
@@ -292,7 +296,7 @@ def test_a_layer_that_alone_does_better_here_comes_first():
 
 
 def test_care_makes_masks_more_careful(tiny, codes):
-    bold, careful = (find_layers(tiny, *codes, LEFT, care=care, steps=0)[0] for care in (0.0, 10.0))
+    bold, careful = (find_layers(tiny, *codes, LEFT, care=care, steps=0, others=2)[0] for care in (0.0, 10.0))
     assert bold.inside >= careful.inside
     assert bold.outside >= careful.outside
 
@@ -317,14 +321,16 @@ def test_identity_is_asked_where_it_is_given(tiny, codes):
             return images.mean([1, 2, 3])[:, None]
 
     regions = {"face": LEFT, "hair": 1 - LEFT}
-    search = find_layers(tiny, *codes, "hair", "identity", regions=regions, steps=0, identity=Stranger())
+    search = find_layers(
+        tiny, *codes, "hair", "identity", regions=regions, steps=0, others=2, identity=Stranger()
+    )
     assert [mask.kept for mask in search] == [1.0] * len(search)
 
 
 def test_identity_has_a_gradient_in_inference_mode_too(tiny, codes):
     with torch.inference_mode():
         identity = EncoderIdentity(builders.tiny_encoder())
-        search = find_layers(tiny, *codes, LEFT, "identity", steps=1, identity=identity)
+        search = find_layers(tiny, *codes, LEFT, "identity", steps=1, others=0, identity=identity)
     assert search.presets[-1].kept == pytest.approx(1.0, abs=1e-4)
 
 
@@ -338,7 +344,7 @@ def test_one_mask_for_several_sources(tiny, codes):
 
 
 def test_small_chunks_find_the_same(tiny, codes):
-    a, b = (find_layers(tiny, *codes, LEFT, steps=2, chunk=chunk) for chunk in (1, 8))
+    a, b = (find_layers(tiny, *codes, LEFT, steps=2, others=2, chunk=chunk) for chunk in (1, 8))
     assert [mask.mask_text for mask in a] == [mask.mask_text for mask in b]
     assert a[0].inside == pytest.approx(b[0].inside, abs=1e-3)
 
@@ -358,24 +364,26 @@ def test_progress_is_told_and_can_stop_the_search(tiny, codes):
 
 def test_the_generator_is_left_as_it_was(tiny, codes):
     before = {name: tensor.clone() for name, tensor in tiny.state_dict().items()}
-    find_layers(tiny, *codes, LEFT, steps=2, chunk=1)
+    find_layers(tiny, *codes, LEFT, steps=2, others=1, chunk=1)
     assert all(torch.equal(tensor, before[name]) for name, tensor in tiny.state_dict().items())
     assert all(parameter.grad is None for parameter in tiny.parameters())
     assert "forward" not in tiny.synthesis.b4.__dict__
 
 
-def test_the_sheet_has_a_column_for_every_candidate(tiny, codes):
-    two, four = (find_layers(tiny, *codes, LEFT, steps=0, count=count).sheet() for count in (2, 4))
+def test_the_sheet_has_a_column_for_every_candidate(search):
+    two, four = (
+        replace(search, candidates=search.candidates[:count], pictures=search.pictures[:count]).sheet()
+        for count in (2, 4)
+    )
     assert four.width > two.width
     assert four.height == two.height
 
 
-def test_the_sheet_shows_the_source_beside_the_target(tiny, codes, monkeypatch):
+def test_the_sheet_shows_the_source_beside_the_target(search, monkeypatch):
     given = []
     monkeypatch.setattr(
         finding_sheet, "compare_grid", lambda *a, **k: given.append(a) or sm.compare_grid(*a, **k)
     )
-    search = find_layers(tiny, *codes, LEFT, steps=0, count=1)
     search.sheet()
     (source, lit, *_), labels = given[0]
     assert labels[0] == "source"
@@ -384,11 +392,10 @@ def test_the_sheet_shows_the_source_beside_the_target(tiny, codes, monkeypatch):
     assert lit[:, :, 156:].mean() < source[:, :, 156:].mean() - 0.1
 
 
-def test_a_wish_that_no_mask_fulfils_comes_with_a_warning(tiny, codes):
-    search = find_layers(tiny, *codes, LEFT, steps=0, count=2)
-
+def test_a_wish_that_no_mask_fulfils_comes_with_a_warning(search):
     def best(**figures):
-        return replace(search, candidates=(replace(search[0], **figures), search[1]))
+        candidates = (replace(search[0], **figures), search[1])
+        return replace(search, candidates=candidates, pictures=search.pictures[:2])
 
     assert best(inside=0.6, outside=0.1, score=0.3).warning is None
     little = best(inside=0.02, outside=0.0, score=0.01)

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from stylemix_core.checkpoints import load_encoder, load_generator
 from stylemix_core.finding import find_layers
 from stylemix_core.identity import find_identity
 from stylemix_core.images import to_comfy
 from stylemix_core.injection import inject
 from stylemix_core.seeds import sample_z
 
+from .. import builders
 from .prompts import inject as inject_node
 from .prompts import node, sampler
 
@@ -22,8 +22,9 @@ def find_prompt(**changes):
     return {
         "generator": node("StyleMixLoadGenerator", checkpoint="tiny.safetensors", dtype="float32"),
         "encoder": node("StyleMixLoadEncoder", checkpoint="tiny.safetensors", dtype="float32"),
-        "faces": sampler(["generator", 0], batch_size=2),
+        "faces": sampler(["generator", 0]),
         "style": sampler(["generator", 0], seed=100),
+        "two": sampler(["generator", 0], batch_size=2),
         "black": node("SolidMask", value=0.0, width=32, height=32),
         "white": node("SolidMask", value=1.0, width=32, height=32),
         "find": node(
@@ -36,8 +37,9 @@ def find_prompt(**changes):
                 "what": "anything",
                 "keep": "nothing",
                 "care": 2.0,
-                "steps": 2,
+                "steps": 1,
                 "target_mask": ["white", 0],
+                "others": 1,
                 **changes,
             },
         ),
@@ -52,21 +54,34 @@ def find_prompt(**changes):
     }
 
 
-@pytest.fixture
-def generator(host):
-    return load_generator(host.base / "models/stylegan/tiny.safetensors", device="cpu")
+@pytest.fixture(scope="module")
+def generator():
+    """That of the prompt."""
+    return builders.tiny_generator()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def codes(generator):
-    """Those of the prompt's faces and of its style."""
-    return generator.mapping(sample_z([7, 8, 100], generator.z_dim), truncation_psi=0.7).split([2, 1])
+    """Those of the prompt's face and of its style."""
+    with torch.no_grad():
+        w = generator.mapping(sample_z([7, 100], generator.z_dim), truncation_psi=0.7)
+    return w.split(1)
 
 
-def test_the_outputs_are_the_librarys_and_the_mask_can_be_used(host, generator, codes):
+@pytest.fixture(scope="module")
+def search(generator, codes):
+    return find_layers(generator, *codes, torch.ones(32, 32), steps=1, others=1)
+
+
+@pytest.fixture(scope="module")
+def search_with_identity(generator, codes):
+    identity = find_identity(None, builders.tiny_encoder())
+    return find_layers(generator, *codes, "everything", "identity", steps=1, others=1, identity=identity)
+
+
+def test_the_outputs_are_the_librarys_and_the_mask_can_be_used(host, generator, codes, search):
     run = host.run(find_prompt())
     assert not run.errors
-    search = find_layers(generator, *codes, torch.ones(32, 32), steps=2)
     assert run.texts["masks"].split("\n") == [mask.mask_text for mask in search]
     assert run.texts["table"] == search.table()
     assert run.pictures["save sheet"][0].size == search.sheet().size
@@ -76,13 +91,10 @@ def test_the_outputs_are_the_librarys_and_the_mask_can_be_used(host, generator, 
     assert np.abs(pictures - expected.numpy()).max() <= 1
 
 
-def test_the_encoder_sees_the_identity_that_is_to_be_kept(host, generator, codes):
+def test_the_encoder_sees_the_identity_that_is_to_be_kept(host, search_with_identity):
     run = host.run(find_prompt(keep="identity", target="everything", encoder=["encoder", 0]))
     assert not run.errors
-    encoder = load_encoder(host.base / "models/psp/tiny.safetensors", device="cpu")
-    identity = find_identity(None, encoder)
-    search = find_layers(generator, *codes, "everything", "identity", steps=2, identity=identity)
-    assert run.texts["table"] == search.table()
+    assert run.texts["table"] == search_with_identity.table()
 
 
 def test_a_mask_that_is_squeezed_and_a_wish_that_fails_come_with_warnings(stand_in, monkeypatch, caplog):
@@ -91,7 +103,7 @@ def test_a_mask_that_is_squeezed_and_a_wish_that_fails_come_with_warnings(stand_
         return replace(search, candidates=tuple(replace(mask, inside=0.0) for mask in search))
 
     monkeypatch.setattr(stand_in.module("nodes.find"), "find_layers", hopeless)
-    prompt = find_prompt(steps=0)
+    prompt = find_prompt(steps=0, others=0)
     prompt["white"]["inputs"]["width"] = 48
     assert not stand_in.run(prompt).errors
     squeezed, failed = caplog.messages
@@ -106,7 +118,7 @@ def test_a_mask_that_is_squeezed_and_a_wish_that_fails_come_with_warnings(stand_
         ({"keep": "mask"}, "keep is mask, but there is none; connect keep_mask"),
         ({"target": "hair"}, "shows no face"),
         ({"target_mask": ["black", 0]}, "the target is empty"),
-        ({"latent": ["style", 1], "style": ["faces", 1]}, "1 source and 2 styles"),
+        ({"style": ["two", 1]}, "1 source and 2 styles"),
     ],
 )
 def test_a_mistake_is_explained_at_the_node(host, changes, message):
@@ -130,5 +142,5 @@ def test_when_memory_runs_out_pictures_are_drawn_one_at_a_time(stand_in, monkeyp
         return find_layers(*arguments, chunk=chunk, **options)
 
     monkeypatch.setattr(find, "find_layers", short_of_memory)
-    assert not stand_in.run(find_prompt()).errors
+    assert not stand_in.run(find_prompt(steps=0, others=0)).errors
     assert chunks == [4, 1]

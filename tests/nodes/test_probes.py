@@ -87,8 +87,9 @@ def add_files(host: Host) -> None:
     save_image(host.base / "input/probed.png", from_pil(draw_avatars(1)[0])[0])
 
 
-def test_no_output_of_any_node_minds_being_probed(host):
+def test_no_output_of_any_node_minds_being_probed(every_host):
     """Load pSp Encoder's generator is among them, whose file holds none."""
+    host = every_host
     add_files(host)
     host.forget()
     prompt, count = every_node(host)
@@ -113,23 +114,27 @@ def test_no_output_of_any_node_minds_being_probed(host):
         host.post("/observer", {"probe": True})
         run = host.run(prompt)
         assert not run.errors
-        probes = [probe for probe in host.get("/observer")["probes"] if probe[0].startswith("StyleMix")]
+        probes = [
+            (node_id, error)
+            for node_id, error in host.get("/observer")["probes"]
+            if prompt[node_id]["class_type"].startswith("StyleMix")
+        ]
         host.post("/observer", {})
         assert [error for _, error in probes if error] == []
         probed = len(probes)
     assert probed == count
 
 
-def test_a_queue_with_an_unread_generator_goes_on(host):
+def test_a_queue_with_an_unread_generator_goes_on(every_host):
     """Load pSp Encoder's, of a file that holds none: cores from 0.33 on ask it for its `patcher`."""
-    run = host.run(experiment())
+    run = every_host.run(experiment())
     assert not run.errors
     plain = {
         "photo": node("LoadImage", image="plain.png"),
         "save": node("SaveImage", images=["photo", 0], filename_prefix="plain"),
     }
-    Image.new("RGB", (8, 8), (10, 200, 30)).save(host.base / "input/plain.png")
-    run = host.run(plain)
+    Image.new("RGB", (8, 8), (10, 200, 30)).save(every_host.base / "input/plain.png")
+    run = every_host.run(plain)
     assert run.pictures["save"][0].getpixel((0, 0)) == (10, 200, 30)
 
 

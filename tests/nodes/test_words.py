@@ -191,7 +191,16 @@ def test_the_mask_lists_of_the_help_pages_can_be_used(language):
     assert [len(parse_masks(example, num_ws=18)) for example in examples] == [7, 1, 3, 1, 1, 1, 1, 3]
 
 
-@pytest.mark.parametrize("node_id", CONTRACT)
+SLOW_EXAMPLES = ("FindLayers", "SaveTuning", "LoadTuning", "Invert", "InvertOptions", "IdentityCap")
+
+
+@pytest.mark.parametrize(
+    "node_id",
+    [
+        pytest.param(node_id, marks=[pytest.mark.slow] * (node_id.removeprefix("StyleMix") in SLOW_EXAMPLES))
+        for node_id in CONTRACT
+    ],
+)
 def test_the_picture_of_an_example_is_what_the_example_gives(node_id, stand_in):
     """`python -m tests.nodes.examples` makes the pictures anew."""
     with Image.open(DOCS / node_id / "result.jpg") as stored:

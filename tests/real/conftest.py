@@ -2,8 +2,8 @@
 
 The installed front end runs on the oldest core that is found; `COMFYUI_FRONTEND` names the `static` folder of another
 one, which runs on the newest core, with the classic canvas and with Vue nodes. What is marked `on_stand_in` also runs
-where there is no ComfyUI: on the installed front end over the stand-in host. `STYLEMIX_SCREENSHOTS` names a folder to
-keep screenshots in.
+where there is no ComfyUI: on the installed front end over the stand-in host. By default one of them runs, all of them
+with `-m browser`. `STYLEMIX_SCREENSHOTS` names a folder to keep screenshots in.
 """
 
 import os
@@ -27,6 +27,8 @@ FRONT_ENDS = [
     find.FrontEnd("other, Vue nodes", CORES[-1]),
     STAND_IN,
 ]
+DEFAULT = FRONT_ENDS[1] if os.environ.get("COMFYUI_FRONTEND") else FRONT_ENDS[0] if CORES[0] else STAND_IN
+"""The page that all tests of pages run on; on the others they are slow ones."""
 
 
 def pytest_collection_modifyitems(items):
@@ -68,7 +70,13 @@ def photo(tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="session", params=FRONT_ENDS, ids=lambda front_end: front_end.name)
+@pytest.fixture(
+    scope="session",
+    params=[
+        pytest.param(front_end, id=front_end.name, marks=[] if front_end == DEFAULT else [pytest.mark.slow])
+        for front_end in FRONT_ENDS
+    ],
+)
 def page(request, tmp_path_factory, photo):
     if lacking(request.param):
         pytest.skip(lacking(request.param))

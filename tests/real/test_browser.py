@@ -163,7 +163,7 @@ def test_a_mistake_is_shown(page, screenshots, kind, mistake, message):
         text.or_(step.first).first.wait_for(timeout=60000)
         if not text.is_visible():
             step.first.click()
-    text.wait_for(timeout=10000)
+    text.wait_for(timeout=60000)
     page.page.wait_for_timeout(500)
     page.screenshot(screenshots / f"mistake in {kind}, {page.name}.png")
     assert page.marked_nodes() == [node]

@@ -28,7 +28,7 @@ CHOOSE = """name => {
 def test_a_loader_shows_what_its_file_is(page, loader, described, more):
     page.problems.clear()
     page.page.evaluate(LOADER_ALONE, loader)
-    page.page.locator(".stylemix-info", has_text=described).wait_for(timeout=15000)
+    page.page.locator(".stylemix-info", has_text=described).wait_for(timeout=60000)
     inputs = {"checkpoint": "demo (bundled)", "dtype": "auto", **more}
     assert page.page.evaluate("app.graph.serialize().nodes[0].widgets_values") == [*inputs.values()]
     (sent,) = page.api_prompt().values()
@@ -39,8 +39,8 @@ def test_a_loader_shows_what_its_file_is(page, loader, described, more):
 def test_another_file_is_described_when_it_is_chosen(page):
     page.page.evaluate(LOADER_ALONE, "StyleMixLoadGenerator")
     page.page.evaluate(CHOOSE, "tiny.safetensors")
-    page.page.locator(".stylemix-info", has_text="32×32").wait_for(timeout=15000)
+    page.page.locator(".stylemix-info", has_text="32×32").wait_for(timeout=60000)
     page.page.evaluate(CHOOSE, "gone.pkl")
     page.page.locator(".stylemix-info.stylemix-wrong", has_text="there is no checkpoint").wait_for(
-        timeout=15000
+        timeout=60000
     )

@@ -88,7 +88,7 @@ def test_a_warning_stays_below_the_widgets_until_a_run_without_it(opened, screen
     assert not before["placed"]
     run(opened)
     warning = opened.page.locator(".stylemix-messages .stylemix-warning")
-    warning.wait_for(timeout=10000)
+    warning.wait_for(timeout=60000)
     assert "only odd layers have to-RGBs" in warning.inner_text()
     opened.screenshot(screenshots / f"message, {opened.name}.png")
     during = opened.page.evaluate(STATE, INJECT)
@@ -101,18 +101,18 @@ def test_a_warning_stays_below_the_widgets_until_a_run_without_it(opened, screen
         INJECT,
     )
     run(opened)
-    warning.wait_for(state="detached", timeout=10000)
+    warning.wait_for(state="detached", timeout=60000)
     after = opened.page.evaluate(STATE, INJECT)
     assert not after["placed"] and abs(after["height"] - before["height"]) <= 1
 
 
 def test_messages_come_back_with_their_workflow(opened):
     run(opened)
-    opened.page.locator(".stylemix-warning").wait_for(timeout=10000)
+    opened.page.locator(".stylemix-warning").wait_for(timeout=60000)
     open_workflow(opened, "another", injecting("W+"))
     assert opened.page.locator(".stylemix-warning").count() == 0
     opened.page.locator(".workflow-label, .workflow-tab", has_text="messages").last.click()
-    opened.page.locator(".stylemix-warning").wait_for(timeout=10000)
+    opened.page.locator(".stylemix-warning").wait_for(timeout=60000)
 
 
 def test_pictures_replace_previews_on_the_node_that_drew_them(opened):

@@ -40,7 +40,7 @@ def test_another_file_is_refused_in_words(page, tmp_path):
     path = tmp_path / "photo.png"
     path.write_bytes(b"none")
     choose(page, path)
-    page.page.get_by_text("photo.png was not uploaded").first.wait_for(timeout=10000)
+    page.page.get_by_text("photo.png was not uploaded").first.wait_for(timeout=60000)
     assert page.page.evaluate(FILE) == "bob haircut (bundled)"
 
 

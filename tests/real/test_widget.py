@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.real, pytest.mark.browser, pytest.mark.on_stand_in]
 def widget(page):
     """The grid; no test may leave a message of the pack in the console."""
     page.problems.clear()
-    page.page.set_default_timeout(10000)
+    page.page.set_default_timeout(60000)
     yield Widget(page)
     assert page.problems == []
 

@@ -60,7 +60,7 @@ def test_help_opens_beside_the_graph(page, language, screenshots):
     page.page.wait_for_function(
         "end => [...document.images].some(image => image.src.endsWith(end) && image.naturalWidth > 0)",
         arg=f"/docs/{NODE}/node.jpg",
-        timeout=20000,
+        timeout=60000,
     )
     text = (PACK / "web" / "docs" / NODE / f"{language}.md").read_text(encoding="utf-8")
     headings = [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
@@ -92,7 +92,7 @@ def test_words_of_newcomers_find_nodes(page, language):
         page.page.mouse.dblclick(900, 700)
         page.page.locator(".comfy-vue-node-search-container input[type=text]").fill(words)
         page.page.locator(".p-autocomplete-list", has_text=names[node]["display_name"]).wait_for(
-            timeout=10000
+            timeout=60000
         )
         page.page.keyboard.press("Escape")
         page.page.wait_for_timeout(300)

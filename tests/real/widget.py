@@ -199,7 +199,7 @@ class Widget:
         """Layers that a row shows as taken."""
         return [layer for layer, strength in enumerate(self.levels()[row]) if strength]
 
-    def wait_for_columns(self, count: int, timeout: float = 10) -> None:
+    def wait_for_columns(self, count: int, timeout: float = 60) -> None:
         self.tab.wait_for_function(
             "count => document.querySelectorAll('.stylemix-index').length === count",
             arg=count,
