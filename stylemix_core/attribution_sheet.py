@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from PIL import Image, ImageDraw
 
-from .grid import BACKGROUND, TEXT, font_for, shorten
-from .images import comfy_to_pil, resize, to_comfy
+from .grid import BACKGROUND, TEXT, font_for, shorten, squared
+from .images import comfy_to_pil, to_comfy
 
 if TYPE_CHECKING:
     from .attribution import Finding, LayerReport
@@ -222,7 +222,7 @@ def _lanes(layers: int) -> "list[list[Finding]]":
 
 
 def _to_pil(pictures: torch.Tensor, side: int) -> list[Image.Image]:
-    return comfy_to_pil(to_comfy(resize(pictures, side, side)))
+    return comfy_to_pil(to_comfy(squared(pictures, side)))
 
 
 def _dim(colour: Sequence[int]) -> tuple[int, int, int]:

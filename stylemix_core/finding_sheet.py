@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
-from .grid import BACKGROUND, TEXT, compare_grid, font_for
-from .images import resize, to_pil
+from .grid import BACKGROUND, TEXT, compare_grid, font_for, squared
+from .images import to_pil
 from .texts import percent
 
 if TYPE_CHECKING:
@@ -25,12 +25,11 @@ VEIL = 0.65
 
 def draw_sheet(search: "FoundLayers") -> Image.Image:
     """Source, source with the target lit, style, and the best masks; below them, what every layer does alone."""
-    source, style, *results = (
-        resize(picture[None].float().cpu().expand(-1, 3, -1, -1), CELL, CELL)[0]
-        for picture in (*search.source, *search.style, *search.pictures)
+    lit = (search.source[0] + 1) * (1 - VEIL * (1 - search.target.to(search.source))) - 1
+    source, lit, style, *results = (
+        squared(picture[None].float().cpu().expand(-1, 3, -1, -1), CELL)[0]
+        for picture in (*search.source[:1], lit, *search.style[:1], *search.pictures)
     )
-    light = 1 - VEIL * (1 - resize(search.target[None, None].float().cpu(), CELL, CELL)[0])
-    lit = (source + 1) * light - 1
     labels = ["source", search.wish, "style", *(found.mask_text for found in search)]
     grid = to_pil(compare_grid([source, lit, style, *results], labels, columns=3 + len(results))[0])
     warning = warning_lines(search, grid.width)

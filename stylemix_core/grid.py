@@ -104,6 +104,20 @@ def overview(pictures: torch.Tensor) -> torch.Tensor:
     return pictures[0]
 
 
+def squared(pictures: torch.Tensor, side: int) -> torch.Tensor:
+    """Pictures `[B, 3, H, W]` as large as they fit into squares of `side` pixels, on a sheet's background."""
+    height, width = pictures.shape[2:]
+    scale = side / max(height, width)
+    fitted = resize(pictures, max(1, round(height * scale)), max(1, round(width * scale)))
+    height, width = fitted.shape[2:]
+    if height == width:
+        return fitted
+    top, left = (side - height) // 2, (side - width) // 2
+    squares = _plain(side, side).repeat(len(pictures), 1, 1, 1)
+    squares[:, :, top : top + height, left : left + width] = fitted
+    return squares
+
+
 Cells = Sequence[Sequence[torch.Tensor | None]]
 """Rows of pictures; None leaves a place empty."""
 Captions = list[list[str]]

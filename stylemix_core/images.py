@@ -156,12 +156,18 @@ def check_proportions(name: str, mask: torch.Tensor, pictures: tuple[int, int]) 
     mask, name: as for `as_masks`, whose errors are raised. pictures: their height and width.
     """
     (height, width), (high, wide) = as_masks(mask, name).shape[1:], pictures
-    if abs(width * high - wide * height) <= SQUEEZED * wide * height:
+    if not is_squeezed((height, width), pictures):
         return None
     return (
         f"{name} is {width}×{height} pixels, the pictures are {wide}×{high}, so it is squeezed onto them; give a mask "
         "of their proportions"
     )
+
+
+def is_squeezed(size: Sequence[int], to: Sequence[int]) -> bool:
+    """Whether the proportions of a height and width are others than those of another one."""
+    (height, width), (high, wide) = size, to
+    return abs(width * high - wide * height) > SQUEEZED * wide * height
 
 
 def load_image(path: str | os.PathLike[str]) -> torch.Tensor:

@@ -215,6 +215,7 @@ app.registerExtension({
   setup() {
     colorSockets(app);
     showRemembered(api, app);
+    dropPreviews(api, app);
     const sheet = document.createElement("link");
     sheet.rel = "stylesheet";
     sheet.href = new URL("./stylemix/grid.css", import.meta.url).href;
@@ -224,7 +225,6 @@ app.registerExtension({
   },
   nodeCreated(node) {
     if (node.comfyClass?.startsWith("StyleMix")) {
-      dropPreviews(node, app);
       addMessages(node, app);
       translatePlaceholders(node);
     }

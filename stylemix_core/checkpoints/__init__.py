@@ -18,7 +18,7 @@ from ..generator.compiled import cannot_compile
 from . import beside, native, nvidia, psp, rosinality, tensorflow
 from .base import Checkpoint, CheckpointInfo
 from .describe import ACCEPTED, another_model, describe
-from .source import Source, about
+from .source import LONGEST_MESSAGE, Source, about
 
 __all__ = [
     "Checkpoint",
@@ -183,7 +183,8 @@ def what_is(path: str | os.PathLike) -> str:
                     return f"a model ({info.format} with {' and '.join(info.contents)})"
             return describe(source)
     except CheckpointError as error:
-        return f"a file that cannot be read ({str(error).removeprefix(f'{Path(path).name}: ')})"
+        reason = str(error).removeprefix(f"{Path(path).name}: ")
+        return f"a file that cannot be read ({reason[: LONGEST_MESSAGE // 2]})"
 
 
 def build_encoder(checkpoint: Checkpoint) -> Encoder:

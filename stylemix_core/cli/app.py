@@ -75,6 +75,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
         print(f"{name}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"{name}: stopped; every file written so far is whole", file=sys.stderr)
+        print(f"\n{name}: stopped; every file written so far is whole", file=sys.stderr)
         return 130
     return 0

@@ -80,6 +80,7 @@ def seed_list(text: str) -> list[int]:
     seeds: dict[int, None] = {}
     for part in text.split(","):
         match = re.fullmatch(rf"\s*(\d+)(?:\s*{DASH}\s*(\d+))?\s*", part, re.ASCII)
+        # Forty digits are enough to be too many; Python refuses to read thousands.
         first, last = (int(match[1][:40]), int((match[2] or match[1])[:40])) if match else (1, 0)
         if last < first:
             raise click.BadParameter(f"{part!r} is no seed or range of seeds; write for instance 0-3,7")
@@ -268,8 +269,3 @@ def mixing(default: str) -> Decorator:
 pairing = click.option(
     "--pairing", type=click.Choice(PAIRINGS), default="match", help="Which source meets which style."
 )
-
-
-def any_case(choices: Sequence[str]) -> click.Choice:
-    """A choice whatever the case of its letters."""
-    return click.Choice(choices, case_sensitive=False)

@@ -1,6 +1,6 @@
 """Work on many files, of which some may be unusable."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from ..errors import StyleMixError
@@ -29,12 +29,11 @@ class Batch:
         self.failures: list[str] = []
 
     def each(
-        self, items: Iterable[Item], read: Callable[[Item], Result], told: bool = True
-    ) -> Iterator[tuple[Item, Result]]:
-        """Every item that `read` reads, with what it gives. told: with a progress bar."""
-        items = list(items)
+        self, items: Sequence[Item], read: Callable[[Item], Result], told: bool = True
+    ) -> Iterator[tuple[int, Result]]:
+        """The place of every item that can be read, and what `read` gives. told: with a progress bar."""
         bar = ProgressBar(len(items), self.options.name, self.options.quiet or not told)
-        for number, item in enumerate(items, 1):
+        for place, item in enumerate(items):
             try:
                 result = read(item)
             except (StyleMixError, OSError) as error:
@@ -45,8 +44,8 @@ class Batch:
                 self.failures.append(str(error) if named else f"{item}: {error}")
             else:
                 self.done += 1
-                yield item, result
-            bar.update(number)
+                yield place, result
+            bar.update(place + 1)
         bar.close()
 
     def end(self) -> None:

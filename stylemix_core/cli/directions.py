@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 @verb("Find sliders that nobody had to train, show and apply them.", out_codes("directions"))
 @click.option(
-    "--method", type=arguments.any_case(DIRECTION_METHODS), default="SeFa", help="How to find them."
+    "--method",
+    type=click.Choice(DIRECTION_METHODS, case_sensitive=False),
+    metavar=f"[{'|'.join(DIRECTION_METHODS)}]",
+    default="SeFa",
+    help="How to find them.",
 )
 @click.option("--layers", default="all", help="Where to find them, as in a mask.")
 @click.option("--count", type=int, default=10, help="How many.")

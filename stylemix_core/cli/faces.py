@@ -78,12 +78,12 @@ def encode(options: Options) -> None:
     from .files import encode_picture, open_encoder, open_generator, save_codes, say, warn
 
     generator, encoder = open_generator(options), open_encoder(options)
-    names = dict(zip(options.pictures, unique([file_name(path.stem) for path in options.pictures])))
+    names = unique([file_name(path.stem) for path in options.pictures])
     batch = Batch(options)
     warnings = set()
-    for path, latents in batch.each(options.pictures, lambda path: encode_picture(encoder, path, options)):
+    for place, latents in batch.each(options.pictures, lambda path: encode_picture(encoder, path, options)):
         warnings.add(check_generator(latents, generator))
-        written = save_codes(options, names[path], latents)
+        written = save_codes(options, names[place], latents)
         save_image(options.out / f"{written.stem}_reconstruction.png", generator.synthesis(latents.w)[0])
     warn(options, warnings)
     theirs = "its reconstruction" if batch.done == 1 else "their reconstructions"
@@ -140,14 +140,15 @@ def invert(options: Options) -> None:
     generator, encoder = open_generator(options), open_encoder(options)
     mask = None if options.mask is None else load_mask(options.mask)
     warn(options, {check_encoder(encoder, generator)})
-    names = dict(zip(options.pictures, unique([file_name(path.stem) for path in options.pictures])))
+    names = unique([file_name(path.stem) for path in options.pictures])
     batch = Batch(options)
 
     def read(path: Path):
         return read_picture(path, encoder, options, generator.img_resolution)
 
-    for path, picture in batch.each(options.pictures, read, told=False):
-        bar = progress(options, title=path.name)
+    for place, picture in batch.each(options.pictures, read, told=False):
+        title = options.pictures[place].name
+        bar = progress(options, title=title)
         result = invert_pictures(
             generator,
             picture,
@@ -161,14 +162,14 @@ def invert(options: Options) -> None:
             perceptual=options.features,
         )
         bar.close()
-        name = save_codes(options, names[path], result.latents([path.name])).stem
+        name = save_codes(options, names[place], result.latents([title])).stem
         if result.delta is not None:
-            place = options.out / "tunings" / f"{name}{LATENTS}"
-            keep_earlier(options, place, partial(save_delta, delta=result.delta))
+            tuning = options.out / "tunings" / f"{name}{LATENTS}"
+            keep_earlier(options, tuning, partial(save_delta, delta=result.delta))
         save_image(options.out / f"{name}_reconstruction.png", result.images[0])
         save_image(options.out / f"{name}_report.png", from_pil(result.report())[0])
         with replacing(options.out / f"{name}_report.json") as draft:
-            draft.write_text(json.dumps({"picture": path.name} | result.figures()), encoding="utf-8")
+            draft.write_text(json.dumps({"picture": title} | result.figures()), encoding="utf-8")
         say(
             options,
             f"{name}: L2 {result.start_l2[0]:.5f} → {result.l2[0]:.5f}, {result.steps} steps, {result.seconds:.1f} s, "
@@ -228,13 +229,13 @@ def paste(options: Options) -> None:
     photo = open_image(options.photo)
     mask = None if options.mask is None else load_mask(options.mask)
     transform = crop_of(photo, options)
-    names = dict(zip(options.faces, unique([file_name(path.stem) for path in options.faces])))
+    names = unique([file_name(path.stem) for path in options.faces])
     batch = Batch(options)
-    for path, face in batch.each(options.faces, open_image):
+    for place, face in batch.each(options.faces, open_image):
         pasted = paste_face(
             photo, face, transform, options.feather, mask, options.colour_match, options.blend
         )
-        save_image(options.out / f"{result_name(options.photo.name)}_{names[path]}.png", from_pil(pasted)[0])
+        save_image(options.out / f"{result_name(options.photo.name)}_{names[place]}.png", from_pil(pasted)[0])
     if batch.done:
         say(options, f"{counted(batch.done, 'picture')} in {options.out}")
     batch.end()

@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 @verb("Inject layers of a style into faces through a mask list.", out_codes("mix"))
 @arguments.mixing(STUDY_SWEEP)
 @arguments.pairing
-@click.option("--space", type=arguments.any_case(SPACES), default="W+", help="What of a layer to take.")
+@click.option(
+    "--space",
+    type=click.Choice(SPACES, case_sensitive=False),
+    metavar=f"[{'|'.join(SPACES)}]",
+    default="W+",
+    help="What of a layer to take.",
+)
 @click.option(
     "--region",
     multiple=True,

@@ -54,12 +54,11 @@ def convert(options: Options) -> None:
                 "checkpoint"
             )
         targets = [options.out]
-    places = dict(zip(options.files, targets))
-    batch = Batch(options)
-    for file, info in batch.each(
-        options.files, lambda file: convert_checkpoint(file, places[file], options.dtype, options.part)
+    batch, next_target = Batch(options), iter(targets).__next__
+    for place, info in batch.each(
+        options.files, lambda file: convert_checkpoint(file, next_target(), options.dtype, options.part)
     ):
-        say(options, f"{places[file]}: {info.summary()}")
+        say(options, f"{targets[place]}: {info.summary()}")
     batch.end()
 
 

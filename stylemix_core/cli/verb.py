@@ -150,9 +150,9 @@ def out_codes(name: str) -> Decorator:
 
 def check_writable(folder: Path) -> None:
     """`StyleMixError` when nothing can be written there. Leaves everything as it was."""
-    missing = [place for place in (folder, *folder.parents) if not place.exists()]
     made = []
     try:
+        missing = [place for place in (folder, *folder.parents) if not place.exists()]
         for place in reversed(missing):
             place.mkdir()
             made.append(place)

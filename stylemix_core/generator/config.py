@@ -8,7 +8,10 @@ from ..errors import CheckpointError
 MAX_RESOLUTION = 4096
 """Beyond any published network; what a damaged or hostile file may announce is not."""
 
+SQUARE = (4, 4)
+"""Height and width of what the pictures of all but a few generators grow from."""
 MAX_START = 64
+"""Its larger side at most. Forks start from 3 to 16 pixels or so."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class GeneratorConfig:
     joint_labels: bool = False
     """Whether z and the label's embedding are normalised as one vector, as the first StyleGAN2 did (its embeddings
     have no bias), and not each by itself."""
-    start: tuple[int, int] = (4, 4)
+    start: tuple[int, int] = SQUARE
     """Height and width of the constant that pictures grow from: (4, 2) for StyleGAN-Human's 1024×512."""
 
     @property

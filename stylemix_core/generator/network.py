@@ -22,7 +22,7 @@ from ..errors import LatentMismatchError, StyleMixError
 from ..weights import adopt, without_numbers
 from . import fused
 from .compiled import activate, colours, compiling
-from .config import MAX_START, GeneratorConfig
+from .config import MAX_START, SQUARE, GeneratorConfig
 from .graphs import Graphs
 from .ops import LRELU_GAIN, LRELU_SLOPE, Squares, fir_filter, modulated_conv, upsample
 from .spatial import SpatialStyle
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 NOISE_MODES = ("const", "random", "none")
 CHUNK = 4
 """Pictures that are drawn at a time at most, unless gradients are wanted."""
-
-SQUARE = (4, 4)
-"""What pictures of all but a few generators grow from."""
 
 MAPPING_LR_MULTIPLIER = 0.01
 """How much slower than the rest the mapping was trained: its weights are stored that much larger."""
@@ -128,7 +125,7 @@ def fingerprint(config: GeneratorConfig, tensor: Callable[[str], torch.Tensor]) 
 
 
 def start_of(fingerprint: str | None) -> tuple[int, int]:
-    """Height and width of what the pictures of a generator grow from, by its fingerprint; None for one unknown."""
+    """Height and width of what the pictures of a generator grow from, by its fingerprint; 4×4 where that is None."""
     _, _, start = (fingerprint or "").partition("-")
     sides = [int(side) for side in start.split("x") if side.isdecimal() and len(side) <= 2]
     return (sides[0], sides[1]) if len(sides) == 2 and 0 < min(sides) <= max(sides) <= MAX_START else SQUARE

@@ -15,7 +15,7 @@ from ..encoder import Encoder
 from ..errors import LatentMismatchError, StyleMixError
 from ..generator import Generator
 from ..identity import EncoderIdentity
-from ..images import as_masks, check_finite, check_proportions, from_comfy, resize, to_comfy
+from ..images import as_masks, check_finite, from_comfy, is_squeezed, resize, to_comfy
 from .delta import Delta, differentiable, twin
 from .features import perceptual_features, reads_pictures
 from .losses import Objective
@@ -280,7 +280,7 @@ def prepare(images: torch.Tensor) -> torch.Tensor:
 def as_generated(pictures: torch.Tensor, generator: Generator) -> torch.Tensor:
     """The pictures in the generator's size and number of channels."""
     (height, width), shape = pictures.shape[2:], generator.img_shape
-    if shape[0] != shape[1] and check_proportions("the picture", pictures, shape):
+    if shape[0] != shape[1] and is_squeezed((height, width), shape):
         raise StyleMixError(
             f"the picture is {width}×{height} pixels, but this generator draws {shape[1]}×{shape[0]}; give one of "
             "these proportions, and leave the alignment of faces off, which makes squares"

@@ -310,9 +310,9 @@ def test_a_file_of_fifty_megapixels_is_read_under_one_and_a_half_gigabytes(tmp_p
     picture.paste(draw_avatars(1)[0].resize((5774, 5774)))
     picture.save(path)
     check = (
-        "import resource, sys; from pathlib import Path; from stylemix_core.cli.files import read_picture;"
-        "from tests.builders import tiny_encoder;"
-        "assert read_picture(Path(sys.argv[1]), tiny_encoder(), sys.argv[2], 1024).shape[0] == 1;"
+        "import resource, sys; from stylemix_core.alignment import align_for;"
+        "from stylemix_core.images import open_image; from tests.builders import tiny_encoder;"
+        "assert align_for(tiny_encoder(), open_image(sys.argv[1]), sys.argv[2], 1024).shape[0] == 1;"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
     )
     root = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 import stylemix_core as sm
-from stylemix_core import cli
+from stylemix_core import alignment, cli
 from stylemix_core.cli import files
 from stylemix_core.cli.paths import result_name
 from stylemix_core.images import load_image, save_image
@@ -252,3 +252,20 @@ def test_an_option_takes_several_values_in_a_row(models, codes, tmp_path):
         arguments += ["--pairing", "all", "--masks", "0", "--out", out]
         assert run("mix", *arguments, *models["generator"]) == 0
         assert len(load_latents(out / "results.safetensors")) == 6
+
+
+@pytest.mark.parametrize(("given", "any_angle"), [([], True), (["--upright"], False)])
+def test_photos_are_turned_unless_told_that_they_are_upright(
+    models, photos, tmp_path, monkeypatch, given, any_angle
+):
+    seen = []
+
+    def align_for(encoder, image, mode, size, any_angle):
+        seen.append(any_angle)
+        return read(encoder, image, "never", size)
+
+    read = alignment.align.align_for
+    monkeypatch.setattr(alignment.align, "align_for", align_for)
+    arguments = ["encode", photos / "a.png", *given, "--out", tmp_path / "out"]
+    assert run(*arguments, *models["generator"], *models["encoder"]) == 0
+    assert seen == [any_angle]

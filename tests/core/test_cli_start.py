@@ -1,5 +1,6 @@
 """The command line before it works: help, refusals, what is imported, interrupts, output's encoding."""
 
+import json
 import os
 import signal
 import subprocess
@@ -31,60 +32,78 @@ def run(*arguments) -> int:
         return stopped.code
 
 
-def without_tensors(*arguments: str) -> subprocess.CompletedProcess:
-    """Run a command where PyTorch and NumPy cannot be imported."""
-    script = (
-        "import sys; sys.modules |= dict.fromkeys(('torch', 'numpy', 'PIL', 'safetensors'));"
-        "from stylemix_core.cli import main; sys.exit(main())"
+HELP = [["--help"], ["--version"], *([verb.name, "--help"] for verb in app.VERBS)]
+REFUSED = [
+    (["mxi"], "No such command 'mxi'. Did you mean 'mix'?"),
+    (["generate", "--sed", "0"], "No such option '--sed'"),
+    (["generate"], "Missing option '--seeds'"),
+    (["generate", "--seeds", "3-1"], "write for instance 0-3,7"),
+    (["generate", "--seeds", "18446744073709551616"], "seeds are 0 to 18446744073709551615"),
+    (["generate", "--seeds", "0", "--psi", "100"], "truncation_psi is 100; give a number from -2 to 2"),
+    (["generate", "--seeds", "0", "--psi", "nan"], "truncation_psi is nan"),
+    (["generate", "--seeds", "0", "--cutoff", "-1"], "truncation_cutoff is -1"),
+    (["generate", "--seeds", "0", "--out", ""], "--out names no folder"),
+    (["generate", "--seeds", "0", "--out", "README.md"], "a file stands where a folder is needed"),
+    (["generate", "--seeds", "0", "--out", "README.md/a"], "a file stands where a folder is needed"),
+    (["generate", "--seeds", "0", "--generator", "nowhere.pkl"], "nowhere.pkl: there is no such file"),
+    (["generate", "--seeds", "0", "--dtype", "float64"], "'float64' is not one of"),
+    (["mix", "--style", BOB], "give --source or --seeds"),
+    ([*MIX, "--source", BOB], "--source and --seeds exclude each other"),
+    ([*MIX, "--masks", "0-x"], "line 1, column 2"),
+    ([*MIX, "--alpha", "4"], "the strength 4 is out of range"),
+    ([*MIX, "--region", "nowhere.png"], "there is no picture at nowhere.png"),
+    (["encode", "nowhere.png"], "there is no file or folder nowhere.png"),
+    ([*FIND, "beard"], "there is no region 'beard'"),
+    ([*FIND, "hair shape and skin colour"], "is not understood"),
+    ([*FIND, "hair", "--keep", "glasses"], "The nearest is 'eyes'"),
+    ([*FIND, "nowhere.png"], "there is no picture at nowhere.png"),
+    (["blend", BOB, BOB, "--weight", "3"], "weight is 3; give a number from -1 to 2"),
+]
+
+WITHOUT_TENSORS = """
+import contextlib, io, json, sys
+sys.modules |= dict.fromkeys(("torch", "numpy", "PIL", "safetensors"))
+from stylemix_core.cli import main
+done = []
+for arguments in json.loads(sys.argv[1]):
+    out, error = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
+        try:
+            code = main(arguments)
+        except SystemExit as stopped:
+            code = stopped.code
+    done.append([code, out.getvalue(), error.getvalue()])
+print(json.dumps(done))
+"""
+"""Runs commands in a process where neither PyTorch nor NumPy can be imported."""
+
+
+@pytest.fixture(scope="module")
+def done() -> dict[tuple[str, ...], tuple[int, str, str]]:
+    """Exit code, output and errors of `HELP` and `REFUSED`, by their words."""
+    commands = [*HELP, *(arguments for arguments, _ in REFUSED)]
+    told = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TENSORS, json.dumps(commands)],
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    return subprocess.run(
-        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, encoding="utf-8"
-    )
+    return {tuple(command): result for command, result in zip(commands, json.loads(told.stdout), strict=True)}
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], *([verb.name, "--help"] for verb in app.VERBS)]
-)
-def test_help_needs_no_tensors(arguments):
-    done = without_tensors(*arguments)
-    assert done.returncode == 0 and not done.stderr
-    assert "stylemix" in done.stdout
+@pytest.mark.parametrize("arguments", HELP, ids=" ".join)
+def test_help_needs_no_tensors(done, arguments):
+    code, output, error = done[tuple(arguments)]
+    assert code == 0 and not error
+    assert "stylemix" in output
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["mxi"], "No such command 'mxi'. Did you mean 'mix'?"),
-        (["generate", "--sed", "0"], "No such option '--sed'"),
-        (["generate"], "Missing option '--seeds'"),
-        (["generate", "--seeds", "3-1"], "write for instance 0-3,7"),
-        (["generate", "--seeds", "18446744073709551616"], "seeds are 0 to 18446744073709551615"),
-        (["generate", "--seeds", "0", "--psi", "100"], "truncation_psi is 100; give a number from -2 to 2"),
-        (["generate", "--seeds", "0", "--psi", "nan"], "truncation_psi is nan"),
-        (["generate", "--seeds", "0", "--cutoff", "-1"], "truncation_cutoff is -1"),
-        (["generate", "--seeds", "0", "--out", ""], "--out names no folder"),
-        (["generate", "--seeds", "0", "--out", "README.md"], "a file stands where a folder is needed"),
-        (["generate", "--seeds", "0", "--out", "README.md/a"], "a file stands where a folder is needed"),
-        (["generate", "--seeds", "0", "--generator", "nowhere.pkl"], "nowhere.pkl: there is no such file"),
-        (["generate", "--seeds", "0", "--dtype", "float64"], "'float64' is not one of"),
-        (["mix", "--style", BOB], "give --source or --seeds"),
-        ([*MIX, "--source", BOB], "--source and --seeds exclude each other"),
-        ([*MIX, "--masks", "0-x"], "line 1, column 2"),
-        ([*MIX, "--alpha", "4"], "the strength 4 is out of range"),
-        ([*MIX, "--region", "nowhere.png"], "there is no picture at nowhere.png"),
-        (["encode", "nowhere.png"], "there is no file or folder nowhere.png"),
-        ([*FIND, "beard"], "there is no region 'beard'"),
-        ([*FIND, "hair shape and skin colour"], "is not understood"),
-        ([*FIND, "hair", "--keep", "glasses"], "The nearest is 'eyes'"),
-        ([*FIND, "nowhere.png"], "there is no picture at nowhere.png"),
-        (["blend", BOB, BOB, "--weight", "3"], "weight is 3; give a number from -1 to 2"),
-    ],
-)
-def test_refusals_that_need_no_tensor_import_none(arguments, says):
-    done = without_tensors(*arguments)
-    assert done.returncode == 2
-    assert says in done.stderr
-    assert done.stderr.count("\n") == (5 if "--masks" in arguments else 1)
+@pytest.mark.parametrize(("arguments", "says"), REFUSED)
+def test_refusals_that_need_no_tensor_import_none(done, arguments, says):
+    code, _, error = done[tuple(arguments)]
+    assert code == 2
+    assert says in error
+    assert error.count("\n") == (5 if "--masks" in arguments else 1)
 
 
 def test_choices_are_those_of_the_modules_that_act_on_them():

@@ -62,8 +62,9 @@ def narrow_strips(monkeypatch):
 
 @pytest.mark.parametrize("noise_mode", network.NOISE_MODES)
 @pytest.mark.parametrize("count", [1, 3])
-def test_pictures_are_the_same(compiler, narrow_strips, noise_mode, count):
-    generator, w = build(conv_clamp=1.5), codes(count)
+@pytest.mark.parametrize("start", [(4, 4), (4, 2)])
+def test_pictures_are_the_same(compiler, narrow_strips, noise_mode, count, start):
+    generator, w = build(conv_clamp=1.5, start=start), codes(count)
     plain = generator.synthesis(w, noise_mode, noise_seed=4)
     assert compiler == []
     drawn = generator.compiled().synthesis(w, noise_mode, noise_seed=4)

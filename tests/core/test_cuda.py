@@ -23,9 +23,10 @@ def graphs(generator: Generator) -> list:
 @pytest.mark.parametrize("architecture", ["skip", "resnet", "orig"])
 @pytest.mark.parametrize("alone", [True, False])
 @pytest.mark.parametrize("noise_mode", ["const", "none", "random"])
-def test_pictures_are_those_of_the_cpu(monkeypatch, architecture, alone, noise_mode):
+@pytest.mark.parametrize("start", [(4, 4), (4, 2)])
+def test_pictures_are_those_of_the_cpu(monkeypatch, architecture, alone, noise_mode, start):
     monkeypatch.setattr(strips, "GPU_ALONE_BYTES", 1 if alone else 1 << 40)
-    generator, w = build(architecture=architecture), codes(5)
+    generator, w = build(architecture=architecture, start=start), codes(5)
     expected = generator.synthesis(w, noise_mode, noise_seed=4)
     generator.cuda()
     for _ in range(3):

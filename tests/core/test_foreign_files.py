@@ -76,6 +76,14 @@ def test_a_plain_pickle_of_a_state_dict_is_read(tmp_path):
     assert same_weights(load_generator(tmp_path / "network.pkl", device="cpu"), builders.tiny_generator())
 
 
+def test_a_network_that_was_saved_whole_is_read_as_from_nvidias_pickle(tmp_path):
+    """As PTI saves its generators."""
+    module = builders.nvidia_module(builders.nvidia_state(CONFIG), {})
+    pickles = types.SimpleNamespace(__name__="pickle", Pickler=builders.Pickler)
+    torch.save(module, tmp_path / "model_PTI.pt", pickle_module=pickles)
+    assert same_weights(load_generator(tmp_path / "model_PTI.pt", device="cpu"), builders.tiny_generator())
+
+
 def test_of_several_networks_the_averaged_one_is_read(tmp_path):
     state = builders.nvidia_state(CONFIG)
     other = {name: torch.zeros_like(x) for name, x in state.items()}

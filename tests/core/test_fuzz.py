@@ -256,7 +256,7 @@ def check(seeds: range, originals: list[Original], folder: Path) -> None:
             try:
                 read(path)
             except StyleMixError as error:
-                assert len(str(error)) <= 1500, f"seed {seed}"
+                assert len(str(error)) <= 1000, f"seed {seed}"
             except BaseException as error:
                 raise AssertionError(f"seed {seed}, {mutate.__name__}: {error!r}") from error
 

@@ -18,6 +18,7 @@ from stylemix_core.errors import CheckpointError, StyleMixError
 from stylemix_core.finding import find_layers
 from stylemix_core.generator import strips
 from stylemix_core.generator.network import start_of
+from stylemix_core.grid import squared
 from stylemix_core.injection import channel_changes, meetings
 from stylemix_core.inversion import invert
 from stylemix_core.latents import Latents, join_latents, load_latents, sample_latents, save_latents
@@ -250,6 +251,11 @@ def test_layers_are_explained_and_found():
 
 
 def test_sheets_keep_the_proportions():
+    squares = squared(torch.ones(2, 3, 32, 16), 64)
+    background = squared(torch.ones(1, 3, 1, 64), 64)[:, :, :1, :1]
+    assert squares.shape == (2, 3, 64, 64) and (squares[..., 16:48] == 1).all()
+    assert torch.equal(squares[..., :16], background.expand(2, 3, 64, 16))
+    assert torch.equal(squares[..., 48:], background.expand(2, 3, 64, 16))
     pictures = build().synthesis(codes(build(), 3).w)
     sheet = sm.compare_grid(pictures, ["a", "b", "c"], columns=3)
     assert sheet.shape[3] == 3 * 16 + 4 * 2

@@ -57,6 +57,11 @@ def hostile_calls(canary: str) -> dict:
             torch.storage._load_from_bytes, (torch_bytes(Call(os.system, (command,))),)
         ),
         "nested zip": Call(torch.storage._load_from_bytes, (torch_bytes(Call(os.system, (command,)), True),)),
+        "pathlib that acts": Call(Name("pathlib", "Path.touch"), (canary,)),
+        "a path's method": Call(Call(getattr_, (Call(Name("pathlib", "Path"), (canary,)), "touch")), ()),
+        "calling a factory": Call(
+            Call(Name("collections", "defaultdict"), (Name("os", "system"),)), (command,)
+        ),
         "calling a record": Call(Call(Name("argparse", "Namespace"), ()), (command,)),
         "calling a text": Call(Call(Name("_codecs", "encode"), ("os.system",)), (command,)),
     }
@@ -258,6 +263,17 @@ HOSTILE_ARGUMENTS = {
     "storage class": ("torch", "FloatStorage", (2**60,)),
     "shape of a text": ("torch", "Size", ("abc",)),
     "set of lists": ("builtins", "set", ([[]],)),
+    "frozen set of lists": ("builtins", "frozenset", ([[]],)),
+    "counter of a number": ("collections", "Counter", (5,)),
+    "dictionary whose default is made of a number": ("collections", "defaultdict", (None, 5)),
+    "queue of a dictionary": ("collections", "deque", ({},)),
+    "path of a number": ("pathlib", "PosixPath", (5,)),
+    "path of a call": ("pathlib", "WindowsPath", (Call(Name("argparse", "Namespace"), ()),)),
+    "making a number of a text": ("builtins", "int", ("9" * 4000,)),
+    "making a text": ("builtins", "str", (b"a",)),
+    "making an object": ("builtins", "object", ()),
+    "making a number type": ("numpy", "float32", (1,)),
+    "calling a torch type": ("torch", "float16", ()),
     "encoding that runs": ("_codecs", "encode", ("abc", "zlib")),
     "nested storage of a number": ("torch.storage", "_load_from_bytes", (5,)),
     "nested storage that is none": (

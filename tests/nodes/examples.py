@@ -408,7 +408,7 @@ EXAMPLES: dict[str, Prompt] = {
             face=["pictures", 0],
             transform=["align", 2],
             feather=0.1,
-            colour_match="none",
+            colour_match="seam",
         ),
         "out": node("PreviewImage", images=["paste", 0]),
     },

@@ -294,16 +294,11 @@ def test_the_workflow_stays_out_of_files_where_the_user_wants_none(stand_in, mon
         assert picture.text == {}
 
 
-def test_blending_across_generators_warns(stand_in, monkeypatch):
-    from server import PromptServer
-
-    monkeypatch.setattr(PromptServer.instance, "messages", [])
+def test_blending_across_generators_warns(stand_in):
     w = torch.zeros(1, 8, 16)
-    stand_in.call(
-        "StyleMixBlendLatent", "4", a=Latents.of(w, generator="x"), b=Latents.of(w, generator="y"), weight=0.5
-    )
-    ((node_id, message),) = PromptServer.instance.messages
-    assert node_id == "4" and "different weights" in message
+    codes = {"a": Latents.of(w, generator="x"), "b": Latents.of(w, generator="y")}
+    ((kind, message),) = stand_in.said("StyleMixBlendLatent", **codes, weight=0.5)
+    assert kind == "warning" and "different weights" in message
 
 
 def test_the_bundled_code_is_there_before_anything_was_saved(host):

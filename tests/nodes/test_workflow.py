@@ -167,7 +167,7 @@ CONTRACT = {
     ),
     "StyleMixPasteFace": (
         "Paste Face Back",
-        ["image", "face", "transform", "feather", "colour_match", "mask"],
+        ["image", "face", "transform", "feather", "colour_match", "mask", "blend"],
         ["image"],
     ),
 }

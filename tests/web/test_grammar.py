@@ -37,3 +37,7 @@ def test_the_page_reads_and_writes_mask_lists_as_python_does():
 
 def test_the_page_finds_the_model_and_the_masks_in_force_through_links():
     assert passed("graph.test.mjs") > 10
+
+
+def test_the_page_shows_what_is_remembered_and_no_picture_of_progress_when_runs_end():
+    assert passed("runs.test.mjs") == 5

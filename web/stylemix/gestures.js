@@ -105,6 +105,12 @@ export function listen(grid) {
   rows.addEventListener("pointerup", end);
   rows.addEventListener("pointercancel", end);
 
+  // A finger that paints is no long press on the canvas, whose menu would open.
+  let painting = false;
+  rows.addEventListener("touchstart", () => (painting = gesture !== null), { passive: true });
+  for (const name of ["touchstart", "touchmove", "touchend", "touchcancel"])
+    rows.addEventListener(name, (event) => painting && event.stopPropagation(), { passive: true });
+
   // Focus is ours to move, and nothing here is text to select.
   rows.addEventListener("mousedown", (event) => {
     if (!grid.editing && !event.target.closest("button")) event.preventDefault();

@@ -3,18 +3,24 @@
  * shows, or beside them.
  */
 
-import { chain } from "./chain.js";
-
-/** Let go of it when a run of the node is complete. */
-export function dropPreviews(node, app) {
-  chain(node, "onExecuted", () => {
-    const { graph, id } = node;
-    if (!graph) return;
-    const place = graph.isRootGraph === false ? `${graph.id}:${id}` : `${id}`;
-    // No page offers this to packs: its own store of outputs does it, or, in older pages, what holds them.
-    const store = app.extensionManager?._p?._s?.get("nodeOutput");
-    if (store?.revokePreviewsByLocatorId) return store.revokePreviewsByLocatorId(place);
-    app.nodePreviewImages?.[place]?.forEach((url) => URL.revokeObjectURL(url));
-    for (const previews of [app.nodePreviewImages, store?.nodePreviewImages]) if (previews) delete previews[place];
+/** Let go of it when a run of one of this pack's nodes is complete, on the node and on the subgraphs around it. */
+export function dropPreviews(api, app) {
+  api.addEventListener("executed", ({ detail }) => {
+    if (!detail.output?.stylemix_messages) return; // another pack's
+    let graph = app.rootGraph ?? app.graph;
+    let around = "";
+    for (const id of `${detail.display_node ?? detail.node}`.split(":")) {
+      drop(app, around + id);
+      graph = graph?.getNodeById(id)?.subgraph;
+      around = `${graph?.id}:`;
+    }
   });
+}
+
+/** No page offers this to packs: the store of newer ones does it, of older ones what holds the pictures is at hand. */
+function drop(app, place) {
+  const store = app.extensionManager?._p?._s?.get("nodeOutput");
+  if (store?.revokePreviewsByLocatorId) return store.revokePreviewsByLocatorId(place);
+  app.nodePreviewImages?.[place]?.forEach((url) => URL.revokeObjectURL(url));
+  for (const previews of [app.nodePreviewImages, store?.nodePreviewImages]) if (previews) delete previews[place];
 }

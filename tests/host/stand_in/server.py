@@ -1,2 +1,5 @@
 class PromptServer:
     instance: "PromptServer | None" = None
+
+
+PromptServer.instance = PromptServer()
