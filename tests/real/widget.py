@@ -149,16 +149,27 @@ class Widget:
         self.settle()
 
     def touch(self, places: list[tuple[float, float]], hold: int = 30) -> None:
-        """Put a finger down at the first place and lift it at the last. hold: milliseconds at the first."""
-        session = self.tab.context.new_cdp_session(self.tab)
-        session.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
-        for number, (x, y) in enumerate(places):
-            kind = "touchMove" if number else "touchStart"
-            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
-            self.tab.wait_for_timeout(20 if number else hold)
-        session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-        session.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
-        session.detach()
+        """Put a finger down at the first place and lift it at the last. hold: milliseconds at the first.
+
+        The events are made here: Chromium without a screen keeps those of DevTools' fingers to itself.
+        """
+        self.tab.evaluate(
+            """async ([places, hold]) => {
+                const target = document.elementFromPoint(...places[0]);
+                const rows = target.closest('.stylemix-rows'); // captures the pointer
+                const send = (element, type, [clientX, clientY], button, buttons) =>
+                    element.dispatchEvent(new PointerEvent(type, {
+                        bubbles: true, cancelable: true, composed: true, pointerId: 1, pointerType: 'touch',
+                        isPrimary: true, clientX, clientY, button, buttons,
+                    }));
+                send(target, 'pointerdown', places[0], 0, 1);
+                await new Promise(resolve => setTimeout(resolve, hold));
+                for (const place of places.slice(1)) send(rows, 'pointermove', place, -1, 1);
+                send(rows, 'pointerup', places.at(-1), 0, 0);
+                send(rows, 'pointerleave', places.at(-1), 0, 0);
+            }""",
+            [places, hold],
+        )
         self.settle()
 
     def show_run(self, output: dict[str, Any]) -> None:
