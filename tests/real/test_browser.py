@@ -14,12 +14,16 @@ pytestmark = [pytest.mark.real, pytest.mark.browser]
 
 WORKFLOWS = sorted((PACK / "example_workflows").glob("*.json"))
 ON_STAND_IN = ("study_experiment", "layer_by_layer", "mixing_matrix", "save_load_blend")
-"""Those that need none of ComfyUI's own nodes but SaveImage; a few, for time."""
+"""Those that need none of ComfyUI's own nodes but SaveImage; a few, for time. The others are slow tests."""
 
 every_workflow = pytest.mark.parametrize(
     "workflow",
     [
-        pytest.param(path, id=path.stem, marks=[pytest.mark.on_stand_in] * (path.stem in ON_STAND_IN))
+        pytest.param(
+            path,
+            id=path.stem,
+            marks=pytest.mark.on_stand_in if path.stem in ON_STAND_IN else pytest.mark.slow,
+        )
         for path in WORKFLOWS
     ],
 )
@@ -45,6 +49,7 @@ def test_an_example_workflow_opens_and_runs(page, photo, workflow, screenshots):
     assert page.problems == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["face_in_a_picture", "photo_inverted"])
 def test_a_face_is_put_back_and_nothing_else_of_the_picture_changes(page, name):
     """Outside of the seam the result is the picture that went into Align Face, bit for bit."""
