@@ -93,7 +93,7 @@ class Page:
         content = json.loads(workflow.read_text(encoding="utf-8"))
         self.page.evaluate(
             "([content, name, openSource]) => app.loadGraphData(content, true, true, name, { openSource })",
-            [content, workflow.stem, source],
+            [content, f"{workflow.stem}, {source}", source],
         )
         self.page.wait_for_function("count => app.graph._nodes.length === count", arg=len(content["nodes"]))
         self.page.wait_for_timeout(1000)

@@ -177,7 +177,7 @@ def test_the_blueprint_opens_and_runs(page, photo, screenshots):
 
 
 def test_the_blueprint_is_found_and_says_what_it_does(page):
-    """Where the page lists blueprints. Those of packs are found by name: it takes their aliases from the server only."""
+    """Where the page lists blueprints. It finds those of packs by name: their aliases it takes from the server only."""
     if not page.name.startswith("other"):
         pytest.skip("this page lists no blueprints")
     (blueprint,) = (PACK / "subgraphs").glob("*.json")
