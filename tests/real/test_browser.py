@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.real, pytest.mark.browser]
 
 WORKFLOWS = sorted((PACK / "example_workflows").glob("*.json"))
 ON_STAND_IN = ("study_experiment", "layer_by_layer", "mixing_matrix", "save_load_blend")
-"""Those that need none of ComfyUI's own nodes but SaveImage; a few, for time."""
+"""Those that need none of ComfyUI's own nodes but SaveImage; a few, for time. The others are slow tests."""
 
 
 @dataclass
@@ -48,7 +48,11 @@ class Shown:
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(path, id=path.stem, marks=[pytest.mark.on_stand_in] * (path.stem in ON_STAND_IN))
+        pytest.param(
+            path,
+            id=path.stem,
+            marks=pytest.mark.on_stand_in if path.stem in ON_STAND_IN else pytest.mark.slow,
+        )
         for path in WORKFLOWS
     ],
 )
@@ -102,6 +106,7 @@ def test_an_example_workflow_keeps_its_values(shown):
             assert inputs[name] == value or isinstance(inputs[name], list), (node["type"], name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["face_in_a_picture", "photo_inverted"])
 def test_a_face_is_put_back_and_nothing_else_of_the_picture_changes(page, name):
     """Outside of the seam the result is the picture that went into Align Face, bit for bit."""
