@@ -68,31 +68,3 @@ def test_help_opens_beside_the_graph(page, language, screenshots):
     assert headings and [each for each in shown if each in headings] == headings
     page.screenshot(screenshots / f"help in {language}, {page.name}.png")
     assert page.problems == []
-
-
-FOUND_BY = {
-    "en": {
-        "hair": "StyleMixFindLayers",
-        "slider": "StyleMixApplyDirection",
-        "morph": "StyleMixBlendLatent",
-        "mix faces": "StyleMixBlendLatent",
-    },
-    "ko": {"머리": "StyleMixFindLayers", "슬라이더": "StyleMixApplyDirection", "모핑": "StyleMixBlendLatent"},
-}
-"""What newcomers type, and the node that they mean."""
-
-
-def test_words_of_newcomers_find_nodes(page, language):
-    """Where the page searches names alone; newer ones search aliases as well."""
-    if page.name.startswith("other"):
-        pytest.skip("this page has another search box")
-    names = json.loads((PACK / "locales" / language / "nodeDefs.json").read_text(encoding="utf-8"))
-    page.page.evaluate("() => { app.graph.clear(); app.canvas.setDirty(true, true); }")
-    for words, node in FOUND_BY[language].items():
-        page.page.mouse.dblclick(900, 700)
-        page.page.locator(".comfy-vue-node-search-container input[type=text]").fill(words)
-        page.page.locator(".p-autocomplete-list", has_text=names[node]["display_name"]).wait_for(
-            timeout=60000
-        )
-        page.page.keyboard.press("Escape")
-        page.page.wait_for_timeout(300)
