@@ -128,35 +128,38 @@ QUICK = (
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the marks
 def pytest_collection_modifyitems(items):
-    """Mark the quick tests, and note for the summary what each test runs on."""
+    """Mark the quick tests, and note for the summary what each test counts for and what it runs on."""
     for item in items:
         if item.path.stem.removeprefix("test_") in QUICK and not item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.quick)
         params = item.callspec.params.values() if hasattr(item, "callspec") else ()
         ran_on = [str(param) for param in params if isinstance(param, find.Core | find.FrontEnd)]
         item.user_properties += [("ran on", place) for place in ran_on]
+        item.user_properties += [("ring", ring) for ring in rings(item)]
 
 
-def rings(keywords) -> list[str]:
+def rings(item) -> list[str]:
     """The ring that a test counts for: one that needs a browser is not counted among the others."""
-    return [ring for ring in ("browser", "real") if ring in keywords][:1]
+    return [ring for ring in ("browser", "real") if item.get_closest_marker(ring)][:1]
 
 
 def pytest_deselected(items):
     for item in items:
-        for ring in rings(item.keywords):
+        for ring in rings(item):
             counts[ring]["left out"] += 1
 
 
 def pytest_runtest_logreport(report):
-    for ring in rings(report.keywords):
-        if report.skipped:
-            counts[ring]["skipped"] += 1
-            reasons[ring].add(report.longrepr[2].removeprefix("Skipped: "))
-        elif report.when == "call" or report.failed:
-            place = dict(report.user_properties).get("ran on", "this machine")
-            results = places[ring].setdefault(place, Counter())
-            results["failed" if report.failed else "passed"] += 1
+    noted = dict(report.user_properties)
+    if "ring" not in noted:
+        return
+    ring = noted["ring"]
+    if report.skipped:
+        counts[ring]["skipped"] += 1
+        reasons[ring].add(report.longrepr[2].removeprefix("Skipped: "))
+    elif report.when == "call" or report.failed:
+        results = places[ring].setdefault(noted.get("ran on", "this machine"), Counter())
+        results["failed" if report.failed else "passed"] += 1
 
 
 def pytest_terminal_summary(terminalreporter):

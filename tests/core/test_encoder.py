@@ -27,6 +27,7 @@ def pictures():
     return builders.value("pictures", (3, 3, 64, 64)).tanh()
 
 
+@pytest.mark.slow
 def test_the_full_encoder_agrees_with_the_original():
     """The published build with 190 million weights."""
     state = builders.psp_encoder_state(builders.PSP_256_ENCODER)

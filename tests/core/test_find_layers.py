@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 import stylemix_core as sm
-from stylemix_core import cli, finding_sheet, regions, wish_text
+from stylemix_core import cli, finding_sheet, regions, wish_text, wishes
 from stylemix_core.changes import colour_change, difference, settle, shape_change
 from stylemix_core.demo import truth
 from stylemix_core.demo.renderer import render, sample_attributes
@@ -43,7 +43,16 @@ def codes(tiny):
 @pytest.fixture(scope="module")
 def search(tiny, codes):
     """A search as it is by default, but for the strengths."""
-    return find_layers(tiny, *codes, LEFT, count=8, steps=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wishes, "SIDE", tiny.img_resolution)
+        return find_layers(tiny, *codes, LEFT, count=8, steps=0)
+
+
+@pytest.fixture(autouse=True)
+def small_judges(request, monkeypatch):
+    """The tiny generator's pictures are judged in their own size, which takes a quarter of the time."""
+    if "tiny" in request.fixturenames:
+        monkeypatch.setattr(wishes, "SIDE", builders.tiny_generator_config().img_resolution)
 
 
 @pytest.fixture(scope="module")
@@ -278,7 +287,7 @@ def test_figures_are_those_of_the_pictures(tiny, codes, search):
 
 
 def test_nothing_that_was_measured_is_better_than_the_first(tiny, codes):
-    search = find_layers(tiny, *codes, LEFT, steps=3, others=2)
+    search = find_layers(tiny, *codes, LEFT, steps=2, others=1)
     everything = (*search, *search.singles, *search.without, *search.presets)
     assert max(search[:2], key=lambda mask: mask.score).score == max(mask.score for mask in everything)
 
@@ -296,7 +305,7 @@ def test_a_layer_that_alone_does_better_here_comes_first():
 
 
 def test_care_makes_masks_more_careful(tiny, codes):
-    bold, careful = (find_layers(tiny, *codes, LEFT, care=care, steps=0, others=2)[0] for care in (0.0, 10.0))
+    bold, careful = (find_layers(tiny, *codes, LEFT, care=care, steps=0, others=0)[0] for care in (0.0, 10.0))
     assert bold.inside >= careful.inside
     assert bold.outside >= careful.outside
 
@@ -322,7 +331,7 @@ def test_identity_is_asked_where_it_is_given(tiny, codes):
 
     regions = {"face": LEFT, "hair": 1 - LEFT}
     search = find_layers(
-        tiny, *codes, "hair", "identity", regions=regions, steps=0, others=2, identity=Stranger()
+        tiny, *codes, "hair", "identity", regions=regions, steps=0, others=0, identity=Stranger()
     )
     assert [mask.kept for mask in search] == [1.0] * len(search)
 
@@ -344,7 +353,7 @@ def test_one_mask_for_several_sources(tiny, codes):
 
 
 def test_small_chunks_find_the_same(tiny, codes):
-    a, b = (find_layers(tiny, *codes, LEFT, steps=2, others=2, chunk=chunk) for chunk in (1, 8))
+    a, b = (find_layers(tiny, *codes, LEFT, steps=1, others=1, chunk=chunk) for chunk in (1, 8))
     assert [mask.mask_text for mask in a] == [mask.mask_text for mask in b]
     assert a[0].inside == pytest.approx(b[0].inside, abs=1e-3)
 
@@ -456,6 +465,7 @@ def test_the_command_writes_masks_figures_and_pictures(tmp_path, capsys):
     sm.save_latents(tmp_path / "style.safetensors", sm.Latents.of(w))
     arguments = ["find", "--seeds", "4", "--style", str(tmp_path / "style.safetensors"), "--steps", "0"]
     arguments += ["--generator", str(generator), "--target", str(tmp_path / "left.png"), "--count", "3"]
+    arguments += ["--others", "1"]
     assert cli.main([*arguments, "--out", str(tmp_path / "out")]) == 0
     out = tmp_path / "out"
     figures = json.loads((out / "table.json").read_text())

@@ -39,7 +39,7 @@ def test_the_version_is_the_packages():
 
 
 def test_the_projects_names_agree():
-    """A registry id in small letters; the same name on the page, in node ids, menus, addresses and the log."""
+    """A registry id in small letters; the same name on the page, in menus, addresses and the log."""
     page = (ROOT / "web" / "stylemix.js").read_text(encoding="utf-8")
     name = PROJECT["tool"]["comfy"]["DisplayName"]
     assert PROJECT["project"]["name"] == name.lower() == "stylemix"

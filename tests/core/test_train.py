@@ -30,6 +30,7 @@ def test_a_stopped_training_goes_on_where_it_was(tmp_path):
     assert not finished.synthesis.b4.conv1.affine.weight[:, unread].any()
 
 
+@pytest.mark.slow
 def test_the_encoder_trains_with_and_without_the_generator(tmp_path):
     generator = train.new_generator()
     phases = (Phase(256, 1, batch=4), Phase(256, 1, batch=8, through_generator=True))

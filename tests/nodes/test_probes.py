@@ -2,6 +2,7 @@
 
 import pickle
 
+import pytest
 import torch
 from PIL import Image
 
@@ -32,9 +33,8 @@ SOURCES = {
 
 VALUES = {
     "StyleMixLoadGenerator": {"checkpoint": "tiny.safetensors"},
-    "StyleMixLoadEncoder": {
-        "checkpoint": "tiny.safetensors"
-    },  # holds an encoder alone: its generator cannot be read
+    # Holds an encoder alone: its generator cannot be read.
+    "StyleMixLoadEncoder": {"checkpoint": "tiny.safetensors"},
     "StyleMixInvert": {"method": "tune", "steps": 2, "encoder": SOURCES["STYLEMIX_ENCODER"]},
     "StyleMixExplainLayers": {"encoder": SOURCES["STYLEMIX_ENCODER"], "masks": ["mask", 0]},
     "StyleMixFindLayers": {"target": "everything", "steps": 2, "others": 0},
@@ -136,6 +136,17 @@ def test_a_queue_with_an_unread_generator_goes_on(every_host):
     Image.new("RGB", (8, 8), (10, 200, 30)).save(every_host.base / "input/plain.png")
     run = every_host.run(plain)
     assert run.pictures["save"][0].getpixel((0, 0)) == (10, 200, 30)
+
+
+def test_no_kind_of_model_minds_being_probed(stand_in):
+    """Of a file that is not there."""
+    host, load = stand_in.module("nodes.host"), stand_in.module("nodes.load").load_generator
+    compiled = host.Compiled(host.Model(load, "gone.safetensors", "float32"))
+    delta = Delta({"synthesis.b4.conv1.weight": torch.zeros(16, 16, 3, 3)}, "a generator")
+    for model in (compiled.base, compiled, host.Tuned(compiled, delta)):
+        probing.probe(model)
+    with pytest.raises(ValueError, match="gone.safetensors"):
+        compiled.network()
 
 
 def test_a_copied_model_reads_its_file_again(stand_in):
