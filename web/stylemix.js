@@ -14,6 +14,7 @@ import { valueOf } from "./stylemix/links.js";
 import { addMessages, showRemembered } from "./stylemix/messages.js";
 import { INJECTING, inspectAnew, LOADERS, modelOf } from "./stylemix/model.js";
 import { dropPreviews } from "./stylemix/previews.js";
+import { translate } from "./stylemix/templates.js";
 import { say, textsFor } from "./stylemix/texts.js";
 import { addUpload } from "./stylemix/upload.js";
 
@@ -222,6 +223,9 @@ app.registerExtension({
     document.head.append(sheet);
     // Any change may connect another model.
     api.addEventListener("graphChanged", refreshAll);
+  },
+  beforeConfigureGraph(workflow) {
+    translate(workflow, locale());
   },
   nodeCreated(node) {
     if (node.comfyClass?.startsWith("StyleMix")) {

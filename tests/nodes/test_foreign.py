@@ -69,12 +69,20 @@ def test_names_of_files_in_folders_mean_the_same_whatever_system_wrote_them(shar
 @pytest.mark.parametrize("kind", ["StyleMixLoadGenerator", "StyleMixLoadEncoder"])
 @pytest.mark.parametrize("name", ["shared\\missing.safetensors", "..\\psp\\psp.pt", "../../notes.txt", ""])
 def test_other_names_are_refused_before_the_run(host, kind, name):
+    using = {
+        "StyleMixLoadGenerator": sampler(["load", 0]),
+        "StyleMixLoadEncoder": node(
+            "StyleMixEncode", encoder=["load", 0], image=["picture", 0], align="never"
+        ),
+    }
     prompt = {
         "load": node(kind, checkpoint=name, dtype="float32"),
-        "use": sampler(["load", 0])
-        if kind == "StyleMixLoadGenerator"
-        else node("StyleMixEncode", encoder=["load", 0], image=["load", 1], align="never"),
-        "save": node("SaveImage", images=["use", 0], filename_prefix="nothing"),
+        "generator": node("StyleMixLoadGenerator", checkpoint="tiny.safetensors", dtype="float32"),
+        "picture": sampler(["generator", 0]),
+        "use": using[kind],
+        "save": node(
+            "SaveImage", images=["use", int(kind == "StyleMixLoadEncoder")], filename_prefix="nothing"
+        ),
     }
     errors = host.run(prompt).errors
     assert f"there is no file {name}; put it into" in errors["load"]

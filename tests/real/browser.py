@@ -85,15 +85,26 @@ class Page:
         )
         self.page.locator("[data-testid=info-button]").first.click()
 
-    def load(self, workflow: Path) -> None:
-        """Open a workflow, as a drop of its file does, in the view that it was saved with."""
+    def load(self, workflow: Path, source: str = "file_drop") -> None:
+        """Open a workflow, as a drop of its file does, in the view that it was saved with.
+
+        source: where the page is told that it comes from; "template": from the list of templates.
+        """
         content = json.loads(workflow.read_text(encoding="utf-8"))
-        self.page.evaluate("([w, name]) => app.loadGraphData(w, true, true, name)", [content, workflow.stem])
+        self.page.evaluate(
+            "([content, name, openSource]) => app.loadGraphData(content, true, true, name, { openSource })",
+            [content, f"{workflow.stem}, {source}", source],
+        )
         self.page.wait_for_function("count => app.graph._nodes.length === count", arg=len(content["nodes"]))
         self.page.wait_for_timeout(1000)
 
     def api_prompt(self) -> dict[str, Any]:
         return self.page.evaluate("async () => (await app.graphToPrompt()).output")
+
+    def saved_values(self) -> dict[int, list[Any]]:
+        """The widgets' values that the page saves, by node."""
+        nodes = self.page.evaluate("() => app.graph.serialize().nodes")
+        return {node["id"]: node.get("widgets_values") or [] for node in nodes}
 
     def queue(self) -> None:
         self.page.locator(QUEUE_BUTTON).first.click()
@@ -112,6 +123,16 @@ class Page:
             " || document.querySelector(`[data-node-id='${id}'] img`)?.naturalWidth)"
         )
         self.page.wait_for_function(shown, arg=[node_id, width], timeout=60000)
+
+    def wait_for_quiet(self) -> None:
+        """Until the server has nothing left to do and the page has drawn what came last."""
+        self.page.wait_for_function(
+            """async () => {
+                const queue = await (await fetch("/queue")).json();
+                return !queue.queue_running.length && !queue.queue_pending.length;
+            }"""
+        )
+        self.page.wait_for_timeout(1000)
 
     def marked_nodes(self) -> list[int]:
         """Ids of the nodes that the canvas draws as failed."""

@@ -106,9 +106,11 @@ def what_does_each_layer_do(nodes: Nodes, photo: Path, folder: Path) -> Image.Im
 
 def only_the_hair(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
     source, style = codes(nodes.values("StyleMixSampler")), load_latents(DEMO / "bob.safetensors")
-    target, what, keep, care, steps = nodes.values("StyleMixFindLayers")
+    target, what, keep, care, steps, others = nodes.values("StyleMixFindLayers")
     assert keep == "nothing"
-    found = find_layers(generator(), source.w, style.w, target, what=what, care=care, steps=steps)
+    found = find_layers(
+        generator(), source.w, style.w, target, what=what, care=care, steps=steps, others=others
+    )
     masks = parse_masks(found[0].mask_text, generator().num_ws)
     pictures = draw(inject_latents(source, style, masks))
     labels = result_labels(masks, len(source), 1)
@@ -229,8 +231,8 @@ def pasted(
     text, alpha, pairing, seed, *_ = nodes.values("StyleMixInject")
     masks = parse_masks(text, drawing.num_ws, alpha, seed)
     face = to_pil(drawing.synthesis(inject_latents(source, style, masks, pairing).w)[0])
-    feather, colour_match = nodes.values("StyleMixPasteFace")
-    return paste_face(picture, face, transform, feather, colour_match=colour_match)
+    feather, colour_match, blend = nodes.values("StyleMixPasteFace")
+    return paste_face(picture, face, transform, feather, colour_match=colour_match, blend=blend)
 
 
 def cut_off(picture: torch.Tensor) -> Image.Image:

@@ -57,6 +57,7 @@ def main() -> None:
                 page.load(workflow)
                 page.queue()
                 picture = server.picture(**page.pictures(sheet)[0])
+                page.wait_for_quiet()
                 save(
                     picture.resize(
                         (WIDTH, round(picture.height * WIDTH / picture.width)), Image.Resampling.LANCZOS

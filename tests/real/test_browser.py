@@ -1,14 +1,20 @@
 """The example workflows and the blueprint in ComfyUI's own front ends, and what a mistake looks like there."""
 
 import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from stylemix_core import align_face
 
 from ..host import PACK
 from . import jobs
+from .layout import ZOOM, Layout
 
 pytestmark = [pytest.mark.real, pytest.mark.browser]
 
@@ -16,9 +22,32 @@ WORKFLOWS = sorted((PACK / "example_workflows").glob("*.json"))
 ON_STAND_IN = ("study_experiment", "layer_by_layer", "mixing_matrix", "save_load_blend")
 """Those that need none of ComfyUI's own nodes but SaveImage; a few, for time. The others are slow tests."""
 
-every_workflow = pytest.mark.parametrize(
-    "workflow",
-    [
+
+@dataclass
+class Shown:
+    """What a page has shown of an example workflow."""
+
+    workflow: Path
+    nodes: list[dict[str, Any]]
+    """As the file has them."""
+    greeting: list[str]
+    """Toasts and dialogs on opening it."""
+    zoom_from_templates: float
+    """When opened from the list of templates: newer front ends then choose the view themselves."""
+    prompt: dict[str, Any]
+    """As the page sends it."""
+    saved: dict[int, list[Any]]
+    """The values that the page saves, by node."""
+    picture: Image.Image
+    """In SaveImage, after the run."""
+    layout: Layout
+    """After the run."""
+    problems: list[str]
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
         pytest.param(
             path,
             id=path.stem,
@@ -27,26 +56,54 @@ every_workflow = pytest.mark.parametrize(
         for path in WORKFLOWS
     ],
 )
-
-
-@every_workflow
-def test_an_example_workflow_opens_and_runs(page, photo, workflow, screenshots):
-    """It shows the picture that the command line or Python makes of the same job."""
+def shown(page, request, tmp_path_factory) -> Shown:
+    """A workflow opened and run; the page looked at before and after."""
+    workflow = request.param
+    nodes = json.loads(workflow.read_text(encoding="utf-8"))["nodes"]
+    (sheet,) = [node["id"] for node in nodes if node["type"] == "SaveImage"]
     page.problems.clear()
+    page.load(workflow, source="template")
+    zoom = page.page.evaluate("app.canvas.ds.scale")
     page.load(workflow)
-    assert page.messages() == []
-    content = json.loads(workflow.read_text(encoding="utf-8"))
-    (sheet,) = [node["id"] for node in content["nodes"] if node["type"] == "SaveImage"]
+    greeting, prompt, saved = page.messages(), page.api_prompt(), page.saved_values()
     page.queue()
-    (shown,) = page.pictures(sheet)
-    picture = page.server.picture(**shown)
+    (image,) = page.pictures(sheet)
+    picture = page.server.picture(**image)
     page.wait_for_drawn(sheet, picture.width)
-    page.page.wait_for_timeout(500)
-    page.screenshot(screenshots / f"{workflow.stem}, {page.name}.png")
+    page.wait_for_quiet()
+    layout = Layout.of(page)
+    folder = os.environ.get("STYLEMIX_SCREENSHOTS")
+    folder = Path(folder).expanduser() if folder else tmp_path_factory.mktemp("screenshots")
+    page.screenshot(folder / f"{workflow.stem}, {page.name}.png")
+    return Shown(workflow, nodes, greeting, zoom, prompt, saved, picture, layout, [*page.problems])
+
+
+def test_an_example_workflow_opens_and_runs(shown, photo):
+    """It shows the picture that the command line or Python makes of the same job."""
+    assert shown.greeting == []
     # ComfyUI cuts off what PNG cannot hold where the command line rounds, and the latter keeps faces as PNG.
-    differences = jobs.differences(picture, jobs.result(workflow, photo))
+    differences = jobs.differences(shown.picture, jobs.result(shown.workflow, photo))
     assert differences.mean() <= 1 and differences.max() <= 3
-    assert page.problems == []
+    assert shown.problems == []
+
+
+def test_an_example_workflow_is_seen_whole(shown):
+    """After the run no node lies over another, every one lies in its group and on the screen, and texts are drawn."""
+    assert shown.layout.faults() == []
+    assert shown.zoom_from_templates >= ZOOM
+
+
+def test_an_example_workflow_keeps_its_values(shown):
+    """Widgets are saved by position: a value that moved, or that is missing, would show here."""
+    for node in shown.nodes:
+        if not node["type"].startswith("StyleMix"):
+            continue
+        saved = node.get("widgets_values") or []
+        assert saved == shown.saved[node["id"]], node["type"]
+        names = [each["name"] for each in node["inputs"] if "widget" in each]
+        inputs = shown.prompt[str(node["id"])]["inputs"]
+        for name, value in zip(names, [value for value in saved if value != "fixed"], strict=True):
+            assert inputs[name] == value or isinstance(inputs[name], list), (node["type"], name)
 
 
 @pytest.mark.slow
@@ -71,21 +128,6 @@ def test_a_face_is_put_back_and_nothing_else_of_the_picture_changes(page, name):
     assert 0.2 < outside.mean() < 0.95
     assert changed[outside].max() == 0
     assert changed[~outside].mean() > 2
-
-
-@every_workflow
-def test_an_example_workflow_keeps_its_values(page, workflow):
-    """Widgets are saved by position: a value that moved would show here."""
-    page.load(workflow)
-    content = json.loads(workflow.read_text(encoding="utf-8"))
-    prompt = page.api_prompt()
-    sent = [node for node in content["nodes"] if node["type"].startswith("StyleMix")]
-    for node in sent:
-        names = [each["name"] for each in node["inputs"] if "widget" in each]
-        saved = [value for value in node.get("widgets_values") or [] if value != "fixed"]
-        inputs = prompt[str(node["id"])]["inputs"]
-        for name, value in zip(names, saved, strict=True):
-            assert inputs[name] == value or isinstance(inputs[name], list), (node["type"], name)
 
 
 @pytest.mark.on_stand_in
@@ -128,7 +170,26 @@ def test_the_blueprint_opens_and_runs(page, photo, screenshots):
     page.screenshot(screenshots / f"blueprint, {page.name}.png")
     differences = jobs.differences(picture, jobs.blueprint(blueprint, photo, style))
     assert differences.mean() <= 1 and differences.max() <= 3
+    page.page.evaluate("() => app.canvas.setGraph(app.graph._nodes[0].subgraph)")
+    page.page.wait_for_timeout(1000)
+    assert Layout.of(page).overlaps() == []
     assert page.problems == []
+
+
+def test_the_blueprint_is_found_and_says_what_it_does(page):
+    """Where the page lists blueprints. It finds those of packs by name: their aliases it takes from the server only."""
+    if not page.name.startswith("other"):
+        pytest.skip("this page lists no blueprints")
+    (blueprint,) = (PACK / "subgraphs").glob("*.json")
+    description = json.loads(blueprint.read_text(encoding="utf-8"))["extra"]["BlueprintDescription"]
+    page.page.evaluate("() => { app.canvas.setGraph(app.graph); app.graph.clear(); }")
+    page.page.mouse.dblclick(960, 900)
+    page.page.get_by_role("combobox", name="Add a node...").fill(blueprint.stem)
+    found = page.page.locator("#results-list > *", has_text=blueprint.stem).first
+    found.wait_for(timeout=10000)
+    shown = " ".join(found.inner_text().split())
+    assert "Subgraph Blueprints / StyleMix" in shown and description in shown
+    page.page.keyboard.press("Escape")
 
 
 REFUSED, FAILED = ("file", "gone.safetensors"), ("index", 9)

@@ -70,6 +70,47 @@ def test_help_opens_beside_the_graph(page, language, screenshots):
     assert page.problems == []
 
 
+SHOWN_TEXTS = """() => [
+    ...app.graph._nodes.filter(node => node.type === "MarkdownNote").map(node => node.widgets[0].value),
+    ...app.graph._nodes.map(node => node.title),
+    ...app.graph._groups.map(group => group.title),
+]"""
+
+
+def known_texts(language: str) -> set[str]:
+    """Notes and titles of the workflow in a language."""
+    texts = json.loads(WORKFLOW.read_text(encoding="utf-8"))["extra"]["stylemix_texts"]
+    return {each[language] for each in texts}
+
+
+def test_an_example_workflow_is_in_the_language(page, language, screenshots):
+    page.load(WORKFLOW)
+    shown = set(page.page.evaluate(SHOWN_TEXTS))
+    page.screenshot(screenshots / f"workflow in {language}, {page.name}.png")
+    assert known_texts(language) <= shown
+    (other,) = {"en", "ko"} - {language}
+    assert not known_texts(other) & shown
+    assert page.problems == []
+
+
+def test_a_workflow_saved_in_one_language_opens_in_another_and_keeps_its_users_words(
+    page, language, tmp_path
+):
+    """What its user has written stays as written, also beside texts that are translated."""
+    content = json.loads(WORKFLOW.read_text(encoding="utf-8"))
+    (other,) = {"en", "ko"} - {language}
+    texts = {each["en"]: each[other] for each in content["extra"]["stylemix_texts"]}
+    for group in content["groups"]:
+        group["title"] = texts[group["title"]]
+    content["groups"][0]["title"] += " (mine)"
+    saved = tmp_path / "saved.json"
+    saved.write_text(json.dumps(content), encoding="utf-8")
+    page.load(saved)
+    first, *others = page.page.evaluate("() => app.graph._groups.map(group => group.title)")
+    assert first == content["groups"][0]["title"]
+    assert set(others) <= known_texts(language)
+
+
 FOUND_BY = {
     "en": {
         "hair": "StyleMixFindLayers",

@@ -1,0 +1,33 @@
+"""Example workflows and the blueprint carry their notes and titles in both languages."""
+
+import json
+
+import pytest
+
+from ..host import PACK
+
+FILES = sorted([*PACK.glob("example_workflows/*.json"), *PACK.glob("subgraphs/*.json")])
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_note_and_title_has_a_translation(file):
+    content = json.loads(file.read_text(encoding="utf-8"))
+    graphs = [content, *content.get("definitions", {}).get("subgraphs", [])]
+    nodes = [node for graph in graphs for node in graph["nodes"]]
+    written = [node["title"] for node in nodes if "title" in node]
+    written += [node["widgets_values"][0] for node in nodes if node["type"] == "MarkdownNote"]
+    written += [group["title"] for graph in graphs for group in graph["groups"]]
+    texts = content["extra"]["stylemix_texts"]
+    assert {each["en"] for each in texts} == set(written)
+    assert all(set(each) == {"en", "ko"} and each["en"] != each["ko"] for each in texts)
+
+
+def test_the_blueprint_is_described():
+    """Where front ends look for it: they take its name from the file."""
+    (file,) = PACK.glob("subgraphs/*.json")
+    content = json.loads(file.read_text(encoding="utf-8"))
+    (graph,) = content["definitions"]["subgraphs"]
+    assert content["nodes"][0]["title"] == graph["name"] == file.stem
+    assert content["extra"]["BlueprintDescription"] == graph["description"] != ""
+    assert graph["category"] == "StyleMix"
+    assert {"hair", "style mixing", "머리"} <= {*content["extra"]["BlueprintSearchAliases"]}
