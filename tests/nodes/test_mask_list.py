@@ -88,6 +88,15 @@ def test_injecting_tells_the_page_which_masks_were_in_force(host):
     assert (shown["stylemix_num_ws"], shown["stylemix_masks"]) == ([8], ["eyes: 3-4@0.7; 5@0.5"])
 
 
+def test_a_figure_shows_its_masks_beside_its_picture(host):
+    faces = {name: part for name, part in mixing(None).items() if name in ("generator", "face", "style")}
+    wired = {"generator": ["generator", 0], "latent": ["face", 1], "style": ["style", 1]}
+    matrix = node("StyleMixMatrix", **wired, mask_list="hair: 2", alpha=0.5, seed=0)
+    shown = host.run({**faces, "matrix": matrix}).shown["matrix"]
+    assert (shown["stylemix_num_ws"], shown["stylemix_masks"]) == ([8], ["hair: 2@0.5"])
+    assert len(shown["images"]) == 1
+
+
 @pytest.mark.parametrize(
     "masks",
     [[[2], [3]], [2, 3], "2; 3", parse_masks("2; 3", 8)],

@@ -1,6 +1,7 @@
 """What a user's workflow does, asserted alike on the stand-in and on every real ComfyUI."""
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -327,7 +328,7 @@ def test_a_photo_of_any_size_is_encoded(host):
     [
         ({"inject": {"mask_list": "0; 42"}}, "inject", "this model has the layers 0-7"),
         ({"inject": {"mask_list": "  # nothing"}}, "inject", "the mask list is empty"),
-        ({"inject": {"pairing": "some"}}, "inject", "pairing 'some' is unknown"),
+        ({"inject": {"pairing": "some"}}, "inject", "pairing 'some' is unknown|pairing: 'some' not in"),
         ({"generator": {"checkpoint": "broken.pkl"}}, "generator", "broken.pkl"),
         (
             {"generator": {"checkpoint": "../../../broken.pt"}},
@@ -347,7 +348,7 @@ def test_a_mistake_is_explained_at_its_node(host, change, failing, message):
         prompt[node_id]["inputs"] |= inputs
     run = host.run(prompt)
     assert list(run.errors) == [failing]
-    assert message in run.errors[failing]
+    assert re.search(message, run.errors[failing])
 
 
 def test_a_style_of_another_model_is_refused(host):

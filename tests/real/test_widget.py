@@ -364,13 +364,13 @@ def test_masks_that_only_a_run_can_tell_are_shown_after_it(widget):
     widget.open("0; 1")
     widget.js(
         "const find = LiteGraph.createNode('StyleMixFindLayers'); app.graph.add(find); find.pos = [0, 500];"
-        f"find.connect(0, node, {TO_MASKS})"
+        f"find.title = 'Layers'; find.connect(0, node, {TO_MASKS})"
     )
     widget.settle()
     assert widget.grid().locator(".stylemix-row").count() == 0
-    assert widget.message() == "From masks: what Find Layers gives is seen here after a run."
+    assert widget.message() == "From masks: what Layers gives is seen here after a run."
     widget.show_run({"stylemix_num_ws": [14], "stylemix_masks": ["hair: 4-5@0.8, 8"]})
-    assert widget.message() == "From masks: what Find Layers gave in the last run."
+    assert widget.message() == "From masks: what Layers gave in the last run."
     assert widget.levels() == [[0] * 4 + [0.8, 0.8, 0, 0, 1] + [0] * 5]
 
 
