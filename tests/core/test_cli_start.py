@@ -148,7 +148,7 @@ def test_an_output_that_cannot_be_written_is_noticed_at_once_and_nothing_is_left
 def test_interrupted_while_it_starts_it_ends_quietly(tmp_path):
     """Wherever the interrupt comes: while click, PyTorch or a verb's own modules are imported."""
     script = (
-        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"  # jobs in the background lack it
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"  # background jobs lack it
         "from stylemix_core.cli import main; print('started', flush=True); sys.exit(main())"
     )
     for delay in (0.0, 0.1, 0.3, 0.8):
