@@ -55,8 +55,8 @@ def align_face(
     output_size: side of the crop, 16…2048.
     face: "largest", or a number, 0 being the leftmost face.
     margin: how much more of the picture to show, as a fraction of the side; negative for less.
-    any_angle: also find faces that lie on their side or upside down. False is for pictures known to be upright, in a
-        third of the time: turned ones are then framed wrongly or not found.
+    any_angle: also find faces that lie on their side or upside down. False is for pictures known to be upright, several
+        times faster: turned ones are then framed wrongly or not found.
     Returns the crop (RGB) and its `FaceTransform`, with which `paste_face` puts it back. `NoFaceError` when there
     is no such face, `StyleMixError` on impossible sizes and points.
 

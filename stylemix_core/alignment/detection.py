@@ -82,7 +82,7 @@ class _Found:
 def find_faces(pictures: Sequence[Image.Image], any_angle: bool = True) -> list[list[Face]]:
     """The faces of every RGB picture, from left to right; an empty list where there is none.
 
-    any_angle: look at every picture turned by each quarter. False for upright faces alone, in a third of the time:
+    any_angle: look at every picture turned by each quarter. False for upright faces alone, several times faster:
     those that lean by far more than 25° may be missed, and one upside down may be taken for an upright one.
 
     Of several meshes of one face, which the quarters give, the mesh's own score decides, and those that lean little
