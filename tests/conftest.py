@@ -149,6 +149,18 @@ def pytest_deselected(items):
             counts[ring]["left out"] += 1
 
 
+def pytest_sessionfinish(session):
+    """Tests run in worker processes, and what these left out only they know."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left out"] = {ring: counts[ring]["left out"] for ring in RINGS}
+
+
+@pytest.hookimpl(optionalhook=True)  # of xdist
+def pytest_testnodedown(node):
+    for ring, count in getattr(node, "workeroutput", {}).get("left out", {}).items():
+        counts[ring]["left out"] = count  # every worker left out the same
+
+
 def pytest_runtest_logreport(report):
     noted = dict(report.user_properties)
     if "ring" not in noted:
