@@ -44,7 +44,7 @@ def test_nodes_are_named_in_the_language(page, language):
 def test_empty_fields_show_their_names_in_the_language(page, language):
     names = json.loads((PACK / "locales" / language / "nodeDefs.json").read_text(encoding="utf-8"))
     fields = page.page.evaluate(
-        """kinds => kinds.flatMap(kind => LiteGraph.createNode(kind).widgets
+        """kinds => kinds.flatMap(kind => (LiteGraph.createNode(kind).widgets ?? [])
             .filter(widget => widget.element?.tagName === 'TEXTAREA')
             .map(widget => [kind, widget.name, widget.element.placeholder]))""",
         [kind for kind, node in names.items() if node.get("inputs")],
