@@ -208,19 +208,26 @@ REFUSED, FAILED = ("file", "gone.safetensors"), ("index", 9)
 def test_a_mistake_is_shown(page, screenshots, kind, mistake, message):
     """What a user sees: the node marked, and what to do about it.
 
-    Save W+ is muted: ComfyUI runs every output that it can, and says less when it can run one.
+    Save W+ is muted, and what can run without a node that is refused is left out: ComfyUI runs every output that it
+    can, and says less when it can run one.
     """
     page.problems.clear()
     page.load(PACK / "example_workflows" / "save_load_blend.json")
     node = page.page.evaluate(
-        """([kind, [name, value]]) => {
+        """([kind, [name, value], refused]) => {
             const find = type => app.graph._nodes.find(node => node.type === type);
             find("StyleMixSaveLatent").mode = LiteGraph.NEVER;
             const node = find(kind);
             node.widgets.find(widget => widget.name === name).value = value;
+            if (refused) {
+                const decode = find("StyleMixDecode");
+                node.connect(0, decode, decode.findInputSlot("latent"));
+                const kept = [node, decode, find("StyleMixLoadGenerator")];
+                for (const each of [...app.graph._nodes]) if (!kept.includes(each)) app.graph.remove(each);
+            }
             return node.id;
         }""",
-        [kind, mistake],
+        [kind, mistake, mistake == REFUSED],
     )
     page.queue()
     text = page.page.get_by_text(message).first

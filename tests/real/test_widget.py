@@ -377,7 +377,7 @@ def test_masks_that_only_a_run_can_tell_are_shown_after_it(widget):
 def test_painting_survives_saving_and_loading(widget):
     widget.open("hair: 2-6 # shape\n0; random(3)")
     widget.click(0, 9)
-    saved = json.loads(json.dumps(widget.tab.evaluate("() => app.graph.serialize()")))
+    saved = json.loads(widget.tab.evaluate("() => JSON.stringify(app.graph.serialize())"))
     (node,) = [each for each in saved["nodes"] if each["id"] == widget.node]
     assert node["widgets_values"][:4] == ["hair: 2-6, 9 # shape\n0; random(3)", 1, "match", 0]
     widget.open("none")
