@@ -22,6 +22,9 @@ class Core:
     def __str__(self) -> str:
         return f"{self.version} at {short(self.folder)}"
 
+    def older_than(self, *version: int) -> bool:
+        return numbers(self.version) < [*version]
+
 
 @dataclass(frozen=True)
 class FrontEnd:
@@ -46,7 +49,11 @@ def find_cores() -> tuple[Core, ...]:
         first = next(filter(is_comfyui, places()), None)
         folders = [] if first is None else sorted(first.parent.glob(f"{first.name}*"))
     found = {folder.resolve(): Core(folder, version(folder)) for folder in folders if is_comfyui(folder)}
-    return tuple(sorted(found.values(), key=lambda core: [*map(int, re.findall(r"\d+", core.version))]))
+    return tuple(sorted(found.values(), key=lambda core: numbers(core.version)))
+
+
+def numbers(version: str) -> list[int]:
+    return [*map(int, re.findall(r"\d+", version))]
 
 
 def version(folder: Path) -> str:

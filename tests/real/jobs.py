@@ -45,13 +45,16 @@ from stylemix_core.latents import (
     truncate_latents,
 )
 
+from . import find
+
 
 class Nodes:
     """A workflow's nodes."""
 
-    def __init__(self, workflow: Path):
+    def __init__(self, workflow: Path, core: find.Core | None = None):
         content = json.loads(workflow.read_text(encoding="utf-8"))
         self.nodes = sorted(content["nodes"], key=lambda node: node["id"])
+        self.core = core
 
     def all_values(self, kind: str) -> list[list[Any]]:
         """What is set on every node of a kind, in the order of their ids."""
@@ -63,10 +66,13 @@ class Nodes:
 
 
 @cache
-def result(workflow: Path, photo: Path) -> Image.Image:
-    """The picture that a workflow's SaveImage must show, with `photo` for what LoadImage names."""
+def result(workflow: Path, photo: Path, core: find.Core | None = None) -> Image.Image:
+    """The picture that a workflow's SaveImage must show, with `photo` for what LoadImage names.
+
+    core: the ComfyUI that has made it; needed where its own nodes differ.
+    """
     with torch.inference_mode(), TemporaryDirectory() as folder:
-        return JOBS[workflow.stem](Nodes(workflow), photo, Path(folder))
+        return JOBS[workflow.stem](Nodes(workflow, core), photo, Path(folder))
 
 
 def differences(one: Image.Image, other: Image.Image) -> np.ndarray:
@@ -166,8 +172,9 @@ def core_nodes(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
     left, top, right, bottom = nodes.values("FeatherMask")
     x, y, _ = nodes.values("MaskComposite")
     mask = np.zeros(face.shape[:2])
+    shift = int(nodes.core.older_than(0, 22))
     mask[y : y + inner[1], x : x + inner[0]] = (
-        ramp(inner[0], left, right) * ramp(inner[1], top, bottom)[:, None]
+        ramp(inner[0], left, right, shift) * ramp(inner[1], top, bottom, shift)[:, None]
     )
 
     width, height, _, color = nodes.values("EmptyImage")
@@ -240,13 +247,13 @@ def cut_off(picture: torch.Tensor) -> Image.Image:
     return Image.fromarray((to_comfy(picture[None])[0] * 255).byte().numpy())
 
 
-def ramp(length: int, first: int, last: int) -> np.ndarray:
-    """What ComfyUI's FeatherMask takes along one side; its second end is one place off."""
+def ramp(length: int, first: int, last: int, shift: int) -> np.ndarray:
+    """What ComfyUI's FeatherMask takes along one side; before 0.22 its second end was one place off."""
     taken = np.ones(length)
     for place in range(first):
         taken[place] *= (place + 1) / first
     for place in range(last):
-        taken[-place] *= (place + 1) / last
+        taken[shift - 1 - place] *= (place + 1) / last
     return taken
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from stylemix_core import align_face
 
 from ..host import PACK
-from . import jobs
+from . import find, jobs
 from .layout import ZOOM, Layout
 
 pytestmark = [pytest.mark.real, pytest.mark.browser]
@@ -28,6 +28,7 @@ class Shown:
     """What a page has shown of an example workflow."""
 
     workflow: Path
+    core: find.Core | None
     nodes: list[dict[str, Any]]
     """As the file has them."""
     greeting: list[str]
@@ -75,14 +76,16 @@ def shown(page, request, tmp_path_factory) -> Shown:
     folder = os.environ.get("STYLEMIX_SCREENSHOTS")
     folder = Path(folder).expanduser() if folder else tmp_path_factory.mktemp("screenshots")
     page.screenshot(folder / f"{workflow.stem}, {page.name}.png")
-    return Shown(workflow, nodes, greeting, zoom, prompt, saved, picture, layout, [*page.problems])
+    return Shown(
+        workflow, page.server.core, nodes, greeting, zoom, prompt, saved, picture, layout, [*page.problems]
+    )
 
 
 def test_an_example_workflow_opens_and_runs(shown, photo):
     """It shows the picture that the command line or Python makes of the same job."""
     assert shown.greeting == []
     # ComfyUI cuts off what PNG cannot hold where the command line rounds, and the latter keeps faces as PNG.
-    differences = jobs.differences(shown.picture, jobs.result(shown.workflow, photo))
+    differences = jobs.differences(shown.picture, jobs.result(shown.workflow, photo, shown.core))
     assert differences.mean() <= 1 and differences.max() <= 3
     assert shown.problems == []
 

@@ -112,7 +112,9 @@ def test_messages_come_back_with_their_workflow(opened):
     open_workflow(opened, "another", injecting("W+"))
     assert opened.page.locator(".stylemix-warning").count() == 0
     opened.page.locator(".workflow-label, .workflow-tab", has_text="messages").last.click()
-    opened.page.mouse.move(900, 900)  # a tab under the pointer shows a picture of its workflow, over the Run button
+    opened.page.mouse.move(
+        900, 900
+    )  # a tab under the pointer shows a picture of its workflow, over the Run button
     opened.page.locator(".stylemix-warning").wait_for(timeout=60000)
 
 
