@@ -8,7 +8,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code.
 
     0: done. 1: some of several files could not be used; all others are done. 2: bad input, and one clear line on
-    standard error; `SystemExit` where the options themselves are wrong. 130: interrupted.
+    standard error; `SystemExit` where the options themselves are wrong. 130: interrupted. 141: nobody
+    reads its output any more.
     """
     try:
         from .app import run

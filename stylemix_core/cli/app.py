@@ -1,6 +1,7 @@
 """All verbs, and what becomes of their errors."""
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -58,6 +59,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         with stylemix.make_context("stylemix", given) as context:
             stylemix.invoke(context)
+        sys.stdout.flush()
     except click.exceptions.Exit as done:  # --help
         return done.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
@@ -71,6 +73,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         for line in failed.lines:
             print(f"{name}: {line}", file=sys.stderr)
         return failed.exit_code
+    except BrokenPipeError:  # `stylemix … | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (StyleMixError, OSError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2

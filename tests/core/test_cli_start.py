@@ -166,6 +166,17 @@ def test_interrupted_while_it_starts_it_ends_quietly(tmp_path):
         assert "Traceback" not in error
 
 
+def test_a_reader_that_has_seen_enough_ends_it_quietly():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stylemix_core.cli", "inspect", BOB, BOB],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait(60) == 141
+
+
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
 def test_a_narrow_encoding_ends_nothing(encoding, tmp_path):
     script = (
