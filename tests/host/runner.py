@@ -3,6 +3,8 @@
 import asyncio
 import importlib.util
 import sys
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from inspect import signature
 from pathlib import Path
 from types import ModuleType
@@ -30,8 +32,8 @@ class StandIn:
         for folder in ("models", "input", "output"):
             (base / folder).mkdir(parents=True, exist_ok=True)
         self.pack = load_pack(PACK)
-        extension = asyncio.run(self.pack.comfy_entrypoint())
-        self.nodes = {node.define_schema().node_id: node for node in asyncio.run(extension.get_node_list())}
+        extension = complete(self.pack.comfy_entrypoint())
+        self.nodes = {node.define_schema().node_id: node for node in complete(extension.get_node_list())}
         self.cache: dict[Any, tuple] = {}
 
     def module(self, name: str) -> ModuleType:
@@ -186,6 +188,12 @@ class StandIn:
         copy = type(node.__name__, (node,), {"hidden": io.HiddenHolder(hidden)})
         with torch.inference_mode():
             return copy.execute(**arguments)
+
+
+def complete(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """A coroutine's result, on a thread of its own: a browser that tests have open keeps this one's loop running."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
 
 
 def load_pack(folder: Path) -> ModuleType:
