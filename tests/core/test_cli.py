@@ -16,13 +16,6 @@ from stylemix_core.latents import load_latents
 from tests import builders
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    """The options that name the tiny models."""
-    generator, encoder = builders.write_tiny_native(tmp_path_factory.mktemp("models"))
-    return {"generator": ["--generator", str(generator)], "encoder": ["--encoder", str(encoder)]}
-
-
 @pytest.fixture
 def photo(tmp_path):
     path = tmp_path / "photo.png"

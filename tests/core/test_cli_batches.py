@@ -16,12 +16,6 @@ from stylemix_core.latents import Latents, load_latents, save_latents
 from tests import builders
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    generator, encoder = builders.write_tiny_native(tmp_path_factory.mktemp("models"))
-    return {"generator": ["--generator", str(generator)], "encoder": ["--encoder", str(encoder)]}
-
-
 @pytest.fixture
 def photos(tmp_path):
     """Two pictures, and between them a file that is none."""
