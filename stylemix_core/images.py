@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageCms, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
-from .endings import HEIC, PICTURES
+from .endings import HEIC, HEIC_REFUSED, PICTURES, listed
 from .errors import StyleMixError
 from .files import replacing
 from .texts import counted
@@ -208,7 +208,7 @@ def open_image(path: str | os.PathLike[str]) -> Image.Image:
         refuse_heic(path)
         raise StyleMixError(
             f"{path} cannot be read as a picture ({error}); expected an undamaged file of the kind "
-            f"{', '.join(picture_endings())}"
+            f"{listed(picture_endings())}"
         ) from error
 
 
@@ -220,10 +220,7 @@ def refuse_heic(path: str | os.PathLike[str]) -> None:
             start = file.read(12)
         heic = start[4:8] == b"ftyp" and start[8:] in _HEIC_BRANDS
     if heic:
-        raise StyleMixError(
-            f"{path} is a HEIC picture, which is not read here; save it as JPEG or PNG. An iPhone takes JPEGs with "
-            "Settings, Camera, Formats, Most Compatible"
-        )
+        raise StyleMixError(f"{path} {HEIC_REFUSED}")
 
 
 def load_mask(path: str | os.PathLike[str]) -> torch.Tensor:

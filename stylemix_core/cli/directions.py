@@ -10,14 +10,14 @@ from . import arguments
 from .choices import DIRECTION_METHODS, SAMPLES
 from .mixing import save_figure
 from .paths import LATENTS
-from .verb import Options, out_codes, verb
+from .verb import Options, out_folder, verb
 
 if TYPE_CHECKING:
     from ..directions import Directions
     from ..generator import Generator
 
 
-@verb("Find sliders that nobody had to train, show and apply them.", out_codes("directions"))
+@verb("Find sliders that nobody had to train, show and apply them.", out_folder("directions"))
 @click.option(
     "--method",
     type=click.Choice(DIRECTION_METHODS, case_sensitive=False),
@@ -56,10 +56,7 @@ def directions(options: Options) -> None:
     from .files import (
         code_names,
         decode,
-        keep_earlier,
         open_generator,
-        save_codes,
-        save_pictures,
         say,
         source_codes,
         warn,
@@ -76,13 +73,13 @@ def directions(options: Options) -> None:
         figure = direction_sheet(sources, found, strengths, masks)
     else:
         moved = apply_direction(sources, found, options.apply, options.strength, masks)
-    keep_earlier(options, options.out / f"directions{LATENTS}", lambda path: save_directions(path, found))
+    options.results.file(options.out / f"directions{LATENTS}", lambda path: save_directions(path, found))
     say(options, found.report())
     if options.apply is None:
         save_figure(generator, figure, options)
         return
-    save_codes(options, "results", moved)
-    save_pictures(options, "results", zip(code_names(moved), decode(generator, [moved], options)))
+    options.results.latents("results", moved)
+    options.results.pictures("results", zip(code_names(moved), decode(generator, [moved], options)))
     say(options, f"{counted(len(moved), 'result')} in {options.out}")
 
 

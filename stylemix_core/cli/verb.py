@@ -11,15 +11,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import StyleMixError
 
+if TYPE_CHECKING:
+    from .results import Results
+
 
 class Options(SimpleNamespace):
     """What the options of a verb were read to. `name` is the verb's own."""
+
+    results: "Results"
+    """Where its files go; there is none without --out."""
 
 
 class Verb(click.Command):
@@ -38,11 +44,15 @@ class Verb(click.Command):
         with stopping_at_once():
             import torch
 
-            from . import files as files  # and with it most of what verbs import
+            from .results import Results  # and with it most of what verbs import
         assert self.callback is not None
+        options = Options(name=self.name, warned=set(), **ctx.params)
+        if "out" in ctx.params:
+            options.results = Results(options)
+            ctx.call_on_close(options.results.tell)
         try:
             with torch.inference_mode():
-                self.callback(Options(name=self.name, **ctx.params))
+                self.callback(options)
         except torch.OutOfMemoryError as error:
             raise StyleMixError(str(error)) from error
 
@@ -132,20 +142,16 @@ class Place(click.ParamType):
         return path
 
 
+overwrite = click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Replace files of earlier runs in that folder. Without it, they are kept, and new ones get a number.",
+)
+
+
 def out_folder(name: str) -> Decorator:
-    return click.option("--out", type=Place(), default=f"stylemix_{name}", help="Folder for results.")
-
-
-def out_codes(name: str) -> Decorator:
-    """For verbs that write what takes work to make anew."""
-    return group(
-        out_folder(name),
-        click.option(
-            "--overwrite",
-            is_flag=True,
-            help="Replace the codes of earlier runs in that folder. Without it, they are kept, and these get a number.",
-        ),
-    )
+    place = click.option("--out", type=Place(), default=f"stylemix_{name}", help="Folder for results.")
+    return group(place, overwrite)
 
 
 def check_writable(folder: Path) -> None:
