@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from .endings import HEIC, HEIC_REFUSED, PICTURES, listed
@@ -206,8 +206,12 @@ def open_image(path: str | os.PathLike[str]) -> Image.Image:
     # Pillow's decoders raise any of these on a damaged file.
     except (OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error) as error:
         refuse_heic(path)
+        if isinstance(error, UnidentifiedImageError):
+            reason = "its format is none that is known"
+        else:  # without the file's name, which the system's own texts end with
+            reason = getattr(error, "strerror", None) or str(error)
         raise StyleMixError(
-            f"{path} cannot be read as a picture ({error}); expected an undamaged file of the kind "
+            f"{path} cannot be read as a picture ({reason}); expected an undamaged file of the kind "
             f"{listed(picture_endings())}"
         ) from error
 

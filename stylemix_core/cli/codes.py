@@ -56,12 +56,11 @@ def decode(options: Options) -> None:
 @arguments.noise
 @arguments.models
 def blend(options: Options) -> None:
-    from ..latents import blend_latents, check_generator, join_latents, short_origin
-    from .files import draw_codes, open_generator, read_codes, warn
+    from ..latents import blend_latents, join_latents, short_origin
+    from .files import draw_codes, open_generator, read_codes
 
     generator = open_generator(options)
-    a, b = (join_latents(read_codes(paths, options)) for paths in (options.a, options.b))
-    warn(options, {check_generator(a, generator), check_generator(b, generator)})
+    a, b = (join_latents(read_codes(paths, generator, options)) for paths in (options.a, options.b))
     blended = blend_latents(a, b, options.weight)
     of = ([short_origin(part, place % len(part)) for part in (a, b)] for place in range(len(blended)))
     draw_codes(generator, blended, numbered(of), options)

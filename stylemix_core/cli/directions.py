@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 def directions(options: Options) -> None:
     from ..directions import apply_direction, check_directions, read_names, save_directions
     from ..figures import direction_sheet, even_strengths
-    from ..latents import check_generator, join_latents
+    from ..latents import join_latents
     from ..masks import parse_masks
     from .files import (
         code_names,
@@ -67,7 +67,7 @@ def directions(options: Options) -> None:
     options.seeds = options.seeds or [0]
     sources = join_latents(source_codes(generator, options))
     masks = None if options.masks is None else parse_masks(options.masks, generator.num_ws)
-    warn(options, {check_generator(sources, generator), check_directions(sources, found)})
+    warn(options, {check_directions(sources, found)})
     if options.apply is None:
         strengths = even_strengths(-options.strength, options.strength, options.steps)
         figure = direction_sheet(sources, found, strengths, masks)

@@ -50,7 +50,7 @@ def mixed_codes(generator: Generator, options: Options) -> tuple[Latents, Latent
 
 
 def source_codes(generator: Generator, options: Options) -> list[Latents]:
-    return read_codes(options.source, options) if options.source else [sample(generator, options)]
+    return read_codes(options.source, generator, options) if options.source else [sample(generator, options)]
 
 
 def open_generator(options: Options) -> Generator:
@@ -107,10 +107,9 @@ def check_cutoff(generator: Generator, cutoff: int | None) -> None:
 
 def source_and_style(generator: Generator, options: Options) -> tuple[Latents, Latents]:
     """The codes of both, with warnings where they do not fit."""
-    given = [source_codes(generator, options), read_codes(options.style, options)]
+    given = source_codes(generator, options), read_codes(options.style, generator, options)
     sources, styles = map(join_latents, given)
-    warnings = {check_generator(part, generator) for parts in given for part in parts}
-    warn(options, warnings | {check_styles(sources, styles)})
+    warn(options, {check_styles(sources, styles)})
     return sources, styles
 
 
@@ -204,9 +203,10 @@ def fitting(
     return read_fitting
 
 
-def read_codes(files: Sequence[Path], options: Options) -> list[Latents]:
-    """W+ codes of W+ files and pictures, all of which must be usable."""
-    read = reader(files, options)
+def read_codes(files: Sequence[Path], generator: Generator, options: Options) -> list[Latents]:
+    """W+ codes of W+ files and pictures, all of which must be usable; warns where they are another generator's."""
+    warnings: list[str | None] = []
+    read = fitting(generator, reader(files, options), warnings)
     parts = []
     bar = progress(options, len(files), "read")
     for i, path in enumerate(files, 1):
@@ -214,4 +214,5 @@ def read_codes(files: Sequence[Path], options: Options) -> list[Latents]:
             parts.append(read(path))
         bar.update(i)
     bar.close()
+    warn(options, warnings)
     return parts

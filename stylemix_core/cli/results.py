@@ -17,6 +17,7 @@ from .paths import LATENTS
 from .verb import Options
 
 BLOCK = 1 << 20
+"""Bytes compared at a time."""
 
 
 class Results:
@@ -97,20 +98,18 @@ class Results:
 
 def alike(one: Path, other: Path) -> bool:
     """Whether two files hold the same. The metadata of safetensors may stand in any order."""
-    if not other.is_file():
-        return False
-    with open(one, "rb") as ours, open(other, "rb") as theirs:
-        if one.suffix == LATENTS:
-            head = ours.read(8)
-            if head != theirs.read(8):
-                return False
-            headers = [file.read(int.from_bytes(head, "little")) for file in (ours, theirs)]
-            try:
-                if json.loads(headers[0]) != json.loads(headers[1]):
+    try:
+        with open(one, "rb") as ours, open(other, "rb") as theirs:
+            if one.suffix == LATENTS:
+                head = ours.read(8)
+                if head != theirs.read(8):
                     return False
-            except (ValueError, RecursionError):  # the other file is damaged, or of another kind
-                return False
-        while block := ours.read(BLOCK):
-            if block != theirs.read(BLOCK):
-                return False
-        return not theirs.read(1)
+                length = int.from_bytes(head, "little")
+                if json.loads(ours.read(length)) != json.loads(theirs.read(length)):
+                    return False
+            while block := ours.read(BLOCK):
+                if block != theirs.read(BLOCK):
+                    return False
+            return not theirs.read(1)
+    except (OSError, ValueError, RecursionError):  # the other one is damaged, or none that can be read
+        return False
