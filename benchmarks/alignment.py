@@ -21,8 +21,8 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from stylemix_core.alignment import FaceTransform, Landmarks, align_pictures, find_faces
 from stylemix_core.demo.renderer import render, sample_attributes
+from stylemix_core.faces import FaceTransform, Landmarks, align_pictures, find_faces
 from stylemix_core.images import to_pil
 
 ELSEWHERE = """On real photos, measured elsewhere with the same weights: 20 faces as in FFHQ, each pasted five times at

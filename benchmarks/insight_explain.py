@@ -16,13 +16,13 @@ import torch
 from decode import random_generator
 
 import stylemix_core as sm
-from stylemix_core.attribution import SIDE, explain_layers
+from stylemix_core.analysis.explain import SIDE, explain_layers
 from stylemix_core.demo import truth
 from stylemix_core.demo.attributes import ATTRIBUTES, GROUPS
 from stylemix_core.demo.renderer import render
+from stylemix_core.faces.regions import faces_of, find_regions
 from stylemix_core.generator import Generator
 from stylemix_core.images import resize
-from stylemix_core.regions import faces_of, find_regions
 
 Row = tuple[str, float, str, float]
 REGIONS = ("hair", "eyes", "background")

@@ -17,13 +17,13 @@ import torch
 import torch.nn.functional as F
 
 import stylemix_core as sm
+from stylemix_core.codes.latents import Latents
+from stylemix_core.codes.style_space import mix_styles, styles_of
 from stylemix_core.decoding import decode
 from stylemix_core.demo import truth
 from stylemix_core.demo.renderer import render
 from stylemix_core.generator import Generator
-from stylemix_core.injection import inject_latents
-from stylemix_core.latents import Latents
-from stylemix_core.styles import mix_styles, styles_of
+from stylemix_core.mixing.inject import inject_latents
 
 Row = tuple[str, float, str, float]
 

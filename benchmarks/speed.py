@@ -30,12 +30,12 @@ sys.path.insert(0, str(ROOT))
 
 import stylemix_core as sm  # noqa: E402
 from stylemix_core.checkpoints import native  # noqa: E402
+from stylemix_core.codes.latents import Latents, join_latents  # noqa: E402
 from stylemix_core.decoding import decode, distinct, distinct_in  # noqa: E402
 from stylemix_core.device import resolve_dtype  # noqa: E402
 from stylemix_core.encoder import Encoder, EncoderConfig  # noqa: E402
 from stylemix_core.generator import Generator  # noqa: E402
-from stylemix_core.generator.compiled import CACHE  # noqa: E402
-from stylemix_core.latents import Latents, join_latents  # noqa: E402
+from stylemix_core.generator.engine.compiled import CACHE  # noqa: E402
 from tests import builders  # noqa: E402
 
 MASKS = "0; 1; 2; 3; 4; 5; 0-6"

@@ -5,12 +5,12 @@ from typing import Any
 import torch
 from comfy_api.v0_0_2 import io
 
-from ..stylemix_core.alignment.align import align_pictures
-from ..stylemix_core.alignment.landmarks import EXAMPLE, parse_landmarks
-from ..stylemix_core.alignment.mediapipe import read_face_landmarks
-from ..stylemix_core.alignment.paste import BLENDS, COLOUR_MATCHES, paste_faces
-from ..stylemix_core.alignment.preview import draw_faces
-from ..stylemix_core.alignment.transform import MAX_MARGIN, MAX_SIZE, MIN_MARGIN, MIN_SIZE, FaceTransform
+from ..stylemix_core.faces.align import align_pictures
+from ..stylemix_core.faces.landmarks import EXAMPLE, parse_landmarks
+from ..stylemix_core.faces.mediapipe import read_face_landmarks
+from ..stylemix_core.faces.paste import BLENDS, COLOUR_MATCHES, paste_faces
+from ..stylemix_core.faces.preview import draw_faces
+from ..stylemix_core.faces.transform import MAX_MARGIN, MAX_SIZE, MIN_MARGIN, MIN_SIZE, FaceTransform
 from ..stylemix_core.images import comfy_to_pil, from_comfy, from_pil, to_comfy
 from . import host
 from .search import search_words

@@ -3,12 +3,12 @@
 import torch
 from comfy_api.v0_0_2 import io
 
-from ..stylemix_core.cap import cap_identity
+from ..stylemix_core.codes.latents import Latents
+from ..stylemix_core.encoder.identity import find_identity
 from ..stylemix_core.errors import StyleMixError
-from ..stylemix_core.identity import find_identity
-from ..stylemix_core.injection import PAIRINGS
-from ..stylemix_core.latents import Latents
-from ..stylemix_core.masks import MAX_STRENGTH
+from ..stylemix_core.masks.mask_list import MAX_STRENGTH
+from ..stylemix_core.mixing.identity_cap import cap_identity
+from ..stylemix_core.mixing.inject import PAIRINGS
 from . import host
 from .figures import checked_masks, masks_input, mixing_inputs
 from .inject import masks_shown

@@ -2,7 +2,7 @@
 
 from comfy_api.v0_0_2 import io
 
-from ..stylemix_core.directions import (
+from ..stylemix_core.codes.directions import (
     MAX_STRENGTH,
     METHODS,
     SAMPLES,
@@ -14,10 +14,10 @@ from ..stylemix_core.directions import (
     read_names,
     save_directions,
 )
+from ..stylemix_core.codes.latents import Latents, check_generator
 from ..stylemix_core.errors import StyleMixError
-from ..stylemix_core.figures import direction_sheet, even_strengths
-from ..stylemix_core.latents import Latents, check_generator
-from ..stylemix_core.masks import MaskList, MaskText
+from ..stylemix_core.figures.mixing import direction_sheet, even_strengths
+from ..stylemix_core.masks.mask_list import MaskList, MaskText
 from . import host
 from .figures import draw_figure, figure_outputs
 from .search import search_words

@@ -3,10 +3,11 @@
 import torch
 from comfy_api.v0_0_2 import io
 
-from ..stylemix_core.alignment.align import ALIGN_MODES, align_for
+from ..stylemix_core.codes.latents import Latents
+from ..stylemix_core.encoder.align import align_for
 from ..stylemix_core.encoder.network import ITERATIONS
+from ..stylemix_core.faces.align import ALIGN_MODES
 from ..stylemix_core.images import from_comfy, to_comfy
-from ..stylemix_core.latents import Latents
 from . import host
 from .search import search_words
 from .sockets import ENCODER, LATENT

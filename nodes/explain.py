@@ -5,12 +5,12 @@ import json
 import torch
 from comfy_api.v0_0_2 import io, ui
 
-from ..stylemix_core.attribution import CHUNK, explain_layers
+from ..stylemix_core.analysis.explain import CHUNK, explain_layers
+from ..stylemix_core.codes.latents import Latents, check_generator
+from ..stylemix_core.faces.regions import name_masks
 from ..stylemix_core.images import from_pil, to_comfy
-from ..stylemix_core.injection import check_styles
 from ..stylemix_core.inversion import check_encoder
-from ..stylemix_core.latents import Latents, check_generator
-from ..stylemix_core.regions import name_masks
+from ..stylemix_core.mixing.inject import check_styles
 from . import host
 from .search import search_words
 from .sockets import ENCODER, GENERATOR, LATENT

@@ -3,7 +3,7 @@
 import torch
 from comfy_api.v0_0_2 import io, ui
 
-from ..stylemix_core.grid import compare_grid
+from ..stylemix_core.figures.grid import compare_grid
 from ..stylemix_core.images import from_comfy, to_comfy
 from .search import search_words
 

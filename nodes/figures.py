@@ -5,12 +5,12 @@ from typing import Any
 import torch
 from comfy_api.v0_0_2 import io, ui
 
+from ..stylemix_core.codes.latents import Latents, check_generator
 from ..stylemix_core.decoding import decode, distinct
-from ..stylemix_core.figures import Figure, even_strengths, mixing_matrix, strength_strip
+from ..stylemix_core.figures.mixing import Figure, even_strengths, mixing_matrix, strength_strip
 from ..stylemix_core.images import to_comfy
-from ..stylemix_core.injection import PAIRINGS, check_styles
-from ..stylemix_core.latents import Latents, check_generator
-from ..stylemix_core.masks import MAX_STRENGTH, MIN_STRENGTH, MaskList, MaskText
+from ..stylemix_core.masks.mask_list import MAX_STRENGTH, MIN_STRENGTH, MaskList, MaskText
+from ..stylemix_core.mixing.inject import PAIRINGS, check_styles
 from . import host
 from .inject import alpha_input, mask_list_input, masks_shown, seed_input
 from .search import search_words

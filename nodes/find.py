@@ -3,14 +3,14 @@
 import torch
 from comfy_api.v0_0_2 import io, ui
 
+from ..stylemix_core.analysis.find import CARE, CHUNK, OTHERS, find_layers
+from ..stylemix_core.analysis.judges import KINDS
+from ..stylemix_core.codes.latents import Latents, check_generator
+from ..stylemix_core.encoder.identity import find_identity
 from ..stylemix_core.errors import StyleMixError
-from ..stylemix_core.finding import CARE, CHUNK, OTHERS, find_layers
-from ..stylemix_core.identity import find_identity
 from ..stylemix_core.images import from_pil, to_comfy
-from ..stylemix_core.injection import check_styles
-from ..stylemix_core.latents import Latents, check_generator
-from ..stylemix_core.masks import MaskText
-from ..stylemix_core.wishes import KINDS
+from ..stylemix_core.masks.mask_list import MaskText
+from ..stylemix_core.mixing.inject import check_styles
 from . import host
 from .search import search_words
 from .sockets import ENCODER, GENERATOR, LATENT, MASKS

@@ -28,14 +28,14 @@ from comfy_api.v0_0_2 import io
 from PIL import Image
 
 from ..stylemix_core.checkpoints import DEMO as DEMO_FOLDER
-from ..stylemix_core.directions import holds_directions
+from ..stylemix_core.codes.directions import holds_directions
+from ..stylemix_core.codes.latents import holds_latents
+from ..stylemix_core.encoder.identity import holds_arcface
 from ..stylemix_core.errors import CheckpointError, StyleMixError
-from ..stylemix_core.identity import holds_arcface
 from ..stylemix_core.images import check_proportions, thumbnail, to_pil
 from ..stylemix_core.inversion.delta import Delta, holds_delta
 from ..stylemix_core.inversion.features import holds_vgg
-from ..stylemix_core.latents import holds_latents
-from ..stylemix_core.texts import counted
+from ..stylemix_core.wording import counted
 
 DEMO = "demo (bundled)"
 """How the bundled models are called in the list of checkpoints."""

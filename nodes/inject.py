@@ -3,7 +3,10 @@
 import torch
 from comfy_api.v0_0_2 import io
 
-from ..stylemix_core.injection import (
+from ..stylemix_core.codes.latents import Latents, check_generator
+from ..stylemix_core.generator.fingerprint import picture_shape
+from ..stylemix_core.masks.mask_list import MAX_STRENGTH, MIN_STRENGTH, STUDY_SWEEP, MaskList, MaskText
+from ..stylemix_core.mixing.inject import (
     CHANNEL_SHARE,
     PAIRINGS,
     SPACES,
@@ -14,8 +17,6 @@ from ..stylemix_core.injection import (
     meetings,
     result_labels,
 )
-from ..stylemix_core.latents import Latents, check_generator, picture_shape
-from ..stylemix_core.masks import MAX_STRENGTH, MIN_STRENGTH, STUDY_SWEEP, MaskList, MaskText
 from . import host
 from .search import search_words
 from .sockets import GENERATOR, LATENT, MASKS

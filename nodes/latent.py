@@ -3,10 +3,7 @@
 import torch
 from comfy_api.v0_0_2 import io
 
-from ..stylemix_core.errors import StyleMixError
-from ..stylemix_core.grid import overview
-from ..stylemix_core.images import from_comfy, save_image
-from ..stylemix_core.latents import (
+from ..stylemix_core.codes.latents import (
     Latents,
     blend_latents,
     check_generator,
@@ -17,6 +14,10 @@ from ..stylemix_core.latents import (
     save_latents,
     truncate_latents,
 )
+from ..stylemix_core.errors import StyleMixError
+from ..stylemix_core.figures.grid import overview
+from ..stylemix_core.files.pictures import save_image
+from ..stylemix_core.images import from_comfy
 from . import host
 from .sample import draw, truncation_inputs
 from .search import search_words

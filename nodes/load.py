@@ -4,7 +4,7 @@ from comfy_api.v0_0_2 import io
 
 from ..stylemix_core.checkpoints import load_encoder, load_generator
 from ..stylemix_core.device import DTYPES
-from ..stylemix_core.generator.compiled import cannot_compile
+from ..stylemix_core.generator.engine.compiled import cannot_compile
 from . import host
 from .search import search_words
 from .sockets import ENCODER, GENERATOR

@@ -16,64 +16,64 @@ TYPE_CHECKING = (
     False  # type checkers know it by its name; importing typing would be half of this package's start
 )
 if TYPE_CHECKING:
-    from .alignment import FaceTransform as FaceTransform
-    from .alignment import align_face as align_face
-    from .alignment import align_faces as align_faces
-    from .alignment.paste import paste_face as paste_face
-    from .attribution import LayerReport as LayerReport
-    from .attribution import explain_layers as explain_layers
-    from .cap import Capped as Capped
-    from .cap import cap_identity as cap_identity
-    from .cap import seen_by as seen_by
+    from .analysis.explain import LayerReport as LayerReport
+    from .analysis.explain import explain_layers as explain_layers
+    from .analysis.find import FoundLayers as FoundLayers
+    from .analysis.find import FoundMask as FoundMask
+    from .analysis.find import find_layers as find_layers
     from .checkpoints import convert_checkpoint as convert_checkpoint
     from .checkpoints import inspect_checkpoint as inspect_checkpoint
     from .checkpoints import load_encoder as load_encoder
     from .checkpoints import load_generator as load_generator
+    from .codes.directions import Directions as Directions
+    from .codes.directions import apply_direction as apply_direction
+    from .codes.directions import find_directions as find_directions
+    from .codes.directions import load_directions as load_directions
+    from .codes.directions import save_directions as save_directions
+    from .codes.latents import Latents as Latents
+    from .codes.latents import load_latents as load_latents
+    from .codes.latents import save_latents as save_latents
+    from .codes.seeds import sample_z as sample_z
     from .decoding import decode as decode
     from .decoding import leakage as leakage
-    from .directions import Directions as Directions
-    from .directions import apply_direction as apply_direction
-    from .directions import find_directions as find_directions
-    from .directions import load_directions as load_directions
-    from .directions import save_directions as save_directions
+    from .encoder.identity import find_identity as find_identity
     from .errors import CheckpointError as CheckpointError
     from .errors import LatentMismatchError as LatentMismatchError
     from .errors import MaskSyntaxError as MaskSyntaxError
     from .errors import NoFaceError as NoFaceError
     from .errors import StyleMixError as StyleMixError
-    from .figures import direction_sheet as direction_sheet
-    from .figures import mixing_matrix as mixing_matrix
-    from .figures import strength_strip as strength_strip
-    from .finding import FoundLayers as FoundLayers
-    from .finding import FoundMask as FoundMask
-    from .finding import find_layers as find_layers
-    from .grid import compare_grid as compare_grid
-    from .identity import find_identity as find_identity
-    from .images import load_image as load_image
-    from .images import save_image as save_image
-    from .injection import inject as inject
-    from .injection import inject_latents as inject_latents
+    from .faces import FaceTransform as FaceTransform
+    from .faces import align_face as align_face
+    from .faces import align_faces as align_faces
+    from .faces.paste import paste_face as paste_face
+    from .faces.regions import find_regions as find_regions
+    from .figures.grid import compare_grid as compare_grid
+    from .figures.mixing import direction_sheet as direction_sheet
+    from .figures.mixing import mixing_matrix as mixing_matrix
+    from .figures.mixing import strength_strip as strength_strip
+    from .files.pictures import load_image as load_image
+    from .files.pictures import save_image as save_image
     from .inversion import InversionResult as InversionResult
     from .inversion import invert as invert
-    from .latents import Latents as Latents
-    from .latents import load_latents as load_latents
-    from .latents import save_latents as save_latents
-    from .masks import MaskList as MaskList
-    from .masks import MaskText as MaskText
-    from .masks import parse_masks as parse_masks
-    from .regions import find_regions as find_regions
-    from .seeds import sample_z as sample_z
+    from .masks.mask_list import MaskList as MaskList
+    from .masks.mask_list import MaskText as MaskText
+    from .masks.mask_list import parse_masks as parse_masks
+    from .mixing.identity_cap import Capped as Capped
+    from .mixing.identity_cap import cap_identity as cap_identity
+    from .mixing.identity_cap import seen_by as seen_by
+    from .mixing.inject import inject as inject
+    from .mixing.inject import inject_latents as inject_latents
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "alignment": ("FaceTransform", "align_face", "align_faces"),
-    "alignment.paste": ("paste_face",),
-    "attribution": ("LayerReport", "explain_layers"),
-    "cap": ("Capped", "cap_identity", "seen_by"),
+    "faces": ("FaceTransform", "align_face", "align_faces"),
+    "faces.paste": ("paste_face",),
+    "analysis.explain": ("LayerReport", "explain_layers"),
+    "mixing.identity_cap": ("Capped", "cap_identity", "seen_by"),
     "checkpoints": ("convert_checkpoint", "inspect_checkpoint", "load_encoder", "load_generator"),
     "decoding": ("decode", "leakage"),
-    "directions": (
+    "codes.directions": (
         "Directions",
         "apply_direction",
         "find_directions",
@@ -81,17 +81,17 @@ _HOMES = {
         "save_directions",
     ),
     "errors": ("CheckpointError", "LatentMismatchError", "MaskSyntaxError", "NoFaceError", "StyleMixError"),
-    "figures": ("direction_sheet", "mixing_matrix", "strength_strip"),
-    "finding": ("FoundLayers", "FoundMask", "find_layers"),
-    "grid": ("compare_grid",),
-    "identity": ("find_identity",),
-    "images": ("load_image", "save_image"),
-    "injection": ("inject", "inject_latents"),
+    "figures.mixing": ("direction_sheet", "mixing_matrix", "strength_strip"),
+    "analysis.find": ("FoundLayers", "FoundMask", "find_layers"),
+    "figures.grid": ("compare_grid",),
+    "encoder.identity": ("find_identity",),
+    "files.pictures": ("load_image", "save_image"),
+    "mixing.inject": ("inject", "inject_latents"),
     "inversion": ("InversionResult", "invert"),
-    "latents": ("Latents", "load_latents", "save_latents"),
-    "masks": ("MaskList", "MaskText", "parse_masks"),
-    "regions": ("find_regions",),
-    "seeds": ("sample_z",),
+    "codes.latents": ("Latents", "load_latents", "save_latents"),
+    "masks.mask_list": ("MaskList", "MaskText", "parse_masks"),
+    "faces.regions": ("find_regions",),
+    "codes.seeds": ("sample_z",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

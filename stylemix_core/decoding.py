@@ -8,10 +8,10 @@ from itertools import count
 import torch
 import torch.nn.functional as F
 
+from .codes.latents import Latents, sized
+from .codes.style_space import styles_of
 from .generator import Generator
-from .generator.regions import draw_regions
-from .latents import Latents, sized
-from .styles import styles_of
+from .generator.engine.regions import draw_regions
 
 MARGIN = 8 / 256
 """How far from a region's seam its leakage is measured, of the picture's width."""

@@ -22,7 +22,7 @@ from stylemix_core.checkpoints import native
 from stylemix_core.demo.renderer import render, sample_attributes
 from stylemix_core.encoder import Encoder, EncoderConfig
 from stylemix_core.generator import Generator, GeneratorConfig
-from stylemix_core.generator.ops import fir_filter
+from stylemix_core.generator.stylegan2.ops import fir_filter
 from stylemix_core.images import to_pil
 
 State = dict[str, torch.Tensor]

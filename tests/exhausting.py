@@ -16,11 +16,11 @@ from pathlib import Path
 import torch
 
 from stylemix_core.checkpoints import inspect_checkpoint, load_encoder, load_generator
-from stylemix_core.checkpoints.unpickle import LEGACY_HEAD
-from stylemix_core.directions import load_directions
+from stylemix_core.codes.directions import load_directions
+from stylemix_core.codes.latents import load_latents
 from stylemix_core.errors import StyleMixError
+from stylemix_core.files.unpickle import LEGACY_HEAD
 from stylemix_core.inversion.delta import load_delta
-from stylemix_core.latents import load_latents
 from tests import builders
 from tests.builders import Call, Name, Pickler
 

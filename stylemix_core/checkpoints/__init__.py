@@ -12,13 +12,14 @@ import torch
 from ..device import resolve_device, resolve_dtype
 from ..encoder import Encoder
 from ..errors import CheckpointError, StyleMixError
-from ..files import sha256
+from ..files.info import CheckpointInfo
+from ..files.source import LONGEST_MESSAGE, Source, about
+from ..files.writing import sha256
 from ..generator import Generator
-from ..generator.compiled import cannot_compile
+from ..generator.engine.compiled import cannot_compile
 from . import beside, native, nvidia, psp, rosinality, tensorflow
-from .base import Checkpoint, CheckpointInfo
+from .base import Checkpoint
 from .describe import ACCEPTED, another_model, describe
-from .source import LONGEST_MESSAGE, Source, about
 
 __all__ = [
     "Checkpoint",

@@ -1,142 +1,31 @@
 """What every reader returns: tensors that stay in their file until they are asked for, and what they form."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
-from ..encoder import Encoder, EncoderConfig
+from ..encoder import EncoderConfig
 from ..errors import CheckpointError
+from ..files.info import CheckpointInfo
+from ..files.stored import StoredTensor, Tensors, Weights
 from ..generator import Generator, GeneratorConfig
-from ..generator.network import fingerprint
-from ..weights import without_numbers
+from ..generator.fingerprint import fingerprint
+from ..networks import without_numbers
 
 AVERAGE_SAMPLES = 10_000
 AVERAGE_CHUNK = 500
-MOST_TENSORS = 5_000
-"""Of a network. A pSp encoder has 800."""
+
+
 MADE_NUMBERS = 1 << 22
 """Numbers that readers may make up where a file keeps none, such as the noise of a 1024 px generator."""
 WIDEST = 4096
 """z, w and pictures. StyleGAN2's are 512, 512 and at most 1024."""
 MOST_CLASSES = 20_000
 DEEPEST_MAPPING = 64
-
-
-@dataclass(frozen=True, eq=False)
-class StoredTensor:
-    """A tensor in a file: its shape is known, its numbers are read by `load`, into memory of their own."""
-
-    shape: tuple[int, ...]
-    load: Callable[[], torch.Tensor]
-
-    @classmethod
-    def of(cls, tensor: torch.Tensor) -> "StoredTensor":
-        return cls(tuple(tensor.shape), tensor.clone)
-
-    def map(
-        self, change: Callable[[torch.Tensor], torch.Tensor], shape: tuple[int, ...] | None = None
-    ) -> "StoredTensor":
-        """The same with `change`, a function of the tensor alone, applied when it is loaded.
-
-        shape: what `change` makes of it. Without it `change` is tried on shapes alone, which suits views; for
-            arithmetic PyTorch imports its compiler first, a second's work.
-        """
-        if shape is None:
-            shape = tuple(change(torch.empty(self.shape, device="meta")).shape)
-        return StoredTensor(shape, lambda: change(self.load()))
-
-
-class Weights(Mapping[str, torch.Tensor]):
-    """Tensors by name, each read when it is asked for: a network that takes them one by one needs no second copy."""
-
-    def __init__(self, tensors: "Tensors"):
-        self.tensors = tensors
-
-    def __getitem__(self, name: str) -> torch.Tensor:
-        return self.tensors[name].load()
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.tensors
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.tensors)
-
-    def __len__(self) -> int:
-        return len(self.tensors)
-
-
-Tensors = Mapping[str, StoredTensor]
-
-
-@dataclass(frozen=True)
-class CheckpointInfo:
-    """What a file is. Fields that do not apply are None."""
-
-    path: str
-    """The file."""
-    format: str
-    """The tool and layout that it comes from."""
-    contents: tuple[str, ...]
-    """ "generator", "encoder" or both; "codes", "directions" or "tuning" of files that are no models."""
-    network: str | None = None
-    """Kind of generator and its architecture: "StyleGAN2, skip"."""
-    resolution: int | None = None
-    """The larger side of the generator's pictures."""
-    num_ws: int | None = None
-    """Number of w vectors of a W+ code."""
-    z_dim: int | None = None
-    w_dim: int | None = None
-    c_dim: int | None = None
-    """Number of class labels, 0 for none."""
-    mapping_layers: int | None = None
-    img_channels: int | None = None
-    has_w_avg: bool = False
-    """Whether the file stores the average w that truncation and encoders need."""
-    encoder: str | None = None
-    """Kind of encoder, by its class name in the original tool."""
-    encoder_input: tuple[int, int] | None = None
-    """Channels and size of the pictures that the encoder reads."""
-    generator_fingerprint: str | None = None
-    """Which generator the file's codes are meant for, where the file says so."""
-    licence: str | None = None
-    opts: Mapping[str, Any] = field(default_factory=dict)
-    """Options of the training that the file keeps."""
-    img_shape: tuple[int, int] | None = None
-    """Height and width of the generator's pictures."""
-    beside: str | None = None
-    """What a file holds that is no network, W+ codes for instance, in a sentence."""
-
-    def summary(self) -> str:
-        """One paragraph for people."""
-        if self.beside is not None:
-            return f"{self.format}: {self.beside}"
-        sentences = [f"{self.format} with {' and '.join(self.contents)}."]
-        if self.img_shape is not None:
-            height, width = self.img_shape
-            colours = {1: "grey", 3: "RGB", 4: "RGBA"}.get(
-                self.img_channels or 0, f"{self.img_channels}-channel"
-            )
-            sentences.append(
-                f"The generator ({self.network}) draws {width}×{height} {colours} pictures from "
-                f"{self.num_ws} w vectors of {self.w_dim} (z {self.z_dim}, {self.mapping_layers} mapping layers, "
-                f"{f'{self.c_dim} class labels' if self.c_dim else 'no class labels'}); its average w is "
-                f"{'stored' if self.has_w_avg else 'not stored and will be sampled'}."
-            )
-        if self.encoder is not None:
-            size = ""
-            if self.encoder_input is not None:
-                size = f" reads {self.encoder_input[0]}-channel pictures of {self.encoder_input[1]} px and"
-            sentences.append(
-                f"The encoder ({self.encoder}){size} writes {self.num_ws} w vectors of {self.w_dim}."
-            )
-        if self.licence:
-            sentences.append(f"Licence: {self.licence}.")
-        return " ".join(sentences)
 
 
 @dataclass(frozen=True)
@@ -205,11 +94,6 @@ def require_usual(encoder: EncoderConfig) -> None:
         raise CheckpointError("the encoder would read pictures beyond any encoder's")
 
 
-def file_of(network: Generator | Encoder) -> str:
-    """Name of the file that a network was loaded from."""
-    return "in memory" if network.info is None else Path(network.info.path).name
-
-
 def generator_facts(config: GeneratorConfig) -> dict[str, Any]:
     """The generator's share of a `CheckpointInfo`."""
     return {
@@ -223,15 +107,6 @@ def generator_facts(config: GeneratorConfig) -> dict[str, Any]:
         "mapping_layers": config.mapping_layers,
         "img_channels": config.img_channels,
     }
-
-
-def shapes(tensors: Tensors) -> dict[str, tuple[int, ...]]:
-    """By name. `CheckpointError` when there are more than in any network."""
-    if len(tensors) > MOST_TENSORS:
-        raise CheckpointError(
-            f"the file holds {len(tensors)} tensors, more than any network that can be read"
-        )
-    return {name: tensor.shape for name, tensor in tensors.items()}
 
 
 def sampled_w_avg(config: GeneratorConfig, tensors: Tensors) -> StoredTensor:

@@ -4,11 +4,12 @@ from typing import Any
 
 from ..encoder.config import MAX_WS
 from ..errors import CheckpointError
-from ..latents import picture_shape
-from ..texts import counted
-from .base import Checkpoint, CheckpointInfo
+from ..files.info import CheckpointInfo
+from ..files.source import Source, parse_json
+from ..generator.fingerprint import picture_shape
+from ..wording import counted
+from .base import Checkpoint
 from .describe import OWN
-from .source import Source, parse_json
 
 USE = {
     "codes": "a source or a style",

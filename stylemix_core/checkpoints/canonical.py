@@ -12,12 +12,14 @@ from typing import Any
 import torch
 
 from ..errors import CheckpointError
+from ..files.info import CheckpointInfo
+from ..files.machine import shown
+from ..files.source import Source
+from ..files.stored import StoredTensor, Tensors, shapes
 from ..generator import GeneratorConfig
-from ..generator.network import MAPPING_LR_MULTIPLIER
-from ..generator.ops import fir_filter
-from .base import Checkpoint, CheckpointInfo, StoredTensor, Tensors, generator_facts, sampled_w_avg, shapes
-from .machine import shown
-from .source import Source
+from ..generator.stylegan2.network import MAPPING_LR_MULTIPLIER
+from ..generator.stylegan2.ops import fir_filter
+from .base import Checkpoint, generator_facts, sampled_w_avg
 
 LICENCE = "that of the weights' publisher; NVIDIA's own are for non-commercial research"
 CONVOLUTION = re.compile(r"(synthesis\.b(\d{1,5}))\.(conv[01]|skip)\.weight")

@@ -3,10 +3,10 @@
 import mmap
 from typing import Any
 
-from .base import StoredTensor
-from .machine import Record, shown
-from .source import Source, flat
-from .unpickle import PROGAN_NETWORK, TF_NETWORK
+from ..files.machine import Record, shown
+from ..files.source import Source, flat
+from ..files.stored import StoredTensor
+from ..files.unpickle import PROGAN_NETWORK, TF_NETWORK
 
 ACCEPTED = (
     "StyleMix reads StyleGAN2 generators (NVIDIA's PyTorch and TensorFlow .pkl, rosinality's .pt), encoders with "

@@ -17,12 +17,14 @@ from safetensors.torch import save_file
 
 from ..encoder import Encoder, EncoderConfig
 from ..errors import CheckpointError, StyleMixError
-from ..files import replacing
+from ..files.info import CheckpointInfo
+from ..files.source import Source, below, parse_json, prefix_of
+from ..files.stored import StoredTensor, shapes
+from ..files.writing import replacing
 from ..generator import Generator
-from ..generator.network import MAPPING_LR_MULTIPLIER
-from .base import Checkpoint, CheckpointInfo, StoredTensor, generator_facts, shapes
+from ..generator.stylegan2.network import MAPPING_LR_MULTIPLIER
+from .base import Checkpoint, generator_facts
 from .canonical import complete, refuse_arguments, with_lr_multiplier
-from .source import Source, below, parse_json, prefix_of
 
 VERSION = "1"
 ENCODER = "encoder."

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import CheckpointError
-from .base import Checkpoint, StoredTensor
+from ..files.machine import shown
+from ..files.source import Source
+from ..files.stored import StoredTensor
+from ..files.unpickle import PERSISTENT_OBJECT, Record
+from .base import Checkpoint
 from .canonical import generator_checkpoint, refuse_activation, with_lr_multiplier
-from .machine import shown
-from .source import Source
-from .unpickle import PERSISTENT_OBJECT, Record
 
 FORMAT = "NVIDIA PyTorch pickle"
 MAX_PREFIX = 100

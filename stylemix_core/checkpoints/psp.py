@@ -10,25 +10,18 @@ from typing import Any
 
 from ..encoder import KINDS, Encoder, EncoderConfig, kind_of
 from ..errors import CheckpointError, StyleMixError
+from ..files.info import CheckpointInfo
+from ..files.machine import Global
+from ..files.source import Source, below, prefix_of
+from ..files.stored import StoredTensor, Tensors, shapes
+from ..files.unpickle import NAMESPACES, Record
 from ..generator import GeneratorConfig
-from ..weights import without_numbers
-from .base import (
-    Checkpoint,
-    CheckpointInfo,
-    StoredTensor,
-    Tensors,
-    generator_facts,
-    require_usual,
-    sampled_w_avg,
-    shapes,
-)
+from ..networks import without_numbers
+from .base import Checkpoint, generator_facts, require_usual, sampled_w_avg
 from .canonical import complete
-from .machine import Global
 from .native import MARK as NVIDIA_MARK
 from .rosinality import MARK as ROSINALITY_MARK
 from .rosinality import latent_avg, to_nvidia
-from .source import Source, below, prefix_of
-from .unpickle import NAMESPACES, Record
 
 LICENCE = (
     "that of the weights' publisher; the face models embed NVIDIA's FFHQ generator (non-commercial research)"

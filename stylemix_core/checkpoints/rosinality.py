@@ -7,9 +7,10 @@ only the low-pass kernels are stored four times as large.
 """
 
 from ..errors import CheckpointError
-from .base import Checkpoint, StoredTensor, Tensors
+from ..files.source import Source, below, prefix_of
+from ..files.stored import StoredTensor, Tensors
+from .base import Checkpoint
 from .canonical import complete, generator_checkpoint
-from .source import Source, below, prefix_of
 
 FORMAT = "rosinality checkpoint"
 LICENCE = "that of the weights' publisher; converted NVIDIA weights are for non-commercial research"

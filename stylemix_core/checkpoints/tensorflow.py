@@ -11,12 +11,13 @@ import numpy as np
 import torch
 
 from ..errors import CheckpointError
-from ..generator.ops import fir_filter
-from .base import Checkpoint, StoredTensor
+from ..files.machine import shown
+from ..files.source import Source
+from ..files.stored import StoredTensor
+from ..files.unpickle import PROGAN_NETWORK, TF_NETWORK, Record, StoredArray
+from ..generator.stylegan2.ops import fir_filter
+from .base import Checkpoint
 from .canonical import generator_checkpoint, refuse_arguments, with_lr_multiplier
-from .machine import shown
-from .source import Source
-from .unpickle import PROGAN_NETWORK, TF_NETWORK, Record, StoredArray
 
 FORMAT = "NVIDIA TensorFlow pickle"
 PARTS = ("mapping", "synthesis")

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
+from ..analysis.wish_text import check_wish, read_wish
 from ..errors import StyleMixError
-from ..mask_text import DASH, check_strength
-from ..wish_text import check_wish, read_wish
+from ..masks.grammar import DASH, check_strength
 from .choices import ALIGN_MODES, DTYPES, NOISE_MODES, PAIRINGS
 from .paths import LATENTS, PICTURES, check_file, expand, inside, mask_text
 from .verb import Decorator, group

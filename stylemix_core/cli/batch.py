@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from ..errors import StyleMixError
 from ..progress import ProgressBar
-from ..texts import counted
+from ..wording import counted
 from .paths import check_file
 from .verb import Options
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ..texts import counted
+from ..wording import counted
 from . import arguments
 from .batch import Batch
 from .paths import LATENTS, PICTURES, numbered
@@ -23,7 +23,7 @@ CODES = PICTURES | {LATENTS}
 @arguments.noise
 @arguments.generator_only
 def decode(options: Options) -> None:
-    from ..latents import load_latents
+    from ..codes.latents import load_latents
     from .files import code_names, fitting, open_generator, say, warn
     from .files import decode as draw
 
@@ -56,7 +56,7 @@ def decode(options: Options) -> None:
 @arguments.noise
 @arguments.models
 def blend(options: Options) -> None:
-    from ..latents import blend_latents, join_latents, short_origin
+    from ..codes.latents import blend_latents, join_latents, short_origin
     from .files import draw_codes, open_generator, read_codes
 
     generator = open_generator(options)
@@ -77,7 +77,7 @@ def blend(options: Options) -> None:
 @arguments.noise
 @arguments.models
 def truncate(options: Options) -> None:
-    from ..latents import join_latents, truncate_latents
+    from ..codes.latents import join_latents, truncate_latents
     from .files import check_cutoff, code_names, draw_codes, fitting, open_generator, reader, warn
 
     generator = open_generator(options)

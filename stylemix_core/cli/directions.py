@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..texts import counted
+from ..wording import counted
 from . import arguments
 from .choices import DIRECTION_METHODS, SAMPLES
 from .mixing import save_figure
@@ -13,7 +13,7 @@ from .paths import LATENTS
 from .verb import Options, out_folder, verb
 
 if TYPE_CHECKING:
-    from ..directions import Directions
+    from ..codes.directions import Directions
     from ..generator import Generator
 
 
@@ -49,18 +49,11 @@ if TYPE_CHECKING:
 @arguments.noise
 @arguments.models
 def directions(options: Options) -> None:
-    from ..directions import apply_direction, check_directions, read_names, save_directions
-    from ..figures import direction_sheet, even_strengths
-    from ..latents import join_latents
-    from ..masks import parse_masks
-    from .files import (
-        code_names,
-        decode,
-        open_generator,
-        say,
-        source_codes,
-        warn,
-    )
+    from ..codes.directions import apply_direction, check_directions, read_names, save_directions
+    from ..codes.latents import join_latents
+    from ..figures.mixing import direction_sheet, even_strengths
+    from ..masks.mask_list import parse_masks
+    from .files import code_names, decode, open_generator, say, source_codes, warn
 
     generator = open_generator(options)
     found = directions_of(generator, options).named(read_names("\n".join(options.names)))
@@ -84,7 +77,7 @@ def directions(options: Options) -> None:
 
 
 def directions_of(generator: "Generator", options: Options) -> "Directions":
-    from ..directions import find_directions, load_directions
+    from ..codes.directions import find_directions, load_directions
     from .files import progress
 
     if options.load is not None:

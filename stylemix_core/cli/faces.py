@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..texts import counted
+from ..wording import counted
 from . import arguments
 from .batch import Batch, naming
 from .choices import BLENDS, COLOUR_MATCHES, INVERSION_METHODS, QUALITIES
@@ -29,7 +29,7 @@ pictures = click.argument(
 @verb("The experiment on the bundled models: four faces, one bob, seven masks.", out_folder("demo"))
 def demo(options: Options) -> None:
     from ..demo import experiment
-    from ..masks import STUDY_SWEEP
+    from ..masks.mask_list import STUDY_SWEEP
     from .files import progress, say
 
     results = options.results
@@ -74,7 +74,7 @@ def generate(options: Options) -> None:
 @strict
 @arguments.models
 def encode(options: Options) -> None:
-    from ..latents import check_generator
+    from ..codes.latents import check_generator
     from .files import encode_picture, open_generator, open_reader, say, warn
 
     generator, encoder = open_generator(options), open_reader(options)
@@ -122,7 +122,8 @@ def encode(options: Options) -> None:
 @strict
 @arguments.models
 def invert(options: Options) -> None:
-    from ..images import from_pil, load_mask
+    from ..files.pictures import load_mask
+    from ..images import from_pil
     from ..inversion import check_encoder, save_delta
     from ..inversion import invert as invert_pictures
     from .files import open_generator, open_reader, progress, read_picture, say, warn
@@ -226,7 +227,8 @@ def same_figures(one: Path, other: Path) -> bool:
 @strict
 def paste(options: Options) -> None:
     from .. import paste_face
-    from ..images import from_pil, load_mask, open_image
+    from ..files.pictures import load_mask, open_image
+    from ..images import from_pil
     from .files import say
 
     photo = open_image(options.photo)
@@ -250,7 +252,7 @@ def paste(options: Options) -> None:
 def crop_of(photo: "Image", options: Options) -> "FaceTransform":
     """Where encode and invert crop the photo: nowhere where it is a crop already."""
     from .. import FaceTransform, align_face
-    from ..alignment import is_aligned
+    from ..faces import is_aligned
 
     which = "largest" if options.face is None else options.face
     _, transform = align_face(photo, face=which, any_angle=not options.upright)

@@ -9,27 +9,19 @@ from pathlib import Path
 import torch
 
 from ..checkpoints import inspect_checkpoint, load_encoder, load_generator
+from ..codes.latents import Latents, check_generator, join_latents, load_latents, sample_latents, short_origin
 from ..decoding import decode as decode_latents
 from ..decoding import distinct_in
 from ..encoder import Encoder
 from ..errors import StyleMixError
+from ..files.pictures import load_mask, open_image
 from ..generator import Generator
-from ..images import check_proportions, load_mask, open_image
-from ..injection import (
-    check_styles,
-)
+from ..images import check_proportions
 from ..inversion import load_delta
-from ..latents import (
-    Latents,
-    check_generator,
-    join_latents,
-    load_latents,
-    sample_latents,
-    short_origin,
-)
-from ..masks import MaskList, parse_masks
+from ..masks.mask_list import MaskList, parse_masks
+from ..mixing.inject import check_styles
 from ..progress import ProgressBar
-from ..texts import counted
+from ..wording import counted
 from .batch import naming
 from .paths import LATENTS, numbered
 from .verb import Options
@@ -164,7 +156,7 @@ def encode_picture(encoder: Encoder, path: Path, options: Options) -> Latents:
 
 def read_picture(path: Path, encoder: Encoder, options: Options, size: int | None = None) -> torch.Tensor:
     """A picture `[1, 3, H, W]` for an encoder; where a face was cropped, of `size` pixels, by default the encoder's."""
-    from ..alignment.align import align_for  # most commands need no faces found
+    from ..encoder.align import align_for  # most commands need no faces found
 
     return align_for(encoder, open_image(path), options.align, size, not options.upright)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..wish_text import KINDS, LEGEND, read_wish
+from ..analysis.wish_text import KINDS, LEGEND, read_wish
 from . import arguments
 from .choices import CARE, OTHERS
 from .paths import file_name
@@ -45,7 +45,7 @@ arcface = click.option(
 @arguments.sampling
 @arguments.models
 def explain(options: Options) -> None:
-    from ..attribution import explain_layers
+    from ..analysis.explain import explain_layers
     from ..images import from_pil
     from .files import open_encoder, open_generator, progress, read_regions, say, source_and_style
 
@@ -128,8 +128,8 @@ def explain(options: Options) -> None:
 @arguments.sampling
 @arguments.models
 def find(options: Options) -> None:
-    from ..finding import find_layers
-    from ..identity import find_identity
+    from ..analysis.find import find_layers
+    from ..encoder.identity import find_identity
     from ..images import from_pil
     from .files import open_encoder, open_generator, progress, say, source_and_style, warn
 

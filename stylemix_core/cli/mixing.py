@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import StyleMixError
-from ..mask_text import STUDY_SWEEP
-from ..texts import counted, there_are
+from ..masks.grammar import STUDY_SWEEP
+from ..wording import counted, there_are
 from . import arguments
 from .choices import CHANNEL_SHARE, SPACES
 from .paths import numbered
 from .verb import Options, out_folder, verb
 
 if TYPE_CHECKING:
-    from ..figures import Figure
+    from ..codes.latents import Latents
+    from ..figures.mixing import Figure
     from ..generator import Generator
-    from ..latents import Latents
-    from ..masks import MaskList
+    from ..masks.mask_list import MaskList
 
 
 @verb("Inject layers of a style into faces through a mask list.", out_folder("mix"))
@@ -47,10 +47,10 @@ if TYPE_CHECKING:
     help="With --space channels: how many act in the region.",
 )
 def mix(options: Options) -> None:
+    from ..codes.latents import short_origin
     from ..decoding import describe_leakage, leakage
-    from ..grid import compare_grid
-    from ..injection import pairs
-    from ..latents import short_origin
+    from ..figures.grid import compare_grid
+    from ..mixing.inject import pairs
     from .files import decode, mixed_codes, open_generator, say
 
     generator = open_generator(options)
@@ -87,7 +87,7 @@ def inject_into(
     import torch
 
     from ..images import resize
-    from ..injection import channel_changes, check_acts, inject_latents, meetings
+    from ..mixing.inject import channel_changes, check_acts, inject_latents, meetings
     from .files import CHUNK, progress, read_regions, warn
 
     region = None
@@ -122,7 +122,7 @@ def inject_into(
 @verb("StyleGAN's style-mixing figure: every source with every style.", out_folder("matrix"))
 @arguments.mixing("0-3")
 def matrix(options: Options) -> None:
-    from ..figures import mixing_matrix
+    from ..figures.mixing import mixing_matrix
     from .files import mixed_codes, open_generator
 
     generator = open_generator(options)
@@ -136,7 +136,7 @@ def matrix(options: Options) -> None:
 @click.option("--to", "last", type=float, default=1.0, help="Last strength.")
 @click.option("--count", type=int, default=5, help="How many strengths.")
 def strip(options: Options) -> None:
-    from ..figures import even_strengths, strength_strip
+    from ..figures.mixing import even_strengths, strength_strip
     from .files import mixed_codes, open_generator
 
     strengths = even_strengths(options.first, options.last, options.count)
@@ -158,7 +158,7 @@ def save_figure(generator: "Generator", figure: "Figure", options: Options) -> N
 
 def row_labels(sources: "Latents", styles: "Latents", rows: Sequence[tuple[int, int]]) -> list[str]:
     """What each row is of: seeds and files, the style only where there are several."""
-    from ..latents import short_origin
+    from ..codes.latents import short_origin
 
     labels = [short_origin(sources, i) for i, _ in rows]
     if len(styles) == 1:

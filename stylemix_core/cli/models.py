@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import StyleMixError
-from ..texts import counted
+from ..wording import counted
 from . import arguments
 from .batch import Batch
 from .choices import PARTS
@@ -90,7 +90,7 @@ def inspect(options: Options) -> None:
 def describe(file: str, as_json: bool) -> str:
     """What `inspect` tells of a file."""
     from ..checkpoints import inspect_checkpoint
-    from ..latents import holds_latents
+    from ..codes.latents import holds_latents
 
     if holds_latents(file):
         return describe_codes(file, as_json)
@@ -104,7 +104,8 @@ def describe(file: str, as_json: bool) -> str:
 def describe_codes(file: str, as_json: bool) -> str:
     """Say what a file of W+ codes holds, where they come from, and which generator they are for."""
     from ..checkpoints import inspect_checkpoint
-    from ..latents import load_latents, picture_shape
+    from ..codes.latents import load_latents
+    from ..generator.fingerprint import picture_shape
 
     latents = load_latents(file)
     count, num_ws, w_dim = latents.w.shape

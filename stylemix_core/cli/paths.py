@@ -4,10 +4,10 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from .. import endings
-from ..endings import HEIC, HEIC_REFUSED, listed
 from ..errors import StyleMixError
-from ..mask_text import MaskSource
+from ..files import endings
+from ..files.endings import HEIC, HEIC_REFUSED, listed
+from ..masks.grammar import MaskSource
 
 PICTURES = frozenset((*endings.PICTURES, *endings.HEIC))
 """Endings that are taken for pictures; those of HEIC to be refused with advice."""

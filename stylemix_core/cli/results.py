@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
-from ..files import replacing
-from ..images import save_image
-from ..latents import Latents, save_latents
+from ..codes.latents import Latents, save_latents
+from ..files.pictures import save_image
+from ..files.writing import replacing
 from .files import warn
 from .paths import LATENTS
 from .verb import Options

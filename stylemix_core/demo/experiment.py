@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import torch
 
 from ..checkpoints import load_encoder, load_generator
-from ..grid import compare_grid
-from ..injection import inject_latents
-from ..latents import Latents, sample_latents
-from ..masks import STUDY_SWEEP, parse_masks
+from ..codes.latents import Latents, sample_latents
+from ..figures.grid import compare_grid
+from ..masks.mask_list import STUDY_SWEEP, parse_masks
+from ..mixing.inject import inject_latents
 from .attributes import ATTRIBUTES
 from .renderer import render
 

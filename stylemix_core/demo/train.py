@@ -20,9 +20,9 @@ from torch import nn
 
 from ..checkpoints import load_generator, native
 from ..encoder import Encoder, EncoderConfig
-from ..files import replacing
+from ..files.pictures import save_image
+from ..files.writing import replacing
 from ..generator import Generator
-from ..images import save_image
 from ..progress import ProgressBar
 from . import truth
 from .renderer import render, sample_attributes

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..device import computes_bfloat16
-from ..weights import Derived
+from ..networks import Derived
 
 HEAVY = 1 << 19
 """Numbers of a weight from which on it counts as large: of 256 channels to 256 that of stage 3, and wider ones."""

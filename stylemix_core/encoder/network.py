@@ -9,7 +9,6 @@ models and the small bundled one are the same code.
 import math
 from collections import ChainMap
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -17,16 +16,14 @@ from torch import nn
 
 from ..device import exact_convolutions
 from ..errors import CheckpointError, StyleMixError
+from ..files.info import CheckpointInfo
 from ..generator import Generator
-from ..generator.network import EqualLinear
-from ..weights import adopt, without_numbers
+from ..generator.stylegan2.network import EqualLinear
+from ..networks import adopt, without_numbers
 from .body import residual_units
 from .config import EncoderConfig
 from .convolution import Conv3x3
 from .pictures import fit, network_input
-
-if TYPE_CHECKING:
-    from ..checkpoints import CheckpointInfo
 
 HEAD_SLOPE = 0.01
 """Negative slope of the leaky ReLU inside the style heads."""
@@ -50,7 +47,7 @@ class Encoder(nn.Module):
     latent_avg: torch.Tensor
     decoder: Generator | None
     generator: str | None = None
-    info: "CheckpointInfo | None" = None
+    info: CheckpointInfo | None = None
 
     def __init__(self, config: EncoderConfig):
         super().__init__()

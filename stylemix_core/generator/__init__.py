@@ -1,6 +1,6 @@
 """The StyleGAN2 generator."""
 
-from .config import GeneratorConfig
-from .network import Generator
+from .stylegan2.config import GeneratorConfig
+from .stylegan2.network import Generator
 
 __all__ = ["Generator", "GeneratorConfig"]

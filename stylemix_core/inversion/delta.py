@@ -1,10 +1,8 @@
 """A tuned generator as a difference to the one it was made from, in memory and in small files."""
 
-import copy
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,12 +12,13 @@ from safetensors.torch import save_file
 from torch import nn
 
 from ..checkpoints import what_is
-from ..checkpoints.base import file_of
-from ..checkpoints.source import Source, about
 from ..device import resolve_dtype
-from ..errors import CheckpointError, StyleMixError
-from ..files import replacing
+from ..errors import CheckpointError
+from ..files.info import file_of
+from ..files.source import Source, about
+from ..files.writing import replacing
 from ..generator import Generator
+from ..networks import is_parameter, put, twin
 
 FORMAT, VERSION = "stylemix.delta", "1"
 Network = TypeVar("Network", bound=nn.Module)
@@ -112,32 +111,3 @@ def load_delta(path: str | os.PathLike[str]) -> Delta:
         if not all(tensor.isfinite().all() for tensor in loaded.values()):
             raise CheckpointError("the tuning holds NaN or infinite numbers; make it anew")
     return Delta(loaded, metadata.get("generator_fingerprint", ""))
-
-
-def twin(network: Network, hold: Callable[[torch.Tensor], torch.Tensor] = torch.Tensor.detach) -> Network:
-    """A network of its own whose tensors are `hold` of the given one's: by default the same memory."""
-    memo: dict[int, torch.Tensor] = {}
-    for tensor in chain(network.parameters(), network.buffers()):
-        held = hold(tensor)
-        memo[id(tensor)] = nn.Parameter(held, False) if isinstance(tensor, nn.Parameter) else held
-    return copy.deepcopy(network, memo)  # type: ignore[arg-type]
-
-
-def differentiable(tensor: torch.Tensor) -> torch.Tensor:
-    """The tensor's memory, or a copy where it was made in inference mode, whose tensors autograd refuses."""
-    return tensor.clone() if tensor.is_inference() else tensor.detach()
-
-
-def is_parameter(network: nn.Module, name: str) -> bool:
-    owner, _, leaf = name.rpartition(".")
-    return leaf in network.get_submodule(owner)._parameters
-
-
-def put(network: nn.Module, name: str, tensor: torch.Tensor) -> None:
-    """Let the network compute with `tensor`, which may depend on others, in place of its own of that name."""
-    owner, _, leaf = name.rpartition(".")
-    module = network.get_submodule(owner)
-    slots = module._parameters if leaf in module._parameters else module._buffers
-    if leaf not in slots:
-        raise StyleMixError(f"the network has no tensor {name}")
-    slots[leaf] = tensor  # type: ignore[assignment]

@@ -10,12 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..checkpoints.base import StoredTensor, file_of
-from ..checkpoints.source import Source, about
 from ..encoder import Encoder
 from ..errors import CheckpointError, StyleMixError
+from ..files.info import file_of
+from ..files.source import Source, about
+from ..files.stored import StoredTensor
 from ..images import shrink
-from .delta import differentiable, twin
+from ..networks import differentiable, twin
 
 VGG_CONVOLUTIONS = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
 """Indices of VGG16's convolutions in torchvision's `features`, by block; a pooling stands between two blocks."""

@@ -9,14 +9,15 @@ from typing import Any
 
 import torch
 
-from ..checkpoints.base import file_of
 from ..device import exact_convolutions
 from ..encoder import Encoder
+from ..encoder.identity import EncoderIdentity
 from ..errors import LatentMismatchError, StyleMixError
+from ..files.info import file_of
 from ..generator import Generator
-from ..identity import EncoderIdentity
 from ..images import as_masks, check_finite, from_comfy, is_squeezed, resize, to_comfy
-from .delta import Delta, differentiable, twin
+from ..networks import differentiable, twin
+from .delta import Delta
 from .features import perceptual_features, reads_pictures
 from .losses import Objective
 from .optimize import W_NOISE, OnStep, Spread, Watch, nearest_start, optimize, with_checkpoints

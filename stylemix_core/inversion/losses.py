@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from ..identity import Identity
+from ..encoder.identity import Identity
 from .features import Features
 
 SCALES = 4

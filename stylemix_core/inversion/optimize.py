@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch.utils.checkpoint import checkpoint
 
 from ..generator import Generator
-from .delta import put
+from ..networks import put
 from .losses import Objective
 
 RAMP_UP, RAMP_DOWN = 0.05, 0.25

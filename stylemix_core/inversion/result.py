@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
+from ..codes.latents import Latents
+from ..drawing import BACKGROUND, TEXT
 from ..generator import Generator
-from ..grid import BACKGROUND, TEXT
-from ..latents import Latents
 from .delta import Delta
 
 WIDTH, HEIGHT, MARGIN = 640, 360, 56

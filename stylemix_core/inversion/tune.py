@@ -3,7 +3,7 @@
 import torch
 
 from ..generator import Generator
-from .delta import put
+from ..networks import put
 from .losses import Objective, pyramid, sum_of_means
 from .optimize import Spread, Watch, descend
 

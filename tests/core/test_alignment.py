@@ -13,21 +13,22 @@ import torch
 from PIL import Image
 
 import stylemix_core as sm
-from stylemix_core.alignment import (
+from stylemix_core.encoder.align import align_for
+from stylemix_core.faces import (
     Face,
     FaceTransform,
     Landmarks,
     align_batch,
-    align_for,
     align_pictures,
     detection,
     find_faces,
     is_aligned,
 )
-from stylemix_core.alignment.landmarks import parse_landmarks
-from stylemix_core.alignment.mediapipe import read_face_landmarks
-from stylemix_core.alignment.networks import networks
-from stylemix_core.images import from_pil, open_image
+from stylemix_core.faces.landmarks import parse_landmarks
+from stylemix_core.faces.mediapipe import read_face_landmarks
+from stylemix_core.faces.networks import networks
+from stylemix_core.files.pictures import open_image
+from stylemix_core.images import from_pil
 
 from ..builders import draw_avatars, paste_avatar, tiny_encoder
 
@@ -311,7 +312,7 @@ def test_a_file_of_fifty_megapixels_is_read_under_one_and_a_half_gigabytes(tmp_p
     picture.save(path)
     check = (
         "import resource, sys; from stylemix_core.alignment import align_for;"
-        "from stylemix_core.images import open_image; from tests.builders import tiny_encoder;"
+        "from stylemix_core.files.pictures import open_image; from tests.builders import tiny_encoder;"
         "assert align_for(tiny_encoder(), open_image(sys.argv[1]), sys.argv[2], 1024).shape[0] == 1;"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
     )

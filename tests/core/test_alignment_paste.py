@@ -6,10 +6,10 @@ import torch
 from PIL import Image, ImageFilter
 
 import stylemix_core as sm
-from stylemix_core.alignment import align_faces, align_pictures
-from stylemix_core.alignment.crop import crop_face
-from stylemix_core.alignment.paste import paste_faces
 from stylemix_core.demo.renderer import render, sample_attributes
+from stylemix_core.faces import align_faces, align_pictures
+from stylemix_core.faces.crop import crop_face
+from stylemix_core.faces.paste import paste_faces
 from stylemix_core.images import to_comfy, to_pil
 
 from ..builders import draw_avatars, paste_avatar

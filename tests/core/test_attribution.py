@@ -9,10 +9,10 @@ import torch.nn.functional as F
 
 import stylemix_core as sm
 from stylemix_core import cli
-from stylemix_core.attribution import COLOUR, FINDINGS, REST, SIDE, explain_layers, published
+from stylemix_core.analysis.explain import COLOUR, FINDINGS, REST, SIDE, explain_layers, published
 from stylemix_core.demo import truth
 from stylemix_core.demo.attributes import GROUPS, index
-from stylemix_core.images import load_image
+from stylemix_core.files.pictures import load_image
 from tests import builders
 
 HALVES = {"left": torch.cat([torch.ones(8, 4), torch.zeros(8, 4)], 1)}

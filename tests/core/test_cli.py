@@ -8,12 +8,14 @@ import torch
 from PIL import Image
 
 import stylemix_core as sm
-from stylemix_core import cli, grid
+from stylemix_core import cli
 from stylemix_core.checkpoints import inspect_checkpoint
 from stylemix_core.cli import files
+from stylemix_core.codes.latents import load_latents
 from stylemix_core.demo import experiment
-from stylemix_core.images import from_pil, load_image
-from stylemix_core.latents import load_latents
+from stylemix_core.figures import grid
+from stylemix_core.files.pictures import load_image
+from stylemix_core.images import from_pil
 from tests import builders
 
 

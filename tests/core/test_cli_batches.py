@@ -9,11 +9,12 @@ import torch
 from PIL import Image
 
 import stylemix_core as sm
-from stylemix_core import alignment, cli
+from stylemix_core import cli
+from stylemix_core import faces as alignment
 from stylemix_core.cli import results
 from stylemix_core.cli.paths import result_name
-from stylemix_core.images import load_image, save_image
-from stylemix_core.latents import Latents, load_latents, save_latents
+from stylemix_core.codes.latents import Latents, load_latents, save_latents
+from stylemix_core.files.pictures import load_image, save_image
 from tests import builders
 
 

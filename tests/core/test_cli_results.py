@@ -10,8 +10,8 @@ from PIL import Image
 from stylemix_core import cli
 from stylemix_core.checkpoints import inspect_checkpoint
 from stylemix_core.cli.results import alike
-from stylemix_core.images import save_image
-from stylemix_core.latents import load_latents
+from stylemix_core.codes.latents import load_latents
+from stylemix_core.files.pictures import save_image
 
 CODES = "codes/latents.safetensors"
 GENERATES = ["generate", "--seeds", "0"]

@@ -9,15 +9,18 @@ import time
 
 import pytest
 
-from stylemix_core import cli, directions, finding, injection
-from stylemix_core.alignment.align import ALIGN_MODES
-from stylemix_core.alignment.paste import COLOUR_MATCHES
+from stylemix_core import cli
+from stylemix_core.analysis import find as finding
 from stylemix_core.checkpoints import PARTS
 from stylemix_core.cli import app, choices
 from stylemix_core.cli.arguments import seed_list
+from stylemix_core.codes import directions
 from stylemix_core.device import DTYPES
-from stylemix_core.generator.network import NOISE_MODES
+from stylemix_core.faces.align import ALIGN_MODES
+from stylemix_core.faces.paste import COLOUR_MATCHES
+from stylemix_core.generator.stylegan2.network import NOISE_MODES
 from stylemix_core.inversion import METHODS, QUALITIES
+from stylemix_core.mixing import inject as injection
 
 BOB = "stylemix_core/demo/bob.safetensors"
 MIX = ["mix", "--seeds", "0", "--style", BOB]
@@ -180,7 +183,7 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly():
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
 def test_a_narrow_encoding_ends_nothing(encoding, tmp_path):
     script = (
-        "import sys; from stylemix_core.cli import main; from stylemix_core.latents import Latents, save_latents;"
+        "import sys; from stylemix_core.cli import main; from stylemix_core.codes.latents import Latents, save_latents;"
         "import torch; save_latents(sys.argv[1], Latents.of(torch.zeros(1, 8, 16), '머리 ← photo.png'));"
         "sys.exit(main(['inspect', sys.argv[1]]))"
     )

@@ -8,8 +8,9 @@ import torch
 
 from stylemix_core import cli
 from stylemix_core.checkpoints import load_generator
-from stylemix_core.generator import compiled, network, strips
-from stylemix_core.generator.regions import draw_regions
+from stylemix_core.generator.engine import compiled, strips
+from stylemix_core.generator.engine.regions import draw_regions
+from stylemix_core.generator.stylegan2 import network
 from stylemix_core.inversion.delta import Delta
 from tests import builders
 from tests.core.test_speed import build, codes

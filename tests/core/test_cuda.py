@@ -4,11 +4,13 @@ import pytest
 import torch
 
 from stylemix_core.checkpoints import load_generator
+from stylemix_core.codes.latents import Latents
 from stylemix_core.decoding import decode
-from stylemix_core.generator import Generator, fused, ops, strips
-from stylemix_core.injection import inject_latents
-from stylemix_core.latents import Latents
-from stylemix_core.masks import parse_masks
+from stylemix_core.generator import Generator
+from stylemix_core.generator.engine import fused, strips
+from stylemix_core.generator.stylegan2 import ops
+from stylemix_core.masks.mask_list import parse_masks
+from stylemix_core.mixing.inject import inject_latents
 from tests.core.test_speed import build, change_weights, codes
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from stylemix_core.encoder import KINDS, Encoder, convolution
 from stylemix_core.encoder.convolution import Conv3x3, by_rows
-from stylemix_core.identity import EncoderIdentity
+from stylemix_core.encoder.identity import EncoderIdentity
 from tests import builders
 
 WAYS = {"plain": (1 << 60, 0), "rows": (0, 1 << 60), "packed": (0, 0), "mixed": (0, 64)}
@@ -87,7 +87,7 @@ def test_all_ways_carry_gradients_to_the_picture(name, loaded_in_inference_mode,
         choose(name)
         encoder(picture(1))  # whatever is kept is kept now
     if loaded_in_inference_mode:
-        from stylemix_core.inversion.delta import differentiable, twin
+        from stylemix_core.networks import differentiable, twin
 
         encoder = twin(encoder, differentiable)
     identity = EncoderIdentity(encoder)

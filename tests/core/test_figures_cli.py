@@ -5,8 +5,8 @@ import torch
 
 import stylemix_core as sm
 from stylemix_core import cli
-from stylemix_core.images import load_image
-from stylemix_core.latents import Latents
+from stylemix_core.codes.latents import Latents
+from stylemix_core.files.pictures import load_image
 
 from .. import builders
 

@@ -9,16 +9,21 @@ import torch
 import torch.nn.functional as F
 
 import stylemix_core as sm
-from stylemix_core import cli, finding_sheet, regions, wish_text, wishes
-from stylemix_core.changes import colour_change, difference, settle, shape_change
+from stylemix_core import cli
+from stylemix_core.analysis import find_sheet as finding_sheet
+from stylemix_core.analysis import judges as wishes
+from stylemix_core.analysis import wish_text
+from stylemix_core.analysis.find import LAYER_COST, FoundMask, find_layers, simplest_first, useful
+from stylemix_core.analysis.judges import Judge, regions_of_wish
+from stylemix_core.analysis.measures import colour_change, difference, settle, shape_change
+from stylemix_core.analysis.wish_text import Wish, check_wish, read_wish
+from stylemix_core.codes.directions import sampled_w
 from stylemix_core.demo import truth
 from stylemix_core.demo.renderer import render, sample_attributes
-from stylemix_core.directions import sampled_w
-from stylemix_core.finding import LAYER_COST, FoundMask, find_layers, simplest_first, useful
-from stylemix_core.identity import EncoderIdentity, Identity
-from stylemix_core.images import resize, save_image
-from stylemix_core.wish_text import Wish, check_wish, read_wish
-from stylemix_core.wishes import Judge, regions_of_wish
+from stylemix_core.encoder.identity import EncoderIdentity, Identity
+from stylemix_core.faces import regions
+from stylemix_core.files.pictures import save_image
+from stylemix_core.images import resize
 from tests import builders
 
 SEEDS = (97, 99)

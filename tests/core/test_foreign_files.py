@@ -20,12 +20,12 @@ from safetensors.torch import save_file
 
 import stylemix_core as sm
 from stylemix_core.checkpoints import inspect_checkpoint, load_encoder, load_generator
-from stylemix_core.checkpoints.source import DEEPEST, MOST_ENTRIES, flat
-from stylemix_core.checkpoints.unpickle import read_torch
+from stylemix_core.codes.latents import sample_latents
 from stylemix_core.errors import CheckpointError, StyleMixError
+from stylemix_core.files.source import DEEPEST, MOST_ENTRIES, flat
+from stylemix_core.files.unpickle import read_torch
 from stylemix_core.generator import Generator
 from stylemix_core.inversion.delta import Delta, load_delta, save_delta
-from stylemix_core.latents import sample_latents
 from tests import builders
 from tests.builders import Call, Name
 
@@ -281,7 +281,7 @@ def test_no_object_of_a_file_is_made(tmp_path):
     torch.save({"a": pathlib.Path("x"), "b": datetime.date(2021, 1, 1), "c": argparse.Namespace(d=1)}, path)
     content = read_torch(path)
     assert type(content["a"]) is str
-    assert {type(content[key]).__module__ for key in "bc"} == {"stylemix_core.checkpoints.machine"}
+    assert {type(content[key]).__module__ for key in "bc"} == {"stylemix_core.files.machine"}
 
 
 # What else this package writes, and what it is given instead

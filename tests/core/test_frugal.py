@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from stylemix_core.checkpoints import inspect_checkpoint, load_encoder, load_generator
-from stylemix_core.checkpoints.mapped import Storage
+from stylemix_core.files.mapped import Storage
 from stylemix_core.generator import Generator
-from stylemix_core.weights import without_numbers
+from stylemix_core.networks import without_numbers
 from tests import builders
 from tests.core.test_fuzz import FORMATS
 

@@ -7,7 +7,7 @@ import torch
 
 from stylemix_core.errors import CheckpointError, LatentMismatchError, StyleMixError
 from stylemix_core.generator import Generator, GeneratorConfig
-from stylemix_core.generator.network import normalize
+from stylemix_core.generator.stylegan2.network import normalize
 from tests.builders import ADA_UNCOND32, nvidia_state
 
 

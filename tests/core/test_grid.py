@@ -2,9 +2,10 @@ import pytest
 import torch
 from PIL import ImageFont
 
-from stylemix_core import grid
+from stylemix_core import drawing
 from stylemix_core.errors import StyleMixError
-from stylemix_core.grid import compare_grid, overview
+from stylemix_core.figures import grid
+from stylemix_core.figures.grid import compare_grid, overview
 
 SIZE, GAP, LINE = 64, 2, 17  # cell, margin and caption height of a 64-pixel cell
 
@@ -166,14 +167,14 @@ def test_grey_pictures_are_drawn_grey():
 
 def test_hangul_is_looked_up_only_when_needed(monkeypatch):
     looked = []
-    monkeypatch.setattr(grid, "_wide_font", lambda: looked.append(True))
+    monkeypatch.setattr(drawing, "_wide_font", lambda: looked.append(True))
     compare_grid(pictures(0.0), ["0-6, 7@0.5 · source 1 …"])
     assert looked == []
     compare_grid(pictures(0.0), ["머리"])
     assert looked == [True]
 
 
-@pytest.mark.skipif(grid._wide_font() is None, reason="the system has no font with Hangul")
+@pytest.mark.skipif(drawing._wide_font() is None, reason="the system has no font with Hangul")
 def test_hangul_syllables_look_different():
     one, other = (compare_grid(pictures(0.0), [text]) for text in ("머리", "눈썹"))
     assert not torch.equal(one, other)

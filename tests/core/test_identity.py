@@ -5,8 +5,8 @@ from safetensors.torch import save_file
 
 import stylemix_core as sm
 from stylemix_core.checkpoints import DEMO
-from stylemix_core.identity import EncoderIdentity, find_identity, holds_arcface, read_arcface
-from stylemix_core.latents import Latents
+from stylemix_core.codes.latents import Latents
+from stylemix_core.encoder.identity import EncoderIdentity, find_identity, holds_arcface, read_arcface
 
 from .. import builders
 

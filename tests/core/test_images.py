@@ -6,20 +6,16 @@ import torch
 from PIL import Image, ImageCms
 
 from stylemix_core import images
-from stylemix_core.endings import listed
 from stylemix_core.errors import StyleMixError
+from stylemix_core.files.endings import listed
+from stylemix_core.files.pictures import load_image, load_mask, open_image, picture_endings, save_image
 from stylemix_core.images import (
     as_masks,
     check_proportions,
     cut,
     from_comfy,
     from_pil,
-    load_image,
-    load_mask,
-    open_image,
-    picture_endings,
     resize,
-    save_image,
     to_comfy,
     to_pil,
 )

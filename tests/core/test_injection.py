@@ -1,10 +1,10 @@
 import pytest
 import torch
 
+from stylemix_core.codes.latents import Latents
 from stylemix_core.errors import LatentMismatchError, StyleMixError
-from stylemix_core.injection import check_styles, inject, inject_latents, result_labels
-from stylemix_core.latents import Latents
-from stylemix_core.masks import parse_masks
+from stylemix_core.masks.mask_list import parse_masks
+from stylemix_core.mixing.inject import check_styles, inject, inject_latents, result_labels
 
 LAYERS, SIZE = 14, 16
 

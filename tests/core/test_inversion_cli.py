@@ -8,9 +8,10 @@ from PIL import Image
 
 from stylemix_core import cli, inversion
 from stylemix_core.checkpoints import load_generator
-from stylemix_core.images import from_pil, load_image
+from stylemix_core.codes.latents import load_latents
+from stylemix_core.files.pictures import load_image
+from stylemix_core.images import from_pil
 from stylemix_core.inversion import load_delta
-from stylemix_core.latents import load_latents
 from tests import builders
 
 
@@ -71,7 +72,7 @@ def test_a_tuning_is_used_by_other_commands(models, tmp_path, photos):
 def test_a_mask_of_any_size_is_read(models, tmp_path, photos):
     mask = torch.full([1, 3, 30, 20], -1.0)
     mask[:, :, :, :10] = 1
-    from stylemix_core.images import save_image
+    from stylemix_core.files.pictures import save_image
 
     save_image(tmp_path / "mask.png", mask[0])
     arguments = ("invert", photos / "a.png", "--steps", 1, "--out", tmp_path / "out", *models)

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import stylemix_core as sm
-from stylemix_core.identity import EncoderIdentity
+from stylemix_core.encoder.identity import EncoderIdentity
 from stylemix_core.inversion import Delta, load_delta, save_delta
 from stylemix_core.inversion.features import VGG_CONVOLUTIONS, holds_vgg, perceptual_features, read_vgg
 from stylemix_core.inversion.losses import Objective

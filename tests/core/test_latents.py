@@ -5,8 +5,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from stylemix_core.errors import LatentMismatchError, StyleMixError
-from stylemix_core.latents import (
+from stylemix_core.codes.latents import (
     Latents,
     blend_latents,
     check_generator,
@@ -18,6 +17,7 @@ from stylemix_core.latents import (
     save_latents,
     truncate_latents,
 )
+from stylemix_core.errors import LatentMismatchError, StyleMixError
 
 from .. import builders
 
@@ -114,7 +114,7 @@ def test_damaged_provenance_is_refused(tmp_path, origins):
 def test_a_failed_save_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):
     path = tmp_path / "a.safetensors"
     save_latents(path, codes(1))
-    monkeypatch.setattr("stylemix_core.files.os.replace", _fail)
+    monkeypatch.setattr("stylemix_core.files.writing.os.replace", _fail)
     with pytest.raises(StyleMixError, match="disk full"):
         save_latents(path, codes(2))
     assert [file.name for file in tmp_path.iterdir()] == ["a.safetensors"]

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 import stylemix_core as sm
-from stylemix_core.figures import even_strengths
-from stylemix_core.latents import Latents
+from stylemix_core.codes.latents import Latents
+from stylemix_core.figures.mixing import even_strengths
 
 from .. import builders
 

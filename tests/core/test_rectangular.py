@@ -12,16 +12,16 @@ from safetensors.torch import save_file
 
 import stylemix_core as sm
 from benchmarks import plain
-from stylemix_core.attribution import explain_layers
+from stylemix_core.analysis.explain import explain_layers
+from stylemix_core.analysis.find import find_layers
 from stylemix_core.checkpoints import convert_checkpoint, inspect_checkpoint, load_encoder, load_generator
+from stylemix_core.codes.latents import Latents, join_latents, load_latents, sample_latents, save_latents
+from stylemix_core.drawing import squared
 from stylemix_core.errors import CheckpointError, StyleMixError
-from stylemix_core.finding import find_layers
-from stylemix_core.generator import strips
-from stylemix_core.generator.network import start_of
-from stylemix_core.grid import squared
-from stylemix_core.injection import channel_changes, meetings
+from stylemix_core.generator.engine import strips
+from stylemix_core.generator.fingerprint import start_of
 from stylemix_core.inversion import invert
-from stylemix_core.latents import Latents, join_latents, load_latents, sample_latents, save_latents
+from stylemix_core.mixing.inject import channel_changes, meetings
 from tests import builders
 
 STARTS = [(4, 2), (8, 4), (2, 6), (5, 5), (3, 4), (1, 1)]

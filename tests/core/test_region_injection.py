@@ -5,11 +5,7 @@ import torch
 from torch.nn.functional import max_pool2d
 
 import stylemix_core as sm
-from stylemix_core.decoding import decode, leakage
-from stylemix_core.errors import LatentMismatchError
-from stylemix_core.generator import strips
-from stylemix_core.injection import check_acts, inject_latents
-from stylemix_core.latents import (
+from stylemix_core.codes.latents import (
     Latents,
     blend_latents,
     join_latents,
@@ -19,6 +15,10 @@ from stylemix_core.latents import (
     save_latents,
     truncate_latents,
 )
+from stylemix_core.decoding import decode, leakage
+from stylemix_core.errors import LatentMismatchError
+from stylemix_core.generator.engine import strips
+from stylemix_core.mixing.inject import check_acts, inject_latents
 
 from .. import builders
 

@@ -6,7 +6,7 @@ import torch
 import stylemix_core as sm
 from stylemix_core.demo import truth
 from stylemix_core.demo.renderer import Avatars, render
-from stylemix_core.regions import REGIONS, find_regions, name_masks, regions_of
+from stylemix_core.faces.regions import REGIONS, find_regions, name_masks, regions_of
 
 # What the renderer calls the same. The nose it labels is the tip alone, the brows it draws are thin lines.
 SAME = {"face": ("face", "glasses"), "body": ("skin", "clothes")}

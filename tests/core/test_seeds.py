@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from stylemix_core.seeds import sample_z
+from stylemix_core.codes.seeds import sample_z
 
 
 def test_a_seed_gives_the_row_that_nvidias_tools_draw():

@@ -11,13 +11,15 @@ import torch
 
 from stylemix_core import device
 from stylemix_core.checkpoints import load_encoder, load_generator
+from stylemix_core.codes.latents import Latents
 from stylemix_core.decoding import decode, distinct, distinct_in
 from stylemix_core.encoder import EncoderConfig
-from stylemix_core.generator import Generator, graphs, network, ops, regions, strips
-from stylemix_core.generator.ops import modulated_conv, squared
-from stylemix_core.injection import inject_latents
-from stylemix_core.latents import Latents
-from stylemix_core.masks import parse_masks
+from stylemix_core.generator import Generator
+from stylemix_core.generator.engine import graphs, regions, strips
+from stylemix_core.generator.stylegan2 import network, ops
+from stylemix_core.generator.stylegan2.ops import modulated_conv, squared
+from stylemix_core.masks.mask_list import parse_masks
+from stylemix_core.mixing.inject import inject_latents
 from tests.builders import ADA_UNCOND32, nvidia_state
 
 

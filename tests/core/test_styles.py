@@ -4,11 +4,7 @@ import pytest
 import torch
 
 import stylemix_core as sm
-from stylemix_core.decoding import decode
-from stylemix_core.errors import LatentMismatchError, StyleMixError
-from stylemix_core.generator.network import ToRGB
-from stylemix_core.injection import channel_changes, inject_latents, meetings
-from stylemix_core.latents import (
+from stylemix_core.codes.latents import (
     Latents,
     blend_latents,
     check_generator,
@@ -19,7 +15,11 @@ from stylemix_core.latents import (
     save_latents,
     truncate_latents,
 )
-from stylemix_core.styles import channels_in, choose_channels, mix_styles, pack, styles_of, unpack
+from stylemix_core.codes.style_space import channels_in, choose_channels, mix_styles, pack, styles_of, unpack
+from stylemix_core.decoding import decode
+from stylemix_core.errors import LatentMismatchError, StyleMixError
+from stylemix_core.generator.stylegan2.network import ToRGB
+from stylemix_core.mixing.inject import channel_changes, inject_latents, meetings
 
 from .. import builders
 

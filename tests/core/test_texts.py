@@ -2,7 +2,7 @@
 
 import doctest
 
-from stylemix_core import texts
+from stylemix_core import wording as texts
 
 
 def test_one_is_no_plural_and_zero_has_no_sign():

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 import stylemix_core as sm
-from stylemix_core.alignment import find_faces
+from stylemix_core.faces import find_faces
 
 from ..builders import draw_avatars
 from ..core.test_alignment import as_comfyui_finds

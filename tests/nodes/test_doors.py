@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from stylemix_core.alignment import FaceTransform
+from stylemix_core.faces import FaceTransform
 
 TINY = {"checkpoint": "tiny.safetensors", "dtype": "float32"}
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from stylemix_core.attribution import explain_layers
+from stylemix_core.analysis.explain import explain_layers
 from stylemix_core.checkpoints import load_generator
+from stylemix_core.codes.seeds import sample_z
 from stylemix_core.images import to_comfy
-from stylemix_core.seeds import sample_z
 
 from .prompts import node, sampler
 

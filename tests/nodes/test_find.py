@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from stylemix_core.finding import find_layers
-from stylemix_core.identity import find_identity
+from stylemix_core.analysis.find import find_layers
+from stylemix_core.codes.seeds import sample_z
+from stylemix_core.encoder.identity import find_identity
 from stylemix_core.images import to_comfy
-from stylemix_core.injection import inject
-from stylemix_core.seeds import sample_z
+from stylemix_core.mixing.inject import inject
 
 from .. import builders
 from .prompts import inject as inject_node

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from stylemix_core.checkpoints import native
+from stylemix_core.codes.directions import find_directions, save_directions
+from stylemix_core.codes.latents import sample_latents, save_latents
 from stylemix_core.decoding import decode
-from stylemix_core.directions import find_directions, save_directions
-from stylemix_core.injection import inject_latents
 from stylemix_core.inversion.delta import Delta, save_delta
-from stylemix_core.latents import sample_latents, save_latents
-from stylemix_core.masks import parse_masks
+from stylemix_core.masks.mask_list import parse_masks
+from stylemix_core.mixing.inject import inject_latents
 
 from .. import builders
 from .prompts import inject, node, sampler

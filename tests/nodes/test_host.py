@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from stylemix_core.latents import Latents
+from stylemix_core.codes.latents import Latents
 
 from .. import builders
 from ..host import PACK
@@ -204,7 +204,7 @@ def test_latents_remember_where_they_come_from(stand_in):
 
 
 def test_a_mask_list_from_a_node_replaces_the_text(stand_in):
-    parse_masks = stand_in.module("stylemix_core.masks").parse_masks
+    parse_masks = stand_in.module("stylemix_core.masks.mask_list").parse_masks
     latent = Latents.of(torch.zeros(1, 8, 16))
     arguments = {"alpha": 1.0, "pairing": "match", "seed": 0, "masks": parse_masks("2; 3", 8)}
     _, labels = stand_in.call("StyleMixInject", latent=latent, style=latent, mask_list="broken", **arguments)

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from stylemix_core.checkpoints import load_generator
+from stylemix_core.codes.latents import load_latents, sample_latents
 from stylemix_core.decoding import decode
-from stylemix_core.injection import channel_changes, inject_latents, meetings
-from stylemix_core.latents import load_latents, sample_latents
-from stylemix_core.masks import parse_masks
+from stylemix_core.masks.mask_list import parse_masks
+from stylemix_core.mixing.inject import channel_changes, inject_latents, meetings
 
 from ..host import Prompt
 from .prompts import inject, node, sampler

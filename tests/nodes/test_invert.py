@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from stylemix_core.checkpoints import native
+from stylemix_core.codes.latents import Latents, save_latents
 from stylemix_core.inversion import Delta, load_delta, save_delta
-from stylemix_core.latents import Latents, save_latents
 
 from .. import builders
 from .prompts import node, sampler

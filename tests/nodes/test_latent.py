@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors import safe_open
 
 from stylemix_core.checkpoints import load_generator, native
-from stylemix_core.latents import (
+from stylemix_core.codes.latents import (
     Latents,
     blend_latents,
     load_latents,

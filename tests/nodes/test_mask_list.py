@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from stylemix_core.latents import Latents
-from stylemix_core.masks import STUDY_SWEEP, parse_masks
+from stylemix_core.codes.latents import Latents
+from stylemix_core.masks.mask_list import STUDY_SWEEP, parse_masks
 
 from ..host import Prompt
 from .prompts import inject, node, sampler
@@ -105,7 +105,7 @@ def test_a_figure_shows_its_masks_beside_its_picture(host):
 def test_masks_may_come_as_lists(stand_in, masks):
     """Of another pack's node."""
     if not isinstance(masks, (list, str)):
-        masks = stand_in.module("stylemix_core.masks").MaskList(masks.strengths, masks.labels)
+        masks = stand_in.module("stylemix_core.masks.mask_list").MaskList(masks.strengths, masks.labels)
     latent = Latents.of(torch.zeros(1, 8, 16))
     arguments = {"mask_list": "broken", "alpha": 1.0, "pairing": "match", "seed": 0}
     _, labels = stand_in.call("StyleMixInject", latent=latent, style=latent, masks=masks, **arguments)
@@ -116,7 +116,7 @@ def test_masks_may_come_as_lists(stand_in, masks):
 
 
 def test_a_mask_list_of_another_model_is_refused(stand_in):
-    masks = stand_in.module("stylemix_core.masks").parse_masks("2", 14)
+    masks = stand_in.module("stylemix_core.masks.mask_list").parse_masks("2", 14)
     latent = Latents.of(torch.zeros(1, 8, 16))
     arguments = {"mask_list": "0", "alpha": 1.0, "pairing": "match", "seed": 0}
     with pytest.raises(ValueError, match="num_ws = 8"):

@@ -92,7 +92,7 @@ def test_save_nodes_fill_in_dates(host):
 
 
 def test_a_conditional_model_says_which_classes_it_has(stand_in):
-    class_labels = stand_in.module("stylemix_core.seeds").class_labels
+    class_labels = stand_in.module("stylemix_core.codes.seeds").class_labels
     assert class_labels(None, 0, 2) is None
     with pytest.raises(ValueError, match="conditional; choose class_label 0 to 2$"):
         class_labels(None, 3, 2)
@@ -154,7 +154,7 @@ def test_previewing_a_value_gives_a_text_to_read(host):
 
 
 def test_previewing_transforms_says_where_the_faces_are(stand_in):
-    transform = stand_in.module("stylemix_core.alignment.transform").FaceTransform
+    transform = stand_in.module("stylemix_core.faces.transform").FaceTransform
     corners = ((-10.0, 0.0), (-10.0, 100.0), (90.0, 100.0), (90.0, 0.0))
     said = "a square of 100 pixels around (40, 50) of picture 2 (300×200), as 256×256"
     assert str((transform(corners, 256, (300, 200), 1),)) == f"({said},)"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylemix_core.masks import parse_masks
+from stylemix_core.masks.mask_list import parse_masks
 
 from ..host import PACK
 from . import examples

@@ -9,11 +9,11 @@ import torch
 from PIL import Image
 
 from stylemix_core.checkpoints import load_encoder, load_generator, native
-from stylemix_core.grid import compare_grid
+from stylemix_core.codes.seeds import sample_z
+from stylemix_core.figures.grid import compare_grid
 from stylemix_core.images import from_pil, to_comfy
-from stylemix_core.injection import inject
-from stylemix_core.masks import parse_masks
-from stylemix_core.seeds import sample_z
+from stylemix_core.masks.mask_list import parse_masks
+from stylemix_core.mixing.inject import inject
 
 from .. import builders
 from . import prompts

@@ -30,12 +30,8 @@ from stylemix_core import (
     parse_masks,
     paste_face,
 )
-from stylemix_core.alignment import FaceTransform, parse_landmarks
 from stylemix_core.checkpoints import DEMO
-from stylemix_core.figures import even_strengths
-from stylemix_core.images import from_comfy, from_pil, to_comfy, to_pil
-from stylemix_core.injection import result_labels
-from stylemix_core.latents import (
+from stylemix_core.codes.latents import (
     Latents,
     blend_latents,
     join_latents,
@@ -44,6 +40,10 @@ from stylemix_core.latents import (
     sample_latents,
     truncate_latents,
 )
+from stylemix_core.faces import FaceTransform, parse_landmarks
+from stylemix_core.figures.mixing import even_strengths
+from stylemix_core.images import from_comfy, from_pil, to_comfy, to_pil
+from stylemix_core.mixing.inject import result_labels
 
 from . import find
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from stylemix_core.codes.latents import Latents, save_latents
 from stylemix_core.inversion import Delta, save_delta
-from stylemix_core.latents import Latents, save_latents
 
 pytestmark = [pytest.mark.real, pytest.mark.browser, pytest.mark.on_stand_in]
 

@@ -284,7 +284,7 @@ test("presets are masks of the model", () => {
   }
   const lists = Object.fromEntries(presets(18).map(({ id, masks }) => [id, parse(masks, 18).masks.length]));
   assert.deepEqual(lists, { sweep: 7, each: 18, bands: 3, all: 1, one: 1, hairShape: 1, hairColour: 1 });
-  const python = readFileSync(new URL("../../stylemix_core/mask_text.py", import.meta.url), "utf8");
+  const python = readFileSync(new URL("../../stylemix_core/masks/grammar.py", import.meta.url), "utf8");
   assert.ok(python.includes(`STUDY_SWEEP = "${STUDY_SWEEP}"`));
 });
 

@@ -1,5 +1,5 @@
 /**
- * Mask lists in the page: the grammar of `stylemix_core/mask_text.py`, kept close to it on purpose. Both are tested
+ * Mask lists in the page: the grammar of `stylemix_core/masks/grammar.py`, kept close to it on purpose. Both are tested
  * with `tests/mask_cases.json`. Nothing here touches the page.
  *
  * A cell is what a mask does with one layer: 0 (keeps the source), a strength, or ALPHA (the node's own

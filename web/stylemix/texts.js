@@ -1,7 +1,7 @@
 /** Everything that the widget says, in English and Korean. `{x}` is filled in by `say`. */
 
 const en = {
-  // Errors of the grammar, worded as in `stylemix_core/mask_text.py`.
+  // Errors of the grammar, worded as in `stylemix_core/masks/grammar.py`.
   empty: "the mask list is empty",
   noLabel: "there is no label before the colon",
   labelComma: "a label cannot contain a comma",

@@ -1,0 +1,479 @@
+"""W+ codes with their provenance, and the files that keep both."""
+
+import json
+import math
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from ..errors import LatentMismatchError, StyleMixError
+from ..files.writing import replacing
+from ..generator import Generator
+from ..generator.fingerprint import picture_shape
+from ..images import resize
+from ..wording import counted
+from .seeds import class_labels, describe, sample_z
+
+FORMAT = "stylemix.latents"
+VERSION = "2"
+"""Of files with more than `w`; those with `w` alone are of version 1."""
+
+LISTED = 20
+"""Codes whose origin is told where codes are described to people."""
+
+
+@dataclass(frozen=True, eq=False)
+class Latents:
+    """A batch of W+ codes that remembers where it comes from, and what injection made of them beyond W+."""
+
+    w: torch.Tensor
+    """float32 `[B, num_ws, w_dim]`."""
+    origins: tuple[str, ...]
+    """One line a code on how it came about: "seed 7, psi 0.7"."""
+    generator: str | None = None
+    """`Generator.fingerprint()` of the generator that the codes are for; None when unknown."""
+    w_rgb: torch.Tensor | None = None
+    """The codes of the to-RGBs where they take others than the convolutions; of the shape of `w`."""
+    channels: torch.Tensor | None = None
+    """What is added to the styles that the codes give: float32 `[B, 2, num_ws, C]`, for convolutions and to-RGBs by
+    the index of their w, padded with zeros to the widest module."""
+    regions: tuple["Region", ...] = ()
+    """What is drawn with other codes than these; later ones lie on top."""
+
+    def __post_init__(self) -> None:
+        if self.w.ndim != 3 or self.w.dtype != torch.float32:
+            raise LatentMismatchError(
+                f"W+ codes are float32 [batch, num_ws, w_dim]; found {self.w.dtype} {list(self.w.shape)}"
+            )
+        count, layers, _ = self.w.shape
+        if len(self.origins) != count:
+            raise LatentMismatchError(
+                f"found {counted(len(self.origins), 'origin')} for {counted(count, 'code')}; give one per code"
+            )
+        if self.w_rgb is not None and (self.w_rgb.shape, self.w_rgb.dtype) != (self.w.shape, self.w.dtype):
+            raise LatentMismatchError(
+                f"the codes of the to-RGBs have the shape {list(self.w_rgb.shape)}, those of the convolutions "
+                f"{list(self.w.shape)}; they must be alike"
+            )
+        if self.channels is not None and (
+            self.channels.ndim != 4
+            or self.channels.dtype != torch.float32
+            or self.channels.shape[:3] != (count, 2, layers)
+        ):
+            raise LatentMismatchError(
+                f"the style channels are {self.channels.dtype} {list(self.channels.shape)}; "
+                f"expected float32 [{count}, 2, {layers}, channels]"
+            )
+        for region in self.regions:
+            if region.codes.w.shape != self.w.shape or region.codes.regions:
+                raise LatentMismatchError(
+                    f"a region's codes have the shape {list(region.codes.w.shape)}; expected {list(self.w.shape)} "
+                    "and no regions in them"
+                )
+
+    def __len__(self) -> int:
+        return len(self.w)
+
+    def __str__(self) -> str:
+        """For people: what the codes are, and how the first of them came about."""
+        count, layers, width = self.w.shape
+        more = [f"… and {count - LISTED} more"] if count > LISTED else []
+        lines = [f"{place}. {origin}" for place, origin in enumerate(self.origins[:LISTED], 1)]
+        return "\n".join([f"{counted(count, 'W+ code')} of {layers} layers × {width}", *lines, *more])
+
+    def take(self, codes: slice | Sequence[int]) -> "Latents":
+        """Some of the codes, by their places."""
+        places = range(len(self))[codes] if isinstance(codes, slice) else codes
+        kept = codes if isinstance(codes, slice) else list(codes)  # slices are views
+        return Latents(
+            self.w[kept],
+            tuple(self.origins[i] for i in places),
+            self.generator,
+            None if self.w_rgb is None else self.w_rgb[kept],
+            None if self.channels is None else self.channels[kept],
+            tuple(Region(region.codes.take(codes), region.mask[kept]) for region in self.regions),
+        )
+
+    @classmethod
+    def of(cls, w: torch.Tensor, origin: str = "unknown", generator: str | None = None) -> "Latents":
+        """Codes `[B, num_ws, w_dim]`, or a single one `[num_ws, w_dim]`, that share one origin."""
+        if w.ndim == 2:
+            w = w[None]
+        w = w.float() if w.is_floating_point() else w
+        return cls(w, (origin,) * (len(w) if w.ndim else 0), generator)
+
+    def codes(self) -> torch.Tensor:
+        """The codes of the convolutions and of the to-RGBs, `[B, 2, num_ws, w_dim]`."""
+        return torch.stack([self.w, self.w if self.w_rgb is None else self.w_rgb], 1)
+
+    def around(self) -> "Latents":
+        """The codes without their regions: what is drawn around them."""
+        return replace(self, regions=())
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """Codes that are drawn in a part of the pictures."""
+
+    codes: Latents
+    """As many as there are pictures, and without regions of their own."""
+    mask: torch.Tensor
+    """uint8 `[B, H, W]`, usually of the pictures' size: 0 outside, 255 inside."""
+
+    def __post_init__(self) -> None:
+        shape, count = self.mask.shape, len(self.codes)
+        if self.mask.dtype != torch.uint8 or len(shape) != 3 or shape[0] != count or 0 in shape[1:]:
+            raise LatentMismatchError(
+                f"the mask of a region is {self.mask.dtype} {list(shape)}; expected uint8 [{count}, height, width]"
+            )
+
+
+def sample_latents(
+    generator: Generator,
+    seeds: Sequence[int],
+    psi: float,
+    cutoff: int | None = None,
+    label: int | None = None,
+) -> Latents:
+    """The codes of seeds, one each, on the CPU. Arguments and errors as for `Generator.mapping` and `class_labels`."""
+    labels = class_labels(label, generator.c_dim, len(seeds))
+    w = generator.mapping(sample_z(seeds, generator.z_dim), labels, psi, cutoff)
+    origins = tuple(describe(seed, psi, cutoff, label) for seed in seeds)
+    return Latents(w.cpu(), origins, generator.fingerprint())
+
+
+def join_latents(parts: Sequence[Latents]) -> Latents:
+    """One batch of all codes, in order. `LatentMismatchError` when there are none or their shapes differ."""
+    shapes = sorted({tuple(part.w.shape[1:]) for part in parts})
+    if len(shapes) != 1:
+        found = " and ".join(f"{layers} layers of {size} numbers" for layers, size in shapes) or "no codes"
+        raise LatentMismatchError(f"found {found}; give codes of one model")
+    generators = {part.generator for part in parts}
+    generator = generators.pop() if len(generators) == 1 else None
+    regions = []
+    for i in range(max(len(part.regions) for part in parts)):
+        there = [part.regions[i] if i < len(part.regions) else _nowhere(part) for part in parts]
+        sizes = [one.mask.shape[1:] for one in there]
+        masks = [sized(one.mask, *max(sizes)) for one in there]
+        regions.append(Region(_join([one.codes for one in there], generator), torch.cat(masks)))
+    return replace(_join([part.around() for part in parts], generator), regions=tuple(regions))
+
+
+def _join(parts: Sequence[Latents], generator: str | None) -> Latents:
+    """`join_latents` of codes without regions."""
+    w_rgb = channels = None
+    if any(part.w_rgb is not None for part in parts):
+        w_rgb = torch.cat([part.codes()[:, 1] for part in parts])
+    changed = [part.channels for part in parts if part.channels is not None]
+    if changed:
+        widths = sorted({one.shape[3] for one in changed})
+        if len(widths) > 1:
+            raise LatentMismatchError(
+                f"found style channels of {' and '.join(map(str, widths))} numbers; give codes of one model"
+            )
+        channels = torch.cat([_channels(part, widths[0]) for part in parts])
+    origins = tuple(origin for part in parts for origin in part.origins)
+    return Latents(torch.cat([part.w for part in parts]), origins, generator, w_rgb, channels)
+
+
+def sized(mask: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """A region's mask uint8 `[B, h, w]` as `[B, height, width]`."""
+    if mask.shape[1:] == (height, width):
+        return mask
+    return resize(mask[:, None].float(), height, width)[:, 0].round().to(torch.uint8)
+
+
+def _nowhere(part: Latents) -> Region:
+    """A region without extent."""
+    shape = picture_shape(part.w.shape[1], part.generator)
+    return Region(part.around(), torch.zeros(len(part), *shape, dtype=torch.uint8, device=part.w.device))
+
+
+def _channels(part: Latents, width: int) -> torch.Tensor:
+    count, layers, _ = part.w.shape
+    return part.w.new_zeros(count, 2, layers, width) if part.channels is None else part.channels
+
+
+def combine(
+    a: Latents,
+    b: Latents,
+    mix: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    origins: tuple[str, ...],
+    arrange: Callable[[torch.Tensor], torch.Tensor],
+) -> Latents:
+    """What `mix` makes of two batches, applied to everything that they hold. The generator is that of `a`.
+
+    mix: maps two `[·, 2, num_ws, size]` to the results' one, the same for codes and for style channels; linear.
+    arrange: brings what `a` or `b` has one of per code, such as a mask, to the results' order.
+    Where only one of them has regions, the other is the same everywhere. `LatentMismatchError` when both have and
+    they differ.
+    """
+    regions = a.regions or b.regions
+    if a.regions and b.regions:
+        same = len(a.regions) == len(b.regions) and all(
+            torch.equal(one.mask, other.mask) for one, other in zip(a.regions, b.regions)
+        )
+        if not same:
+            raise LatentMismatchError(
+                "both codes were injected in regions, and in different ones; give at least one side whole codes"
+            )
+    result = _combine(a.around(), b.around(), mix, origins)
+    return replace(
+        result,
+        regions=tuple(
+            Region(
+                _combine(
+                    a.regions[i].codes if a.regions else a.around(),
+                    b.regions[i].codes if b.regions else b.around(),
+                    mix,
+                    origins,
+                ),
+                arrange(region.mask),
+            )
+            for i, region in enumerate(regions)
+        ),
+    )
+
+
+def _combine(a: Latents, b: Latents, mix: Callable, origins: tuple[str, ...]) -> Latents:
+    """`combine` of codes without regions."""
+    w, w_rgb = (codes.contiguous() for codes in mix(a.codes(), b.codes()).unbind(1))
+    channels = None
+    widths = {part.channels.shape[3] for part in (a, b) if part.channels is not None}
+    if len(widths) > 1:
+        raise LatentMismatchError(
+            f"found style channels of {' and '.join(map(str, widths))} numbers; give codes of one model"
+        )
+    for width in widths:
+        channels = mix(_channels(a, width), _channels(b, width))
+    # To-RGBs take odd layers.
+    alike = torch.equal(w[:, 1::2], w_rgb[:, 1::2])
+    return Latents(w, origins, a.generator, None if alike else w_rgb, channels)
+
+
+def blend_latents(a: Latents, b: Latents, weight: float) -> Latents:
+    """a + weight·(b − a): 0 gives `a` and 1 gives `b`, bit for bit; numbers beyond them exaggerate.
+
+    A single code on either side meets every code of the other. The generator is that of `a`.
+    `LatentMismatchError` when shapes or counts do not fit.
+    """
+    if a.w.shape[1:] != b.w.shape[1:]:
+        (_, layers, size), (_, other_layers, other_size) = a.w.shape, b.w.shape
+        raise LatentMismatchError(
+            f"a has {layers} layers of {size} numbers, b has {other_layers} of {other_size}: they belong to models "
+            "of different shape. Sample or encode both for the same generator."
+        )
+    count = max(len(a), len(b))
+    if 0 in (len(a), len(b)) or not {len(a), len(b)} <= {1, count}:
+        raise LatentMismatchError(
+            f"{counted(len(a), 'code')} cannot be blended with {len(b)}; give equally many, or one on either side"
+        )
+    if not math.isfinite(weight):
+        raise StyleMixError(f"the weight is {weight}; give a number, usually 0 to 1")
+    # One on either side is repeated.
+    pairs = zip(a.origins * (count // len(a)), b.origins * (count // len(b)))
+    origins = tuple(f"{within(one)} ~ {within(other)}, weight {weight:g}" for one, other in pairs)
+    return combine(
+        a,
+        b,
+        lambda one, other: torch.lerp(one, other.to(one), weight),
+        origins,
+        lambda mask: mask.expand(count, -1, -1),
+    )
+
+
+def truncate_latents(
+    latents: Latents, generator: Generator, psi: float, cutoff: int | None = None
+) -> Latents:
+    """The truncation trick on codes of any origin; arguments as for `Generator.mapping`, errors of both."""
+    check_generator(latents, generator)
+    layers = "" if cutoff is None else f" before layer {cutoff}"
+    origins = tuple(f"{origin}, truncated to {psi:g}{layers}" for origin in latents.origins)
+
+    def truncate(w: torch.Tensor) -> torch.Tensor:
+        return generator.mapping.truncate(w.to(generator.w_avg), psi, cutoff).to(w)
+
+    def truncated(codes: Latents) -> Latents:
+        channels = codes.channels
+        if channels is not None:  # the average face has none
+            channels = channels.clone()
+            channels[:, :, :cutoff] *= psi
+        w_rgb = None if codes.w_rgb is None else truncate(codes.w_rgb)
+        return Latents(truncate(codes.w), origins, codes.generator, w_rgb, channels)
+
+    regions = tuple(Region(truncated(region.codes), region.mask) for region in latents.regions)
+    return replace(truncated(latents), regions=regions)
+
+
+def pick_latents(latents: Latents, index: int, length: int = 1) -> Latents:
+    """`length` codes from `index` on; a negative index counts from the end. `LatentMismatchError` beyond it."""
+    start = index + len(latents) if index < 0 else index
+    if length < 1 or not 0 <= start <= len(latents) - length:
+        last = len(latents) - 1
+        raise LatentMismatchError(
+            f"the batch has {counted(len(latents), 'code')}, 0 to {last} or -{last + 1} to -1; there are "
+            f"no {length} from {index} on. Choose a smaller index or length."
+        )
+    return latents.take(slice(start, start + length))
+
+
+def for_other_generators(a: Latents, b: Latents) -> bool:
+    """Whether the codes are known to be for generators with different weights."""
+    return None not in (a.generator, b.generator) and a.generator != b.generator
+
+
+def within(origin: str) -> str:
+    """An origin as part of another: in brackets when it is made of several itself."""
+    return f"({origin})" if "←" in origin or "~" in origin else origin
+
+
+def short_origin(latents: Latents, index: int) -> str:
+    """The first words of a code's origin: "seed 7" of "seed 7, psi 0.7", "a.png" of "a.png (tune, 200 steps)"."""
+    return re.split(r", | \(| ← ", latents.origins[index])[0]
+
+
+def check_generator(latents: Latents, generator: Generator) -> str | None:
+    """Whether `generator` can draw `latents`.
+
+    `LatentMismatchError` when the shapes differ. Returns a sentence to warn with when only the weights
+    do, else None.
+    """
+    layers, size = latents.w.shape[1:]
+    if (layers, size) != (generator.num_ws, generator.w_dim):
+        raise LatentMismatchError(
+            f"the codes have {layers} layers of {size} numbers; this generator "
+            f"({generator.img_resolution} pixels) takes {generator.num_ws} of {generator.w_dim}. "
+            "Use the generator they were sampled or encoded for."
+        )
+    if latents.channels is not None and latents.channels.shape[3] != max(generator.config.channels):
+        raise LatentMismatchError(
+            f"the codes come with style channels of {latents.channels.shape[3]} numbers; this generator has "
+            f"{max(generator.config.channels)}. Use the generator that they were injected with."
+        )
+    if latents.generator in (None, generator.fingerprint()):
+        return None
+    return (
+        "these W+ codes were made for a generator with other weights, so the pictures may look wrong; "
+        "use the generator they were sampled or encoded for"
+    )
+
+
+def save_latents(
+    path: str | os.PathLike[str], latents: Latents | torch.Tensor, extra: Mapping[str, str] | None = None
+) -> None:
+    """Write codes as safetensors: tensor `w` and what injection added to it, provenance in the metadata.
+
+    extra: further metadata, such as the workflow that made the codes.
+    The file appears complete or not at all.
+    """
+    if not isinstance(latents, Latents):
+        latents = Latents.of(latents)
+    origins = json.dumps(latents.origins, ensure_ascii=False)
+    tensors = _tensors(latents)
+    version = "1" if len(tensors) == 1 else VERSION
+    metadata = {**(extra or {}), "format": FORMAT, "version": version, "origins": origins}
+    if latents.generator is not None:
+        metadata["generator"] = latents.generator
+    with replacing(path) as partial:
+        save_file(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial, metadata
+        )
+
+
+def _tensors(latents: Latents) -> dict[str, torch.Tensor]:
+    """What a file holds: `w`, and what there is of `w_rgb`, `channels`, `region0.w`, `region0.mask` …"""
+    tensors = {"w": latents.w}
+    if latents.w_rgb is not None:
+        tensors["w_rgb"] = latents.w_rgb
+    if latents.channels is not None:
+        tensors["channels"] = latents.channels
+    for i, region in enumerate(latents.regions):
+        parts = {**_tensors(region.codes), "mask": region.mask}
+        tensors |= {f"region{i}.{name}": tensor for name, tensor in parts.items()}
+    return tensors
+
+
+def _from_tensors(
+    tensors: Mapping[str, torch.Tensor], origins: tuple[str, ...], generator: str | None
+) -> Latents:
+    """`_tensors` backwards. `KeyError` when there are parts of a region only."""
+    count = len({name.split(".")[0] for name in tensors if "." in name})
+    regions = []
+    for i in range(count):
+        prefix = f"region{i}."
+        inside = {name.removeprefix(prefix): tensors[name] for name in tensors if name.startswith(prefix)}
+        regions.append(
+            Region(_from_tensors({"w": inside["w"], **inside}, origins, generator), inside["mask"])
+        )
+    return Latents(
+        tensors["w"], origins, generator, tensors.get("w_rgb"), tensors.get("channels"), tuple(regions)
+    )
+
+
+def holds_latents(path: str | os.PathLike[str]) -> bool:
+    """Whether a file looks like one for `load_latents`. Only its header is read."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return "w" in file.keys() and len(file.get_slice("w").get_shape()) in (2, 3)  # noqa: SIM118
+    except (SafetensorError, OSError):
+        return False
+
+
+def load_latents(path: str | os.PathLike[str]) -> Latents:
+    """Read codes from safetensors, onto the CPU.
+
+    A file of another tool will do when its tensor `w` is `[B, num_ws, w_dim]` or `[num_ws, w_dim]`; its
+    name then is the origin. `StyleMixError` when the file is missing or is none, `LatentMismatchError`
+    when `w` is not a W+ code.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise StyleMixError(f"there is no latent file at {path}; check the path")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            names = list(file.keys())
+            ours = "w" in names and metadata.get("format") == FORMAT
+            tensors = {name: file.get_tensor(name) for name in (names if ours else {"w"} & {*names})}
+    except (SafetensorError, OSError) as error:
+        raise StyleMixError(foreign(path, "W+ codes")) from error
+    if "w" not in tensors:
+        raise LatentMismatchError(foreign(path, "W+ codes"))
+    try:
+        latents = Latents.of(tensors["w"], path.name, metadata.get("generator"))
+        if ours:
+            if metadata.get("version") not in ("1", VERSION):
+                raise LatentMismatchError(f"it is of version {metadata.get('version')}; update StyleMix")
+            latents = _from_tensors(
+                {**tensors, "w": latents.w}, _read_origins(path, metadata, len(latents)), latents.generator
+            )
+    except LatentMismatchError as error:
+        raise LatentMismatchError(f"{path} cannot be used: {error}") from None
+    except KeyError as missing:
+        raise LatentMismatchError(f"{path} is damaged: it lacks {missing}; save the codes anew") from None
+    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
+        raise LatentMismatchError(f"{path} holds NaN or infinite numbers; make the codes anew")
+    return latents
+
+
+def foreign(path: Path, expected: str) -> str:
+    """The sentence that refuses a file which does not hold what was `expected`."""
+    from ..checkpoints import what_is  # which knows all formats; codes alone need none of them
+
+    return f"{path} holds no {expected}: it is {what_is(path)}. Expected {expected} saved by StyleMix"
+
+
+def _read_origins(path: Path, metadata: dict[str, str], count: int) -> tuple[str, ...]:
+    try:
+        origins = json.loads(metadata["origins"])
+    except (KeyError, ValueError):
+        origins = None
+    if not isinstance(origins, list) or len(origins) != count or not all(isinstance(o, str) for o in origins):
+        raise StyleMixError(f"the metadata of {path} is damaged: expected {count} origins; save them anew")
+    return tuple(origins)

@@ -1,0 +1,170 @@
+"""Who is seen in a picture, as a direction: of ArcFace where its weights are at hand, else of an encoder's features."""
+
+import os
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ..device import exact_convolutions
+from ..errors import CheckpointError
+from ..files.info import file_of
+from ..files.source import Source, about
+from ..files.stored import StoredTensor, shapes
+from ..images import shrink
+from ..networks import adopt, without_numbers
+from . import Encoder
+from .body import residual_units
+from .config import EncoderConfig, read_body
+
+FACE = (35 / 256, 223 / 256, 32 / 256, 220 / 256)
+"""Top, bottom, left and right of what is looked at, in parts of an FFHQ crop: what pSp's identity loss shows to
+ArcFace. Hair's ends and most of the background stay outside."""
+OVAL = (0.5, 0.58, 0.24, 0.29)
+"""Middle x and y, and half axes across and down, of what an encoder's features are taken of, in parts of an FFHQ crop:
+the inside of nearly every face's outline. An encoder reads all of a picture, so of the background, too, it has much to
+say, which identity is none of."""
+CROP_SIDE = 256
+"""Pictures are this large before ArcFace's crop is cut out."""
+
+
+class Identity(nn.Module):
+    """Compares faces. Pictures are `[B, 1 or 3, R, R]` in −1…1, cropped as FFHQ's are."""
+
+    name: str
+    """What sees them, for reports."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Directions `[B, C]` of length one."""
+        raise NotImplementedError
+
+    def drift(self, images: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+        """How far identity has moved: 1 − cosine, `[B]`, 0 (the same) … 2.
+
+        reference: as many pictures, or one for all; or their directions, where they are at hand.
+        """
+        seen = reference if reference.ndim == 2 else self(reference)
+        return (1 - (self(images) * seen).sum(1)).clamp_min(0)
+
+
+class EncoderIdentity(Identity):
+    """The direction of an encoder's deepest features. pSp's bodies began as a face recogniser."""
+
+    def __init__(self, encoder: Encoder):
+        super().__init__()
+        self.encoder = encoder
+        self.name = f"encoder features ({file_of(encoder)})"
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        encoder = self.encoder
+        face = crop(face_alone(shrink(images, encoder.input_size)))
+        x = face.expand(-1, 3, -1, -1).repeat(
+            1, encoder.config.input_nc // 3, 1, 1
+        )  # ReStyle's read two pictures
+        x = x.to(encoder.latent_avg.device, encoder.dtype).contiguous(memory_format=torch.channels_last)
+        with exact_convolutions(x):
+            return F.normalize(encoder.features(x)[-1].float().mean([2, 3]), dim=1).to(images.device)
+
+
+class ArcFace(Identity):
+    """IR-SE50 with ArcFace's head (Deng et al. 2019, arXiv:1801.07698), as pSp's identity loss uses it.
+
+    Tensors have the names of the file `model_ir_se50.pth`; widths and depths are the file's own.
+    """
+
+    def __init__(self, config: EncoderConfig, last_side: int, size: int):
+        super().__init__()
+        width, last = config.stage_channels[0], config.stage_channels[3]
+        self.side = 16 * last_side
+        self.input_layer = nn.Sequential(
+            nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.PReLU(width)
+        )
+        self.body = nn.Sequential(*residual_units(config))
+        self.output_layer = nn.Sequential(
+            nn.BatchNorm2d(last),
+            nn.Dropout(),  # without effect in use; keeps the places of the layers after it
+            nn.Flatten(),
+            nn.Linear(last * last_side**2, size),
+            nn.BatchNorm1d(size),
+        )
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        face = F.adaptive_avg_pool2d(crop(shrink(images, CROP_SIDE)), self.side).expand(-1, 3, -1, -1)
+        x = face.to(next(self.parameters()))
+        with exact_convolutions(x):
+            x = self.body(self.input_layer(x.contiguous(memory_format=torch.channels_last)))
+            return F.normalize(self.output_layer(x.contiguous()), dim=1).to(images.device)
+
+
+def find_identity(
+    arcface: str | os.PathLike | None, encoder: Encoder | None, device: torch.device | None = None
+) -> Identity | None:
+    """The best measure at hand: ArcFace of a file, else the encoder's features, else none.
+
+    arcface: the file, for `read_arcface`, if there is one.
+    encoder: one that reads colours; another counts as none.
+    device: where ArcFace shall run. The encoder stays where it is.
+    """
+    if arcface is not None:
+        return read_arcface(arcface).to(device)
+    if encoder is None or encoder.config.picture_nc != 3:
+        return None
+    return EncoderIdentity(encoder)
+
+
+def holds_arcface(path: str | os.PathLike) -> bool:
+    """Whether a file has the tensors of ArcFace's IR-SE50."""
+    try:
+        with about(path):
+            return "output_layer.4.running_mean" in arcface_tensors(path)
+    except CheckpointError:
+        return False
+
+
+def read_arcface(path: str | os.PathLike) -> ArcFace:
+    """ArcFace from a file such as `model_ir_se50.pth`, onto the CPU. `CheckpointError` when the file holds none."""
+    with about(path):
+        tensors = arcface_tensors(path)
+        expected = "expected the state dict of ArcFace's IR-SE50, model_ir_se50.pth"
+        if "output_layer.4.running_mean" not in tensors:
+            raise CheckpointError(f"the file holds no ArcFace network; {expected}")
+        sizes = shapes(tensors)
+        try:
+            config = EncoderConfig(**read_body(sizes, "ir_se"))
+            size, inputs = sizes["output_layer.3.weight"]
+        except (KeyError, IndexError, ValueError, ZeroDivisionError) as error:
+            raise CheckpointError(f"the file's network has another build ({error}); {expected}") from None
+        last_side = round((inputs / config.stage_channels[3]) ** 0.5)
+        with without_numbers():
+            network = ArcFace(config, last_side, size)
+        # Only training reads this counter, and old files lack it.
+        counters = {
+            name: torch.tensor(0) for name in network.state_dict() if name.endswith("num_batches_tracked")
+        }
+        adopted = adopt(network, counters | {name: tensor.load() for name, tensor in tensors.items()}, "file")
+    adopted.name = f"ArcFace ({Path(path).name})"
+    return adopted
+
+
+def arcface_tensors(path: str | os.PathLike) -> dict[str, StoredTensor]:
+    source = Source(path)
+    content = source.safetensors[0] or source.content
+    stored = content if isinstance(content, dict) else {}
+    return {str(name): tensor for name, tensor in stored.items() if isinstance(tensor, StoredTensor)}
+
+
+def face_alone(images: torch.Tensor) -> torch.Tensor:
+    """FFHQ crops `[B, C, R, R]` that fade to mid grey around the face."""
+    x, y, width, height = OVAL
+    line = (torch.arange(images.shape[-1]).to(images) + 0.5) / images.shape[-1]
+    distance = (((line - x) / width).square() + ((line[:, None] - y) / height).square()).sqrt()
+    return images * ((1.1 - distance) * 5).clamp(0, 1)  # from 0.9 to 1.1 of the oval
+
+
+def crop(images: torch.Tensor) -> torch.Tensor:
+    """The face of FFHQ crops `[B, C, H, W]`."""
+    height, width = images.shape[2:]
+    top, bottom = (round(place * height) for place in FACE[:2])
+    left, right = (round(place * width) for place in FACE[2:])
+    return images[:, :, top:bottom, left:right]

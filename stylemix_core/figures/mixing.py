@@ -1,0 +1,189 @@
+"""Figures of many codes at once: a style-mixing matrix, a strip of strengths, a sheet of directions.
+
+A figure says which codes to draw and how their pictures are laid out. Drawing is the caller's:
+
+>>> figure = mixing_matrix(faces, styles, sm.parse_masks("0-3", G.num_ws))
+>>> sheet = figure.sheet(G.synthesis(figure.codes.w))
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import compress
+from typing import TypeVar
+
+import torch
+
+from ..codes.directions import Directions, moves
+from ..codes.latents import Latents, join_latents, pick_latents, short_origin
+from ..errors import StyleMixError
+from ..masks.mask_list import MAX_STRENGTH, MIN_STRENGTH, MaskList, layers_text
+from ..mixing.inject import inject_latents, pairs, result_labels
+from .grid import compare_grid
+
+MOST_COLUMNS = 64
+
+PerCode = TypeVar("PerCode", torch.Tensor, list)
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """Codes with their places on a sheet."""
+
+    codes: Latents
+    """All codes to draw: those that stand beside the results, then the results."""
+    labels: list[str]
+    """One per result, for `compare_grid`."""
+    names: Sequence[Sequence[str]]
+    """What every result is of, for its file's name: source, style, mask, …"""
+    source: Sequence[int] = ()
+    """The code beside every row, by its place in `codes`."""
+    style: Sequence[int] = ()
+    """The second code beside every row."""
+    top: Sequence[int] = ()
+    """The codes above the columns."""
+    heads: Sequence[str] = ()
+    """A heading per column."""
+    rows: Sequence[str] = ()
+    """A label per row."""
+
+    @property
+    def results(self) -> Latents:
+        """The codes without those beside them."""
+        return pick_latents(self.codes, len(self.codes) - len(self.labels), len(self.labels))
+
+    def sheet(self, pictures: torch.Tensor | Sequence[torch.Tensor]) -> torch.Tensor:
+        """The figure, `[1, 3, height, width]`, of the pictures of all `codes`: `[B, 3, R, R]`, or one by one."""
+
+        def at(places: Sequence[int]) -> list[torch.Tensor] | None:
+            return [pictures[place] for place in places] or None
+
+        results, beside = self.result_pictures([*pictures]), self.source or self.style
+        return compare_grid(
+            results,
+            [*self.heads] if beside else [*self.heads, *[""] * (len(results) - len(self.heads))],
+            0 if beside else len(self.heads),
+            at(self.source),
+            at(self.style),
+            self.rows,
+            at(self.top),
+        )
+
+    def result_pictures(self, pictures: PerCode) -> PerCode:
+        """The results' share of the pictures of all `codes`, or of whatever there is one of per code."""
+        return pictures[len(pictures) - len(self.labels) :]
+
+
+def mixing_matrix(source: Latents, style: Latents, masks: MaskList) -> Figure:
+    """StyleGAN's style-mixing figure (Karras et al. 2019, figure 3) for any mask list.
+
+    Sources down the side, styles along the top, each above one column per mask. Results are in the order of
+    `inject` with pairing "all".
+    """
+    results = inject_latents(source, style, masks, "all")
+    return Figure(
+        with_others(results, source, style),
+        result_labels(masks, len(source), len(style), "all"),
+        [(face, other, label) for face in names(source) for other in names(style) for label in masks.labels],
+        heads=[
+            f"{label} · {name}" if len(style) > 1 else label
+            for name in names(style)
+            for label in masks.labels
+        ],
+        rows=names(source),
+        source=range(len(source)),
+        top=range(len(source), len(source) + len(style)),
+    )
+
+
+def strength_strip(
+    source: Latents, style: Latents, masks: MaskList, strengths: Sequence[float], pairing: str = "match"
+) -> Figure:
+    """Every mask with its strengths times each of `strengths`: a row per source, style and mask, a column per strength.
+
+    Results are in that order. `StyleMixError` when a strength is out of the range of mask lists, −2 … 3.
+    """
+    check_strengths(strengths, MIN_STRENGTH, MAX_STRENGTH)
+    scaled = MaskList(
+        (masks.strengths[:, None] * torch.tensor(strengths)[None, :, None]).flatten(0, 1),
+        [f"{label} · {strength:g}" for label in masks.labels for strength in strengths],
+    )
+    results = inject_latents(source, style, scaled, pairing)
+    rows = [(i, j, label) for i, j in pairs(len(source), len(style), pairing) for label in masks.labels]
+    # What is the same in every row goes without saying.
+    told = [len(source) > 1, len(style) > 1, True]
+    return Figure(
+        with_others(results, source, style),
+        result_labels(scaled, len(source), len(style), pairing),
+        [
+            (names(source)[i], names(style)[j], label, f"x{strength:g}")
+            for i, j, label in rows
+            for strength in strengths
+        ],
+        heads=[f"×{strength:g}" for strength in strengths],
+        rows=[" · ".join(compress([names(source)[i], names(style)[j], label], told)) for i, j, label in rows],
+        source=[i for i, *_ in rows],
+        style=[len(source) + j for _, j, _ in rows],
+    )
+
+
+def direction_sheet(
+    latents: Latents,
+    directions: Directions,
+    strengths: Sequence[float],
+    masks: MaskList | None = None,
+) -> Figure:
+    """All directions at all strengths: a row per code, mask and direction, a column per strength.
+
+    masks: layers and their strengths; None for the layers that the directions are meant for.
+    """
+    check_strengths(strengths)
+    layers = directions.layers[None] if masks is None else masks.strengths
+    moved = moves(latents, directions, range(len(directions)), strengths, layers)
+    # What is the same in every row goes without saying.
+    told = [True, len(layers) > 1, len(latents) > 1]
+    heads = [f"{strength:+g}" if strength else "0" for strength in strengths]
+    origins, labels, rows, told_of = [], [], [], []
+    for face, origin in zip(names(latents), latents.origins):
+        for mask, row in zip([""] if masks is None else masks.labels, layers):
+            for name in directions.names:
+                rows.append(" · ".join(compress([name, mask, face], told)))
+                labels += [f"{rows[-1]} · {text}" for text in heads]
+                where = f"layers {layers_text(row)}"
+                told_of += [(face, name, *filter(None, [mask]), f"x{strength:g}") for strength in strengths]
+                origins += [f"{origin}, {text} {name}, {where}" for text in heads]
+    return Figure(
+        Latents(moved.flatten(0, 3), tuple(origins), latents.generator),
+        labels,
+        told_of,
+        heads=heads,
+        rows=rows,
+    )
+
+
+def names(latents: Latents) -> list[str]:
+    """What a sheet calls codes."""
+    return [short_origin(latents, place) for place in range(len(latents))]
+
+
+def with_others(results: Latents, source: Latents, style: Latents) -> Latents:
+    """All codes in one batch, for the results' generator."""
+    return replace(join_latents([source, style, results]), generator=results.generator)
+
+
+def even_strengths(first: float, last: float, count: int) -> list[float]:
+    """`count` strengths from `first` to `last`, evenly spaced, to three digits after the point."""
+    if not 1 <= count <= MOST_COLUMNS:
+        raise StyleMixError(f"{count} strengths do not make a figure; give 1 to {MOST_COLUMNS}")
+    return [round(first + (last - first) * i / max(count - 1, 1), 3) + 0.0 for i in range(count)]
+
+
+def check_strengths(
+    strengths: Sequence[float], least: float = -float("inf"), most: float = float("inf")
+) -> None:
+    if not strengths:
+        raise StyleMixError("there are no strengths; give at least one")
+    for strength in strengths:
+        if not least <= strength <= most:
+            raise StyleMixError(
+                f"the strength {strength:g} is out of range; use a number from {least:g} to {most:g}"
+            )

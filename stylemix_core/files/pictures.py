@@ -1,0 +1,148 @@
+"""Pictures read from files and written to them."""
+
+import os
+import re
+import struct
+from collections.abc import Mapping
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+
+import torch
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
+
+from ..errors import StyleMixError
+from ..images import _large_ones, from_pil, to_pil
+from .endings import HEIC, HEIC_REFUSED, PICTURES, listed
+from .writing import replacing
+
+COLOURED, COLOURED_PART = 0.1, 0.01
+"""A picture is coloured where more than this part of its pixels has channels that differ by so much of their range."""
+
+
+_SRGB = ("sRGB IEC61966-2", "sRGB2014", "sRGB built-in")
+"""How descriptions of profiles begin that need no conversion, which takes a second for a phone's photo."""
+
+
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+"""What such files have from their ninth byte on, after "ftyp"."""
+
+
+def load_image(path: str | os.PathLike[str]) -> torch.Tensor:
+    """A picture file as `[1, 3, H, W]` in −1…1. Errors as `open_image` has them, and `from_pil`."""
+    return from_pil(open_image(path))
+
+
+@cache
+def picture_endings() -> tuple[str, ...]:
+    """Endings of the files that `open_image` reads, such as ".png", for users to see. Which of the newer formats are
+    among them depends on Pillow's build."""
+    Image.init()
+    known = Image.registered_extensions()
+    return tuple(ending for ending in PICTURES if known.get(ending) in Image.OPEN)
+
+
+def open_image(path: str | os.PathLike[str]) -> Image.Image:
+    """A picture file, turned upright by its EXIF tag, and in sRGB where it has a colour profile; of several frames the
+    first.
+
+    `StyleMixError` when the file is missing, damaged, too large or not a picture.
+    """
+    try:
+        with _large_ones(), Image.open(path) as image:
+            return _in_srgb(ImageOps.exif_transpose(image))
+    except FileNotFoundError:
+        raise StyleMixError(f"there is no picture at {path}; check the path") from None
+    except Image.DecompressionBombError as error:
+        # Its text is all that says how large the picture is: it has not been opened.
+        pixels = re.search(r"\d+", str(error))
+        found = f"{int(pixels[0]) / 1e6:.0f} megapixels" if pixels else "too many pixels"
+        raise StyleMixError(
+            f"{path} has {found}; at most {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} are read, so scale it down or "
+            "crop it first"
+        ) from None
+    # Pillow's decoders raise any of these on a damaged file.
+    except (OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error) as error:
+        refuse_heic(path)
+        if isinstance(error, UnidentifiedImageError):
+            reason = "its format is none that is known"
+        else:  # without the file's name, which the system's own texts end with
+            reason = getattr(error, "strerror", None) or str(error)
+        raise StyleMixError(
+            f"{path} cannot be read as a picture ({reason}); expected an undamaged file of the kind "
+            f"{listed(picture_endings())}"
+        ) from error
+
+
+def refuse_heic(path: str | os.PathLike[str]) -> None:
+    """`StyleMixError` with what to do when the file is a phone's HEIC picture, by its ending or its first bytes."""
+    heic = Path(path).suffix.lower() in HEIC
+    if not heic and os.path.isfile(path):
+        with open(path, "rb") as file:
+            start = file.read(12)
+        heic = start[4:8] == b"ftyp" and start[8:] in _HEIC_BRANDS
+    if heic:
+        raise StyleMixError(f"{path} {HEIC_REFUSED}")
+
+
+def load_mask(path: str | os.PathLike[str]) -> torch.Tensor:
+    """A mask from a picture file: its lightness, float32 `[H, W]` in 0…1. What is transparent counts as black.
+
+    Errors as `open_image` has them; `StyleMixError` on coloured pictures, such as the photo itself.
+    """
+    image = open_image(path)
+    if "A" in image.getbands() or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image).convert("RGB")
+    pixels = from_pil(image)[0] / 2 + 0.5
+    coloured = (pixels.amax(0) - pixels.amin(0) > COLOURED).float().mean()
+    if coloured > COLOURED_PART:
+        raise StyleMixError(
+            f"{path} is a coloured picture; a mask is grey: white inside the region, black outside"
+        )
+    return pixels.mean(0)
+
+
+def _in_srgb(image: Image.Image) -> Image.Image:
+    """A Pillow picture with the colours that its profile means. A profile that is broken or of another kind of
+    picture is ignored, and so is any of 16-bit grey, which has no colours to be off."""
+    profile = image.info.get("icc_profile")
+    if not profile or image.mode.startswith("I"):
+        return image
+    transparent = "A" in image.getbands() or "transparency" in image.info
+    mode = "RGBA" if transparent else "RGB"
+    try:
+        theirs = ImageCms.ImageCmsProfile(BytesIO(profile))
+        if ImageCms.getProfileDescription(theirs).startswith(_SRGB):
+            return image
+        # The colour management reads no palettes, and transparency of RGB alone.
+        plain = image.convert(mode) if transparent or image.mode == "P" else image
+        converted = ImageCms.profileToProfile(
+            plain,
+            theirs,
+            ImageCms.createProfile("sRGB"),
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            mode,
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, ImportError, OSError, TypeError, ValueError):
+        return image
+    return converted or image
+
+
+def save_image(
+    path: str | os.PathLike[str], image: torch.Tensor, texts: Mapping[str, str] | None = None
+) -> None:
+    """Write one picture `[C, H, W]` (see `to_pil`) as an 8-bit PNG. The file appears complete or not at all.
+
+    texts: text chunks by name, such as the workflow that made the picture.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".png":
+        raise StyleMixError(f"pictures are saved as PNG; give {path.name} the ending .png")
+    chunks = PngInfo()
+    for name, text in (texts or {}).items():
+        chunks.add_text(name, text)
+    with replacing(path) as partial:
+        to_pil(image).save(partial, "PNG", pnginfo=chunks)

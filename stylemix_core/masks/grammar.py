@@ -1,0 +1,219 @@
+"""How mask lists are written: their grammar, read without a model in mind and without tensors.
+
+    list  = mask { (";" | newline) mask }          0; 1; 2; 3; 4; 5; 0-6
+    mask  = [label ":"] term { "," term }          hair: 2-6, 7-9@0.5
+    term  = (index | first "-" last | name) ["@" strength]
+    name  = all | none | coarse | middle | fine | random | random(k)
+
+Each mask of a list gives one result. `#` starts a comment that ends with the line. Lists work as
+they are: `[[0], [1], [0, 1, 2]]` is three masks, `[0, 2, 5]` is one. Typographic dashes, as text that was pasted has
+them, are hyphens in ranges and minus signs in strengths: `0–6`, `3@−1`.
+
+What the masks are for a model is told by `masks`.
+"""
+
+import json
+import operator
+import re
+from typing import NamedTuple, NoReturn
+from unicodedata import east_asian_width
+
+from ..errors import MaskSyntaxError
+
+MIN_STRENGTH, MAX_STRENGTH = -2.0, 3.0
+
+DASH = r"[-\u2010-\u2015\u2212]"
+"""What stands for a hyphen or a minus sign: both of them, en dashes and their like."""
+
+NAMES = {
+    "all": slice(None),
+    "none": slice(0, 0),
+    "coarse": slice(0, 4),  # 4–8 pixels
+    "middle": slice(4, 8),  # 16–32 pixels
+    "fine": slice(8, None),  # 64 pixels and up
+}
+
+STUDY_SWEEP = "0; 1; 2; 3; 4; 5; 0-6"
+"""The study project's experiment: each of the first layers alone, then all of them together."""
+
+# Holds for every model from 32 pixels on.
+EXAMPLE = "0; 1; 0-6; hair: 2-4, 5-6@0.5; coarse; random(3)"
+
+STRENGTH_RANGE = f"use a number from {MIN_STRENGTH:g} to {MAX_STRENGTH:g}"
+
+
+def check_strength(strength: float) -> None:
+    if not MIN_STRENGTH <= strength <= MAX_STRENGTH:
+        raise MaskSyntaxError(f"the strength {strength:g} is out of range; {STRENGTH_RANGE}")
+
+
+def list_text(masks: object) -> str:
+    """Lists as JSON, so that one parser reads both and errors can quote what they point at."""
+    try:
+        if isinstance(masks, (list, tuple)):
+            return json.dumps(masks, default=operator.index)  # index: numpy's and torch's whole numbers
+    except (TypeError, ValueError, RecursionError):
+        pass
+    raise MaskSyntaxError(
+        f"a mask list is text or lists of layer numbers, not {masks!r:.80}\n"
+        f"Example: {EXAMPLE}\nor: [[0], [1], [0, 1, 2]]"
+    )
+
+
+_MASK = re.compile(r"[^;\n]+")
+_COMMENT = re.compile(r"#[^\n]*")
+_LAYERS = re.compile(
+    rf"(?P<first>[0-9]+)(\s*{DASH}\s*(?P<last>[0-9]+))?"
+    r"|(?ai:random(\s*\(\s*(?P<count>[0-9]+)\s*\))?|(?P<name>[a-z]+))"
+)
+_AT = re.compile(r"\s*@\s*")
+_STRENGTH = re.compile(rf"(?:\+|{DASH})?([0-9]+\.?[0-9]*|\.[0-9]+)")
+_DASH = re.compile(DASH)
+_SPACE = re.compile(r"\s*")
+# A bracket opens a list, unless it belongs to a label as in "[old] hair: 2-6".
+_LIST = re.compile(r"\s*\[(?![^;:,\n]*:)")
+_LIST_ITEM = re.compile(r"[^\s\[\],]+")
+_TRAILING_COMMA = re.compile(r",(?=\s*\])")
+
+
+def _number(digits: str) -> int:
+    """Nine digits are enough to be out of range; Python refuses to read thousands."""
+    return int(digits.lstrip("0")[:9] or 0)
+
+
+class Term(NamedTuple):
+    """One term as it was written. Whether a model has its layers is not known yet."""
+
+    name: str
+    """A key of `NAMES`, "random", or empty for indices."""
+    numbers: tuple[int, ...]
+    """The index, or a range's first and last; how many layers `random` draws."""
+    positions: tuple[int, ...]
+    """Where the numbers stand in the text, or the name."""
+    strength: float | None
+    """None: the default."""
+    text: str
+    """Without spaces and with plain hyphens."""
+
+
+class Mask(NamedTuple):
+    label: str
+    """Empty when there is none."""
+    terms: list[Term]
+
+
+class MaskSource:
+    """One text, read without a model in mind. Positions count from its start, for the error's caret."""
+
+    def __init__(self, text: str):
+        self.text = text.replace("\r\n", "\n")
+        # Comments become spaces, which keeps every position.
+        self.source = _COMMENT.sub(lambda comment: " " * len(comment[0]), self.text)
+        self.is_lists = bool(_LIST.match(self.source))
+        self.masks = self.lists() if self.is_lists else self.grammar()
+        if not self.masks:
+            self.fail(0, "the mask list is empty")
+
+    def grammar(self) -> list[Mask]:
+        return [self.mask(*m.span()) for m in _MASK.finditer(self.source) if m[0].strip()]
+
+    def mask(self, start: int, end: int) -> Mask:
+        """The mask in `source[start:end]`."""
+        label = ""
+        colon = self.source.find(":", start, end)
+        if colon >= 0:
+            label = " ".join(self.source[start:colon].split())
+            if not label:
+                self.fail(colon, "there is no label before the colon")
+            if "," in label:
+                self.fail(self.source.index(",", start), "a label cannot contain a comma")
+            start = colon + 1
+        terms = []
+        for term in self.source[start:end].split(","):
+            terms.append(self.term(start, start + len(term)))
+            start += len(term) + 1
+        return Mask(label, terms)
+
+    def term(self, start: int, end: int) -> Term:
+        """The term in `source[start:end]`."""
+        start = self.skip_space(start, end)
+        found = _LAYERS.match(self.source, start, end)
+        if not found:
+            self.fail(start, f"expected a layer, a range or a name here, found {self.quote(start, end)}")
+        name = (found["name"] or ("" if found["first"] else "random")).lower()
+        if name not in (*NAMES, "random", ""):
+            names = ", ".join((*NAMES, "random", "random(k)"))
+            self.fail(start, f"{name[:40]!r} is unknown; names are {names}; a label ends with a colon")
+        groups = [group for group in ("first", "last", "count") if found[group]]
+        numbers = tuple(_number(found[group]) for group in groups)
+        if len(numbers) == 2 and numbers[1] < numbers[0]:
+            first, last = numbers
+            self.fail(start, f"the range {first}-{last} runs backwards; write {last}-{first}")
+        if name == "random" and not numbers:
+            numbers = (1,)
+
+        strength = None
+        position = found.end()
+        at = _AT.match(self.source, position, end)
+        if at:
+            number = _STRENGTH.match(self.source, at.end(), end)
+            if not number:
+                self.fail(at.end(), f"expected a strength after '@', found {self.quote(at.end(), end)}")
+            strength = float(_DASH.sub("-", number[0]))
+            if not MIN_STRENGTH <= strength <= MAX_STRENGTH:
+                self.fail(number.start(), f"the strength {number[0]:.20} is out of range; {STRENGTH_RANGE}")
+            position = number.end()
+
+        position = self.skip_space(position, end)
+        if position < end:
+            self.fail(position, f"{self.quote(start, end)} is not understood from here on")
+        positions = tuple(found.start(group) for group in groups) or (start,)
+        text = _DASH.sub("-", "".join(self.source[start:end].split())).lower()
+        return Term(name, numbers, positions, strength, text)
+
+    def lists(self) -> list[Mask]:
+        """The masks of `[0, 2, 5]` or `[[0], [1]]`."""
+        try:
+            value = json.loads(_TRAILING_COMMA.sub(" ", self.source))
+        except (ValueError, RecursionError) as error:
+            self.fail(getattr(error, "pos", 0), "the list is not understood from here on")
+        if not value:
+            return []
+        masks = value if any(isinstance(mask, list) for mask in value) else [value]
+        # The text's items come in the order in which the loops below meet them.
+        items = _LIST_ITEM.finditer(self.source)
+        found = []
+        for mask in masks:
+            if not isinstance(mask, list):
+                self.fail(next(items).start(), "layers and lists are mixed; put brackets around every mask")
+            terms = []
+            for layer in mask:
+                item = next(items, None)
+                position = item.start() if item else 0
+                if isinstance(layer, list):
+                    self.fail(position, "the brackets are nested too deep; expected lists of layers")
+                if type(layer) is not int:  # bool is an int to isinstance
+                    quoted = self.quote(position, item.end() if item else position)
+                    self.fail(position, f"a list holds layers, which are whole numbers, found {quoted}")
+                terms.append(Term("", (layer,), (position,), None, str(layer)))
+            found.append(Mask("", terms))
+        return found
+
+    def skip_space(self, start: int, end: int) -> int:
+        return _SPACE.match(self.source, start, end).end()  # type: ignore[union-attr]  # always matches
+
+    def quote(self, start: int, end: int) -> str:
+        found = self.source[start:end].strip()
+        return repr(found if len(found) <= 40 else found[:39] + "…") if found else "nothing"
+
+    def fail(self, position: int, problem: str) -> NoReturn:
+        line_start = self.text.rfind("\n", 0, position) + 1
+        line = self.text[line_start:].partition("\n")[0]
+        # Under a wide character stands a wide space, so that the caret stays below its column.
+        before = self.text[line_start:position]
+        pad = "".join("\u3000" if east_asian_width(c) in "WF" else "\t" if c == "\t" else " " for c in before)
+        number = self.text.count("\n", 0, position) + 1
+        raise MaskSyntaxError(
+            f"{problem}\n  line {number}, column {position - line_start + 1}:\n"
+            f"    {line}\n    {pad}^\nExample: {EXAMPLE}"
+        ) from None

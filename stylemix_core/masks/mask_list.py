@@ -1,0 +1,193 @@
+"""Mask lists for a model: which W+ layers take the style, and how strongly. `mask_text` has their grammar."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import torch
+
+from ..errors import LatentMismatchError
+from .grammar import EXAMPLE as EXAMPLE
+from .grammar import MAX_STRENGTH as MAX_STRENGTH
+from .grammar import MIN_STRENGTH as MIN_STRENGTH
+from .grammar import NAMES, MaskSource, Term, check_strength, list_text
+from .grammar import STUDY_SWEEP as STUDY_SWEEP
+
+
+@dataclass(frozen=True, eq=False)
+class MaskList:
+    """Several masks; each gives one result. Iterating gives the rows of `strengths`."""
+
+    strengths: torch.Tensor
+    """float32 `[M, num_ws]`: 0 keeps the source's layer, 1 takes the style's."""
+    labels: list[str]
+    """One a mask: the label that was given, else the mask's own text."""
+
+    @property
+    def num_ws(self) -> int:
+        """Number of layers of the model that the masks are for."""
+        return self.strengths.shape[1]
+
+    @property
+    def text(self) -> str:
+        """The list with every range, strength and random choice spelled out.
+
+        Parsing it gives these strengths again, whatever default strength and seed made them.
+        """
+        masks = []
+        for label, row in zip(self.labels, self.strengths, strict=True):
+            layers = layers_text(row)
+            needs_label = label != layers and not re.search(r"[;:,#\n]", label)
+            masks.append(f"{label}: {layers}" if needs_label else layers)
+        return "; ".join(masks)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def resolve(self, num_ws: int) -> "MaskList":
+        """Itself, as `MaskText.resolve`. `LatentMismatchError` when the masks are for another model."""
+        if self.num_ws != num_ws:
+            raise LatentMismatchError(
+                f"the masks are for a model with {self.num_ws} layers, the codes have {num_ws}; "
+                f"make the mask list for num_ws = {num_ws}"
+            )
+        return self
+
+    @classmethod
+    def join(cls, *lists: "MaskList") -> "MaskList":
+        """One list of all masks, in order. `LatentMismatchError` when they are for different models."""
+        sizes = sorted({masks.num_ws for masks in lists})
+        if len(sizes) != 1:
+            found = " and ".join(map(str, sizes)) or "no"
+            raise LatentMismatchError(
+                f"mask lists for models with {found} layers cannot be joined; make all of them for one model"
+            )
+        labels = [label for masks in lists for label in masks.labels]
+        return cls(torch.cat([masks.strengths for masks in lists]), labels)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        return iter(self.strengths)
+
+
+@dataclass(frozen=True)
+class MaskText:
+    """Mask lists for a model that is not known yet; `resolve` reads them for one.
+
+    `MaskSyntaxError` at once where the text is wrong whatever the model.
+    """
+
+    source: str
+    """Text in the grammar of `mask_text`."""
+    strength: float = 1.0
+    """What a term without `@` gets, −2 … 3."""
+    seed: int = 0
+    """Where `random` draws its layers from."""
+    before: "MaskText | MaskList | None" = None
+    """Masks that come first. They keep the strength and seed they were made with."""
+
+    def __post_init__(self) -> None:
+        check_strength(self.strength)
+        MaskSource(self.source)
+
+    @classmethod
+    def of(cls, masks: object, strength: float = 1.0, seed: int = 0) -> "MaskText | MaskList":
+        """Whatever says a mask list: text, lists, a `MaskText` or a `MaskList`; the last two stay as they are."""
+        if isinstance(masks, MaskText | MaskList):
+            return masks
+        return cls(masks if isinstance(masks, str) else list_text(masks), strength, seed)
+
+    @property
+    def text(self) -> str:
+        """All masks, one a line, with their strengths. `random` stays: its layers depend on the seed."""
+        lines = [self.before.text.replace("; ", "\n")] if self.before is not None else []
+        for label, terms in MaskSource(self.source).masks:
+            layers = ", ".join(
+                term.text + (_suffix(self.strength) if term.strength is None and term.name != "none" else "")
+                for term in terms
+            )
+            lines.append(f"{label}: {layers}" if label else layers or "none")
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def resolve(self, num_ws: int) -> MaskList:
+        """The masks for a model with `num_ws` layers. `MaskSyntaxError` when it has no such layers."""
+        masks = parse_masks(self.source, num_ws, self.strength, self.seed)
+        return masks if self.before is None else MaskList.join(self.before.resolve(num_ws), masks)
+
+
+def parse_masks(
+    masks: str | Sequence[int] | Sequence[Sequence[int]], num_ws: int, strength: float = 1.0, seed: int = 0
+) -> MaskList:
+    """Read a mask list for a model with `num_ws` layers.
+
+    masks: text in the grammar of `mask_text`, a list of layers (one mask) or a list of such lists.
+    strength: what a term without `@` gets, −2 … 3.
+    seed: where `random` draws its layers from; several of them in one list draw different ones.
+    `MaskSyntaxError` quotes the text, points at the column and shows a correct example.
+
+    >>> parse_masks("hair: 2-3, 5@0.5; none", num_ws=6).strengths.tolist()
+    [[0.0, 0.0, 1.0, 1.0, 0.0, 0.5], [0.0, 0.0, 0.0, 0.0, 0.0, 0.0]]
+    """
+    check_strength(strength)
+    text = masks if isinstance(masks, str) else list_text(masks)
+    return _resolve(MaskSource(text), num_ws, strength, seed)
+
+
+def layers_text(row: torch.Tensor) -> str:
+    """The shortest text of one mask, strengths `[num_ws]`: "0-6, 9@0.5"; "none" when all are zero."""
+    strengths = row.detach().cpu().to(torch.float32).numpy()
+    terms = []
+    for strength, run in groupby(range(len(strengths)), key=lambda layer: strengths[layer]):
+        if strength != 0:
+            layers = list(run)
+            term = f"{layers[0]}-{layers[-1]}" if len(layers) > 1 else f"{layers[0]}"
+            terms.append(term + _suffix(strength))
+    return ", ".join(terms) or "none"
+
+
+def _suffix(strength: float | np.floating) -> str:
+    """A strength as a term ends with it: "@0.5", or nothing for 1."""
+    # Positional and as short as it gets: the grammar has no exponents.
+    return "" if strength == 1 else "@" + np.format_float_positional(strength, trim="-")
+
+
+def _resolve(source: MaskSource, num_ws: int, strength: float, seed: int) -> MaskList:
+    """The masks for a model."""
+    random = np.random.RandomState(seed % 2**32)
+    rows, labels = np.zeros((len(source.masks), num_ws), dtype=np.float32), []
+    for row, (label, terms) in zip(rows, source.masks):
+        for term in terms:
+            row[_layers(source, term, num_ws, random)] = strength if term.strength is None else term.strength
+        if source.is_lists:
+            marks = torch.zeros(num_ws)
+            marks[[layer for term in terms for layer in term.numbers]] = 1
+            label = layers_text(marks)
+        labels.append(label or ", ".join(term.text for term in terms))
+    return MaskList(torch.from_numpy(rows), labels)
+
+
+def _layers(source: MaskSource, term: Term, num_ws: int, random: np.random.RandomState) -> Sequence[int]:
+    """The layers of a model that a term means."""
+    model_range = f"this model has the layers 0-{num_ws - 1}"
+    if term.name == "random":
+        (count,) = term.numbers
+        if not 1 <= count <= num_ws:
+            source.fail(term.positions[0], f"random can draw 1 to {num_ws} layers from this model")
+        return random.permutation(num_ws)[:count].tolist()
+    if term.name:
+        layers = range(num_ws)[NAMES[term.name]]
+        if not layers and term.name != "none":
+            start = NAMES[term.name].start
+            source.fail(term.positions[0], f"{term.name} starts at layer {start}, but {model_range}")
+        return layers
+    for layer, position in zip(term.numbers, term.positions):
+        if not 0 <= layer < num_ws:
+            source.fail(position, f"there is no layer {layer}: {model_range}")
+    return range(term.numbers[0], term.numbers[-1] + 1)

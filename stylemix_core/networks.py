@@ -1,0 +1,118 @@
+"""Giving a network the weights of a file, and keeping what is computed from them."""
+
+import copy
+from collections.abc import Callable, Mapping
+from itertools import chain
+from typing import TypeVar
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from .errors import CheckpointError, StyleMixError
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class without_numbers(TorchFunctionMode):
+    """Networks made inside have weights with shapes and nothing in them.
+
+    `torch.device("meta")` alone would do, but arithmetic there imports PyTorch's compiler, a second's work.
+    """
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if function in (torch.empty, torch.randn):
+            return torch.empty(*args, **{**kwargs, "device": "meta"})
+        if getattr(function, "__module__", None) == nn.init.__name__:
+            return kwargs.get("tensor", args[0] if args else None)
+        return function(*args, **kwargs)
+
+
+def adopt(network: Network, weights: Mapping[str, torch.Tensor], what: str) -> Network:
+    """Make a network, built `without_numbers`, hold `weights` themselves; ready for inference.
+
+    Each tensor is taken once, and copied only where its type or memory format must change: with a mapping that
+    reads them from a file, no more than one is there twice. `CheckpointError` names the tensors that are missing
+    or of another shape.
+    """
+    expected = network.state_dict()
+    missing = [name for name in expected if name not in weights]
+    if missing:
+        raise CheckpointError(f"the {what} lacks {len(missing)} tensors, among them {', '.join(missing[:3])}")
+    for name, place in expected.items():
+        tensor = weights[name]
+        if tensor.shape != place.shape:
+            raise CheckpointError(
+                f"the tensor {name} has the shape {list(tensor.shape)}, expected {list(place.shape)}"
+            )
+        path, _, leaf = name.rpartition(".")
+        module = network.get_submodule(path)
+        tensor = arranged(tensor.detach(), place.dtype, getattr(module, "transposed", False))
+        is_parameter = isinstance(getattr(module, leaf), nn.Parameter)
+        setattr(module, leaf, nn.Parameter(tensor, requires_grad=False) if is_parameter else tensor)
+    return network.eval().requires_grad_(False)
+
+
+def arranged(tensor: torch.Tensor, dtype: torch.dtype, transposed: bool) -> torch.Tensor:
+    """The tensor in the memory format that convolutions want, transposed ones where it belongs to such."""
+    if tensor.ndim != 4:
+        return tensor.to(dtype, memory_format=torch.contiguous_format)
+    if transposed:
+        return arranged(tensor.transpose(0, 1), dtype, False).transpose(0, 1)
+    return tensor.to(dtype, memory_format=torch.channels_last)
+
+
+class Derived:
+    """What `make` computes from a layer's weight, once for as long as the weight stays the same."""
+
+    def __init__(self) -> None:
+        self.known: tuple[torch.Tensor, int, torch.Tensor] | None = None
+        """The weight, its version, and what was made of it."""
+
+    def make(self, weight: torch.Tensor) -> torch.Tensor:
+        raise NotImplementedError
+
+    def __call__(self, weight: torch.Tensor) -> torch.Tensor:
+        if weight.is_inference() or (weight.requires_grad and torch.is_grad_enabled()):
+            return self.make(weight)  # nothing would tell of a change, or gradients go through it
+        if self.known is None or self.known[0] is not weight or self.known[1] != weight._version:
+            with torch.inference_mode(False), torch.no_grad():
+                self.known = (weight, weight._version, self.make(weight))
+        return self.known[2]
+
+    def forget(self) -> None:
+        """To be called where the weight's memory is replaced."""
+        self.known = None
+
+    def __reduce__(self):
+        return type(self), ()  # a copy of a layer finds its own
+
+
+def twin(network: Network, hold: Callable[[torch.Tensor], torch.Tensor] = torch.Tensor.detach) -> Network:
+    """A network of its own whose tensors are `hold` of the given one's: by default the same memory."""
+    memo: dict[int, torch.Tensor] = {}
+    for tensor in chain(network.parameters(), network.buffers()):
+        held = hold(tensor)
+        memo[id(tensor)] = nn.Parameter(held, False) if isinstance(tensor, nn.Parameter) else held
+    return copy.deepcopy(network, memo)  # type: ignore[arg-type]
+
+
+def differentiable(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor's memory, or a copy where it was made in inference mode, whose tensors autograd refuses."""
+    return tensor.clone() if tensor.is_inference() else tensor.detach()
+
+
+def is_parameter(network: nn.Module, name: str) -> bool:
+    owner, _, leaf = name.rpartition(".")
+    return leaf in network.get_submodule(owner)._parameters
+
+
+def put(network: nn.Module, name: str, tensor: torch.Tensor) -> None:
+    """Let the network compute with `tensor`, which may depend on others, in place of its own of that name."""
+    owner, _, leaf = name.rpartition(".")
+    module = network.get_submodule(owner)
+    slots = module._parameters if leaf in module._parameters else module._buffers
+    if leaf not in slots:
+        raise StyleMixError(f"the network has no tensor {name}")
+    slots[leaf] = tensor  # type: ignore[assignment]
