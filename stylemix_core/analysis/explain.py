@@ -230,6 +230,10 @@ def explain_layers(
     on_step: called with how many pictures are drawn and how many it will be.
     `LatentMismatchError` when codes do not fit, `StyleMixError` when every style is its source, `NoFaceError` when
     regions are to be found and there is no face.
+
+    >>> report = sm.explain_layers(G, faces, style, regions={"corner": torch.ones(32, 32).tril()})
+    >>> report.effect.shape, report.shares["corner"].shape
+    (torch.Size([8]), torch.Size([8]))
     """
     if chunk < 1:
         raise StyleMixError(f"chunk is {chunk}; expected how many pictures to draw at a time, at least 1")
