@@ -24,7 +24,14 @@ def names():
     """What examples need not say: the package, tiny models, two faces and a style for them."""
     generator = builders.tiny_generator()
     w = generator.mapping(sm.sample_z([0, 1, 2], generator.z_dim))
-    return {"sm": sm, "torch": torch, "G": generator, "E": builders.tiny_encoder(), "faces": w[:2], "style": w[2:]}
+    return {
+        "sm": sm,
+        "torch": torch,
+        "G": generator,
+        "E": builders.tiny_encoder(),
+        "faces": w[:2],
+        "style": w[2:],
+    }
 
 
 @pytest.mark.parametrize("path", WITH_EXAMPLES, ids=lambda path: path.as_posix())
