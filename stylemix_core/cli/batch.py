@@ -71,11 +71,12 @@ class Batch:
 @contextmanager
 def naming(file: str | Path) -> Iterator[None]:
     """Makes errors that come from a file name it by its path, once."""
+    path = Path(file)
     try:
         yield
     except (StyleMixError, OSError) as error:
-        told = str(error).removeprefix(f"{Path(file).name}: ")
-        if not re.search(rf"(?<!\w){re.escape(str(file))}(?!\w)", told):
-            told = f"{file}: {told}"
+        told = str(error).removeprefix(f"{path.name}: ")
+        if not re.search(rf"(?<!\w){re.escape(str(path))}(?!\w)", told):
+            told = f"{path}: {told}"
         kind = type(error) if isinstance(error, StyleMixError) else StyleMixError
         raise kind(told) from error

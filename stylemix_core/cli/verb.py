@@ -26,6 +26,8 @@ class Options(SimpleNamespace):
 
     results: "Results"
     """Where its files go; there is none without --out."""
+    warned: set[str]
+    """What it has warned of already."""
 
 
 class Verb(click.Command):
