@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ..errors import StyleMixError
-from ..mask_text import DASH, check_strength
+from ..mask_text import OTHER_RANGE, RANGE_SIGN, check_strength, plain
 from ..wish_text import check_wish, read_wish
 from .choices import ALIGN_MODES, DTYPES, NOISE_MODES, PAIRINGS
 from .paths import LATENTS, PICTURES, expand, mask_text
@@ -75,22 +75,32 @@ def one_path(endings: Collection[str]) -> Callback:
     return reading(lambda value: expand([value], endings))
 
 
+_SEEDS = re.compile(rf"\s*(?P<first>[0-9]+)(?:\s*{RANGE_SIGN}\s*(?P<last>[0-9]+))?\s*")
+
+
 def seed_list(text: str) -> list[int]:
     """Seeds of "0-3,7", each once."""
     seeds: dict[int, None] = {}
-    for part in text.split(","):
-        match = re.fullmatch(rf"\s*(\d+)(?:\s*{DASH}\s*(\d+))?\s*", part, re.ASCII)
+    start = 0
+    for part in plain(text).split(","):
+        written, start = text[start : start + len(part)], start + len(part) + 1
+        match = _SEEDS.fullmatch(part)
+        if not match:
+            found = _SEEDS.match(part)
+            other = OTHER_RANGE.fullmatch(part.rstrip(), found.end("first")) if found else None
+            hint = f"{found['first']:.40}-{other['last']:.40}" if found and other else "for instance 0-3,7"
+            raise click.BadParameter(f"{written!r} is no seed or range of seeds; write {hint}")
         # Forty digits are enough to be too many; Python refuses to read thousands.
-        first, last = (int(match[1][:40]), int((match[2] or match[1])[:40])) if match else (1, 0)
+        first, last = int(match["first"][:40]), int((match["last"] or match["first"])[:40])
         if last < first:
-            raise click.BadParameter(f"{part!r} is no seed or range of seeds; write for instance 0-3,7")
+            raise click.BadParameter(f"the range {first}-{last} runs backwards; write {last}-{first}")
         if last > MAX_SEED:
             raise click.BadParameter(
-                f"{part.strip()} is no seed; seeds are 0 to {MAX_SEED}; write for instance 0-3,7"
+                f"{written.strip()} is no seed; seeds are 0 to {MAX_SEED}; write for instance 0-3,7"
             )
         if last - first >= MAX_SEEDS:
             raise click.BadParameter(
-                f"{part!r} asks for {last - first + 1} pictures; write for instance 0-3,7, {MAX_SEEDS} at most"
+                f"{written!r} asks for {last - first + 1} pictures; write for instance 0-3,7, {MAX_SEEDS} at most"
             )
         seeds.update(dict.fromkeys(range(first, last + 1)))
     return list(seeds)

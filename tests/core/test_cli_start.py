@@ -37,7 +37,9 @@ REFUSED = [
     (["mxi"], "No such command 'mxi'. Did you mean 'mix'?"),
     (["generate", "--sed", "0"], "No such option '--sed'"),
     (["generate"], "Missing option '--seeds'"),
-    (["generate", "--seeds", "3-1"], "write for instance 0-3,7"),
+    (["generate", "--seeds", "0-x"], "'0-x' is no seed or range of seeds; write for instance 0-3,7"),
+    (["generate", "--seeds", "7, 3-1"], "the range 3-1 runs backwards; write 1-3"),
+    (["generate", "--seeds", "0..2"], "'0..2' is no seed or range of seeds; write 0-2"),
     (["generate", "--seeds", "18446744073709551616"], "seeds are 0 to 18446744073709551615"),
     (["generate", "--seeds", "0", "--psi", "100"], "truncation_psi is 100; give a number from -2 to 2"),
     (["generate", "--seeds", "0", "--psi", "nan"], "truncation_psi is nan"),
@@ -125,10 +127,12 @@ def test_choices_are_those_of_the_modules_that_act_on_them():
         (" 0 - 2 , 9", [0, 1, 2, 9]),
         ("0 – 1,3−4", [0, 1, 3, 4]),
         ("5,5,4-6", [5, 4, 6]),
+        ("0~2", [0, 1, 2]),
+        ("０～２，４－５、\u30007", [0, 1, 2, 4, 5, 7]),
         ("18446744073709551615", [2**64 - 1]),
     ],
 )
-def test_seeds_take_dashes_and_spaces(text, seeds):
+def test_seeds_take_dashes_tildes_spaces_and_full_width_signs(text, seeds):
     assert seed_list(text) == seeds
 
 
