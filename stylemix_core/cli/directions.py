@@ -92,15 +92,13 @@ def directions_of(generator: "Generator", options: Options) -> "Directions":
 
     if options.load is not None:
         return load_directions(options.load)
-    bar = progress(options, options.samples, options.method)
-    found = find_directions(
-        generator,
-        options.method,
-        options.layers,
-        options.count,
-        options.samples,
-        options.seed,
-        lambda done, total, images: bar.update(done),
-    )
-    bar.close()
-    return found
+    with progress(options, options.samples, options.method) as bar:
+        return find_directions(
+            generator,
+            options.method,
+            options.layers,
+            options.count,
+            options.samples,
+            options.seed,
+            lambda done, total, images: bar.update(done),
+        )

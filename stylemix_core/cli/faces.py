@@ -31,9 +31,8 @@ def demo(options: Options) -> None:
     from ..masks import STUDY_SWEEP
     from .files import progress, save_codes, save_pictures, say
 
-    bar = progress(options, len(experiment.SEEDS) * len(STUDY_SWEEP.split(";")))
-    done = experiment.run(bar.update)
-    bar.close()
+    with progress(options, len(experiment.SEEDS) * len(STUDY_SWEEP.split(";"))) as bar:
+        done = experiment.run(bar.update)
     for name, latents in (("faces", done.sources), ("style", done.style), ("results", done.results)):
         save_codes(options, name, latents)
     faces = [f"seed {seed}" for seed in experiment.SEEDS]
@@ -148,20 +147,19 @@ def invert(options: Options) -> None:
 
     for place, picture in batch.each(options.pictures, read, told=False):
         title = options.pictures[place].name
-        bar = progress(options, title=title)
-        result = invert_pictures(
-            generator,
-            picture,
-            encoder,
-            options.method,
-            options.steps,
-            options.seed,
-            quality=options.quality,
-            mask=mask,
-            on_step=bar.step,
-            perceptual=options.features,
-        )
-        bar.close()
+        with progress(options, title=title) as bar:
+            result = invert_pictures(
+                generator,
+                picture,
+                encoder,
+                options.method,
+                options.steps,
+                options.seed,
+                quality=options.quality,
+                mask=mask,
+                on_step=bar.step,
+                perceptual=options.features,
+            )
         name = save_codes(options, names[place], result.latents([title])).stem
         if result.delta is not None:
             tuning = options.out / "tunings" / f"{name}{LATENTS}"

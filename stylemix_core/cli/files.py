@@ -110,27 +110,27 @@ def decode(
     """
     noise = options.noise
     total = sum(map(len, parts))
-    bar = progress(options, total, "decode")
     kept, places = distinct_in(parts, noise)
     awaited = Counter(chain(*places))
     drawn: dict[int, torch.Tensor] = {}
     first = done = 0
-    for part, own in zip(kept, places, strict=True):
-        for place in own:
-            if place not in drawn:  # new codes come in their order, so it is the first of a chunk
-                chunk = slice(place - first, place - first + CHUNK)
-                own_seeds = (range(len(part)) if seeds is None else seeds)[chunk]
-                pictures = decode_latents(generator, part.take(chunk), noise, own_seeds).cpu()
-                drawn.update(enumerate(pictures, place))
-            done += 1
-            bar.update(done)
-            if done == total:
-                bar.close()  # now: nobody asks again after the last
-            yield drawn[place]
-            awaited[place] -= 1
-            if not awaited[place]:
-                del drawn[place]
-        first += len(part)
+    with progress(options, total, "decode") as bar:
+        for part, own in zip(kept, places, strict=True):
+            for place in own:
+                if place not in drawn:  # new codes come in their order, so it is the first of a chunk
+                    chunk = slice(place - first, place - first + CHUNK)
+                    own_seeds = (range(len(part)) if seeds is None else seeds)[chunk]
+                    pictures = decode_latents(generator, part.take(chunk), noise, own_seeds).cpu()
+                    drawn.update(enumerate(pictures, place))
+                done += 1
+                bar.update(done)
+                if done == total:
+                    bar.close()  # now: nobody asks again after the last
+                yield drawn[place]
+                awaited[place] -= 1
+                if not awaited[place]:
+                    del drawn[place]
+            first += len(part)
 
 
 def save_codes(options: Options, name: str, latents: Latents) -> Path:
@@ -236,13 +236,12 @@ def read_codes(files: Sequence[Path], options: Options) -> list[Latents]:
     """W+ codes of W+ files and pictures; the encoder is loaded only for pictures."""
     encoder = None
     parts = []
-    bar = progress(options, len(files), "read")
-    for i, path in enumerate(files, 1):
-        if path.suffix.lower() == LATENTS:
-            parts.append(load_latents(path))
-        else:
-            encoder = encoder or open_encoder(options)
-            parts.append(encode_picture(encoder, path, options))
-        bar.update(i)
-    bar.close()
+    with progress(options, len(files), "read") as bar:
+        for i, path in enumerate(files, 1):
+            if path.suffix.lower() == LATENTS:
+                parts.append(load_latents(path))
+            else:
+                encoder = encoder or open_encoder(options)
+                parts.append(encode_picture(encoder, path, options))
+            bar.update(i)
     return parts

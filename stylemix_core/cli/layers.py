@@ -63,18 +63,17 @@ def explain(options: Options) -> None:
     if options.region:
         names, paths = zip(*options.region)
         regions = dict(zip(names, read_regions(paths, generator, options)))
-    bar = progress(options)
-    report = explain_layers(
-        generator,
-        sources.w,
-        styles.w,
-        regions,
-        open_encoder(options) if suits(options) else None,
-        options.features,
-        options.arcface,
-        on_step=bar.step,
-    )
-    bar.close()
+    with progress(options) as bar:
+        report = explain_layers(
+            generator,
+            sources.w,
+            styles.w,
+            regions,
+            open_encoder(options) if suits(options) else None,
+            options.features,
+            options.arcface,
+            on_step=bar.step,
+        )
     write_texts(options, {"table.txt": report.table(), "table.json": json.dumps(report.figures(), indent=2)})
     for folder, pictures in (
         ("pictures", report.alone),
@@ -150,22 +149,21 @@ def find(options: Options) -> None:
     identity = None
     if options.keep == "identity" and (suits(options) or options.arcface):
         identity = find_identity(options.arcface, open_encoder(options) if suits(options) else None)
-    bar = progress(options)
-    found = find_layers(
-        generator,
-        sources.w,
-        styles.w,
-        words_or_mask(options.target, generator, options),
-        None if options.keep is None else words_or_mask(options.keep, generator, options),
-        options.what,
-        care=options.care,
-        steps=options.steps,
-        count=options.count,
-        others=options.others,
-        identity=identity,
-        on_step=bar.step,
-    )
-    bar.close()
+    with progress(options) as bar:
+        found = find_layers(
+            generator,
+            sources.w,
+            styles.w,
+            words_or_mask(options.target, generator, options),
+            None if options.keep is None else words_or_mask(options.keep, generator, options),
+            options.what,
+            care=options.care,
+            steps=options.steps,
+            count=options.count,
+            others=options.others,
+            identity=identity,
+            on_step=bar.step,
+        )
     write_texts(
         options,
         {

@@ -110,13 +110,12 @@ def inject_into(
         return inject_latents(sources, styles, masks, options.pairing, options.space, region)
     assert region is not None  # refused above
     met = meetings(sources, styles, masks, options.pairing, region)
-    bar = progress(options, len(met.sources), "channels")
     changes = []
-    for start in range(0, len(met.sources), CHUNK):
-        part = met.take(slice(start, start + CHUNK))
-        changes.append(channel_changes(generator, part, options.channel_share).cpu())
-        bar.update(start + len(part.sources))
-    bar.close()
+    with progress(options, len(met.sources), "channels") as bar:
+        for start in range(0, len(met.sources), CHUNK):
+            part = met.take(slice(start, start + CHUNK))
+            changes.append(channel_changes(generator, part, options.channel_share).cpu())
+            bar.update(start + len(part.sources))
     return inject_latents(sources, styles, masks, options.pairing, options.space, channels=torch.cat(changes))
 
 
