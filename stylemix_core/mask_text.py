@@ -19,7 +19,7 @@ import re
 from typing import NamedTuple, NoReturn
 from unicodedata import east_asian_width
 
-from .errors import MaskSyntaxError
+from .errors import MaskSyntaxError, StyleMixError
 
 MIN_STRENGTH, MAX_STRENGTH = -2.0, 3.0
 
@@ -60,6 +60,13 @@ def plain(text: str) -> str:
 def check_strength(strength: float) -> None:
     if not MIN_STRENGTH <= strength <= MAX_STRENGTH:
         raise MaskSyntaxError(f"the strength {strength:g} is out of range; {STRENGTH_RANGE}")
+
+
+def refuse_several(text: str) -> None:
+    """`StyleMixError` when a text holds more than one mask."""
+    count = len(MaskSource(text).masks)
+    if count != 1:
+        raise StyleMixError(f"{text!r} holds {count} masks; give the layers as one mask, as in 4-5, 8")
 
 
 def list_text(masks: object) -> str:
@@ -225,6 +232,19 @@ class MaskSource:
                 terms.append(Term("", (layer,), (position,), None, str(layer)))
             found.append(Mask("", terms))
         return found
+
+    def require(self, num_ws: int) -> None:
+        """`MaskSyntaxError` when a model with `num_ws` layers has not all that the masks name."""
+        model_range = f"this model has the layers 0-{num_ws - 1}"
+        for term in (term for mask in self.masks for term in mask.terms):
+            first = NAMES[term.name].start if term.name in NAMES else None
+            if first is not None and first >= num_ws:
+                self.fail(term.positions[0], f"{term.name} starts at layer {first}, but {model_range}")
+            for number, position in zip(term.numbers, term.positions):
+                if term.name == "random" and not 1 <= number <= num_ws:
+                    self.fail(position, f"random can draw 1 to {num_ws} layers from this model")
+                if not term.name and not 0 <= number < num_ws:
+                    self.fail(position, f"there is no layer {number}: {model_range}")
 
     def skip_space(self, start: int, end: int) -> int:
         return _SPACE.match(self.source, start, end).end()  # type: ignore[union-attr]  # always matches

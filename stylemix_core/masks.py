@@ -166,11 +166,12 @@ def _suffix(strength: float | np.floating) -> str:
 
 def _resolve(source: MaskSource, num_ws: int, strength: float, seed: int) -> MaskList:
     """The masks for a model."""
+    source.require(num_ws)
     random = np.random.RandomState(seed % 2**32)
     rows, labels = np.zeros((len(source.masks), num_ws), dtype=np.float32), []
     for row, (label, terms) in zip(rows, source.masks):
         for term in terms:
-            row[_layers(source, term, num_ws, random)] = strength if term.strength is None else term.strength
+            row[_layers(term, num_ws, random)] = strength if term.strength is None else term.strength
         if source.is_lists:
             marks = torch.zeros(num_ws)
             marks[[layer for term in terms for layer in term.numbers]] = 1
@@ -179,21 +180,10 @@ def _resolve(source: MaskSource, num_ws: int, strength: float, seed: int) -> Mas
     return MaskList(torch.from_numpy(rows), labels, [bool(label) for label, _ in source.masks])
 
 
-def _layers(source: MaskSource, term: Term, num_ws: int, random: np.random.RandomState) -> Sequence[int]:
-    """The layers of a model that a term means."""
-    model_range = f"this model has the layers 0-{num_ws - 1}"
+def _layers(term: Term, num_ws: int, random: np.random.RandomState) -> Sequence[int]:
+    """The layers of a model that a term means, which it has."""
     if term.name == "random":
-        (count,) = term.numbers
-        if not 1 <= count <= num_ws:
-            source.fail(term.positions[0], f"random can draw 1 to {num_ws} layers from this model")
-        return random.permutation(num_ws)[:count].tolist()
+        return random.permutation(num_ws)[: term.numbers[0]].tolist()
     if term.name:
-        layers = range(num_ws)[NAMES[term.name]]
-        if not layers and term.name != "none":
-            start = NAMES[term.name].start
-            source.fail(term.positions[0], f"{term.name} starts at layer {start}, but {model_range}")
-        return layers
-    for layer, position in zip(term.numbers, term.positions):
-        if not 0 <= layer < num_ws:
-            source.fail(position, f"there is no layer {layer}: {model_range}")
+        return range(num_ws)[NAMES[term.name]]
     return range(term.numbers[0], term.numbers[-1] + 1)

@@ -49,8 +49,11 @@ class Batch:
     def end(self) -> None:
         """`SomeFailed` where items could not be used: exit code 1, or 2 where there was no other."""
         if self.failures:
-            total = self.done + len(self.failures)
-            told = (
-                [f"{len(self.failures)} of {counted(total, 'file')} could not be used"] if total > 1 else []
-            )
-            raise SomeFailed(self.failures + told, 1 if self.done else 2)
+            raise some_failed(self.failures, self.done)
+
+
+def some_failed(failures: list[str], done: int) -> SomeFailed:
+    """For a sentence on each item that could not be used, and the number of the others."""
+    total = done + len(failures)
+    told = [f"{len(failures)} of {counted(total, 'file')} could not be used"] if total > 1 else []
+    return SomeFailed(failures + told, 1 if done else 2)

@@ -7,6 +7,7 @@ import click
 from ..texts import counted
 from . import arguments
 from .batch import Batch
+from .fit import check_cutoff, check_layers
 from .paths import LATENTS, PICTURES, numbered
 from .verb import Options, out_codes, out_folder, strict, verb
 
@@ -69,6 +70,7 @@ def blend(options: Options) -> None:
     "Move faces towards the generator's average face, or away from it.",
     out_codes("truncate"),
     "FILES are W+ files, pictures or folders of them.",
+    checks=(check_layers,),
 )
 @click.argument("files", nargs=-1, required=True, type=Path, callback=arguments.files(CODES))
 @arguments.truncation
@@ -76,10 +78,10 @@ def blend(options: Options) -> None:
 @arguments.models
 def truncate(options: Options) -> None:
     from ..latents import check_generator, join_latents, truncate_latents
-    from .files import check_cutoff, code_names, draw_codes, open_generator, read_codes, warn
+    from .files import code_names, draw_codes, open_generator, read_codes, warn
 
     generator = open_generator(options)
-    check_cutoff(generator, options.cutoff)
+    check_cutoff(options.cutoff, generator.num_ws)
     latents = join_latents(read_codes(options.files, options))
     warn(options, {check_generator(latents, generator)})
     truncated = truncate_latents(latents, generator, options.psi, options.cutoff)

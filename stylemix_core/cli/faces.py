@@ -11,6 +11,7 @@ from ..texts import counted
 from . import arguments
 from .batch import Batch
 from .choices import BLENDS, COLOUR_MATCHES, INVERSION_METHODS, QUALITIES
+from .fit import check_layers
 from .paths import LATENTS, PICTURES, file_name, numbered, result_name, unique
 from .verb import Options, out_codes, out_folder, strict, verb
 
@@ -44,7 +45,7 @@ def demo(options: Options) -> None:
     say(options, f"{counted(len(done.results), 'result')}; the comparison is {options.out / 'grid.png'}")
 
 
-@verb("Sample faces: pictures and their W+ codes.", out_codes("generate"))
+@verb("Sample faces: pictures and their W+ codes.", out_codes("generate"), checks=(check_layers,))
 @click.option(
     "--seeds", required=True, callback=arguments.reading(arguments.seed_list), help="For instance 0-3,7."
 )
@@ -110,7 +111,7 @@ def encode(options: Options) -> None:
 @click.option(
     "--mask",
     type=Path,
-    callback=arguments.picture,
+    callback=arguments.reading(arguments.mask_picture),
     help="A picture that is white where the pictures (or the crops to their faces) are to be matched.",
 )
 @click.option(
@@ -214,7 +215,7 @@ def invert(options: Options) -> None:
 @click.option(
     "--mask",
     type=Path,
-    callback=arguments.picture,
+    callback=arguments.reading(arguments.mask_picture),
     help="A picture that is white where on the crop faces are pasted, instead of the blend.",
 )
 @arguments.upright

@@ -15,7 +15,7 @@ from ..checkpoints import inspect_checkpoint, load_encoder, load_generator
 from ..decoding import decode as decode_latents
 from ..decoding import distinct_in
 from ..encoder import Encoder
-from ..errors import NoFaceError, StyleMixError
+from ..errors import NoFaceError
 from ..generator import Generator
 from ..images import check_proportions, load_mask, open_image, save_image
 from ..injection import (
@@ -34,6 +34,7 @@ from ..latents import (
 from ..masks import MaskList, parse_masks
 from ..progress import ProgressBar
 from ..texts import counted
+from .fit import check_cutoff
 from .paths import LATENTS, numbered
 from .verb import Options
 
@@ -80,16 +81,8 @@ def progress(options: Options, total: int = 1, title: str | None = None) -> Prog
 
 
 def sample(generator: Generator, options: Options) -> Latents:
-    check_cutoff(generator, options.cutoff)
+    check_cutoff(options.cutoff, generator.num_ws)
     return sample_latents(generator, options.seeds, options.psi, options.cutoff, options.class_label)
-
-
-def check_cutoff(generator: Generator, cutoff: int | None) -> None:
-    if cutoff is not None and cutoff > generator.num_ws:
-        raise StyleMixError(
-            f"truncation_cutoff is {cutoff}, but this generator has {generator.num_ws} layers; give 0 to "
-            f"{generator.num_ws}"
-        )
 
 
 def source_and_style(generator: Generator, options: Options) -> tuple[Latents, Latents]:

@@ -9,6 +9,7 @@ import click
 from ..wish_text import KINDS, LEGEND, read_wish
 from . import arguments
 from .choices import CARE, OTHERS
+from .fit import check_layers
 from .paths import file_name
 from .verb import Options, out_folder, verb
 
@@ -26,7 +27,11 @@ arcface = click.option(
 )
 
 
-@verb("Inject each layer of a style alone, and show what it changes and where.", out_folder("explain"))
+@verb(
+    "Inject each layer of a style alone, and show what it changes and where.",
+    out_folder("explain"),
+    checks=(check_layers,),
+)
 @arguments.sources()
 @arguments.style
 @click.option(
@@ -91,6 +96,7 @@ def explain(options: Options) -> None:
     "Search the layers that change a wished region, and little else.",
     out_folder("find"),
     epilog="The table's columns. " + " ".join(LEGEND),
+    checks=(check_layers,),
 )
 @arguments.sources()
 @arguments.style

@@ -9,7 +9,7 @@ import click
 
 from ..errors import StyleMixError
 from ..texts import counted
-from .batch import Batch
+from .batch import Batch, some_failed
 from .choices import PARTS
 from .paths import LATENTS, file_name, unique
 from .verb import Options, Place, strict, verb
@@ -21,6 +21,25 @@ SHOWN = 10
 """Origins of codes that are printed, at most."""
 
 
+def check_there(options: Options) -> None:
+    """Nothing to begin with where there is none of the files. Of several, some may be missing."""
+    if not any(file == "demo" or Path(file).exists() for file in options.files):
+        missing = [f"{file}: there is no such file; check the path" for file in options.files]
+        raise some_failed(missing[:1] if options.strict else missing, 0)
+
+
+def check_target(options: Options) -> None:
+    if len(options.files) > 1 and names_file(options.out):
+        raise StyleMixError(
+            f"--out names one file, {options.out}, for {len(options.files)} checkpoints; name a folder, or give one "
+            "checkpoint"
+        )
+
+
+def names_file(out: Path) -> bool:
+    return out.suffix.lower() == LATENTS and not out.is_dir()
+
+
 @verb(
     "Write checkpoints as safetensors, which load faster and cannot run code.",
     click.option(
@@ -30,6 +49,7 @@ SHOWN = 10
         help="Folder for results, or a .safetensors file for one.",
     ),
     'FILES are checkpoint files of any supported format, or "demo".',
+    checks=(check_there, check_target),
 )
 @click.argument("files", nargs=-1, required=True)
 @click.option(
@@ -47,12 +67,7 @@ def convert(options: Options) -> None:
 
     names = unique([file_name(Path(file).stem) for file in options.files])
     targets = [options.out / f"{name}{LATENTS}" for name in names]
-    if options.out.suffix.lower() == LATENTS and not options.out.is_dir():
-        if len(targets) > 1:
-            raise StyleMixError(
-                f"--out names one file, {options.out}, for {len(targets)} checkpoints; name a folder, or give one "
-                "checkpoint"
-            )
+    if names_file(options.out):
         targets = [options.out]
     batch, next_target = Batch(options), iter(targets).__next__
     for place, info in batch.each(
@@ -65,6 +80,7 @@ def convert(options: Options) -> None:
 @verb(
     "Say what checkpoint files are, without loading them, and what files of W+ codes hold.",
     about='FILES are checkpoint files, files of W+ codes, directions or tunings, or "demo".',
+    checks=(check_there,),
 )
 @click.argument("files", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per file.")
