@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
+from .coloured import refuse_coloured
 from .endings import HEIC, HEIC_REFUSED, PICTURES, listed
 from .errors import StyleMixError
 from .files import replacing
@@ -29,9 +30,6 @@ from .texts import counted
 
 SQUEEZED = 0.02
 """Proportions may differ by so much before a mask counts as squeezed."""
-
-COLOURED, COLOURED_PART = 0.1, 0.01
-"""A picture is coloured where more than this part of its pixels has channels that differ by so much of their range."""
 
 _BAND_PIXELS = 1 << 20
 """Pixels converted at a time where a picture may be huge."""
@@ -236,13 +234,8 @@ def load_mask(path: str | os.PathLike[str]) -> torch.Tensor:
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image).convert("RGB")
-    pixels = from_pil(image)[0] / 2 + 0.5
-    coloured = (pixels.amax(0) - pixels.amin(0) > COLOURED).float().mean()
-    if coloured > COLOURED_PART:
-        raise StyleMixError(
-            f"{path} is a coloured picture; a mask is grey: white inside the region, black outside"
-        )
-    return pixels.mean(0)
+    refuse_coloured(image, path)
+    return (from_pil(image)[0] / 2 + 0.5).mean(0)
 
 
 @contextmanager

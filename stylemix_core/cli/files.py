@@ -12,7 +12,6 @@ from ..checkpoints import inspect_checkpoint, load_encoder, load_generator
 from ..decoding import decode as decode_latents
 from ..decoding import distinct_in
 from ..encoder import Encoder
-from ..errors import StyleMixError
 from ..generator import Generator
 from ..images import check_proportions, load_mask, open_image
 from ..injection import (
@@ -31,6 +30,7 @@ from ..masks import MaskList, parse_masks
 from ..progress import ProgressBar
 from ..texts import counted
 from .batch import naming
+from .fit import check_cutoff
 from .paths import LATENTS, numbered
 from .verb import Options
 
@@ -93,16 +93,8 @@ def progress(options: Options, total: int = 1, title: str | None = None) -> Prog
 
 
 def sample(generator: Generator, options: Options) -> Latents:
-    check_cutoff(generator, options.cutoff)
+    check_cutoff(options.cutoff, generator.num_ws)
     return sample_latents(generator, options.seeds, options.psi, options.cutoff, options.class_label)
-
-
-def check_cutoff(generator: Generator, cutoff: int | None) -> None:
-    if cutoff is not None and cutoff > generator.num_ws:
-        raise StyleMixError(
-            f"truncation_cutoff is {cutoff}, but this generator has {generator.num_ws} layers; give 0 to "
-            f"{generator.num_ws}"
-        )
 
 
 def source_and_style(generator: Generator, options: Options) -> tuple[Latents, Latents]:
@@ -122,27 +114,27 @@ def decode(
     """
     noise = options.noise
     total = sum(map(len, parts))
-    bar = progress(options, total, "decode")
     kept, places = distinct_in(parts, noise)
     awaited = Counter(chain(*places))
     drawn: dict[int, torch.Tensor] = {}
     first = done = 0
-    for part, own in zip(kept, places, strict=True):
-        for place in own:
-            if place not in drawn:  # new codes come in their order, so it is the first of a chunk
-                chunk = slice(place - first, place - first + CHUNK)
-                own_seeds = (range(len(part)) if seeds is None else seeds)[chunk]
-                pictures = decode_latents(generator, part.take(chunk), noise, own_seeds).cpu()
-                drawn.update(enumerate(pictures, place))
-            done += 1
-            bar.update(done)
-            if done == total:
-                bar.close()  # now: nobody asks again after the last
-            yield drawn[place]
-            awaited[place] -= 1
-            if not awaited[place]:
-                del drawn[place]
-        first += len(part)
+    with progress(options, total, "decode") as bar:
+        for part, own in zip(kept, places, strict=True):
+            for place in own:
+                if place not in drawn:  # new codes come in their order, so it is the first of a chunk
+                    chunk = slice(place - first, place - first + CHUNK)
+                    own_seeds = (range(len(part)) if seeds is None else seeds)[chunk]
+                    pictures = decode_latents(generator, part.take(chunk), noise, own_seeds).cpu()
+                    drawn.update(enumerate(pictures, place))
+                done += 1
+                bar.update(done)
+                if done == total:
+                    bar.close()  # now: nobody asks again after the last
+                yield drawn[place]
+                awaited[place] -= 1
+                if not awaited[place]:
+                    del drawn[place]
+            first += len(part)
 
 
 def draw_codes(generator: Generator, latents: Latents, names: Iterable[str], options: Options) -> None:
@@ -208,11 +200,10 @@ def read_codes(files: Sequence[Path], generator: Generator, options: Options) ->
     warnings: list[str | None] = []
     read = fitting(generator, reader(files, options), warnings)
     parts = []
-    bar = progress(options, len(files), "read")
-    for i, path in enumerate(files, 1):
-        with naming(path):
-            parts.append(read(path))
-        bar.update(i)
-    bar.close()
+    with progress(options, len(files), "read") as bar:
+        for i, path in enumerate(files, 1):
+            with naming(path):
+                parts.append(read(path))
+            bar.update(i)
     warn(options, warnings)
     return parts
