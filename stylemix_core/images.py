@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from .coloured import refuse_coloured
-from .endings import HEIC, PICTURES
+from .endings import HEIC, HEIC_REFUSED, PICTURES, listed
 from .errors import StyleMixError
 from .files import replacing
 from .texts import counted
@@ -204,9 +204,13 @@ def open_image(path: str | os.PathLike[str]) -> Image.Image:
     # Pillow's decoders raise any of these on a damaged file.
     except (OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error) as error:
         refuse_heic(path)
+        if isinstance(error, UnidentifiedImageError):
+            reason = "its format is none that is known"
+        else:  # without the file's name, which the system's own texts end with
+            reason = getattr(error, "strerror", None) or str(error)
         raise StyleMixError(
-            f"{path} cannot be read as a picture ({error}); expected an undamaged file of the kind "
-            f"{', '.join(picture_endings())}"
+            f"{path} cannot be read as a picture ({reason}); expected an undamaged file of the kind "
+            f"{listed(picture_endings())}"
         ) from error
 
 
@@ -218,10 +222,7 @@ def refuse_heic(path: str | os.PathLike[str]) -> None:
             start = file.read(12)
         heic = start[4:8] == b"ftyp" and start[8:] in _HEIC_BRANDS
     if heic:
-        raise StyleMixError(
-            f"{path} is a HEIC picture, which is not read here; save it as JPEG or PNG. An iPhone takes JPEGs with "
-            "Settings, Camera, Formats, Most Compatible"
-        )
+        raise StyleMixError(f"{path} {HEIC_REFUSED}")
 
 
 def load_mask(path: str | os.PathLike[str]) -> torch.Tensor:

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from ..errors import StyleMixError
 from ..mask_text import OTHER_RANGE, RANGE_SIGN, check_strength, plain, refuse_several
 from ..wish_text import check_wish, read_wish
 from .choices import ALIGN_MODES, DEVICES, DTYPES, NOISE_MODES, PAIRINGS
-from .paths import LATENTS, PICTURES, expand, mask_text
+from .paths import LATENTS, PICTURES, check_file, expand, inside, mask_text
 from .verb import Decorator, group
 
 MAX_SEED = 2**64 - 1
@@ -43,6 +44,37 @@ def number(name: str, least: float, most: float = math.inf, usual: str = "") -> 
 def files(endings: Collection[str]) -> Callback:
     """A callback for paths: the files meant, None where none are given."""
     return lambda ctx, param, value: expand(value, endings) if value else None
+
+
+def some(check: Callable[[Any], object], find: Callable[[Any], list] = list) -> Callback:
+    """A callback for what a `Batch` works on: what `find` makes of it, refused where `check` refuses all."""
+
+    def read(ctx: click.Context, param: click.Parameter, value: Any) -> list:
+        found = find(value)
+        refusals = []
+        for item in found:
+            try:
+                check(item)
+            except StyleMixError as error:
+                refusals.append(error)
+            else:
+                return found
+        if len(found) == 1:
+            raise refusals[0]
+        raise StyleMixError(f"{refusals[0]}; none of the {len(found)} files can be used")
+
+    return read
+
+
+def some_files(endings: Collection[str]) -> Callback:
+    """A callback for the paths of a `Batch`: the files meant, of which some may be unusable."""
+    return some(partial(check_file, endings=endings), partial(inside, endings=endings))
+
+
+def check_model(file: str | Path) -> None:
+    """`StyleMixError` unless there is a file, or it is "demo"."""
+    if str(file) != "demo" and not Path(file).exists():
+        raise StyleMixError(f"{file}: there is no such file; check the path")
 
 
 def existing(message: str) -> Callback:

@@ -12,7 +12,7 @@ from .choices import DIRECTION_METHODS, DIRECTION_STRENGTH, MOST_COLUMNS, SAMPLE
 from .fit import check_layers
 from .mixing import save_figure
 from .paths import LATENTS
-from .verb import Options, out_codes, verb
+from .verb import Options, out_folder, verb
 
 if TYPE_CHECKING:
     from ..directions import Directions
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @verb(
     "Find sliders that nobody had to train, show and apply them.",
-    out_codes("directions"),
+    out_folder("directions"),
     checks=(check_layers,),
 )
 @click.option(
@@ -85,15 +85,12 @@ if TYPE_CHECKING:
 def directions(options: Options) -> None:
     from ..directions import apply_direction, check_directions, save_directions
     from ..figures import direction_sheet, even_strengths
-    from ..latents import check_generator, join_latents
+    from ..latents import join_latents
     from ..masks import parse_masks
     from .files import (
         code_names,
         decode,
-        keep_earlier,
         open_generator,
-        save_codes,
-        save_pictures,
         say,
         source_codes,
         warn,
@@ -104,19 +101,19 @@ def directions(options: Options) -> None:
     options.seeds = options.seeds or [0]
     sources = join_latents(source_codes(generator, options))
     masks = None if options.masks is None else parse_masks(options.masks, generator.num_ws)
-    warn(options, {check_generator(sources, generator), check_directions(sources, found)})
+    warn(options, {check_directions(sources, found)})
     if options.apply is None:
         strengths = even_strengths(-options.strength, options.strength, options.steps)
         figure = direction_sheet(sources, found, strengths, masks)
     else:
         moved = apply_direction(sources, found, options.apply, options.strength, masks)
-    keep_earlier(options, options.out / f"directions{LATENTS}", lambda path: save_directions(path, found))
+    options.results.file(options.out / f"directions{LATENTS}", lambda path: save_directions(path, found))
     say(options, found.report())
     if options.apply is None:
         save_figure(generator, figure, options)
         return
-    save_codes(options, "results", moved)
-    save_pictures(options, "results", zip(code_names(moved), decode(generator, [moved], options)))
+    options.results.latents("results", moved)
+    options.results.pictures("results", zip(code_names(moved), decode(generator, [moved], options)))
     say(options, f"{counted(len(moved), 'result')} in {options.out}")
 
 

@@ -14,7 +14,7 @@ from . import arguments
 from .choices import CHANNEL_SHARE, MOST_COLUMNS, SPACES
 from .fit import check_layers
 from .paths import numbered
-from .verb import Options, out_codes, verb
+from .verb import Options, out_folder, verb
 
 if TYPE_CHECKING:
     from ..figures import Figure
@@ -38,7 +38,7 @@ def check_region(options: Options) -> None:
 
 @verb(
     "Inject layers of a style into faces through a mask list.",
-    out_codes("mix"),
+    out_folder("mix"),
     checks=(check_layers, check_region),
 )
 @arguments.mixing(STUDY_SWEEP)
@@ -68,16 +68,15 @@ def check_region(options: Options) -> None:
 def mix(options: Options) -> None:
     from ..decoding import describe_leakage, leakage
     from ..grid import compare_grid
-    from ..images import save_image
     from ..injection import pairs
     from ..latents import short_origin
-    from .files import decode, mixed_codes, open_generator, save_codes, save_pictures, say
+    from .files import decode, mixed_codes, open_generator, say
 
     generator = open_generator(options)
     sources, styles, masks = mixed_codes(generator, options)
     results = inject_into(sources, styles, masks, generator, options)
     for name, latents in (("sources", sources), ("styles", styles), ("results", results)):
-        save_codes(options, name, latents)
+        options.results.latents(name, latents)
     drawn = decode(generator, [results, sources, styles], options)
     pictures, source_pictures, style_pictures = (
         list(islice(drawn, len(part))) for part in (results, sources, styles)
@@ -86,7 +85,7 @@ def mix(options: Options) -> None:
     names = numbered(
         (short_origin(sources, i), short_origin(styles, j), label) for i, j in rows for label in masks.labels
     )
-    save_pictures(options, "results", zip(names, pictures))
+    options.results.pictures("results", zip(names, pictures))
     grid = compare_grid(
         pictures,
         masks.labels,
@@ -94,10 +93,10 @@ def mix(options: Options) -> None:
         style=[style_pictures[j] for _, j in rows],
         rows=row_labels(sources, styles, rows),
     )
-    save_image(options.out / "grid.png", grid[0])
+    sheet = options.results.picture("grid", grid[0])
     if options.region and results.regions:
         say(options, describe_leakage(*leakage(generator, results.take([0]))[0].tolist()))
-    say(options, f"{counted(len(results), 'result')}; the comparison is {options.out / 'grid.png'}")
+    say(options, f"{counted(len(results), 'result')}; the comparison is {sheet}")
 
 
 def inject_into(
@@ -131,7 +130,7 @@ def inject_into(
 
 @verb(
     "StyleGAN's style-mixing figure: every source with every style.",
-    out_codes("matrix"),
+    out_folder("matrix"),
     checks=(check_layers,),
 )
 @arguments.mixing("0-3")
@@ -143,7 +142,7 @@ def matrix(options: Options) -> None:
     save_figure(generator, mixing_matrix(*mixed_codes(generator, options)), options)
 
 
-@verb("Inject layers of a style with rising strength.", out_codes("strip"), checks=(check_layers,))
+@verb("Inject layers of a style with rising strength.", out_folder("strip"), checks=(check_layers,))
 @arguments.mixing("all")
 @arguments.pairing
 @click.option(
@@ -181,14 +180,13 @@ def strip(options: Options) -> None:
 
 def save_figure(generator: "Generator", figure: "Figure", options: Options) -> None:
     """The results' codes, their pictures, and the sheet."""
-    from ..images import save_image
-    from .files import decode, save_codes, save_pictures, say
+    from .files import decode, say
 
-    save_codes(options, "results", figure.results)
+    options.results.latents("results", figure.results)
     pictures = list(decode(generator, [figure.codes], options))
-    save_pictures(options, "results", zip(numbered(figure.names), figure.result_pictures(pictures)))
-    save_image(options.out / "grid.png", figure.sheet(pictures)[0])
-    say(options, f"{counted(len(figure.labels), 'result')}; the comparison is {options.out / 'grid.png'}")
+    options.results.pictures("results", zip(numbered(figure.names), figure.result_pictures(pictures)))
+    sheet = options.results.picture("grid", figure.sheet(pictures)[0])
+    say(options, f"{counted(len(figure.labels), 'result')}; the comparison is {sheet}")
 
 
 def row_labels(sources: "Latents", styles: "Latents", rows: Sequence[tuple[int, int]]) -> list[str]:

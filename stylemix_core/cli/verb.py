@@ -11,15 +11,23 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import StyleMixError
 
+if TYPE_CHECKING:
+    from .results import Results
+
 
 class Options(SimpleNamespace):
     """What the options of a verb were read to. `name` is the verb's own."""
+
+    results: "Results"
+    """Where its files go; there is none without --out."""
+    warned: set[str]
+    """What it has warned of already."""
 
 
 Check = Callable[[Options], None]
@@ -42,14 +50,17 @@ class Verb(click.Command):
         return super().parse_args(ctx, list(repeated(args, several)))
 
     def invoke(self, ctx: click.Context) -> None:
-        options = Options(name=self.name, **ctx.params)
+        options = Options(name=self.name, warned=set(), **ctx.params)
         for check in self.checks:
             check(options)
         with stopping_at_once():
             import torch
 
-            from . import files as files  # and with it most of what verbs import
+            from .results import Results  # and with it most of what verbs import
         assert self.callback is not None
+        if "out" in ctx.params:
+            options.results = Results(options)
+            ctx.call_on_close(options.results.tell)
         try:
             with torch.inference_mode():
                 self.callback(options)
@@ -148,20 +159,16 @@ class Place(click.ParamType):
         return path
 
 
+overwrite = click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Replace files of earlier runs in that folder. Without it, they are kept, and new ones get a number.",
+)
+
+
 def out_folder(name: str) -> Decorator:
-    return click.option("--out", type=Place(), default=f"stylemix_{name}", help="Folder for results.")
-
-
-def out_codes(name: str) -> Decorator:
-    """For verbs that write what takes work to make anew."""
-    return group(
-        out_folder(name),
-        click.option(
-            "--overwrite",
-            is_flag=True,
-            help="Replace the codes of earlier runs in that folder. Without it, they are kept, and these get a number.",
-        ),
-    )
+    place = click.option("--out", type=Place(), default=f"stylemix_{name}", help="Folder for results.")
+    return group(place, overwrite)
 
 
 def check_writable(folder: Path) -> None:

@@ -2,8 +2,8 @@
 
 The installed front end runs on the oldest core that is found; `COMFYUI_FRONTEND` names the `static` folder of another
 one, which runs on the newest core, with the classic canvas and with Vue nodes. What is marked `on_stand_in` also runs
-where there is no ComfyUI: on the installed front end over the stand-in host. By default one of them runs, all of them
-with `-m browser`. `STYLEMIX_SCREENSHOTS` names a folder to keep screenshots in.
+where there is no ComfyUI: on the installed front end over the stand-in host. `-m browser` runs all of them,
+`-m "browser and not slow"` one. `STYLEMIX_SCREENSHOTS` names a folder to keep screenshots in.
 """
 
 import os
@@ -28,7 +28,7 @@ FRONT_ENDS = [
     STAND_IN,
 ]
 DEFAULT = FRONT_ENDS[1] if os.environ.get("COMFYUI_FRONTEND") else FRONT_ENDS[0] if CORES[0] else STAND_IN
-"""The page that all tests of pages run on; on the others they are slow ones."""
+"""The page whose tests are not slow ones."""
 
 
 def pytest_collection_modifyitems(items):
