@@ -74,7 +74,7 @@ def test_the_networks_compute_what_the_original_graphs_do(index, mean_output, me
 
 
 def test_the_weights_are_small_and_come_with_their_licence():
-    folder = Path(sm.__file__).parent / "alignment"
+    folder = Path(sm.__file__).parent / "faces"
     assert (folder / "weights.safetensors").stat().st_size < 2_000_000
     assert "Apache License" in (folder / "LICENSE").read_text()
     assert "MediaPipe" in (folder / "NOTICE").read_text()
