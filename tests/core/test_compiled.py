@@ -8,7 +8,7 @@ import torch
 
 from stylemix_core import cli
 from stylemix_core.checkpoints import load_generator
-from stylemix_core.generator.engine import compiled, strips
+from stylemix_core.generator.engine import compiled
 from stylemix_core.generator.engine.regions import draw_regions
 from stylemix_core.generator.stylegan2 import network
 from stylemix_core.inversion.delta import Delta
@@ -53,12 +53,6 @@ def replaced(monkeypatch, compile, given=None):
 def forget():
     compiled.cannot_compile.cache_clear()
     compiled._code.cache_clear()
-
-
-@pytest.fixture
-def narrow_strips(monkeypatch):
-    monkeypatch.setattr(strips, "STRIP_BYTES", 1)
-    monkeypatch.setattr(strips, "ALONE_BYTES", 1)
 
 
 @pytest.mark.parametrize("noise_mode", network.NOISE_MODES)
