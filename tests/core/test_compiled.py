@@ -1,5 +1,6 @@
 """Drawing with compiled code: the same pictures, or a sentence that says why not."""
 
+import os
 import subprocess
 import sys
 
@@ -185,7 +186,8 @@ def test_a_machine_without_a_compiler_draws_all_the_same(tmp_path):
         "import stylemix_core as sm; G = sm.load_generator('demo', device='cpu', compile=True);"
         "assert not G.synthesis.compiled; G.synthesis(G.w_avg.expand(1, 14, 512), resolution=32)"
     )
-    environment = {"PATH": str(tmp_path), compiled.CACHE: str(tmp_path), "PYTHONPATH": ":".join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", check], env=environment, capture_output=True, text=True)
+    windows = {name: os.environ[name] for name in {"SYSTEMROOT"} & {*os.environ}}  # its Python starts with that only
+    paths = {"PATH": str(tmp_path), compiled.CACHE: str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", check], env=windows | paths, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "PyTorch cannot compile for cpu here" in done.stderr
