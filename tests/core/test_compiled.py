@@ -186,7 +186,9 @@ def test_a_machine_without_a_compiler_draws_all_the_same(tmp_path):
         "import stylemix_core as sm; G = sm.load_generator('demo', device='cpu', compile=True);"
         "assert not G.synthesis.compiled; G.synthesis(G.w_avg.expand(1, 14, 512), resolution=32)"
     )
-    windows = {name: os.environ[name] for name in {"SYSTEMROOT"} & {*os.environ}}  # its Python starts with that only
+    windows = {
+        name: os.environ[name] for name in {"SYSTEMROOT"} & {*os.environ}
+    }  # its Python starts with that only
     paths = {"PATH": str(tmp_path), compiled.CACHE: str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", check], env=windows | paths, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
