@@ -85,11 +85,11 @@ export function addMessages(node, app, runOf) {
     if (output) show(output.stylemix_messages);
   }
 
-  /** Show why the node has been left out; without reasons, take back those of the prompt before. */
-  function refuse(reasons) {
-    if (reasons) show(reasons.map((reason) => ["refused", reason]));
+  /** Show why the node has been left out; without errors, take back those of the prompt before. */
+  function refuse(errors) {
+    if (errors) show(errors.map((error) => ["refused", reasonOf(error)]));
     else if (refused) show(runOf(node)?.stylemix_messages);
-    refused = Boolean(reasons);
+    refused = Boolean(errors);
   }
 
   new ResizeObserver(layOut).observe(content);
@@ -110,21 +110,15 @@ export function recallMessages() {
 /** Let nodes say why they are refused. Older pages only mark them when the rest of the prompt can run. */
 export function showRefusals(api, app) {
   api.addEventListener("promptQueued", () => {
-    const refusals = new Map(
-      Object.entries(app.lastNodeErrors ?? {}).map(([id, { errors }]) => [nodeAt(app, id), reasonsOf(errors)]),
-    );
-    for (const [node, { refuse }] of places) refuse(refusals.get(node));
+    const refused = Object.entries(app.lastNodeErrors ?? {}).map(([id, { errors }]) => [nodeAt(app, id), errors]);
+    const errorsOf = new Map(refused);
+    for (const [node, { refuse }] of places) refuse(errorsOf.get(node));
   });
 }
 
-/** In words. What a node checks itself, ComfyUI tells once for every input that the check looks at. */
-function reasonsOf(errors) {
-  const reasons = errors.map(({ type, message, details }) =>
-    type === "custom_validation_failed"
-      ? details.slice(details.indexOf(" - ") + 3)
-      : [message, details].filter(Boolean).join(": "),
-  );
-  return [...new Set(reasons)];
+/** In words. What a node checks itself comes behind the name of the input. */
+function reasonOf({ type, message, details }) {
+  return type === "custom_validation_failed" ? details.replace(/^\w+ - /, "") : `${message}: ${details}`;
 }
 
 /**
