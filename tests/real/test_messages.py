@@ -1,5 +1,6 @@
 """What stays on nodes after a run, in ComfyUI's own front ends: their messages and their pictures."""
 
+import json
 from typing import Any
 
 import pytest
@@ -240,7 +241,7 @@ FEEDING = """([kind, id, values]) => {
     link(sampler, 1, node, "latent");
     link(style, 1, node, "style");
     link(node, 0, inject, "masks");
-    return app.graph.serialize();
+    return JSON.stringify(app.graph.serialize());
 }"""
 """Connect a new node to the `masks` of InjectW+, and what that one needs to it."""
 
@@ -267,7 +268,7 @@ def test_masks_in_force_are_shown_again_after_a_reload(persisting, screenshots, 
     """The workflow comes back, its run is remembered, and the grid of InjectW+ shows what it has shown before."""
     page = persisting
     open_workflow(page, "masks", injecting("W+"))
-    content = page.page.evaluate(FEEDING, [kind, INJECT, values])
+    content = json.loads(page.page.evaluate(FEEDING, [kind, INJECT, values]))
     open_workflow(page, f"masks of {kind}", content)
     run(page)
     page.page.wait_for_function(f"() => ({MASKS_IN_FORCE})().length", timeout=60000)
