@@ -217,7 +217,7 @@ def test_a_refused_node_says_why_until_it_runs_again(opened, screenshots):
     )
     opened.queue()
     refusal.wait_for(timeout=60000)
-    assert refusal.inner_text().startswith("there is no checkpoint gone.safetensors")
+    assert refusal.inner_text().startswith("there is no file gone.safetensors")
 
 
 FEEDING = """([kind, id, values]) => {
