@@ -4,7 +4,7 @@ Effects are measured, not assumed, so they hold for the generator and the faces 
 published for FFHQ models (`FINDINGS`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
@@ -21,6 +21,7 @@ from ..generator import Generator
 from ..images import resize
 from ..inversion.features import Features, cached_vgg, perceptual_features
 from ..mixing.inject import inject, refuse_same
+from ..progress import OnStep
 
 SIDE = 512
 """Larger pictures are measured and kept in this size, in pixels."""
@@ -34,8 +35,6 @@ where it moves a little, the change lies there."""
 
 REST = "elsewhere"
 """The region that a user's masks leave out."""
-
-OnStep = Callable[[int, int], None]
 
 COLOUR = "colour difference"
 
