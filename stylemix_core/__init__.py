@@ -48,9 +48,9 @@ if TYPE_CHECKING:
     from .faces.paste import paste_face as paste_face
     from .faces.regions import find_regions as find_regions
     from .figures.grid import compare_grid as compare_grid
-    from .figures.mixing import direction_sheet as direction_sheet
-    from .figures.mixing import mixing_matrix as mixing_matrix
-    from .figures.mixing import strength_strip as strength_strip
+    from .figures.sheets import direction_sheet as direction_sheet
+    from .figures.sheets import mixing_matrix as mixing_matrix
+    from .figures.sheets import strength_strip as strength_strip
     from .files.pictures import load_image as load_image
     from .files.pictures import save_image as save_image
     from .inversion import InversionResult as InversionResult
@@ -81,7 +81,7 @@ _HOMES = {
         "save_directions",
     ),
     "errors": ("CheckpointError", "LatentMismatchError", "MaskSyntaxError", "NoFaceError", "StyleMixError"),
-    "figures.mixing": ("direction_sheet", "mixing_matrix", "strength_strip"),
+    "figures.sheets": ("direction_sheet", "mixing_matrix", "strength_strip"),
     "analysis.find": ("FoundLayers", "FoundMask", "find_layers"),
     "figures.grid": ("compare_grid",),
     "encoder.identity": ("find_identity",),

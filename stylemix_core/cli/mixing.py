@@ -17,7 +17,7 @@ from .verb import Options, out_folder, verb
 
 if TYPE_CHECKING:
     from ..codes.latents import Latents
-    from ..figures.mixing import Figure
+    from ..figures.sheets import Figure
     from ..generator import Generator
     from ..masks.mask_list import MaskList
 
@@ -122,7 +122,7 @@ def inject_into(
 @verb("StyleGAN's style-mixing figure: every source with every style.", out_folder("matrix"))
 @arguments.mixing("0-3")
 def matrix(options: Options) -> None:
-    from ..figures.mixing import mixing_matrix
+    from ..figures.sheets import mixing_matrix
     from .files import mixed_codes, open_generator
 
     generator = open_generator(options)
@@ -136,7 +136,7 @@ def matrix(options: Options) -> None:
 @click.option("--to", "last", type=float, default=1.0, help="Last strength.")
 @click.option("--count", type=int, default=5, help="How many strengths.")
 def strip(options: Options) -> None:
-    from ..figures.mixing import even_strengths, strength_strip
+    from ..figures.sheets import even_strengths, strength_strip
     from .files import mixed_codes, open_generator
 
     strengths = even_strengths(options.first, options.last, options.count)
