@@ -16,8 +16,8 @@ TYPE_CHECKING = (
     False  # type checkers know it by its name; importing typing would be half of this package's start
 )
 if TYPE_CHECKING:
-    from .analysis.explain import LayerReport as LayerReport
     from .analysis.explain import explain_layers as explain_layers
+    from .analysis.explain_report import LayerReport as LayerReport
     from .analysis.find import FoundLayers as FoundLayers
     from .analysis.find import FoundMask as FoundMask
     from .analysis.find import find_layers as find_layers
@@ -69,7 +69,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "faces": ("FaceTransform", "align_face", "align_faces"),
     "faces.paste": ("paste_face",),
-    "analysis.explain": ("LayerReport", "explain_layers"),
+    "analysis.explain": ("explain_layers",),
+    "analysis.explain_report": ("LayerReport",),
     "mixing.identity_cap": ("Capped", "cap_identity", "seen_by"),
     "checkpoints": ("convert_checkpoint", "inspect_checkpoint", "load_encoder", "load_generator"),
     "decoding": ("decode", "leakage"),
