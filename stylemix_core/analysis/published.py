@@ -44,3 +44,17 @@ def published(layer: int) -> dict[str, list[str]]:
         if finding.first <= layer <= finding.last:
             found.setdefault(finding.source, []).append(finding.what)
     return found
+
+
+def published_lines(layers: int) -> list[str]:
+    """What papers found on the FFHQ layers of a model's numbers, a line a paper."""
+    found: dict[str, list[str]] = {}
+    for finding in FINDINGS:
+        if finding.first < layers:
+            last = min(finding.last, layers - 1)
+            where = f"{finding.first}" if last == finding.first else f"{finding.first}-{last}"
+            found.setdefault(finding.source, []).append(f"{where} {finding.what}")
+    return [
+        "Published for FFHQ models, by layer:",
+        *(f"{source}: {'; '.join(what)}." for source, what in found.items()),
+    ]
