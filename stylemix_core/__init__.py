@@ -18,9 +18,9 @@ TYPE_CHECKING = (
 if TYPE_CHECKING:
     from .analysis.explain import explain_layers as explain_layers
     from .analysis.explain_report import LayerReport as LayerReport
-    from .analysis.find import FoundLayers as FoundLayers
-    from .analysis.find import FoundMask as FoundMask
     from .analysis.find import find_layers as find_layers
+    from .analysis.found import FoundLayers as FoundLayers
+    from .analysis.found import FoundMask as FoundMask
     from .checkpoints import convert_checkpoint as convert_checkpoint
     from .checkpoints import inspect_checkpoint as inspect_checkpoint
     from .checkpoints import load_encoder as load_encoder
@@ -83,7 +83,8 @@ _HOMES = {
     ),
     "errors": ("CheckpointError", "LatentMismatchError", "MaskSyntaxError", "NoFaceError", "StyleMixError"),
     "figures.sheets": ("direction_sheet", "mixing_matrix", "strength_strip"),
-    "analysis.find": ("FoundLayers", "FoundMask", "find_layers"),
+    "analysis.find": ("find_layers",),
+    "analysis.found": ("FoundLayers", "FoundMask"),
     "figures.grid": ("compare_grid",),
     "encoder.identity": ("find_identity",),
     "files.pictures": ("load_image", "save_image"),

@@ -16,7 +16,8 @@ import torch
 from ..codes.directions import Directions, moves
 from ..codes.latents import Latents, join_latents, pick_latents, short_origin
 from ..errors import StyleMixError
-from ..masks.mask_list import MAX_STRENGTH, MIN_STRENGTH, MaskList, layers_text
+from ..masks.grammar import MAX_STRENGTH, MIN_STRENGTH
+from ..masks.mask_list import MaskList, layers_text
 from ..mixing.inject import inject_latents, pairs, result_labels
 from .grid import compare_grid
 
