@@ -54,7 +54,7 @@ class Target:
         return torch.minimum(self._change(others, kind), self._change(unmoved, kind))
 
     def _change(self, others: torch.Tensor, kind: str) -> torch.Tensor:
-        """The same where things have moved as well."""
+        """The same, with what has only moved counted in."""
         if kind == "shape":
             return means(shape_change(self.picture, others), self.either)
         if kind == "colour":
