@@ -392,9 +392,7 @@ def _report(
         identity_drift=mean(drifts) if drifts else None,
         left_out=mean([pair.left_out for pair in pairs]),
         whole=float(mean([pair.whole for pair in pairs])),
-        resolutions=tuple(
-            G.config.resolutions[min((layer + 1) // 2, layers // 2 - 1)] for layer in range(layers)
-        ),
+        resolutions=G.synthesis.layer_resolutions,
         measure=COLOUR if features is None else features.name,
         identity=None if identity is None else identity.name,
         pairs=len(pairs),

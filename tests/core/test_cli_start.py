@@ -18,7 +18,7 @@ from stylemix_core.codes import directions
 from stylemix_core.device import DTYPES
 from stylemix_core.faces.align import ALIGN_MODES
 from stylemix_core.faces.paste import COLOUR_MATCHES
-from stylemix_core.generator.stylegan2.network import NOISE_MODES
+from stylemix_core.generator.engine.noise import NOISE_MODES
 from stylemix_core.inversion import METHODS, QUALITIES
 from stylemix_core.mixing import inject as injection
 
