@@ -21,7 +21,6 @@ from .wording import counted
 SQUEEZED = 0.02
 """Proportions may differ by so much before a mask counts as squeezed."""
 
-
 _BAND_PIXELS = 1 << 20
 """Pixels converted at a time where a picture may be huge."""
 
