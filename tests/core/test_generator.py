@@ -182,6 +182,10 @@ class TestOtherArchitectures:
             generator.synthesis(w, resolution=8)
 
 
+def test_a_generator_names_its_family():
+    assert build().family == "StyleGAN2"
+
+
 def test_impossible_arguments_are_refused(generator, w):
     with pytest.raises(StyleMixError, match=r"no picture of 100 pixels inside; choose one of: 4, 8, 16, 32"):
         generator.synthesis(w, resolution=100)
