@@ -8,11 +8,10 @@ with zeros to the widest module, C channels. Odd layers have both; that is their
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 
 from ..errors import StyleMixError
 from ..generator import Generator
-from ..images import resize
+from ..images import average, resize
 from .latents import Latents
 
 CONVOLUTION, TO_RGB = 0, 1
@@ -77,7 +76,7 @@ def channels_in(
     def note(x: torch.Tensor) -> None:
         energy = x.float().square()  # [B, I, r, r]
         height, width = energy.shape[2:]
-        inside.append((energy * F.adaptive_avg_pool2d(mask.to(energy), (height, width))).sum((2, 3)))
+        inside.append((energy * average(mask.to(energy), height, width)).sum((2, 3)))
         everywhere.append(energy.sum((2, 3)))
 
     generator.synthesis.watch(styles_of(generator, latents), note)
