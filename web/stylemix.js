@@ -80,7 +80,7 @@ function addGrid(node) {
     setText(value) {
       text.value = value; // calls back, which refreshes
       // Not every widget calls back when its value is set.
-      if (grid.document.text !== value) refresh();
+      if (grid.view.document.text !== value) refresh();
     },
     model: () => modelOf(node, api, runOf, refreshAll),
     alpha() {

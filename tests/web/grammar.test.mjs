@@ -5,16 +5,9 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import * as edit from "../../web/stylemix/edit.js";
-import {
-  ALPHA,
-  cellStrength,
-  firstError,
-  format,
-  formatCells,
-  formatStrength,
-  parse,
-  pixels,
-} from "../../web/stylemix/grammar.js";
+import { ALPHA, cellStrength, pixels } from "../../web/stylemix/cells.js";
+import { format, formatCells, formatStrength } from "../../web/stylemix/format.js";
+import { firstError, parse } from "../../web/stylemix/grammar.js";
 import { presets, STUDY_SWEEP } from "../../web/stylemix/presets.js";
 import { describe, say, textsFor } from "../../web/stylemix/texts.js";
 
