@@ -39,7 +39,7 @@ invert demo/style.png --steps 6 --out inverted
 invert demo/style.png --method tune --steps 4 --align never --out tuned
 paste demo/style.png drawn --out pasted
 convert demo --out converted
-inspect converted faces/latents.safetensors --json
+inspect converted/demo.safetensors faces/latents.safetensors --json
 """
 
 
@@ -57,7 +57,9 @@ def main() -> int:
     different = [name for name in names if made[0].get(name) != made[1].get(name)]
     for name in different:
         print(f"differs: {name}")
-    print(f"{len(names) - len(different)} of {len(names)} files and printed texts are the same as at {commit}")
+    print(
+        f"{len(names) - len(different)} of {len(names)} files and printed texts are the same as at {commit}"
+    )
     return bool(different)
 
 
@@ -75,7 +77,9 @@ def results(package: Path, work: Path) -> dict[str, str]:
         if run.returncode:
             sys.exit(f"stylemix {line}\n{run.stderr.decode()}")
         found[f"printed by: {line}"] = digest(run.stdout)
-    return found | {str(path.relative_to(work)): digest(path.read_bytes()) for path in work.rglob("*.*") if path.is_file()}
+    return found | {
+        str(path.relative_to(work)): digest(path.read_bytes()) for path in work.rglob("*.*") if path.is_file()
+    }
 
 
 def digest(data: bytes) -> str:

@@ -19,19 +19,17 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
-from .endings import HEIC, PICTURES
+from .coloured import refuse_coloured
+from .endings import HEIC, HEIC_REFUSED, PICTURES, listed
 from .errors import StyleMixError
 from .files import replacing
 from .texts import counted
 
 SQUEEZED = 0.02
 """Proportions may differ by so much before a mask counts as squeezed."""
-
-COLOURED, COLOURED_PART = 0.1, 0.01
-"""A picture is coloured where more than this part of its pixels has channels that differ by so much of their range."""
 
 _BAND_PIXELS = 1 << 20
 """Pixels converted at a time where a picture may be huge."""
@@ -206,9 +204,13 @@ def open_image(path: str | os.PathLike[str]) -> Image.Image:
     # Pillow's decoders raise any of these on a damaged file.
     except (OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error) as error:
         refuse_heic(path)
+        if isinstance(error, UnidentifiedImageError):
+            reason = "its format is none that is known"
+        else:  # without the file's name, which the system's own texts end with
+            reason = getattr(error, "strerror", None) or str(error)
         raise StyleMixError(
-            f"{path} cannot be read as a picture ({error}); expected an undamaged file of the kind "
-            f"{', '.join(picture_endings())}"
+            f"{path} cannot be read as a picture ({reason}); expected an undamaged file of the kind "
+            f"{listed(picture_endings())}"
         ) from error
 
 
@@ -220,10 +222,7 @@ def refuse_heic(path: str | os.PathLike[str]) -> None:
             start = file.read(12)
         heic = start[4:8] == b"ftyp" and start[8:] in _HEIC_BRANDS
     if heic:
-        raise StyleMixError(
-            f"{path} is a HEIC picture, which is not read here; save it as JPEG or PNG. An iPhone takes JPEGs with "
-            "Settings, Camera, Formats, Most Compatible"
-        )
+        raise StyleMixError(f"{path} {HEIC_REFUSED}")
 
 
 def load_mask(path: str | os.PathLike[str]) -> torch.Tensor:
@@ -235,13 +234,8 @@ def load_mask(path: str | os.PathLike[str]) -> torch.Tensor:
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image).convert("RGB")
-    pixels = from_pil(image)[0] / 2 + 0.5
-    coloured = (pixels.amax(0) - pixels.amin(0) > COLOURED).float().mean()
-    if coloured > COLOURED_PART:
-        raise StyleMixError(
-            f"{path} is a coloured picture; a mask is grey: white inside the region, black outside"
-        )
-    return pixels.mean(0)
+    refuse_coloured(image, path)
+    return (from_pil(image)[0] / 2 + 0.5).mean(0)
 
 
 @contextmanager

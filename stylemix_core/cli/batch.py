@@ -1,14 +1,18 @@
 """Work on many files, of which some may be unusable."""
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 from ..errors import StyleMixError
 from ..progress import ProgressBar
 from ..texts import counted
+from .paths import check_file
 from .verb import Options
 
-Item = TypeVar("Item")
+Item = TypeVar("Item", bound=str | Path)
 Result = TypeVar("Result")
 
 
@@ -21,10 +25,14 @@ class SomeFailed(Exception):
 
 
 class Batch:
-    """Goes on after items that cannot be read, and tells of them at the end; with --strict stops at the first."""
+    """Goes on after items that cannot be read, and tells of them at the end; with --strict stops at the first.
 
-    def __init__(self, options: Options):
+    endings: as for `check_file`; None where `read` refuses all that cannot be used.
+    """
+
+    def __init__(self, options: Options, endings: Collection[str] | None = None):
         self.options = options
+        self.endings = endings
         self.done = 0
         self.failures: list[str] = []
 
@@ -32,21 +40,21 @@ class Batch:
         self, items: Sequence[Item], read: Callable[[Item], Result], told: bool = True
     ) -> Iterator[tuple[int, Result]]:
         """The place of every item that can be read, and what `read` gives. told: with a progress bar."""
-        bar = ProgressBar(len(items), self.options.name, self.options.quiet or not told)
-        for place, item in enumerate(items):
-            try:
-                result = read(item)
-            except (StyleMixError, OSError) as error:
-                if self.options.strict:
-                    bar.close()
-                    raise
-                named = str(item) in str(error)
-                self.failures.append(str(error) if named else f"{item}: {error}")
-            else:
-                self.done += 1
-                yield place, result
-            bar.update(place + 1)
-        bar.close()
+        with ProgressBar(len(items), self.options.name, self.options.quiet or not told) as bar:
+            for place, item in enumerate(items):
+                try:
+                    with naming(item):
+                        if self.endings is not None:
+                            check_file(Path(item), self.endings)
+                        result = read(item)
+                except StyleMixError as error:
+                    if self.options.strict:
+                        raise
+                    self.failures.append(str(error))
+                else:
+                    self.done += 1
+                    yield place, result
+                bar.update(place + 1)
 
     def end(self) -> None:
         """`SomeFailed` where items could not be used: exit code 1, or 2 where there was no other."""
@@ -56,3 +64,17 @@ class Batch:
                 [f"{len(self.failures)} of {counted(total, 'file')} could not be used"] if total > 1 else []
             )
             raise SomeFailed(self.failures + told, 1 if self.done else 2)
+
+
+@contextmanager
+def naming(file: str | Path) -> Iterator[None]:
+    """Makes errors that come from a file name it by its path, once."""
+    path = Path(file)
+    try:
+        yield
+    except (StyleMixError, OSError) as error:
+        told = str(error).removeprefix(f"{path.name}: ")
+        if not re.search(rf"(?<!\w){re.escape(str(path))}(?!\w)", told):
+            told = f"{path}: {told}"
+        kind = type(error) if isinstance(error, StyleMixError) else StyleMixError
+        raise kind(told) from error

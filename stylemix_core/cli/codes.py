@@ -7,8 +7,9 @@ import click
 from ..texts import counted
 from . import arguments
 from .batch import Batch
+from .fit import check_cutoff, check_layers
 from .paths import LATENTS, PICTURES, numbered
-from .verb import Options, out_codes, out_folder, strict, verb
+from .verb import Options, out_folder, strict, verb
 
 CODES = PICTURES | {LATENTS}
 
@@ -18,28 +19,30 @@ CODES = PICTURES | {LATENTS}
     out_folder("decode"),
     "FILES are W+ files or folders of them.",
 )
-@click.argument("files", nargs=-1, required=True, type=Path, callback=arguments.files({LATENTS}))
+@click.argument("files", nargs=-1, required=True, type=Path, callback=arguments.some_files({LATENTS}))
 @strict
 @arguments.noise
 @arguments.generator_only
 def decode(options: Options) -> None:
-    from ..latents import check_generator, load_latents
-    from .files import code_names, open_generator, save_pictures, say, warn
+    from ..latents import load_latents
+    from .files import code_names, fitting, open_generator, say, warn
     from .files import decode as draw
 
     generator = open_generator(options)
-    batch = Batch(options)
-    parts = [latents for _, latents in batch.each(options.files, load_latents)]
-    warn(options, {check_generator(latents, generator) for latents in parts})
+    batch = Batch(options, {LATENTS})
+    warnings: list[str | None] = []
+    read = fitting(generator, load_latents, warnings)
+    parts = [latents for _, latents in batch.each(options.files, read)]
+    warn(options, warnings)
     if parts:
-        save_pictures(options, "", zip(code_names(*parts), draw(generator, parts, options)))
+        options.results.pictures("", zip(code_names(*parts), draw(generator, parts, options)))
         say(options, f"{counted(sum(map(len, parts)), 'picture')} in {options.out}")
     batch.end()
 
 
 @verb(
     "Blend faces: from a to b in all layers alike.",
-    out_codes("blend"),
+    out_folder("blend"),
     "A and B are W+ files, pictures or folders of them: as many on both sides, or one on one.",
 )
 @click.argument("a", type=Path, callback=arguments.one_path(CODES))
@@ -54,12 +57,11 @@ def decode(options: Options) -> None:
 @arguments.noise
 @arguments.models
 def blend(options: Options) -> None:
-    from ..latents import blend_latents, check_generator, join_latents, short_origin
-    from .files import draw_codes, open_generator, read_codes, warn
+    from ..latents import blend_latents, join_latents, short_origin
+    from .files import draw_codes, open_generator, read_codes
 
     generator = open_generator(options)
-    a, b = (join_latents(read_codes(paths, options)) for paths in (options.a, options.b))
-    warn(options, {check_generator(a, generator), check_generator(b, generator)})
+    a, b = (join_latents(read_codes(paths, generator, options)) for paths in (options.a, options.b))
     blended = blend_latents(a, b, options.weight)
     of = ([short_origin(part, place % len(part)) for part in (a, b)] for place in range(len(blended)))
     draw_codes(generator, blended, numbered(of), options)
@@ -67,20 +69,27 @@ def blend(options: Options) -> None:
 
 @verb(
     "Move faces towards the generator's average face, or away from it.",
-    out_codes("truncate"),
+    out_folder("truncate"),
     "FILES are W+ files, pictures or folders of them.",
+    checks=(check_layers,),
 )
-@click.argument("files", nargs=-1, required=True, type=Path, callback=arguments.files(CODES))
+@click.argument("files", nargs=-1, required=True, type=Path, callback=arguments.some_files(CODES))
+@strict
 @arguments.truncation
 @arguments.noise
 @arguments.models
 def truncate(options: Options) -> None:
-    from ..latents import check_generator, join_latents, truncate_latents
-    from .files import check_cutoff, code_names, draw_codes, open_generator, read_codes, warn
+    from ..latents import join_latents, truncate_latents
+    from .files import code_names, draw_codes, fitting, open_generator, reader, warn
 
     generator = open_generator(options)
-    check_cutoff(generator, options.cutoff)
-    latents = join_latents(read_codes(options.files, options))
-    warn(options, {check_generator(latents, generator)})
-    truncated = truncate_latents(latents, generator, options.psi, options.cutoff)
-    draw_codes(generator, truncated, code_names(truncated), options)
+    check_cutoff(options.cutoff, generator.num_ws)
+    batch = Batch(options, CODES)
+    warnings: list[str | None] = []
+    read = fitting(generator, reader(options.files, options), warnings)
+    parts = [latents for _, latents in batch.each(options.files, read)]
+    warn(options, warnings)
+    if parts:
+        truncated = truncate_latents(join_latents(parts), generator, options.psi, options.cutoff)
+        draw_codes(generator, truncated, code_names(truncated), options)
+    batch.end()

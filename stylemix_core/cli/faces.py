@@ -9,10 +9,11 @@ import click
 
 from ..texts import counted
 from . import arguments
-from .batch import Batch
+from .batch import Batch, naming
 from .choices import BLENDS, COLOUR_MATCHES, INVERSION_METHODS, QUALITIES
+from .fit import check_layers
 from .paths import LATENTS, PICTURES, file_name, numbered, result_name, unique
-from .verb import Options, out_codes, out_folder, strict, verb
+from .verb import Options, out_folder, strict, verb
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -21,31 +22,32 @@ if TYPE_CHECKING:
 
 PICTURES_ABOUT = "PICTURES are picture files or folders of them."
 
-pictures = click.argument("pictures", nargs=-1, required=True, type=Path, callback=arguments.files(PICTURES))
+pictures = click.argument(
+    "pictures", nargs=-1, required=True, type=Path, callback=arguments.some_files(PICTURES)
+)
 
 
-@verb("The experiment on the bundled models: four faces, one bob, seven masks.", out_codes("demo"))
+@verb("The experiment on the bundled models: four faces, one bob, seven masks.", out_folder("demo"))
 def demo(options: Options) -> None:
     from ..demo import experiment
-    from ..images import save_image
     from ..masks import STUDY_SWEEP
-    from .files import progress, save_codes, save_pictures, say
+    from .files import progress, say
 
-    bar = progress(options, len(experiment.SEEDS) * len(STUDY_SWEEP.split(";")))
-    done = experiment.run(bar.update)
-    bar.close()
+    results = options.results
+    with progress(options, len(experiment.SEEDS) * len(STUDY_SWEEP.split(";"))) as bar:
+        done = experiment.run(bar.update)
     for name, latents in (("faces", done.sources), ("style", done.style), ("results", done.results)):
-        save_codes(options, name, latents)
+        results.latents(name, latents)
     faces = [f"seed {seed}" for seed in experiment.SEEDS]
-    save_pictures(options, "faces", zip(map(result_name, faces), done.source_pictures))
-    save_image(options.out / "style.png", done.style_picture[0])
+    results.pictures("faces", zip(map(result_name, faces), done.source_pictures))
+    results.picture("style", done.style_picture[0])
     names = numbered((face, done.style.origins[0], label) for face in faces for label in done.labels)
-    save_pictures(options, "results", zip(names, done.result_pictures))
-    save_image(options.out / "grid.png", done.grid[0])
-    say(options, f"{counted(len(done.results), 'result')}; the comparison is {options.out / 'grid.png'}")
+    results.pictures("results", zip(names, done.result_pictures))
+    sheet = results.picture("grid", done.grid[0])
+    say(options, f"{counted(len(done.results), 'result')}; the comparison is {sheet}")
 
 
-@verb("Sample faces: pictures and their W+ codes.", out_codes("generate"))
+@verb("Sample faces: pictures and their W+ codes.", out_folder("generate"), checks=(check_layers,))
 @click.option(
     "--seeds", required=True, callback=arguments.reading(arguments.seed_list), help="For instance 0-3,7."
 )
@@ -53,38 +55,36 @@ def demo(options: Options) -> None:
 @arguments.noise
 @arguments.generator_only
 def generate(options: Options) -> None:
-    from ..images import save_image
-    from .files import decode, open_generator, sample, save_codes, say
+    from .files import decode, open_generator, sample, say
 
     generator = open_generator(options)
     latents = sample(generator, options)
-    written = save_codes(options, "latents", latents)
-    for seed, picture in zip(options.seeds, decode(generator, [latents], options, options.seeds)):
-        save_image(options.out / f"{result_name(f'seed {seed}')}.png", picture)
+    written = options.results.latents("latents", latents)
+    names = (result_name(f"seed {seed}") for seed in options.seeds)
+    options.results.pictures("", zip(names, decode(generator, [latents], options, options.seeds)))
     say(options, f"{counted(len(latents), 'picture')} and {written.name} in {options.out}")
 
 
 @verb(
     "Read pictures into W+ codes, one file each, and draw them again.",
-    out_codes("encode"),
+    out_folder("encode"),
     PICTURES_ABOUT,
 )
 @pictures
 @strict
 @arguments.models
 def encode(options: Options) -> None:
-    from ..images import save_image
     from ..latents import check_generator
-    from .files import encode_picture, open_encoder, open_generator, save_codes, say, warn
+    from .files import encode_picture, open_generator, open_reader, say, warn
 
-    generator, encoder = open_generator(options), open_encoder(options)
+    generator, encoder = open_generator(options), open_reader(options)
     names = unique([file_name(path.stem) for path in options.pictures])
-    batch = Batch(options)
+    batch = Batch(options, PICTURES)
     warnings = set()
     for place, latents in batch.each(options.pictures, lambda path: encode_picture(encoder, path, options)):
         warnings.add(check_generator(latents, generator))
-        written = save_codes(options, names[place], latents)
-        save_image(options.out / f"{written.stem}_reconstruction.png", generator.synthesis(latents.w)[0])
+        name = options.results.latents(names[place], latents).stem
+        options.results.picture(f"{name}_reconstruction", generator.synthesis(latents.w)[0])
     warn(options, warnings)
     theirs = "its reconstruction" if batch.done == 1 else "their reconstructions"
     if batch.done:
@@ -94,7 +94,7 @@ def encode(options: Options) -> None:
 
 @verb(
     "Find the W+ codes that draw pictures again, by optimisation.",
-    out_codes("invert"),
+    out_folder("invert"),
     PICTURES_ABOUT,
 )
 @pictures
@@ -111,7 +111,7 @@ def encode(options: Options) -> None:
 @click.option(
     "--mask",
     type=Path,
-    callback=arguments.picture,
+    callback=arguments.reading(arguments.mask_picture),
     help="A picture that is white where the pictures (or the crops to their faces) are to be matched.",
 )
 @click.option(
@@ -122,54 +122,44 @@ def encode(options: Options) -> None:
 @strict
 @arguments.models
 def invert(options: Options) -> None:
-    from ..files import replacing
-    from ..images import from_pil, load_mask, save_image
+    from ..images import from_pil, load_mask
     from ..inversion import check_encoder, save_delta
     from ..inversion import invert as invert_pictures
-    from .files import (
-        keep_earlier,
-        open_encoder,
-        open_generator,
-        progress,
-        read_picture,
-        save_codes,
-        say,
-        warn,
-    )
+    from .files import open_generator, open_reader, progress, read_picture, say, warn
 
-    generator, encoder = open_generator(options), open_encoder(options)
+    generator, encoder = open_generator(options), open_reader(options)
     mask = None if options.mask is None else load_mask(options.mask)
     warn(options, {check_encoder(encoder, generator)})
     names = unique([file_name(path.stem) for path in options.pictures])
-    batch = Batch(options)
+    results, batch = options.results, Batch(options, PICTURES)
 
     def read(path: Path):
         return read_picture(path, encoder, options, generator.img_resolution)
 
     for place, picture in batch.each(options.pictures, read, told=False):
         title = options.pictures[place].name
-        bar = progress(options, title=title)
-        result = invert_pictures(
-            generator,
-            picture,
-            encoder,
-            options.method,
-            options.steps,
-            options.seed,
-            quality=options.quality,
-            mask=mask,
-            on_step=bar.step,
-            perceptual=options.features,
-        )
-        bar.close()
-        name = save_codes(options, names[place], result.latents([title])).stem
+        with progress(options, title=title) as bar:
+            result = invert_pictures(
+                generator,
+                picture,
+                encoder,
+                options.method,
+                options.steps,
+                options.seed,
+                quality=options.quality,
+                mask=mask,
+                on_step=bar.step,
+                perceptual=options.features,
+            )
+        name = results.latents(names[place], result.latents([title])).stem
         if result.delta is not None:
             tuning = options.out / "tunings" / f"{name}{LATENTS}"
-            keep_earlier(options, tuning, partial(save_delta, delta=result.delta))
-        save_image(options.out / f"{name}_reconstruction.png", result.images[0])
-        save_image(options.out / f"{name}_report.png", from_pil(result.report())[0])
-        with replacing(options.out / f"{name}_report.json") as draft:
-            draft.write_text(json.dumps({"picture": title} | result.figures()), encoding="utf-8")
+            results.file(tuning, partial(save_delta, delta=result.delta))
+        results.picture(f"{name}_reconstruction", result.images[0])
+        figures = json.dumps({"picture": title} | result.figures())
+        report = results.text(f"{name}_report.json", figures, same_figures)
+        if report in results.written:
+            results.picture(report.stem, from_pil(result.report())[0])
         say(
             options,
             f"{name}: L2 {result.start_l2[0]:.5f} → {result.l2[0]:.5f}, {result.steps} steps, {result.seconds:.1f} s, "
@@ -184,13 +174,25 @@ def invert(options: Options) -> None:
     batch.end()
 
 
+def same_figures(one: Path, other: Path) -> bool:
+    """Whether two reports of inversions are of the same result: how long it took does not count."""
+
+    def figures(path: Path) -> dict:
+        return json.loads(path.read_text(encoding="utf-8")) | {"seconds": None}
+
+    try:
+        return figures(one) == figures(other)
+    except (OSError, ValueError, TypeError):  # the other file is none
+        return False
+
+
 @verb(
     "Put changed faces back into the photo that encode or invert cropped them from.",
     out_folder("paste"),
     "PHOTO is the whole picture, FACES are changed crops of it, in files or folders.",
 )
 @click.argument("photo", type=Path, callback=arguments.picture)
-@click.argument("faces", nargs=-1, required=True, type=Path, callback=arguments.files(PICTURES))
+@click.argument("faces", nargs=-1, required=True, type=Path, callback=arguments.some_files(PICTURES))
 @click.option(
     "--face",
     type=int,
@@ -216,26 +218,29 @@ def invert(options: Options) -> None:
 @click.option(
     "--mask",
     type=Path,
-    callback=arguments.picture,
+    callback=arguments.reading(arguments.mask_picture),
     help="A picture that is white where on the crop faces are pasted, instead of the blend.",
 )
 @arguments.upright
 @strict
 def paste(options: Options) -> None:
     from .. import paste_face
-    from ..images import from_pil, load_mask, open_image, save_image
+    from ..images import from_pil, load_mask, open_image
     from .files import say
 
     photo = open_image(options.photo)
     mask = None if options.mask is None else load_mask(options.mask)
-    transform = crop_of(photo, options)
+    with naming(options.photo):
+        transform = crop_of(photo, options)
     names = unique([file_name(path.stem) for path in options.faces])
-    batch = Batch(options)
-    for place, face in batch.each(options.faces, open_image):
-        pasted = paste_face(
-            photo, face, transform, options.feather, mask, options.colour_match, options.blend
-        )
-        save_image(options.out / f"{result_name(options.photo.name)}_{names[place]}.png", from_pil(pasted)[0])
+    batch = Batch(options, PICTURES)
+
+    def read(path: Path) -> "Image":
+        face = open_image(path)
+        return paste_face(photo, face, transform, options.feather, mask, options.colour_match, options.blend)
+
+    for place, pasted in batch.each(options.faces, read):
+        options.results.picture(f"{result_name(options.photo.name)}_{names[place]}", from_pil(pasted)[0])
     if batch.done:
         say(options, f"{counted(batch.done, 'picture')} in {options.out}")
     batch.end()

@@ -1,12 +1,9 @@
 """From options to models and codes, and from codes to pictures: what the commands' files have in common."""
 
-import json
-import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
-from itertools import chain, count
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -15,9 +12,8 @@ from ..checkpoints import inspect_checkpoint, load_encoder, load_generator
 from ..decoding import decode as decode_latents
 from ..decoding import distinct_in
 from ..encoder import Encoder
-from ..errors import NoFaceError, StyleMixError
 from ..generator import Generator
-from ..images import check_proportions, load_mask, open_image, save_image
+from ..images import check_proportions, load_mask, open_image
 from ..injection import (
     check_styles,
 )
@@ -28,17 +24,23 @@ from ..latents import (
     join_latents,
     load_latents,
     sample_latents,
-    save_latents,
     short_origin,
 )
 from ..masks import MaskList, parse_masks
 from ..progress import ProgressBar
 from ..texts import counted
+from .batch import naming
+from .fit import check_cutoff
 from .paths import LATENTS, numbered
 from .verb import Options
 
 CHUNK = 4
 """Pictures that are decoded at a time."""
+
+AVATARS = (
+    "the bundled encoder was trained on drawn avatars, so photographs become avatars; for photographs give a model of "
+    "them, as in --encoder psp_ffhq_encode.pt"
+)
 
 
 def mixed_codes(generator: Generator, options: Options) -> tuple[Latents, Latents, MaskList]:
@@ -48,7 +50,7 @@ def mixed_codes(generator: Generator, options: Options) -> tuple[Latents, Latent
 
 
 def source_codes(generator: Generator, options: Options) -> list[Latents]:
-    return read_codes(options.source, options) if options.source else [sample(generator, options)]
+    return read_codes(options.source, generator, options) if options.source else [sample(generator, options)]
 
 
 def open_generator(options: Options) -> Generator:
@@ -64,9 +66,20 @@ def open_encoder(options: Options) -> Encoder:
     return load_encoder(options.encoder, options.device, options.dtype)
 
 
-def warn(options: Options, warnings: set[str | None]) -> None:
-    for warning in sorted(filter(None, warnings)):
+def open_reader(options: Options) -> Encoder:
+    """`open_encoder` to read pictures of the user's; warns where it cannot read photographs as such."""
+    encoder = open_encoder(options)
+    if encoder.generator == inspect_checkpoint("demo", "encoder").generator_fingerprint:
+        warn(options, {AVATARS})
+    return encoder
+
+
+def warn(options: Options, warnings: Iterable[str | None]) -> None:
+    """Print warnings, each once a run."""
+    new = set(filter(None, warnings)) - options.warned
+    for warning in sorted(new):
         print(f"stylemix {options.name}: warning: {warning}", file=sys.stderr)
+    options.warned |= new
 
 
 def say(options: Options, text: str) -> None:
@@ -80,24 +93,15 @@ def progress(options: Options, total: int = 1, title: str | None = None) -> Prog
 
 
 def sample(generator: Generator, options: Options) -> Latents:
-    check_cutoff(generator, options.cutoff)
+    check_cutoff(options.cutoff, generator.num_ws)
     return sample_latents(generator, options.seeds, options.psi, options.cutoff, options.class_label)
-
-
-def check_cutoff(generator: Generator, cutoff: int | None) -> None:
-    if cutoff is not None and cutoff > generator.num_ws:
-        raise StyleMixError(
-            f"truncation_cutoff is {cutoff}, but this generator has {generator.num_ws} layers; give 0 to "
-            f"{generator.num_ws}"
-        )
 
 
 def source_and_style(generator: Generator, options: Options) -> tuple[Latents, Latents]:
     """The codes of both, with warnings where they do not fit."""
-    given = [source_codes(generator, options), read_codes(options.style, options)]
+    given = source_codes(generator, options), read_codes(options.style, generator, options)
     sources, styles = map(join_latents, given)
-    warnings = {check_generator(part, generator) for parts in given for part in parts}
-    warn(options, warnings | {check_styles(sources, styles)})
+    warn(options, {check_styles(sources, styles)})
     return sources, styles
 
 
@@ -110,96 +114,33 @@ def decode(
     """
     noise = options.noise
     total = sum(map(len, parts))
-    bar = progress(options, total, "decode")
     kept, places = distinct_in(parts, noise)
     awaited = Counter(chain(*places))
     drawn: dict[int, torch.Tensor] = {}
     first = done = 0
-    for part, own in zip(kept, places, strict=True):
-        for place in own:
-            if place not in drawn:  # new codes come in their order, so it is the first of a chunk
-                chunk = slice(place - first, place - first + CHUNK)
-                own_seeds = (range(len(part)) if seeds is None else seeds)[chunk]
-                pictures = decode_latents(generator, part.take(chunk), noise, own_seeds).cpu()
-                drawn.update(enumerate(pictures, place))
-            done += 1
-            bar.update(done)
-            if done == total:
-                bar.close()  # now: nobody asks again after the last
-            yield drawn[place]
-            awaited[place] -= 1
-            if not awaited[place]:
-                del drawn[place]
-        first += len(part)
-
-
-def save_codes(options: Options, name: str, latents: Latents) -> Path:
-    """`keep_earlier` for W+ codes in `--out`."""
-    return keep_earlier(options, options.out / f"{name}{LATENTS}", lambda path: save_latents(path, latents))
-
-
-def keep_earlier(options: Options, path: Path, save: Callable[[Path], None]) -> Path:
-    """Write a file by `save`, and return where: under another name where another run's file has this one.
-
-    A file with the same content is left as it is. With --overwrite the earlier file is replaced.
-    """
-    if options.overwrite or not path.exists():
-        save(path)
-        return path
-    draft = path.with_name(f"{path.stem}.{os.getpid()}.partial{path.suffix}")
-    try:
-        save(draft)
-        names = chain([path], (path.with_name(f"{path.stem}_{number}{path.suffix}") for number in count(2)))
-        free = next(place for place in names if not place.exists() or alike(draft, place))
-        if not free.exists():
-            os.replace(draft, free)
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-    if free != path:
-        warn(
-            options,
-            {f"{path} is of an earlier run and kept; this run's is {free.name} (--overwrite replaces it)"},
-        )
-    return free
-
-
-def alike(one: Path, other: Path) -> bool:
-    """Whether two safetensors files hold the same. Their metadata may stand in any order."""
-
-    def content(path: Path) -> tuple[dict, bytes]:
-        data = path.read_bytes()
-        start = 8 + int.from_bytes(data[:8], "little")
-        return json.loads(data[8:start]), data[start:]
-
-    try:
-        return content(one) == content(other)
-    except ValueError:  # the earlier file is damaged, or another one altogether
-        return False
-
-
-def save_pictures(options: Options, folder: str, pictures: Iterable[tuple[str, torch.Tensor]]) -> None:
-    """Write pictures `[C, H, W]` by their names into a folder of `--out`; warns of others that lie there already."""
-    place = options.out / folder
-    written = set()
-    for name, picture in pictures:
-        save_image(place / f"{name}.png", picture)
-        written.add(f"{name}.png")
-    others = {path.name for path in place.glob("*.png")} - written
-    if others:
-        warn(
-            options,
-            {
-                f"{place} also holds {counted(len(others), 'picture')} of earlier runs, for instance {min(others)}; "
-                "they are kept, so delete them or choose another folder by --out"
-            },
-        )
+    with progress(options, total, "decode") as bar:
+        for part, own in zip(kept, places, strict=True):
+            for place in own:
+                if place not in drawn:  # new codes come in their order, so it is the first of a chunk
+                    chunk = slice(place - first, place - first + CHUNK)
+                    own_seeds = (range(len(part)) if seeds is None else seeds)[chunk]
+                    pictures = decode_latents(generator, part.take(chunk), noise, own_seeds).cpu()
+                    drawn.update(enumerate(pictures, place))
+                done += 1
+                bar.update(done)
+                if done == total:
+                    bar.close()  # now: nobody asks again after the last
+                yield drawn[place]
+                awaited[place] -= 1
+                if not awaited[place]:
+                    del drawn[place]
+            first += len(part)
 
 
 def draw_codes(generator: Generator, latents: Latents, names: Iterable[str], options: Options) -> None:
     """Write codes that a verb has made, and their pictures by these names."""
-    written = save_codes(options, "latents", latents)
-    save_pictures(options, "", zip(names, decode(generator, [latents], options)))
+    written = options.results.latents("latents", latents)
+    options.results.pictures("", zip(names, decode(generator, [latents], options)))
     say(options, f"{counted(len(latents), 'picture')} and {written.name} in {options.out}")
 
 
@@ -217,10 +158,7 @@ def read_picture(path: Path, encoder: Encoder, options: Options, size: int | Non
     """A picture `[1, 3, H, W]` for an encoder; where a face was cropped, of `size` pixels, by default the encoder's."""
     from ..alignment.align import align_for  # most commands need no faces found
 
-    try:
-        return align_for(encoder, open_image(path), options.align, size, not options.upright)
-    except NoFaceError as error:
-        raise NoFaceError(f"{path}: {error}") from None
+    return align_for(encoder, open_image(path), options.align, size, not options.upright)
 
 
 def read_regions(paths: Sequence[Path], generator: Generator, options: Options) -> list[torch.Tensor]:
@@ -232,17 +170,40 @@ def read_regions(paths: Sequence[Path], generator: Generator, options: Options) 
     return masks
 
 
-def read_codes(files: Sequence[Path], options: Options) -> list[Latents]:
-    """W+ codes of W+ files and pictures; the encoder is loaded only for pictures."""
-    encoder = None
+def reader(files: Iterable[Path], options: Options) -> Callable[[Path], Latents]:
+    """What reads W+ codes of W+ files and pictures; the encoder is loaded only where there are pictures."""
+    encoder = None if all(path.suffix.lower() == LATENTS for path in files) else open_reader(options)
+
+    def read(path: Path) -> Latents:
+        if encoder is None or path.suffix.lower() == LATENTS:
+            return load_latents(path)
+        return encode_picture(encoder, path, options)
+
+    return read
+
+
+def fitting(
+    generator: Generator, read: Callable[[Path], Latents], warnings: list[str | None]
+) -> Callable[[Path], Latents]:
+    """`read`, where errors also come from codes that the generator cannot draw; collects what to warn of."""
+
+    def read_fitting(path: Path) -> Latents:
+        latents = read(path)
+        warnings.append(check_generator(latents, generator))
+        return latents
+
+    return read_fitting
+
+
+def read_codes(files: Sequence[Path], generator: Generator, options: Options) -> list[Latents]:
+    """W+ codes of W+ files and pictures, all of which must be usable; warns where they are another generator's."""
+    warnings: list[str | None] = []
+    read = fitting(generator, reader(files, options), warnings)
     parts = []
-    bar = progress(options, len(files), "read")
-    for i, path in enumerate(files, 1):
-        if path.suffix.lower() == LATENTS:
-            parts.append(load_latents(path))
-        else:
-            encoder = encoder or open_encoder(options)
-            parts.append(encode_picture(encoder, path, options))
-        bar.update(i)
-    bar.close()
+    with progress(options, len(files), "read") as bar:
+        for i, path in enumerate(files, 1):
+            with naming(path):
+                parts.append(read(path))
+            bar.update(i)
+    warn(options, warnings)
     return parts

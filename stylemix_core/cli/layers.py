@@ -9,6 +9,7 @@ import click
 from ..wish_text import KINDS, LEGEND, read_wish
 from . import arguments
 from .choices import CARE, OTHERS
+from .fit import check_layers
 from .paths import file_name
 from .verb import Options, out_folder, verb
 
@@ -26,7 +27,11 @@ arcface = click.option(
 )
 
 
-@verb("Inject each layer of a style alone, and show what it changes and where.", out_folder("explain"))
+@verb(
+    "Inject each layer of a style alone, and show what it changes and where.",
+    out_folder("explain"),
+    checks=(check_layers,),
+)
 @arguments.sources()
 @arguments.style
 @click.option(
@@ -46,16 +51,8 @@ arcface = click.option(
 @arguments.models
 def explain(options: Options) -> None:
     from ..attribution import explain_layers
-    from ..images import from_pil, save_image
-    from .files import (
-        open_encoder,
-        open_generator,
-        progress,
-        read_regions,
-        save_pictures,
-        say,
-        source_and_style,
-    )
+    from ..images import from_pil
+    from .files import open_encoder, open_generator, progress, read_regions, say, source_and_style
 
     generator = open_generator(options)
     sources, styles = source_and_style(generator, options)
@@ -63,35 +60,35 @@ def explain(options: Options) -> None:
     if options.region:
         names, paths = zip(*options.region)
         regions = dict(zip(names, read_regions(paths, generator, options)))
-    bar = progress(options)
-    report = explain_layers(
-        generator,
-        sources.w,
-        styles.w,
-        regions,
-        open_encoder(options) if suits(options) else None,
-        options.features,
-        options.arcface,
-        on_step=bar.step,
-    )
-    bar.close()
-    write_texts(options, {"table.txt": report.table(), "table.json": json.dumps(report.figures(), indent=2)})
+    with progress(options) as bar:
+        report = explain_layers(
+            generator,
+            sources.w,
+            styles.w,
+            regions,
+            open_encoder(options) if suits(options) else None,
+            options.features,
+            options.arcface,
+            on_step=bar.step,
+        )
+    results = options.results
+    results.text("table.txt", report.table())
+    results.text("table.json", json.dumps(report.figures(), indent=2))
     for folder, pictures in (
         ("pictures", report.alone),
         ("without", report.without),
         ("heat_maps", report.heat_maps()),
     ):
-        save_pictures(
-            options, folder, ((f"layer{layer:02d}", picture) for layer, picture in enumerate(pictures))
-        )
-    save_image(options.out / "sheet.png", from_pil(report.sheet())[0])
-    say(options, f"{report.table()}\n\nthe sheet is {options.out / 'sheet.png'}")
+        results.pictures(folder, ((f"layer{layer:02d}", picture) for layer, picture in enumerate(pictures)))
+    sheet = results.picture("sheet", from_pil(report.sheet())[0])
+    say(options, f"{report.table()}\n\nthe sheet is {sheet}")
 
 
 @verb(
     "Search the layers that change a wished region, and little else.",
     out_folder("find"),
     epilog="The table's columns. " + " ".join(LEGEND),
+    checks=(check_layers,),
 )
 @arguments.sources()
 @arguments.style
@@ -138,8 +135,8 @@ def explain(options: Options) -> None:
 def find(options: Options) -> None:
     from ..finding import find_layers
     from ..identity import find_identity
-    from ..images import from_pil, save_image
-    from .files import open_encoder, open_generator, progress, save_pictures, say, source_and_style, warn
+    from ..images import from_pil
+    from .files import open_encoder, open_generator, progress, say, source_and_style, warn
 
     for name, wish in (("target", options.target), ("keep", options.keep)):
         if isinstance(wish, str):
@@ -150,52 +147,36 @@ def find(options: Options) -> None:
     identity = None
     if options.keep == "identity" and (suits(options) or options.arcface):
         identity = find_identity(options.arcface, open_encoder(options) if suits(options) else None)
-    bar = progress(options)
-    found = find_layers(
-        generator,
-        sources.w,
-        styles.w,
-        words_or_mask(options.target, generator, options),
-        None if options.keep is None else words_or_mask(options.keep, generator, options),
-        options.what,
-        care=options.care,
-        steps=options.steps,
-        count=options.count,
-        others=options.others,
-        identity=identity,
-        on_step=bar.step,
-    )
-    bar.close()
-    write_texts(
-        options,
-        {
-            "table.txt": found.table(),
-            "table.json": json.dumps(found.figures(), indent=2),
-            "mask_list.txt": found.masks.text,
-        },
-    )
+    with progress(options) as bar:
+        found = find_layers(
+            generator,
+            sources.w,
+            styles.w,
+            words_or_mask(options.target, generator, options),
+            None if options.keep is None else words_or_mask(options.keep, generator, options),
+            options.what,
+            care=options.care,
+            steps=options.steps,
+            count=options.count,
+            others=options.others,
+            identity=identity,
+            on_step=bar.step,
+        )
+    results = options.results
+    results.text("table.txt", found.table())
+    results.text("table.json", json.dumps(found.figures(), indent=2))
+    results.text("mask_list.txt", found.masks.text)
     names = [f"{rank:02d}_{file_name(mask.mask_text)}" for rank, mask in enumerate(found, 1)]
-    save_pictures(options, "pictures", zip(names, found.pictures))
-    save_image(options.out / "sheet.png", from_pil(found.sheet())[0])
+    results.pictures("pictures", zip(names, found.pictures))
+    sheet = results.picture("sheet", from_pil(found.sheet())[0])
     best = "the best mask is" if found.warning is None else "the least bad mask is"
-    say(
-        options,
-        f"{found.table()}\n\n{best} {found[0].mask_text}; the sheet is {options.out / 'sheet.png'}",
-    )
+    say(options, f"{found.table()}\n\n{best} {found[0].mask_text}; the sheet is {sheet}")
     warn(options, {found.warning})
 
 
 def suits(options: Options) -> bool:
     """Whether the encoder knows the generator's faces: the bundled one knows nothing of others'."""
     return options.encoder != "demo" or options.generator in (None, "demo")
-
-
-def write_texts(options: Options, texts: dict[str, str]) -> None:
-    from ..files import replacing
-
-    for name, text in texts.items():
-        with replacing(options.out / name) as partial:
-            partial.write_text(text + "\n", encoding="utf-8")
 
 
 def words_or_mask(wish: str | Path, generator: "Generator", options: Options) -> "str | torch.Tensor":

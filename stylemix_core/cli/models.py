@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,11 @@ import click
 
 from ..errors import StyleMixError
 from ..texts import counted
+from . import arguments
 from .batch import Batch
 from .choices import PARTS
 from .paths import LATENTS, file_name, unique
-from .verb import Options, Place, strict, verb
+from .verb import Options, Place, group, overwrite, strict, verb
 
 if TYPE_CHECKING:
     from ..checkpoints import CheckpointInfo
@@ -21,17 +23,33 @@ SHOWN = 10
 """Origins of codes that are printed, at most."""
 
 
+def check_target(options: Options) -> None:
+    if len(options.files) > 1 and names_file(options.out):
+        raise StyleMixError(
+            f"--out names one file, {options.out}, for {len(options.files)} checkpoints; name a folder, or give one "
+            "checkpoint"
+        )
+
+
+def names_file(out: Path) -> bool:
+    return out.suffix.lower() == LATENTS and not out.is_dir()
+
+
 @verb(
     "Write checkpoints as safetensors, which load faster and cannot run code.",
-    click.option(
-        "--out",
-        type=Place(LATENTS),
-        default="stylemix_convert",
-        help="Folder for results, or a .safetensors file for one.",
+    group(
+        click.option(
+            "--out",
+            type=Place(LATENTS),
+            default="stylemix_convert",
+            help="Folder for results, or a .safetensors file for one.",
+        ),
+        overwrite,
     ),
     'FILES are checkpoint files of any supported format, or "demo".',
+    checks=(check_target,),
 )
-@click.argument("files", nargs=-1, required=True)
+@click.argument("files", nargs=-1, required=True, callback=arguments.some(arguments.check_model))
 @click.option(
     "--part",
     type=click.Choice((*PARTS, "both")),
@@ -42,23 +60,22 @@ SHOWN = 10
 )
 @strict
 def convert(options: Options) -> None:
-    from ..checkpoints import convert_checkpoint
+    from ..checkpoints import convert_checkpoint, inspect_checkpoint
     from .files import say
 
     names = unique([file_name(Path(file).stem) for file in options.files])
     targets = [options.out / f"{name}{LATENTS}" for name in names]
-    if options.out.suffix.lower() == LATENTS and not options.out.is_dir():
-        if len(targets) > 1:
-            raise StyleMixError(
-                f"--out names one file, {options.out}, for {len(targets)} checkpoints; name a folder, or give one "
-                "checkpoint"
-            )
+    if names_file(options.out):
         targets = [options.out]
     batch, next_target = Batch(options), iter(targets).__next__
-    for place, info in batch.each(
-        options.files, lambda file: convert_checkpoint(file, next_target(), options.dtype, options.part)
-    ):
-        say(options, f"{targets[place]}: {info.summary()}")
+
+    def read(file: str) -> str:
+        save = partial(convert_checkpoint, file, dtype=options.dtype, part=options.part)
+        written = options.results.file(next_target(), save)
+        return f"{written}: {inspect_checkpoint(written).summary()}"
+
+    for _, text in batch.each(options.files, read):
+        say(options, text)
     batch.end()
 
 
@@ -66,7 +83,7 @@ def convert(options: Options) -> None:
     "Say what checkpoint files are, without loading them, and what files of W+ codes hold.",
     about='FILES are checkpoint files, files of W+ codes, directions or tunings, or "demo".',
 )
-@click.argument("files", nargs=-1, required=True)
+@click.argument("files", nargs=-1, required=True, callback=arguments.some(arguments.check_model))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per file.")
 @strict
 def inspect(options: Options) -> None:

@@ -5,36 +5,54 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from .. import endings
+from ..endings import HEIC, HEIC_REFUSED, listed
 from ..errors import StyleMixError
 from ..mask_text import MaskSource
 
 PICTURES = frozenset((*endings.PICTURES, *endings.HEIC))
+"""Endings that are taken for pictures; those of HEIC to be refused with advice."""
 LATENTS = ".safetensors"
 MASK_FILE = ".txt"
 """Ending of files with a mask list, as `find` writes them."""
 
 
 def expand(paths: Sequence[Path], endings: Collection[str]) -> list[Path]:
-    """The files given, and those inside the folders given.
+    """`inside`, all checked."""
+    found = inside(paths, endings)
+    for path in found:
+        check_file(path, endings)
+    return found
+
+
+def inside(paths: Sequence[Path], endings: Collection[str]) -> list[Path]:
+    """The files given, and in the place of folders those inside that have one of the endings, if there are any.
 
     A folder with W+ files stands for these: its pictures were drawn from them.
     """
-    expected = f"expected files or folders with {', '.join(sorted(endings))}"
     found: list[Path] = []
     for path in paths:
-        if path.is_dir():
-            inside = sorted(child for child in path.iterdir() if child.suffix.lower() in endings)
-            codes = [child for child in inside if child.suffix.lower() == LATENTS]
-            if not inside:
-                raise StyleMixError(f"the folder {path} holds nothing to read; {expected}")
-            found += codes or inside
-        elif not path.exists():
-            raise StyleMixError(f"there is no file or folder {path}; check the path")
-        elif path.suffix.lower() not in endings:
-            raise StyleMixError(f"{path} has the ending {path.suffix or '(none)'}; {expected}")
-        else:
-            found.append(path)
+        children = sorted(path.iterdir()) if path.is_dir() else []
+        files = [child for child in children if child.suffix.lower() in endings and not child.is_dir()]
+        codes = [file for file in files if file.suffix.lower() == LATENTS]
+        found += codes or files or [path]
     return found
+
+
+def check_file(path: Path, endings: Collection[str]) -> None:
+    """`StyleMixError` unless there is such a file, and it has one of the endings and is no HEIC picture."""
+    ending = path.suffix.lower()
+    if path.is_dir():
+        raise StyleMixError(
+            f"the folder {path} holds nothing to read; expected files or folders with {listed(endings)}"
+        )
+    if not path.exists():
+        raise StyleMixError(f"there is no file or folder {path}; check the path")
+    if ending not in endings:
+        raise StyleMixError(
+            f"{path} has the ending {ending or '(none)'}; expected files or folders with {listed(endings)}"
+        )
+    if ending in HEIC:
+        raise StyleMixError(f"{path} {HEIC_REFUSED}")
 
 
 def mask_text(text: str) -> str:

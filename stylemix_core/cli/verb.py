@@ -11,19 +11,34 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import StyleMixError
 
+if TYPE_CHECKING:
+    from .results import Results
+
 
 class Options(SimpleNamespace):
     """What the options of a verb were read to. `name` is the verb's own."""
 
+    results: "Results"
+    """Where its files go; there is none without --out."""
+    warned: set[str]
+    """What it has warned of already."""
+
+
+Check = Callable[[Options], None]
+"""Raises an error where options do not fit each other."""
+
 
 class Verb(click.Command):
     """A command whose options of `multiple` values take them in a row, too: `--style a.png b.png`."""
+
+    checks: tuple["Check", ...] = ()
+    """What is asked of the options together before PyTorch is imported."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         several = {
@@ -35,14 +50,20 @@ class Verb(click.Command):
         return super().parse_args(ctx, list(repeated(args, several)))
 
     def invoke(self, ctx: click.Context) -> None:
+        options = Options(name=self.name, warned=set(), **ctx.params)
+        for check in self.checks:
+            check(options)
         with stopping_at_once():
             import torch
 
-            from . import files as files  # and with it most of what verbs import
+            from .results import Results  # and with it most of what verbs import
         assert self.callback is not None
+        if "out" in ctx.params:
+            options.results = Results(options)
+            ctx.call_on_close(options.results.tell)
         try:
             with torch.inference_mode():
-                self.callback(Options(name=self.name, **ctx.params))
+                self.callback(options)
         except torch.OutOfMemoryError as error:
             raise StyleMixError(str(error)) from error
 
@@ -84,7 +105,11 @@ Decorator = Callable[[Callable], Callable]
 
 
 def verb(
-    summary: str, out: Decorator | None = None, about: str = "", epilog: str | None = None
+    summary: str,
+    out: Decorator | None = None,
+    about: str = "",
+    epilog: str | None = None,
+    checks: tuple[Check, ...] = (),
 ) -> Callable[[Callable], Verb]:
     """Make a verb of a function of `Options`; it is called as the function is. about: what its arguments are."""
 
@@ -92,9 +117,11 @@ def verb(
         quiet(function)
         if out is not None:
             out(function)
-        return click.command(
+        command = click.command(
             function.__name__, Verb, help=f"{summary}\n\n{about}", short_help=summary, epilog=epilog
         )(function)
+        command.checks = checks
+        return command
 
     return decorate
 
@@ -132,20 +159,16 @@ class Place(click.ParamType):
         return path
 
 
+overwrite = click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Replace files of earlier runs in that folder. Without it, they are kept, and new ones get a number.",
+)
+
+
 def out_folder(name: str) -> Decorator:
-    return click.option("--out", type=Place(), default=f"stylemix_{name}", help="Folder for results.")
-
-
-def out_codes(name: str) -> Decorator:
-    """For verbs that write what takes work to make anew."""
-    return group(
-        out_folder(name),
-        click.option(
-            "--overwrite",
-            is_flag=True,
-            help="Replace the codes of earlier runs in that folder. Without it, they are kept, and these get a number.",
-        ),
-    )
+    place = click.option("--out", type=Place(), default=f"stylemix_{name}", help="Folder for results.")
+    return group(place, overwrite)
 
 
 def check_writable(folder: Path) -> None:

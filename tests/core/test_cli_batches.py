@@ -1,6 +1,7 @@
-"""The command line on many files and in folders that hold earlier results; the verbs for codes at hand."""
+"""The command line on many files, of which some are bad; the verbs for codes at hand."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from PIL import Image
 
 import stylemix_core as sm
 from stylemix_core import alignment, cli
-from stylemix_core.cli import files
+from stylemix_core.cli import results
 from stylemix_core.cli.paths import result_name
 from stylemix_core.images import load_image, save_image
 from stylemix_core.latents import Latents, load_latents, save_latents
@@ -59,6 +60,100 @@ def test_a_batch_of_bad_files_ends_with_exit_code_2(models, photos, tmp_path, ca
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("verb", ["encode", "invert", "decode", "truncate", "paste"])
+def test_files_that_cannot_be_meant_do_not_end_a_batch(models, codes, tmp_path, capsys, verb):
+    """A missing one, a wrong ending, an empty folder, a phone's format."""
+    if verb in ("decode", "truncate"):
+        good = codes
+    else:
+        (avatar,) = builders.draw_avatars(1)
+        good = tmp_path / "avatar.png"
+        avatar.resize((300, 300)).save(good)
+    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "phone.heic").write_text("no picture")
+    (tmp_path / "empty").mkdir()
+    missing, *others = bad = [tmp_path / name for name in ("no.png", "notes.txt", "empty", "phone.heic")]
+    given = {"invert": ["--steps", "1"]}.get(verb, [])
+    given += models["generator"] if verb != "paste" else []
+    given += models["encoder"] if verb in ("encode", "invert", "truncate") else []
+    before = [good] if verb == "paste" else []
+
+    def tell(*files, code: int) -> list[str]:
+        assert run(verb, *before, *files, *given, "--quiet", "--out", tmp_path / "out") == code
+        return capsys.readouterr().err.splitlines()
+
+    *failures, count = tell(*bad, good, code=1)
+    assert [str(path) in line for path, line in zip(bad, failures, strict=True)] == [True] * 4
+    assert "there is no file or folder" in failures[0] and "has the ending .txt" in failures[1]
+    assert "holds nothing to read" in failures[2]
+    assert verb == "decode" or ("is a HEIC picture" in failures[3] and "Most Compatible" in failures[3])
+    assert count == f"stylemix {verb}: 4 of 5 files could not be used"
+    written = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.*")}
+    assert written
+    assert tell(*bad, good, "--strict", code=2) == failures[:1]
+    assert tell(missing, code=2) == failures[:1]
+    (line,) = tell(missing, *others, code=2)
+    assert line == f"{failures[0]}; none of the 4 files can be used"
+    assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.*")} == written
+
+
+@pytest.mark.parametrize("verb", ["decode", "truncate"])
+def test_codes_of_another_shape_do_not_end_a_batch(models, codes, tmp_path, capsys, verb):
+    save_latents(tmp_path / "other.safetensors", Latents.of(torch.zeros(1, 14, 512), "other"))
+    arguments = [verb, tmp_path / "other.safetensors", codes, "--out", tmp_path / "out", *models["generator"]]
+    assert run(*arguments) == 1
+    failure, _ = capsys.readouterr().err.splitlines()
+    assert f"{tmp_path / 'other.safetensors'}: the codes have 14 layers of 512 numbers" in failure
+    assert len(list((tmp_path / "out").glob("*.png"))) == 3
+
+
+def test_codes_that_do_not_fit_are_named_where_all_are_needed(models, codes, tmp_path, capsys):
+    save_latents(tmp_path / "other.safetensors", Latents.of(torch.zeros(1, 14, 512), "other"))
+    arguments = ["mix", "--seeds", "0", "--style", codes, tmp_path / "other.safetensors", "--masks", "0"]
+    assert run(*arguments, "--out", tmp_path / "out", *models["generator"]) == 2
+    error = capsys.readouterr().err
+    assert f"{tmp_path / 'other.safetensors'}: the codes have 14 layers" in error and error.count("\n") == 1
+
+
+def test_the_photo_without_a_face_is_named(tmp_path, capsys):
+    for name in ("grid.png", "face.png"):
+        Image.new("RGB", (90, 60), "red").save(tmp_path / name)
+    assert run("paste", tmp_path / "grid.png", tmp_path / "face.png", "--out", tmp_path / "out") == 2
+    assert f"stylemix paste: {tmp_path / 'grid.png'}: no face was found" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_messages_name_a_file_once(tmp_path, monkeypatch, capsys, inside):
+    monkeypatch.chdir(tmp_path)
+    for name in ("0.jpg", "0.pt", "0.safetensors"):
+        (tmp_path / name).write_text("no")
+    paths = [f"{'.' if inside else tmp_path}/{name}" for name in ("0.jpg", "0.pt", "0.safetensors")]
+    assert run("inspect", *paths) == 2
+    assert run("encode", paths[0], "--device", "cpu") == 2
+    assert run("decode", paths[2], "--device", "cpu") == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if "0." in line]
+    named = [*paths, paths[0], paths[2]]
+    assert [line.count(Path(path).name) for line, path in zip(lines, named, strict=True)] == [1] * 5
+    assert all(str(Path(path)) in line for line, path in zip(lines, named))
+
+
+def test_the_bundled_encoder_warns_that_it_reads_avatars(models, codes, tmp_path, capsys):
+    """Once a run, and only where it reads pictures of the user's."""
+    (avatar,) = builders.draw_avatars(1)
+    avatar.save(tmp_path / "avatar.png")
+
+    def warnings(*arguments) -> int:
+        assert run(*arguments, "--out", tmp_path / "out", "--overwrite") == 0
+        return capsys.readouterr().err.count("was trained on drawn avatars, so photographs become avatars")
+
+    picture = tmp_path / "avatar.png"
+    assert warnings("encode", picture, picture, "--align", "never") == 1
+    assert warnings("mix", "--source", picture, "--style", picture, "--masks", "0", "--align", "never") == 1
+    bob = "stylemix_core/demo/bob.safetensors"
+    assert warnings("mix", "--seeds", "0", "--style", bob, "--masks", "0") == 0
+    assert warnings("encode", picture, "--align", "never", *models["generator"], *models["encoder"]) == 0
+
+
 def test_inspect_and_convert_go_on(models, photos, tmp_path, capsys):
     model = models["generator"][1]
     assert run("inspect", photos / "b.png", model, tmp_path / "none.pt") == 1
@@ -70,6 +165,13 @@ def test_inspect_and_convert_go_on(models, photos, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["file"] == model
     assert run("inspect", photos / "b.png", model, "--strict") == 2
     assert not capsys.readouterr().out
+    for verb in ("inspect", "convert"):
+        assert run(verb, "none.pt", "nor.pt") == 2
+        said = capsys.readouterr().err
+        assert (
+            said
+            == f"stylemix {verb}: none.pt: there is no such file; check the path; none of the 2 files can be used\n"
+        )
     assert run("convert", photos / "b.png", model, "--out", tmp_path / "out") == 1
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["generator.safetensors"]
 
@@ -79,27 +181,6 @@ def test_quiet_prints_nothing_but_warnings(models, photos, tmp_path, capsys):
     assert run(*arguments, *models["generator"], *models["encoder"]) == 1
     said = capsys.readouterr()
     assert not said.out and len(said.err.splitlines()) == 2
-
-
-def test_codes_of_an_earlier_run_are_kept(models, tmp_path, capsys):
-    def codes() -> dict[str, tuple[str, ...]]:
-        return {path.name: load_latents(path).origins for path in sorted(tmp_path.glob("*.safetensors"))}
-
-    def generate(*more):
-        assert run("generate", "--out", tmp_path, "--quiet", *models["generator"], *more) == 0
-        return capsys.readouterr().err
-
-    assert not generate("--seeds", "0")
-    assert not generate("--seeds", "0")
-    kept = generate("--seeds", "1")
-    assert "latents.safetensors is of an earlier run and kept; this run's is latents_2.safetensors" in kept
-    assert "latents_2.safetensors" in generate("--seeds", "1")
-    first, second = ("seed 0, psi 0.7",), ("seed 1, psi 0.7",)
-    assert codes() == {"latents.safetensors": first, "latents_2.safetensors": second}
-    assert sorted(path.name for path in tmp_path.glob("*.png")) == ["seed0000.png", "seed0001.png"]
-    assert not generate("--seeds", "1", "--overwrite")
-    assert codes() == {"latents.safetensors": second, "latents_2.safetensors": second}
-    assert not list(tmp_path.glob("*partial*"))
 
 
 @pytest.mark.parametrize(
@@ -123,7 +204,7 @@ def test_no_picture_is_written_without_its_codes(models, codes, photos, tmp_path
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files, "save_latents", full)
+    monkeypatch.setattr(results, "save_latents", full)
     given = {"encode": [photos / "a.png"], "invert": [photos / "a.png"], "blend": [codes, codes]}
     given |= dict.fromkeys(("mix", "matrix", "strip"), ["--style", codes]) | {"truncate": [codes]}
     arguments = [*verb, *given.get(verb[0], []), *models["generator"], "--out", tmp_path / "out"]

@@ -6,6 +6,7 @@ import torch
 from PIL import Image, ImageCms
 
 from stylemix_core import images
+from stylemix_core.endings import listed
 from stylemix_core.errors import StyleMixError
 from stylemix_core.images import (
     as_masks,
@@ -282,10 +283,13 @@ def test_unreadable_files_are_refused(tmp_path):
     with pytest.raises(StyleMixError, match="no picture at"):
         load_image(tmp_path / "missing.png")
     (tmp_path / "text.png").write_text("<html>")
-    with pytest.raises(StyleMixError, match="cannot be read as a picture"):
+    with pytest.raises(StyleMixError, match="cannot be read as a picture") as refused:
         load_image(tmp_path / "text.png")
-    with pytest.raises(StyleMixError, match="cannot be read as a picture"):
+    assert str(refused.value).count("text.png") == 1
+    assert f"of the kind {listed(picture_endings())}" in str(refused.value)
+    with pytest.raises(StyleMixError, match="cannot be read as a picture") as refused:
         load_image(tmp_path)
+    assert str(refused.value).count(str(tmp_path)) == 1
 
 
 def test_a_truncated_file_is_refused(tmp_path):

@@ -36,7 +36,7 @@ export function setLabel(document, index, label, numWs) {
   document = asText(document, numWs);
   const { start, terms } = document.masks[index];
   const clean = label
-    .split(/[\s;:,#]+/)
+    .split(/[\s;:,#；：，、＃]+/)
     .filter(Boolean)
     .join(" ");
   return splice(document.text, start, terms, clean ? `${clean}: ` : "");
@@ -123,7 +123,7 @@ export function append(document, masks, numWs) {
  * @param {string} masks
  */
 export function replaceAll(document, masks) {
-  const comments = document.text.split("\n").filter((line) => /^\s*#/.test(line));
+  const comments = document.text.split("\n").filter((line) => /^\s*[#＃]/.test(line));
   return [...comments, masks].join("\n");
 }
 
@@ -135,7 +135,7 @@ export function replaceAll(document, masks) {
  */
 function asText(document, numWs) {
   if (!document.isList) return document;
-  const comments = document.text.match(/#[^\n]*/g) ?? [];
+  const comments = document.text.match(/[#＃][^\n]*/g) ?? [];
   const masks = document.masks.map(({ label, cells }) => ({ label, cells }));
   return parse([...comments, format(masks, numWs)].filter(Boolean).join("\n"), numWs);
 }

@@ -11,7 +11,7 @@
  *
  * @typedef {object} MaskDocument
  * @property {string} text
- * @property {string} source the text with comments blanked out
+ * @property {string} source the text with ASCII's own signs and with comments blanked out
  * @property {boolean} isList whether it is `[[0], [1]]`
  * @property {boolean} readable false for a broken list
  * @property {Mask[]} masks every mask that could be read
@@ -43,17 +43,23 @@
 import { ALPHA, BANDS, MAX_COLUMNS, MAX_STRENGTH, MIN_STRENGTH, setCell } from "./cells.js";
 import { formatLayers } from "./format.js";
 import { readLists } from "./lists.js";
+import { plain, repr } from "./signs.js";
 
-const NAMES = [{ name: "all", first: 0, end: Infinity }, { name: "none", first: 0, end: 0 }, ...BANDS];
+/** @type {Record<string, { first: number, end: number }>} */
+const NAMES = {
+  all: { first: 0, end: Infinity },
+  none: { first: 0, end: 0 },
+  ...Object.fromEntries(BANDS.map((band) => [band.name, band])),
+};
 
 const MASK = /[^;\n]+/g;
 const COMMENT = /#[^\n]*/g;
-/** What stands for a hyphen or a minus sign: both of them, en dashes and their like. */
-const DASHES = /[-\u2010-\u2015\u2212]/g;
 const LAYERS =
-  /([0-9]+)(\s*[-\u2010-\u2015\u2212]\s*([0-9]+))?|(random)([ \t\r\f\v]*\([ \t\r\f\v]*([0-9]+)[ \t\r\f\v]*\))?|([a-z]+)/iy;
+  /([0-9]+)(\s*[-~]\s*([0-9]+))?|(random)([ \t\r\f\v]*\([ \t\r\f\v]*([0-9]+)[ \t\r\f\v]*\))?|([a-z]+)/iy;
 const AT = /\s*@\s*/y;
-const STRENGTH = /[-+\u2010-\u2015\u2212]?([0-9]+\.?[0-9]*|\.[0-9]+)/y;
+/** What follows the first number where a range is written in another way: `0..6`. */
+const OTHER_RANGE = /\s*(?:\.\.+|…|to\b)\s*([0-9]+)/iy;
+const STRENGTH = /[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)/y;
 const SPACE = /\s*/y;
 // A bracket opens a list, unless it belongs to a label as in "[old] hair: 2-6".
 const LIST = /^\s*\[(?![^;:,\n]*:)/;
@@ -72,7 +78,7 @@ const TRAILING_COMMA = /,(?=\s*\])/g;
 export function parse(text, numWs) {
   text = text.replaceAll("\r\n", "\n");
   // Comments become spaces, which keeps every position.
-  const source = text.replace(COMMENT, (comment) => " ".repeat(comment.length));
+  const source = plain(text).replace(COMMENT, (comment) => " ".repeat(comment.length));
   /** @type {MaskDocument} */
   const document = { text, source, isList: LIST.test(source), readable: true, masks: [], errors: [] };
   const parser = new Parser(document, numWs);
@@ -138,15 +144,16 @@ class Parser {
     try {
       const colon = this.source.slice(0, to).indexOf(":", from);
       if (colon >= 0) {
-        mask.label = words(this.source.slice(from, colon)).join(" ");
+        mask.label = words(this.document.text.slice(from, colon)).join(" "); // as it was written
         mask.terms = Math.min(this.skipSpace(colon + 1, to), end);
         if (!mask.label) this.fail("noLabel", colon);
-        if (mask.label.includes(",")) this.fail("labelComma", this.source.indexOf(",", from));
+        const comma = this.source.slice(0, colon).indexOf(",", from);
+        if (comma >= 0) this.fail("labelComma", comma);
       }
       let position = colon >= 0 ? colon + 1 : from;
       for (const term of this.source.slice(position, to).split(",")) {
         this.term(mask, position, position + term.length);
-        names.push(hyphens(words(term).join("")).toLowerCase());
+        names.push(words(term).join("").replaceAll("~", "-").toLowerCase());
         position += term.length + 1;
       }
     } catch (error) {
@@ -162,25 +169,56 @@ class Parser {
     start = this.skipSpace(start, end);
     const found = this.match(LAYERS, start, end);
     if (!found) this.fail("expectedLayer", start, { found: this.quote(start, end) });
-    const layers = this.layers(mask, found);
+    if (found[7] !== undefined && !Object.hasOwn(NAMES, found[7].toLowerCase()))
+      this.fail("unknownName", start, { found: repr(found[7].toLowerCase().slice(0, 40)) });
 
-    /** @type {Cell} */
-    let strength = ALPHA;
+    let amount = null;
     let position = found.index + found[0].length;
     const at = this.match(AT, position, end);
     if (at) {
       position += at[0].length;
-      const number = this.match(STRENGTH, position, end);
-      if (!number) this.fail("expectedStrength", position, { found: this.quote(position, end) });
-      strength = Number(hyphens(number[0])) + 0; // + 0: -0 is 0
-      if (!(MIN_STRENGTH <= strength && strength <= MAX_STRENGTH)) {
-        this.fail("strengthRange", position, { strength: number[0].slice(0, 20) });
-      }
-      position += number[0].length;
+      amount = this.match(STRENGTH, position, end);
+      if (!amount) this.fail("expectedStrength", position, { found: this.quote(position, end) });
+      position += amount[0].length;
     }
     position = this.skipSpace(position, end);
-    if (position < end) this.fail("notUnderstood", position, { found: this.quote(start, end) });
+    if (position < end) this.failRest(found, position, start, end);
+
+    // What a term means is looked at when all of it is understood.
+    const layers = this.layers(mask, found);
+    const strength = amount ? this.strength(amount) : ALPHA;
     for (const layer of layers) setCell(mask.cells, layer, strength);
+  }
+
+  /**
+   * The number that a match of STRENGTH means.
+   *
+   * @param {RegExpExecArray} found
+   */
+  strength(found) {
+    const strength = Number(found[0]) + 0; // + 0: -0 is 0
+    if (!(MIN_STRENGTH <= strength && strength <= MAX_STRENGTH)) {
+      const written = this.document.text.slice(found.index, found.index + found[0].length);
+      this.fail("strengthRange", found.index, { strength: written.slice(0, 20) });
+    }
+    return strength;
+  }
+
+  /**
+   * For the term at `start … end`, which goes on at `position`, after the layers that were `found`.
+   *
+   * @param {RegExpExecArray} found
+   * @param {number} position
+   * @param {number} start
+   * @param {number} end
+   * @returns {never}
+   */
+  failRest(found, position, start, end) {
+    const written = this.quote(start, end);
+    const after = this.match(OTHER_RANGE, found.index + found[0].length, end);
+    if (!after || found[1] === undefined || found[3] !== undefined)
+      this.fail("notUnderstood", position, { found: written });
+    this.fail("otherRange", position, { found: written, first: number(found[1]), last: number(after[1]) });
   }
 
   /**
@@ -210,9 +248,7 @@ class Parser {
       return [];
     }
     const name = found[7].toLowerCase();
-    const named = NAMES.find((each) => each.name === name);
-    if (!named) this.fail("unknownName", start, { found: repr(name.slice(0, 40)) });
-    const { first, end } = named;
+    const { first, end } = NAMES[name];
     const layers = range(first, Math.min(end, this.numWs));
     if (!layers.length && name !== "none") {
       this.note("nameBeyond", start, { name, first, last: this.numWs - 1 }, "range");
@@ -290,9 +326,15 @@ class Parser {
     return start + (this.match(SPACE, start, end)?.[0].length ?? 0);
   }
 
-  /** @param {number} start @param {number} end */
+  /**
+   * What stands there as it was written, without the comment that may end it.
+   *
+   * @param {number} start
+   * @param {number} end
+   */
   quote(start, end) {
-    const found = [...this.source.slice(start, end).trim()];
+    const length = this.source.slice(start, end).trimEnd().length;
+    const found = [...this.document.text.slice(start, start + length).trim()];
     return found.length
       ? repr((found.length <= 40 ? found : [...found.slice(0, 39), "…"]).join(""))
       : "nothing";
@@ -345,28 +387,6 @@ function number(digits) {
 }
 
 /** @param {string} text */
-function hyphens(text) {
-  return text.replace(DASHES, "-");
-}
-
-/** @param {string} text */
 function words(text) {
   return text.split(/\s+/).filter(Boolean);
-}
-
-/**
- * As Python quotes strings.
- *
- * @param {string} text
- */
-function repr(text) {
-  const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
-  const escaped = text
-    .replaceAll("\\", "\\\\")
-    .replaceAll("\t", "\\t")
-    .replace(/(?! )[\p{Z}\p{C}]/gu, (sign) => {
-      const code = (sign.codePointAt(0) ?? 0).toString(16);
-      return code.length > 2 ? `\\u${code.padStart(4, "0")}` : `\\x${code.padStart(2, "0")}`;
-    });
-  return quote + (quote === "'" ? escaped.replaceAll("'", "\\'") : escaped) + quote;
 }

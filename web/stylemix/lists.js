@@ -7,7 +7,8 @@ const SCALAR =
 const SPACE = /[ \t\n\r]*/y;
 
 /**
- * Read a text that begins with a bracket. Not by `JSON.parse`: errors need their place, and Python reads NaN and Infinity as well.
+ * Read a text that begins with a bracket. Not by `JSON.parse`: errors need their place, and Python reads NaN and
+ * Infinity as well.
  *
  * @param {string} source
  * @param {(position: number) => never} fail called where the text is not understood from there on
