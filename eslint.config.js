@@ -3,7 +3,6 @@ import { defineConfig } from "eslint/config";
 import globals from "globals";
 
 export default defineConfig([
-  { ignores: ["**/.*/", "**/*venv*/", "build/", "dist/"] },
   js.configs.recommended,
   {
     rules: {
