@@ -89,7 +89,6 @@ declare namespace Comfy {
   }
 
   interface Node extends LinkedNode {
-    comfyClass: string;
     size: [width: number, height: number];
     computeSize(): [width: number, height: number];
     setSize(size: [width: number, height: number]): void;
@@ -144,6 +143,7 @@ declare namespace Comfy {
     /** A node's id; null at the end of a run. */
     executing: string | null;
     graphChanged: unknown;
+    promptQueued: unknown;
   }
 
   interface Api {
@@ -155,6 +155,13 @@ declare namespace Comfy {
     fetchApi(route: string, options?: RequestInit): Promise<Pick<Response, "ok" | "json">>;
   }
 
+  /** Why the server does not run a node. */
+  interface Refusal {
+    type: string;
+    message: string;
+    details: string;
+  }
+
   type Colors = Record<string, string>;
 
   interface Canvas {
@@ -163,10 +170,10 @@ declare namespace Comfy {
     emitBeforeChange(): void;
     emitAfterChange(): void;
     setDirty(foreground: boolean, background: boolean): void;
-    processMouseWheel(event: WheelEvent): void;
-    processMouseDown(event: PointerEvent): void;
-    processMouseMove(event: PointerEvent): void;
-    processMouseUp(event: PointerEvent): void;
+    processMouseWheel(event: MouseEvent): void;
+    processMouseDown(event: MouseEvent): void;
+    processMouseMove(event: MouseEvent): void;
+    processMouseUp(event: MouseEvent): void;
   }
 
   type Previews = Record<string, string[]>;
@@ -182,10 +189,13 @@ declare namespace Comfy {
     graph?: Graph;
     rootGraph?: Graph;
     nodeOutputs: Record<string, Output>;
+    /** Of the last prompt, by the ids of nodes. */
+    lastNodeErrors?: Record<string, { errors: Refusal[] }> | null;
     nodePreviewImages?: Previews;
     extensionManager: {
       setting: { get(id: string): string | undefined };
       toast: { add(message: { severity: string; summary: string; detail: string; life: number }): void };
+      workflow?: { activeWorkflow?: { changeTracker?: { nodeOutputs: Record<string, Output> } } | null };
       /** Pinia's stores by their ids. */
       _p?: { _s?: Map<string, OutputStore> };
     };
@@ -193,6 +203,7 @@ declare namespace Comfy {
       name: string;
       setup(): void;
       beforeConfigureGraph(workflow: Workflow): void;
+      onNodeOutputsUpdated(): void;
       nodeCreated(node: Node): void;
     }): void;
   }

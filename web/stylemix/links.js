@@ -120,6 +120,23 @@ function passing(node, slot) {
 }
 
 /**
+ * The node that runs under an id: `5:1` is node 1 of the subgraph that node 5 is.
+ *
+ * @param {Pick<Comfy.App, "graph" | "rootGraph">} app
+ * @param {Comfy.NodeId} id
+ */
+export function nodeAt(app, id) {
+  /** @type {Comfy.Graph | undefined} */
+  let graph = app.rootGraph ?? app.graph;
+  let node;
+  for (const part of `${id}`.split(":")) {
+    node = graph?.getNodeById(part);
+    graph = node?.subgraph;
+  }
+  return node;
+}
+
+/**
  * The nodes that a subgraph is used as, in the whole workflow.
  *
  * @param {Comfy.Graph | null} graph

@@ -12,7 +12,15 @@
  * @property {Layers} layers of a model that tells; else empty
  */
 
-/** @typedef {{ num_ws?: number, layers?: Layers }} Answer of `/stylemix/inspect`; empty when there is none */
+/**
+ * What `/stylemix/inspect` says of a checkpoint; nothing when no answer came.
+ *
+ * @typedef {object} Answer
+ * @property {string} [summary]
+ * @property {string} [error] why it cannot be loaded
+ * @property {number} [num_ws]
+ * @property {Layers} [layers]
+ */
 
 import { sourcesOf, targetsOf, valueOf } from "./links.js";
 
