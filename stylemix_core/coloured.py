@@ -1,6 +1,7 @@
 """Telling masks from photos by their colours, with Pillow alone."""
 
 import os
+import warnings
 
 from PIL import Image, ImageChops
 
@@ -34,9 +35,13 @@ def refuse_coloured(image: Image.Image, path: str | os.PathLike[str]) -> None:
 def refuse_plainly_coloured(path: str | os.PathLike[str]) -> None:
     """The same for what a glance at the file tells. What cannot be read, or is transparent, is told of later."""
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(path)
+        with image:
             image.thumbnail(SMALLER)
-            coloured = image.mode == "RGB" and coloured_part(image) > PLAIN_PART
+            opaque = image.mode == "RGB" and "transparency" not in image.info
+            coloured = opaque and coloured_part(image) > PLAIN_PART
     except Exception:  # Pillow's decoders raise anything
         return
     if coloured:

@@ -1,6 +1,7 @@
 """Whether options fit the model, as far as its file tells without PyTorch. What it does not is told later."""
 
 import json
+import re
 from pathlib import Path
 
 from ..errors import StyleMixError
@@ -47,8 +48,9 @@ def own_metadata(path: Path) -> dict[str, str] | None:
         with open(path, "rb") as file:
             length = int.from_bytes(file.read(8), "little")
             header = json.loads(file.read(length)) if length <= LONGEST_HEADER else {}
-        metadata = header["__metadata__"]
-        return metadata if metadata["format"] == "stylemix" and metadata["num_ws"].isdecimal() else None
+        metadata = {name: str(text) for name, text in header["__metadata__"].items()}
+        own = metadata["format"] == "stylemix" and re.fullmatch(r"[1-9][0-9]?", metadata["num_ws"])
+        return metadata if own else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 

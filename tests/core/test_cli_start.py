@@ -176,15 +176,19 @@ def test_a_photo_as_a_mask_is_refused_before_tensors_are_imported(tmp_path):
 
 
 def test_the_layers_of_files_that_others_wrote_are_told_by_their_readers(tmp_path):
-    (tmp_path / "other.safetensors").write_bytes(
-        builders.safetensors_bytes({"__metadata__": {"num_ws": "3"}})
-    )
-    for content in (b"", b"{", b"\x02" + bytes(7) + b"[]", b"\xff" * 50):
-        (tmp_path / "damaged.safetensors").write_bytes(content)
-        for name in ("other", "damaged", "missing"):
-            options = Options(generator=tmp_path / f"{name}.safetensors")
-            assert known_layers(options) is None
-            assert known_layers(Options(generator=None, encoder=options.generator)) is None
+    own = {"format": "stylemix", "config": '{"generator": {}}'}
+    headers = [{}, {"num_ws": "3"}, own, own | {"num_ws": "9" * 5000}, own | {"num_ws": "0"}, [own]]
+    contents = [builders.safetensors_bytes({"__metadata__": metadata}) for metadata in headers]
+    model = tmp_path / "model.safetensors"
+    for content in (*contents, b"", b"{", b"\x02" + bytes(7) + b"[]", b"\xff" * 50):
+        model.write_bytes(content)
+        assert known_layers(Options(generator=model)) is None
+        assert known_layers(Options(generator=None, encoder=model)) is None
+    model.write_bytes(builders.safetensors_bytes({"__metadata__": own | {"num_ws": "18"}}))
+    assert known_layers(Options(generator=model)) == 18
+    assert known_layers(Options(generator=None, encoder=model)) == 18
+    model.unlink()
+    assert known_layers(Options(generator=model)) is None
     assert known_layers(Options(generator=None, encoder=ENCODER)) == 14
 
 
