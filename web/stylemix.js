@@ -5,8 +5,6 @@
 
 /** @import { TextKey } from "./stylemix/texts.js" */
 
-/** @typedef {{ label: TextKey, failed: TextKey, summary: string }} UploadTexts */
-
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { chain } from "./stylemix/chain.js";
@@ -22,6 +20,8 @@ import { dropPreviews } from "./stylemix/previews.js";
 import { translate } from "./stylemix/templates.js";
 import { say, textsFor } from "./stylemix/texts.js";
 import { addUpload } from "./stylemix/upload.js";
+
+/** @typedef {{ label: TextKey, failed: TextKey, summary: string }} UploadTexts */
 
 const NODES = new Set([...INJECTING, "StyleMixMaskList"]);
 const TEXT = "mask_list";

@@ -266,6 +266,17 @@ test("links in a circle come to an end", () => {
   assert.deepEqual(targetsOf(nodes[0], 0), []);
 });
 
+test("a subgraph's slot whose link is gone leads nowhere", () => {
+  const graph = new Graph();
+  const inside = new Graph(graph);
+  const use = graph.use(inside, {}, { latent: LATENT });
+  const inject = graph.inject();
+  graph.link(use, 0, inject, "latent");
+  inside.link(inside.sampler(), 1, 0);
+  inside.links.clear();
+  assert.deepEqual(sourcesOf(inject, 0), []);
+});
+
 test("a Mask List is for the model of the nodes that use it", async () => {
   const { graph, sampler } = started();
   const first = graph.list("0");

@@ -3,6 +3,8 @@
 /** @import { Cell } from "./cells.js" */
 /** @import { MaskGrid } from "./grid.js" */
 
+import { ALPHA, cellStrength } from "./cells.js";
+
 /**
  * @typedef {object} Gesture a press that goes on
  * @property {"click" | "paint" | "strength" | "label"} kind a click until it has moved
@@ -14,8 +16,6 @@
  * @property {number} x
  * @property {number} y
  */
-
-import { ALPHA, cellStrength } from "./cells.js";
 
 /** Pixels that the pointer may move and still click; a finger is less steady. */
 const CLICK = 4;

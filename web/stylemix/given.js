@@ -2,6 +2,11 @@
 
 /** @import { Cell } from "./cells.js" */
 
+import { ALPHA } from "./cells.js";
+import { format } from "./format.js";
+import { parse } from "./grammar.js";
+import { sourcesOf, usesOf, valueOf } from "./links.js";
+
 /** @typedef {(node: Comfy.LinkedNode) => Comfy.Output | undefined} RunOf what a node's last run gave to the page */
 
 /**
@@ -12,11 +17,6 @@
  * @property {string | null} text null until a run tells
  * @property {string} name the title of the node that makes them
  */
-
-import { ALPHA } from "./cells.js";
-import { format } from "./format.js";
-import { parse } from "./grammar.js";
-import { sourcesOf, usesOf, valueOf } from "./links.js";
 
 const LIST = "StyleMixMaskList";
 

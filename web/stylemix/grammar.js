@@ -6,6 +6,11 @@
 /** @import { Cell } from "./cells.js" */
 /** @import { TextKey } from "./texts.js" */
 
+import { ALPHA, BANDS, MAX_COLUMNS, MAX_STRENGTH, MIN_STRENGTH, setCell } from "./cells.js";
+import { formatLayers } from "./format.js";
+import { readLists } from "./lists.js";
+import { plain, repr } from "./signs.js";
+
 /**
  * A text and what was read from it. Positions count from 0.
  *
@@ -39,11 +44,6 @@
  * @property {number} column from 1, in characters
  * @property {Mask | null} mask
  */
-
-import { ALPHA, BANDS, MAX_COLUMNS, MAX_STRENGTH, MIN_STRENGTH, setCell } from "./cells.js";
-import { formatLayers } from "./format.js";
-import { readLists } from "./lists.js";
-import { plain, repr } from "./signs.js";
 
 /** @type {Record<string, { first: number, end: number }>} */
 const NAMES = {

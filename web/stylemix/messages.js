@@ -5,12 +5,12 @@
 
 /** @import { RunOf } from "./given.js" */
 
-/** @typedef {[kind: "warning" | "note" | "refused", text: string]} Message */
-
 import { chain } from "./chain.js";
 import { addElement } from "./element.js";
 import { nodeAt } from "./links.js";
 import { say, textsFor } from "./texts.js";
+
+/** @typedef {[kind: "warning" | "note" | "refused", text: string]} Message */
 
 /** Above and below a DOM widget, in the classic canvas. */
 const MARGIN = 10;

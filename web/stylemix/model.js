@@ -3,6 +3,8 @@
 /** @import { RunOf } from "./given.js" */
 /** @import { Place } from "./links.js" */
 
+import { sourcesOf, targetsOf, valueOf } from "./links.js";
+
 /** @typedef {Record<string, [first: number, last: number]>} Layers by what they carry, such as "hair shape" */
 
 /**
@@ -21,8 +23,6 @@
  * @property {number} [num_ws]
  * @property {Layers} [layers]
  */
-
-import { sourcesOf, targetsOf, valueOf } from "./links.js";
 
 /** Without a model: as many layers as the published 1024 px models have. */
 const USUAL = 18;

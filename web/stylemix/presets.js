@@ -3,6 +3,8 @@
 /** @import { Layers } from "./model.js" */
 /** @import { TextKey } from "./texts.js" */
 
+import { BANDS } from "./cells.js";
+
 /**
  * @typedef {object} Preset
  * @property {TextKey} id of the text that names it
@@ -11,8 +13,6 @@
  * @property {string} masks
  * @property {boolean} usable whether the model has the layers that it needs
  */
-
-import { BANDS } from "./cells.js";
 
 /** The study project's experiment, also the nodes' default. */
 export const STUDY_SWEEP = "0; 1; 2; 3; 4; 5; 0-6";
