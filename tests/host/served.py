@@ -109,7 +109,7 @@ class Served:
         if refused and not sound:
             return web.json_response(refusal(prompt, refused), status=400)
         prompt_id = uuid.uuid4().hex
-        kept = {node: prompt[node] for node in prompt if node in sound} if refused else prompt
+        kept = {node: inputs for node, inputs in prompt.items() if node in sound}
         task = asyncio.create_task(self.run(kept, prompt_id, client))
         self.tasks.add(task)  # else it may be forgotten before it ends
         task.add_done_callback(self.tasks.discard)

@@ -1,5 +1,6 @@
 """What stays on nodes after a run, in ComfyUI's own front ends: their messages and their pictures."""
 
+import json
 from typing import Any
 
 import pytest
@@ -97,9 +98,19 @@ def set_widget(page, name: str, value: Any) -> None:
 
 
 def run(page) -> None:
-    page.page.evaluate("() => { app.nodeOutputs = {}; }")
+    page.page.evaluate(
+        """async () => {
+            const { api } = await import("/scripts/api.js");
+            app.nodeOutputs = {};
+            window.queued = false;
+            api.addEventListener("promptQueued", () => { window.queued = true; }, { once: true });
+        }"""
+    )
     page.queue()
     page.pictures(DECODE)
+    page.page.wait_for_function(
+        "queued", timeout=60000
+    )  # a busy page gets the pictures before it knows of the run
     page.page.wait_for_timeout(700)
 
 
@@ -151,6 +162,22 @@ def test_messages_come_back_with_their_workflow(opened, late):
     opened.page.locator(".stylemix-warning").wait_for(timeout=60000)
 
 
+def test_messages_stay_when_a_change_is_undone(opened):
+    """Undo makes all nodes anew."""
+    run(opened)
+    warning = opened.page.locator(".stylemix-warning")
+    warning.wait_for(timeout=60000)
+    change = "id => { app.canvas.emitBeforeChange(); window.changed = app.graph.getNodeById(id);"
+    opened.page.evaluate(change + " changed.title = 'changed'; app.canvas.emitAfterChange(); }", INJECT)
+    opened.page.mouse.move(900, 900)
+    opened.page.keyboard.press("Control+z")
+    opened.page.wait_for_function(
+        "id => ![changed, undefined].includes(app.graph.getNodeById(id))", arg=INJECT, timeout=60000
+    )
+    assert opened.page.evaluate("id => app.graph.getNodeById(id).title", INJECT) == "InjectW+"
+    warning.wait_for(timeout=60000)
+
+
 def test_pictures_replace_previews_on_the_node_that_drew_them(opened):
     run(opened)
     opened.wait_for_drawn(DECODE, 32)
@@ -178,6 +205,19 @@ def test_a_refused_node_says_why_until_it_runs_again(opened, screenshots):
     opened.queue()
     warning.wait_for(timeout=60000)
     assert refusal.count() == 0
+    opened.page.evaluate(
+        """id => {
+            const loader = LiteGraph.createNode("StyleMixLoadGenerator");
+            app.graph.add(loader);
+            loader.pos = [850, 400];
+            loader.widgets[0].value = "gone.safetensors";
+            loader.connect(0, app.graph.getNodeById(id), 0);
+        }""",
+        DECODE,
+    )
+    opened.queue()
+    refusal.wait_for(timeout=60000)
+    assert refusal.inner_text().startswith("there is no file gone.safetensors")
 
 
 FEEDING = """([kind, id, values]) => {
@@ -201,7 +241,7 @@ FEEDING = """([kind, id, values]) => {
     link(sampler, 1, node, "latent");
     link(style, 1, node, "style");
     link(node, 0, inject, "masks");
-    return app.graph.serialize();
+    return JSON.stringify(app.graph.serialize());
 }"""
 """Connect a new node to the `masks` of InjectW+, and what that one needs to it."""
 
@@ -228,7 +268,7 @@ def test_masks_in_force_are_shown_again_after_a_reload(persisting, screenshots, 
     """The workflow comes back, its run is remembered, and the grid of InjectW+ shows what it has shown before."""
     page = persisting
     open_workflow(page, "masks", injecting("W+"))
-    content = page.page.evaluate(FEEDING, [kind, INJECT, values])
+    content = json.loads(page.page.evaluate(FEEDING, [kind, INJECT, values]))
     open_workflow(page, f"masks of {kind}", content)
     run(page)
     page.page.wait_for_function(f"() => ({MASKS_IN_FORCE})().length", timeout=60000)

@@ -25,7 +25,7 @@ const LETTER = 5.5;
 /**
  * Of every node that is in a graph: what shows its messages.
  *
- * @type {Map<Comfy.LinkedNode, { recall(): void, refuse(reasons?: string[]): void }>}
+ * @type {Map<Comfy.LinkedNode, { recall(): void, refuse(errors?: Comfy.Refusal[]): void }>}
  */
 const places = new Map();
 
@@ -99,14 +99,14 @@ export function addMessages(node, app, runOf) {
   }
 
   /**
-   * Show why the node has been left out; without reasons, take back those of the prompt before.
+   * Show why the node has been left out; without errors, take back those of the prompt before.
    *
-   * @param {string[]} [reasons]
+   * @param {Comfy.Refusal[]} [errors]
    */
-  function refuse(reasons) {
-    if (reasons) show(reasons.map((reason) => ["refused", reason]));
+  function refuse(errors) {
+    if (errors) show(errors.map((error) => ["refused", reasonOf(error)]));
     else if (refused) show(runOf(node)?.stylemix_messages);
-    refused = Boolean(reasons);
+    refused = Boolean(errors);
   }
 
   new ResizeObserver(layOut).observe(content);
@@ -132,25 +132,20 @@ export function recallMessages() {
  */
 export function showRefusals(api, app) {
   api.addEventListener("promptQueued", () => {
-    const refusals = new Map(
-      Object.entries(app.lastNodeErrors ?? {}).map(([id, { errors }]) => [nodeAt(app, id), reasonsOf(errors)]),
-    );
-    for (const [node, { refuse }] of places) refuse(refusals.get(node));
+    /** @type {Map<Comfy.LinkedNode | null | undefined, Comfy.Refusal[]>} */
+    const errorsOf = new Map();
+    for (const [id, { errors }] of Object.entries(app.lastNodeErrors ?? {})) errorsOf.set(nodeAt(app, id), errors);
+    for (const [node, { refuse }] of places) refuse(errorsOf.get(node));
   });
 }
 
 /**
- * In words. What a node checks itself, ComfyUI tells once for every input that the check looks at.
+ * In words. What a node checks itself comes behind the name of the input.
  *
- * @param {Comfy.Refusal[]} errors
+ * @param {Comfy.Refusal} error
  */
-function reasonsOf(errors) {
-  const reasons = errors.map(({ type, message, details }) =>
-    type === "custom_validation_failed"
-      ? details.slice(details.indexOf(" - ") + 3)
-      : [message, details].filter(Boolean).join(": "),
-  );
-  return [...new Set(reasons)];
+function reasonOf({ type, message, details }) {
+  return type === "custom_validation_failed" ? details.replace(/^\w+ - /, "") : `${message}: ${details}`;
 }
 
 /**
