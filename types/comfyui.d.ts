@@ -1,4 +1,4 @@
-/** What this pack uses of ComfyUI's page, in front ends from 1.27 on. It ships no declarations of its modules. */
+/** What this pack uses of ComfyUI's page, which declares no types for packs. What older front ends lack is optional. */
 
 declare module "*/scripts/api.js" {
   export const api: Comfy.Api;
@@ -135,7 +135,7 @@ declare namespace Comfy {
     definitions?: { subgraphs?: SavedGraph[] };
   }
 
-  /** What comes with the server's messages, and "graphChanged" of the page itself. */
+  /** What comes with the server's messages; the last two are of the page itself. */
   interface Events {
     execution_start: { prompt_id: string };
     execution_cached: { nodes: string[] };
