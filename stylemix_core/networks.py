@@ -1,13 +1,15 @@
 """Giving a network the weights of a file, and keeping what is computed from them."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from itertools import chain
 from typing import TypeVar
 
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
+from torch.utils.checkpoint import checkpoint
 
 from .errors import CheckpointError, StyleMixError
 
@@ -116,3 +118,9 @@ def put(network: nn.Module, name: str, tensor: torch.Tensor) -> None:
     if leaf not in slots:
         raise StyleMixError(f"the network has no tensor {name}")
     slots[leaf] = tensor  # type: ignore[assignment]
+
+
+def with_checkpoints(modules: Iterable[nn.Module]) -> None:
+    """Let modules compute their inner maps again in the backward pass: a third more time, far less memory."""
+    for module in modules:
+        module.forward = partial(checkpoint, module.forward, use_reentrant=False, preserve_rng_state=False)

@@ -13,10 +13,9 @@ from ..errors import LatentMismatchError, NoFaceError, StyleMixError
 from ..faces.regions import find_regions, regions_of
 from ..generator import Generator
 from ..images import as_masks
-from ..inversion.optimize import with_checkpoints
 from ..masks.mask_list import NAMES, MaskList, layers_text
 from ..mixing.inject import refuse_same
-from ..networks import differentiable, twin
+from ..networks import differentiable, twin, with_checkpoints
 from ..progress import OnStep
 from ..wording import counted, percent, there_are
 from .judges import Judge, regions_of_wish
@@ -237,7 +236,7 @@ def find_layers(
     with torch.inference_mode(False), torch.no_grad():
         work = twin(G, differentiable)
         if chunk == 1:
-            with_checkpoints(work)
+            with_checkpoints(work.synthesis.blocks())
         trials = Trials(work, differentiable(w), differentiable(style), others, care, chunk, on_step)
         trials.judges, region = judges_for(trials, target, wish, keep, kind, regions, style_regions, identity)
         return search(trials, steps, count, describe(target, wish, kind), region)

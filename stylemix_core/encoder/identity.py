@@ -44,8 +44,9 @@ class Identity(nn.Module):
 
         reference: as many pictures, or one for all; or their directions, where they are at hand.
         """
-        seen = reference if reference.ndim == 2 else self(reference)
-        return (1 - (self(images) * seen).sum(1)).clamp_min(0)
+        direction: torch.Tensor = self(images)
+        cosine = (direction * (reference if reference.ndim == 2 else self(reference))).sum(1)
+        return (1 - cosine).clamp_min(0)
 
 
 class EncoderIdentity(Identity):
@@ -98,7 +99,7 @@ class ArcFace(Identity):
 
 
 def find_identity(
-    arcface: str | os.PathLike | None, encoder: Encoder | None, device: torch.device | None = None
+    arcface: str | os.PathLike[str] | None, encoder: Encoder | None, device: torch.device | None = None
 ) -> Identity | None:
     """The best measure at hand: ArcFace of a file, else the encoder's features, else none.
 
@@ -113,7 +114,7 @@ def find_identity(
     return EncoderIdentity(encoder)
 
 
-def holds_arcface(path: str | os.PathLike) -> bool:
+def holds_arcface(path: str | os.PathLike[str]) -> bool:
     """Whether a file has the tensors of ArcFace's IR-SE50."""
     try:
         with about(path):
@@ -122,7 +123,7 @@ def holds_arcface(path: str | os.PathLike) -> bool:
         return False
 
 
-def read_arcface(path: str | os.PathLike) -> ArcFace:
+def read_arcface(path: str | os.PathLike[str]) -> ArcFace:
     """ArcFace from a file such as `model_ir_se50.pth`, onto the CPU. `CheckpointError` when the file holds none."""
     with about(path):
         tensors = arcface_tensors(path)
@@ -147,7 +148,7 @@ def read_arcface(path: str | os.PathLike) -> ArcFace:
     return adopted
 
 
-def arcface_tensors(path: str | os.PathLike) -> dict[str, StoredTensor]:
+def arcface_tensors(path: str | os.PathLike[str]) -> dict[str, StoredTensor]:
     source = Source(path)
     content = source.safetensors[0] or source.content
     stored = content if isinstance(content, dict) else {}
@@ -163,7 +164,7 @@ def face_alone(images: torch.Tensor) -> torch.Tensor:
 
 
 def crop(images: torch.Tensor) -> torch.Tensor:
-    """The face of FFHQ crops `[B, C, H, W]`."""
+    """What ArcFace looks at (`FACE`) of FFHQ crops `[B, C, H, W]`."""
     height, width = images.shape[2:]
     top, bottom = (round(place * height) for place in FACE[:2])
     left, right = (round(place * width) for place in FACE[2:])

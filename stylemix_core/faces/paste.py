@@ -169,7 +169,7 @@ class _Before:
 
     @classmethod
     def of(cls, picture: Image.Image, transform: FaceTransform) -> "_Before":
-        """picture: RGB."""
+        """The place that `transform` describes in an RGB picture."""
         crop = from_pil(crop_face(picture, replace(transform, size=SIDE)))
         return cls(crop, find_heads(crop)[0])
 
@@ -200,7 +200,7 @@ def _head(
 
 
 def _to_float(picture: Image.Image) -> torch.Tensor:
-    """`[H, W, 3]` in 0…1."""
+    """A picture as `[H, W, 3]` in 0…1."""
     return torch.from_numpy(np.array(picture)).float().div_(255)
 
 
@@ -236,12 +236,18 @@ def _paste(
         area[band.rows] = torch.where(band.alpha > 0, torch.lerp(there, colours, band.alpha), there)
 
 
-def _match(area: torch.Tensor, *arguments) -> tuple[torch.Tensor, torch.Tensor]:
+def _match(
+    area: torch.Tensor,
+    corner: tuple[int, int],
+    face: torch.Tensor,
+    transform: FaceTransform,
+    mask: torch.Tensor | None,
+    edge: _Edge,
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Gain and offset `[3]` that give the face the picture's colours."""
-    edge: _Edge = arguments[-1]
     # Weighted sums of 1, colour and colour², of the picture and of the face.
     sums = torch.zeros(2, 3, 3, dtype=torch.float64)
-    for band in _bands(area, *arguments):
+    for band in _bands(area, corner, face, transform, mask, edge):
         weight = (band.seam if edge.colour_match == "seam" else 1) * (band.alpha > 0)
         for total, colours in zip(sums, (area[band.rows], band.face)):
             powers = (torch.ones_like(colours), colours, colours.square())
