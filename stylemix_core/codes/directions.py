@@ -144,6 +144,11 @@ def find_directions(
     on_step: called after every chunk of samples as `on_step(done, total, None)`.
     Every direction's sign is such that its largest entry is positive. `StyleMixError` on arguments that do not fit,
     `MaskSyntaxError` on layers that the model lacks.
+
+    >>> directions = sm.find_directions(G, layers="coarse", count=3)
+    >>> moved = sm.apply_direction(sm.Latents.of(faces), directions, direction=1, strength=2)
+    >>> moved.w.shape
+    torch.Size([2, 8, 16])
     """
     if method not in METHODS:
         raise StyleMixError(f"method {method!r} is unknown; choose one of: {', '.join(METHODS)}")
