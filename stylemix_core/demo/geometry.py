@@ -77,7 +77,7 @@ def place(a: Values, canvas: Canvas) -> Frame:
     size = canvas.image.shape[-1]
     line = (torch.arange(size, device=canvas.image.device) + 0.5) * (2 / size) - 1
     frame_x, frame_y = line.view(1, 1, -1), line.view(1, -1, 1)
-    # The average avatar fills its picture as the crop does that `alignment` makes of it.
+    # The average avatar fills its picture as the crop does that `faces` makes of it.
     scale = between(1.09, 1.254, a.scale)
     body_x = (frame_x - between(-0.06, 0.06, a.shift_x)) / scale
     body_y = (frame_y - between(-0.037, 0.083, a.shift_y)) / scale

@@ -11,7 +11,7 @@ from ..device import exact_convolutions
 from ..errors import CheckpointError
 from ..files.info import file_of
 from ..files.source import Source, about
-from ..files.stored import StoredTensor, shapes
+from ..files.stored import shapes
 from ..images import average, shrink
 from ..networks import adopt, without_numbers
 from . import Encoder
@@ -118,7 +118,7 @@ def holds_arcface(path: str | os.PathLike[str]) -> bool:
     """Whether a file has the tensors of ArcFace's IR-SE50."""
     try:
         with about(path):
-            return "output_layer.4.running_mean" in arcface_tensors(path)
+            return "output_layer.4.running_mean" in Source(path).tensors
     except CheckpointError:
         return False
 
@@ -126,7 +126,7 @@ def holds_arcface(path: str | os.PathLike[str]) -> bool:
 def read_arcface(path: str | os.PathLike[str]) -> ArcFace:
     """ArcFace from a file such as `model_ir_se50.pth`, onto the CPU. `CheckpointError` when the file holds none."""
     with about(path):
-        tensors = arcface_tensors(path)
+        tensors = Source(path).tensors
         expected = "expected the state dict of ArcFace's IR-SE50, model_ir_se50.pth"
         if "output_layer.4.running_mean" not in tensors:
             raise CheckpointError(f"the file holds no ArcFace network; {expected}")
@@ -146,13 +146,6 @@ def read_arcface(path: str | os.PathLike[str]) -> ArcFace:
         adopted = adopt(network, counters | {name: tensor.load() for name, tensor in tensors.items()}, "file")
     adopted.name = f"ArcFace ({Path(path).name})"
     return adopted
-
-
-def arcface_tensors(path: str | os.PathLike[str]) -> dict[str, StoredTensor]:
-    source = Source(path)
-    content = source.safetensors[0] or source.content
-    stored = content if isinstance(content, dict) else {}
-    return {str(name): tensor for name, tensor in stored.items() if isinstance(tensor, StoredTensor)}
 
 
 def face_alone(images: torch.Tensor) -> torch.Tensor:

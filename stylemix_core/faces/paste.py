@@ -115,27 +115,8 @@ def paste_faces(
     `StyleMixError` when counts or sizes do not fit, and where `check_finite` and `as_masks` have it.
     """
     edge = _Edge(feather, colour_match, blend)
-    check_finite(pictures, "the image")
-    check_finite(faces, "the face")
-    count = len(transforms)
-    if not count or len(faces) % count or not len(faces):
-        raise StyleMixError(
-            f"{len(faces)} faces do not belong to {count} transforms; give every face that Align Face found as "
-            "many versions"
-        )
-    versions = len(faces) // count
-    masks = None if masks is None else as_masks(masks, "the mask")
-    if masks is not None and len(masks) not in (1, count, len(faces)):
-        raise StyleMixError(
-            f"there are {len(masks)} masks; expected one, or one for each of the {len(faces)} faces"
-        )
-    for transform in transforms:
-        if not 0 <= transform.picture < len(pictures):
-            raise StyleMixError(
-                f"a face belongs to picture {transform.picture + 1}, but there are {len(pictures)}; give the pictures "
-                "that went into Align Face"
-            )
-        _check_size(transform, (pictures.shape[2], pictures.shape[1]))
+    masks = _check_batches(pictures, faces, transforms, masks)
+    versions = len(faces) // len(transforms)
     if pictures.shape[3] == 1:
         pictures = pictures.expand(-1, -1, -1, 3)
     device = pictures.device
@@ -159,6 +140,36 @@ def paste_faces(
         if area.numel():
             _paste(area, (left, top), colours, transform, mask, how)
     return result.to(device)
+
+
+def _check_batches(
+    pictures: torch.Tensor,
+    faces: torch.Tensor,
+    transforms: Sequence[FaceTransform],
+    masks: torch.Tensor | None,
+) -> torch.Tensor | None:
+    """The masks as `as_masks` gives them. `StyleMixError` when what `paste_faces` takes does not fit together."""
+    check_finite(pictures, "the image")
+    check_finite(faces, "the face")
+    count = len(transforms)
+    if not count or len(faces) % count or not len(faces):
+        raise StyleMixError(
+            f"{len(faces)} faces do not belong to {count} transforms; give every face that Align Face found as "
+            "many versions"
+        )
+    masks = None if masks is None else as_masks(masks, "the mask")
+    if masks is not None and len(masks) not in (1, count, len(faces)):
+        raise StyleMixError(
+            f"there are {len(masks)} masks; expected one, or one for each of the {len(faces)} faces"
+        )
+    for transform in transforms:
+        if not 0 <= transform.picture < len(pictures):
+            raise StyleMixError(
+                f"a face belongs to picture {transform.picture + 1}, but there are {len(pictures)}; give the pictures "
+                "that went into Align Face"
+            )
+        _check_size(transform, (pictures.shape[2], pictures.shape[1]))
+    return masks
 
 
 @dataclass(frozen=True, eq=False)

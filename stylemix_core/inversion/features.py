@@ -186,14 +186,11 @@ def read_vgg(path: str | os.PathLike[str]) -> Vgg16:
 
 def vgg_tensors(path: str | os.PathLike[str]) -> dict[str, StoredTensor]:
     """The tensors of a file that a `Vgg16` takes, by its names."""
-    source = Source(path)
-    content = source.safetensors[0] or source.content
-    stored = content if isinstance(content, dict) else {}
     tensors = {}
-    for name, tensor in stored.items():
-        name = re.sub(r"^(?:net\.)?slice\d+\.(\d+)\.", r"features.\1.", str(name))
+    for name, tensor in Source(path).tensors.items():
+        name = re.sub(r"^(?:net\.)?slice\d+\.(\d+)\.", r"features.\1.", name)
         name = re.sub(r"^lins?\.?(\d)\.model\.1\.weight$", r"lin\1", name)
-        if isinstance(tensor, StoredTensor) and name.startswith(("features.", "lin")):
+        if name.startswith(("features.", "lin")):
             tensors[name] = tensor
     return tensors
 
