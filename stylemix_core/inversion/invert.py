@@ -100,7 +100,7 @@ def working_copy(generator: Generator, options: InversionOptions) -> Generator:
     if work.dtype == torch.float16 and work.w_avg.device.type != "cuda":
         work.set_dtype(torch.float32)  # only CUDA differentiates float16 well
     if options.checkpointing:
-        with_checkpoints(work.synthesis.blocks())
+        with_checkpoints(work.synthesis.stages())
     return work
 
 
