@@ -251,7 +251,6 @@ def _report(G: Generator, pairs: Sequence[_Pair], measures: _Measures) -> LayerR
 
     first = pairs[0]
     effect = mean([pair.effect for pair in pairs])
-    layers = len(effect)
     source, full, alone, without = _apart(first.pictures)
     visible = mean([pair.visible for pair in pairs])
     drifts = [pair.drift for pair in pairs if pair.drift is not None]
@@ -264,9 +263,7 @@ def _report(G: Generator, pairs: Sequence[_Pair], measures: _Measures) -> LayerR
         identity_drift=mean(drifts) if drifts else None,
         left_out=mean([pair.left_out for pair in pairs]),
         whole=float(mean([pair.whole for pair in pairs])),
-        resolutions=tuple(
-            G.config.resolutions[min((layer + 1) // 2, layers // 2 - 1)] for layer in range(layers)
-        ),
+        resolutions=G.synthesis.layer_resolutions,
         measure=COLOUR if measures.features is None else measures.features.name,
         identity=None if measures.identity is None else measures.identity.name,
         pairs=len(pairs),
