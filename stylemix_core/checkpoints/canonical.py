@@ -30,7 +30,7 @@ def generator_checkpoint(
 ) -> Checkpoint:
     """What a file that holds a generator and nothing else is.
 
-    tensors: by NVIDIA's names; `complete` adds what lacks.
+    tensors: by NVIDIA's names; `complete` adds those that are missing.
     """
     averaged = "mapping.w_avg" in tensors
     config, tensors = complete(tensors, conv_clamp)
@@ -50,7 +50,7 @@ def complete(
 ) -> tuple[GeneratorConfig, dict[str, StoredTensor]]:
     """The generator's shape, and its tensors with filters, noise and average w where the file has none.
 
-    `CheckpointError` when a tensor lacks that cannot be made, or a low-pass filter does not have 4 taps.
+    `CheckpointError` when a tensor is missing that cannot be made, or a low-pass filter does not have 4 taps.
     """
     config = GeneratorConfig.from_shapes(shapes(tensors), conv_clamp)
     completed = dict(tensors)

@@ -4,14 +4,11 @@ import mmap
 from typing import Any
 
 from ..files.machine import Record, shown
+from ..files.pickle_globals import PROGAN_NETWORK, TF_NETWORK
 from ..files.source import Source, flat
 from ..files.stored import StoredTensor
-from ..files.unpickle import PROGAN_NETWORK, TF_NETWORK
+from . import beside
 
-ACCEPTED = (
-    "StyleMix reads StyleGAN2 generators (NVIDIA's PyTorch and TensorFlow .pkl, rosinality's .pt), encoders with "
-    "their generators (pSp, e4e, ReStyle .pt), and .safetensors of its own or with NVIDIA's tensor names"
-)
 PAGE = "a web page saved by a download that went wrong; download the file itself"
 HEADS = {
     b"\x89PNG": "a PNG picture",
@@ -107,12 +104,6 @@ COMPLETE = (
     ("principal components of W, as e4e edits with", {"mean", "comp", "std"}),
 )
 """All tensors of small files."""
-OWN = {
-    "stylemix.latents": "a file of W+ codes, not a model; use it as a source or a style",
-    "stylemix.directions": "a file of directions, not a model; apply them to codes",
-    "stylemix.delta": "the tuning of a generator; apply it to the generator that was tuned",
-}
-"""What this package writes beside models, by the metadata's `format`."""
 SEARCHED = 1 << 22
 """Bytes of a file that are searched for names."""
 
@@ -127,8 +118,9 @@ def describe(source: Source) -> str:
         return describe_zip(source.head)
     if source.kind == "safetensors":
         tensors, metadata = source.safetensors
-        if metadata.get("format") in OWN:
-            return OWN[metadata["format"]]
+        own = beside.kind_of(tensors, metadata)
+        if own is not None:
+            return own.is_a
         architecture = metadata.get("modelspec.architecture")
         known = f"a model of the architecture {shown(architecture)}" if architecture else None
         return describe_names(list(tensors)) or known or unknown(list(tensors))
@@ -179,7 +171,7 @@ def describe_value(value: Any) -> str:
 def describe_names(names: list[str]) -> str | None:
     """What a file with tensors of these names is, None if that is unknown."""
     if names == ["w"]:
-        return OWN["stylemix.latents"]
+        return beside.CODES.is_a
     for description, parts in PARTS:
         if any(part in name for name in names for part in parts):
             return description

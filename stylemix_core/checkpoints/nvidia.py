@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import CheckpointError
-from ..files.machine import shown
+from ..files.machine import Record, shown
+from ..files.pickle_globals import PERSISTENT_OBJECT
 from ..files.source import Source
 from ..files.stored import StoredTensor
-from ..files.unpickle import PERSISTENT_OBJECT, Record
 from .base import Checkpoint
 from .canonical import generator_checkpoint, refuse_activation, with_lr_multiplier
 

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from ..errors import CheckpointError
-from ..files.machine import shown
+from ..files.machine import Record, shown
+from ..files.pickle_globals import PROGAN_NETWORK, TF_NETWORK, StoredArray
 from ..files.source import Source
 from ..files.stored import StoredTensor
-from ..files.unpickle import PROGAN_NETWORK, TF_NETWORK, Record, StoredArray
 from ..generator.stylegan2.ops import fir_filter
 from .base import Checkpoint
 from .canonical import generator_checkpoint, refuse_arguments, with_lr_multiplier

@@ -31,7 +31,7 @@ AS_NUMPY = {
 }
 
 
-def map_file(path: str | os.PathLike) -> memoryview:
+def map_file(path: str | os.PathLike[str]) -> memoryview:
     """The file's bytes, read-only."""
     with open(path, "rb") as file:
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
@@ -62,7 +62,7 @@ class Storage:
     def read(self, size: tuple[int, ...], stride: tuple[int, ...], offset: int = 0) -> torch.Tensor:
         """A part of it, in memory of its own."""
         if self.data is None:
-            raise CheckpointError("the file lacks the data of a tensor")
+            raise CheckpointError("the file lacks the data of one of its tensors; it is damaged")
         step = self.dtype.itemsize
         strides = tuple(step * n for n in stride)
         view: np.ndarray = np.ndarray(size, AS_NUMPY[self.dtype], self.data, step * offset, strides)
@@ -85,7 +85,7 @@ def require_sizes(shape: Any) -> int:
     return product
 
 
-def read_safetensors(path: str | os.PathLike) -> tuple[dict[str, StoredTensor], dict[str, str]]:
+def read_safetensors(path: str | os.PathLike[str]) -> tuple[dict[str, StoredTensor], dict[str, str]]:
     """Tensors and metadata. `CheckpointError` when the file is damaged or cut off.
 
     Tensors of a type that no supported network has, such as float8, are listed and cannot be loaded.
