@@ -39,6 +39,7 @@ class Kind:
 
 
 def describe_codes(tensors: Tensors, metadata: Mapping[str, str]) -> Described:
+    """How many codes of which size."""
     *batch, num_ws, w_dim = tensors["w"].shape
     if num_ws > MAX_WS:
         raise ValueError(f"its codes have {num_ws} layers")
@@ -47,6 +48,7 @@ def describe_codes(tensors: Tensors, metadata: Mapping[str, str]) -> Described:
 
 
 def describe_directions(tensors: Tensors, metadata: Mapping[str, str]) -> Described:
+    """How many directions, by which method, and their names."""
     (count, w_dim), (num_ws,) = tensors["vectors"].shape, tensors["layers"].shape
     names = parse_json(f'{{"names": {metadata.get("names", "[]")}}}').get("names")
     listed = ", ".join(str(name)[:40] for name in names[:10]) if isinstance(names, list) else ""
@@ -56,6 +58,7 @@ def describe_directions(tensors: Tensors, metadata: Mapping[str, str]) -> Descri
 
 
 def describe_tuning(tensors: Tensors, metadata: Mapping[str, str]) -> Described:
+    """How many of the generator's tensors it changes."""
     return f"changes of {counted(len(tensors), 'tensor')} of a generator", {}
 
 

@@ -109,6 +109,7 @@ def refuse_arguments(arguments: Mapping[str, Any], filter_name: str, *activation
 
 
 def refuse_activation(found: Any, expected: str, where: str) -> None:
+    """Refuses activation functions other than the one `expected`."""
     if found != expected:
         raise CheckpointError(
             f"the generator was built with {shown(found)} as {where}; expected {expected!r}, as in NVIDIA's "
@@ -117,6 +118,7 @@ def refuse_activation(found: Any, expected: str, where: str) -> None:
 
 
 def refuse_filter(taps: int) -> None:
+    """Refuses low-pass filters that do not have 4 taps."""
     raise CheckpointError(
         f"the generator was built with a resample filter of {taps or 'unknown'} taps; expected the 4 taps "
         "1, 3, 3, 1 of NVIDIA's published StyleGAN2"

@@ -109,6 +109,7 @@ SEARCHED = 1 << 22
 
 
 def describe(source: Source) -> str:
+    """What the file is, by its kind, its content or its first bytes."""
     if source.size == 0:
         return "empty"
     for head, description in HEADS.items():
@@ -130,6 +131,7 @@ def describe(source: Source) -> str:
 
 
 def describe_bytes(source: Source) -> str:
+    """What a file is that is neither an archive nor a pickle nor safetensors."""
     start = source.head.lstrip().lower()
     if start[:1] in (b"<", b"{"):
         return next(description for text, description in TEXTS.items() if text in start)
@@ -143,6 +145,7 @@ def describe_bytes(source: Source) -> str:
 
 
 def describe_zip(head: bytes) -> str:
+    """What an archive is, by the name of its first member."""
     name = head[30 : 30 + int.from_bytes(head[26:28], "little")]
     if name.endswith(b".npy"):
         return "an archive of numpy arrays (.npz), not a model"
@@ -185,6 +188,7 @@ def describe_names(names: list[str]) -> str | None:
 
 
 def unknown(names: list[str]) -> str:
+    """What is left to say of tensors that nothing is known of: the names of the first."""
     first = ", ".join(name[:60] for name in names[:3])
     return f"a file of tensors of another kind of model (the first: {first or 'none'})"
 

@@ -216,6 +216,7 @@ def added_average(
 
 
 def is_e4e(encoder: EncoderConfig, opts: Mapping[str, Any]) -> bool:
+    """Whether e4e's tool, or one that descends from it, trained the encoder."""
     return encoder.traits.progressive or "stylegan_size" in opts
 
 
@@ -235,6 +236,7 @@ def without_surplus(average: StoredTensor | None, num_ws: int, encoder: Tensors)
 
 
 def require_average(average: StoredTensor, w_dim: int, num_ws: int) -> None:
+    """`CheckpointError` unless the average is one w, or one for each layer."""
     if average.shape not in ((w_dim,), (1, w_dim), (num_ws, w_dim)):
         raise CheckpointError(
             f"latent_avg has the shape {list(average.shape)}; expected [{num_ws}, {w_dim}] or [1, {w_dim}]"
@@ -251,6 +253,7 @@ def plain_opts(opts: Any) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
+    """A value of the options as a number, a text, a list of such, or the name of what else it is."""
     if isinstance(value, str):
         return value[:MAX_TEXT]
     if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**64):

@@ -66,6 +66,7 @@ def convert(tensors: Tensors) -> dict[str, StoredTensor]:
 
 
 def renamed(tensors: Tensors) -> dict[str, StoredTensor]:
+    """The tensors under NVIDIA's names. `KeyError` with rosinality's name of one that is missing."""
     found: dict[str, StoredTensor] = {}
     layers = 0
     while f"style.{layers + 1}.weight" in tensors:

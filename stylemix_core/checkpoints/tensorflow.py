@@ -85,6 +85,7 @@ def components(state: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def described(states: list[dict[str, Any]]) -> str:
+    """The names of the functions that built the networks."""
     return ", ".join(shown(state.get("build_func_name")).strip("'") for state in states[:3])
 
 
@@ -193,4 +194,5 @@ def convolution(variables: Tensors, name: str, to: str, up: bool = False) -> Ten
 
 
 def oihw(weight: torch.Tensor) -> torch.Tensor:
+    """A convolution's weight in PyTorch's order of dimensions."""
     return weight.permute(3, 2, 0, 1)  # [h, w, I, O] → [O, I, h, w]

@@ -73,6 +73,8 @@ class CheckpointInfo:
 
 
 class FromFile(Protocol):
+    """A network that says what file it is of."""
+
     info: CheckpointInfo | None
 
 

@@ -248,6 +248,7 @@ class Machine:
 
 
 def number(layout: str) -> Callable[[Machine], None]:
+    """A step that reads a packed number."""
     packed = struct.Struct(layout)
     return lambda machine: machine.push(packed.unpack(machine.stream.read(packed.size))[0])
 

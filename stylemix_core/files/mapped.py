@@ -1,4 +1,4 @@
-"""Numbers that lie in a mapped file until they are asked for; safetensors, a format that is nothing but such."""
+"""Numbers that lie in a mapped file until they are asked for, and safetensors, a format that is nothing but such."""
 
 import json
 import mmap
@@ -12,7 +12,7 @@ from ..errors import CheckpointError
 from .stored import StoredTensor
 
 LONGEST_HEADER = 1 << 22
-"""Of a safetensors file. Those of the largest image models have a quarter of it."""
+"""Bytes of a safetensors file's header. Those of the largest image models have a quarter of it."""
 SAFETENSORS_DTYPES = {
     "F32": torch.float32,
     "F64": torch.float64,
@@ -55,6 +55,7 @@ class Storage:
         return self.size * self.dtype.itemsize
 
     def fill(self, data: memoryview) -> None:
+        """Gives it its place: the first bytes of `data`."""
         if len(data) < self.nbytes:
             raise CheckpointError(f"a tensor's data is cut off: {len(data)} of {self.nbytes} bytes are there")
         self.data = data[: self.nbytes]
@@ -86,9 +87,12 @@ def require_sizes(shape: Any) -> int:
 
 
 def read_safetensors(path: str | os.PathLike[str]) -> tuple[dict[str, StoredTensor], dict[str, str]]:
-    """Tensors and metadata. `CheckpointError` when the file is damaged or cut off.
+    """Tensors and metadata of a safetensors file. `CheckpointError` when the file is damaged or cut off.
 
     Tensors of a type that no supported network has, such as float8, are listed and cannot be loaded.
+    The library's own reader is not used: its tensors are pages of the mapped file, which change when the file does and
+    keep it from being replaced on Windows; it reads headers of a hundred megabytes from anybody; and the formats of
+    other tools need the same `StoredTensor`s.
     """
     data = map_file(path)
     length = int.from_bytes(data[:8], "little")
@@ -116,6 +120,7 @@ def read_safetensors(path: str | os.PathLike[str]) -> tuple[dict[str, StoredTens
 
 
 def damaged(why: str) -> CheckpointError:
+    """An error that says what is wrong with a safetensors file."""
     return CheckpointError(f"the safetensors file is damaged or cut off ({why}); download or copy it again")
 
 
@@ -130,6 +135,7 @@ def offsets(name: str, entry: Any) -> tuple[int, int]:
 
 
 def stored_tensor(name: str, entry: dict[str, Any], data: memoryview) -> StoredTensor:
+    """A tensor of a safetensors file, from its entry in the header and its bytes."""
     shape, kind = entry.get("shape"), entry.get("dtype")
     size = tuple(shape) if isinstance(shape, list) else ()
     count = require_sizes(size)

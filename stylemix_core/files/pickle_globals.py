@@ -68,6 +68,7 @@ class StoredArray(Stateful):
 
 
 def rebuild_tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> StoredTensor:
+    """A view of a storage, as PyTorch writes every tensor."""
     count = require_sizes(size)
     require_sizes(stride)
     require_sizes((offset,))
@@ -180,10 +181,12 @@ def make_size(items: Any = ()) -> tuple[Any, ...]:
 
 
 def mentioned(*_: Any) -> None:
+    """Stands in for classes that only serve as values, such as types of numbers."""
     raise CheckpointError("refused to make an object of a class that a checkpoint only mentions")
 
 
 def record(name: str) -> Callable[..., Record]:
+    """Makes the records that stand in for a class of this name."""
     return lambda *arguments: Record(name, arguments)
 
 

@@ -49,11 +49,13 @@ def read_torch(path: str | os.PathLike[str]) -> Any:
 
 
 def read_torch_data(data: memoryview, known: Known, budget: Budget) -> Any:
+    """The value of a PyTorch file in memory."""
     read = read_torch_zip if bytes(data[:4]) == b"PK\x03\x04" else read_torch_legacy
     return read(data, known, budget)
 
 
 def read_torch_zip(data: memoryview, known: Known, budget: Budget) -> Any:
+    """The layout since PyTorch 1.6: an uncompressed archive of one pickle and a member for each storage."""
     entries = zip_entries(data, budget)
     pickles = [name for name in entries if name.endswith("/data.pkl")]
     if len(pickles) != 1:
@@ -124,6 +126,7 @@ class Directory(io.RawIOBase):
 
 
 def read_torch_legacy(data: memoryview, known: Known, budget: Budget) -> Any:
+    """The older layout: pickles one after the other, then the storages' bytes."""
     storages: dict[str, Storage] = {}
     stream = Stream(data)
     plain = Machine({}, budget)
