@@ -3,7 +3,8 @@
 Generator tensors carry NVIDIA's names (`mapping.*`, `synthesis.*`; other packs may put one prefix before all of
 them), encoder tensors pSp's (`encoder.*`, with the average as `encoder.latent_avg`); one file may hold both.
 Metadata: `format` "stylemix", `version`, `config` (JSON: the fields of `GeneratorConfig` and `EncoderConfig`),
-`num_ws`, `generator_fingerprint`, `source` (format and name of the file that was converted), `source_sha256`, `licence`.
+`num_ws`, `generator_fingerprint`, `source` (format and name of the file that was converted), `source_sha256`,
+`licence`.
 """
 
 import json
