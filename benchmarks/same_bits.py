@@ -39,7 +39,7 @@ invert demo/style.png --steps 6 --out inverted
 invert demo/style.png --method tune --steps 4 --align never --out tuned
 paste demo/style.png drawn --out pasted
 convert demo --out converted
-inspect converted faces/latents.safetensors --json
+inspect converted/demo.safetensors faces/latents.safetensors --json
 """
 
 

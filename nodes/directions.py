@@ -2,6 +2,7 @@
 
 from comfy_api.v0_0_2 import io
 
+from ..stylemix_core.codes.direction_text import read_names
 from ..stylemix_core.codes.directions import (
     MAX_STRENGTH,
     METHODS,
@@ -11,7 +12,6 @@ from ..stylemix_core.codes.directions import (
     check_directions,
     find_directions,
     load_directions,
-    read_names,
     save_directions,
 )
 from ..stylemix_core.codes.latents import Latents, check_generator

@@ -7,10 +7,11 @@ SILENT_SECONDS = 1.0
 
 
 class ProgressBar:
-    """A bar on standard error, by tqdm, which only the command line and training need.
+    """A bar on standard error, by tqdm, which only the command line and training need. A context manager.
 
-    Nothing is written when the job ends within a second. Where standard error is no terminal, the bar is drawn anew
-    every ten seconds. `update` may be called as often as one likes.
+    Nothing is written when the job ends within a second, and where standard error is no terminal. `update` may be
+    called as often as one likes. A job that ends well ends at 100 %, whatever was expected of it; one that fails leaves
+    the bar where it stands.
     quiet: draw nothing at all.
     """
 
@@ -22,11 +23,19 @@ class ProgressBar:
             total=max(total, 1),
             desc=title,
             delay=SILENT_SECONDS,
-            mininterval=0.1 if sys.stderr.isatty() else 10.0,
             miniters=1,
             dynamic_ncols=True,
-            disable=quiet,
+            disable=quiet or not sys.stderr.isatty(),
         )
+
+    def __enter__(self) -> "ProgressBar":
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is None:
+            self.close()
+        else:
+            self.bar.close()
 
     def update(self, done: int, note: str = "") -> None:
         if not self.begun:  # a job that goes on where another stopped is no faster for it
@@ -42,4 +51,5 @@ class ProgressBar:
 
     def close(self) -> None:
         """End the line, after the last step."""
+        self.bar.total = self.bar.n or self.bar.total
         self.bar.close()

@@ -158,25 +158,21 @@ class LayerReport:
         }
 
     def table(self) -> str:
-        """The report as text, one line a layer."""
+        """The report as text, one line a layer; then what papers found, a line each."""
         names = list(self.shares)
         drift = (
             ["-"] * len(self) if self.identity_drift is None else [f"{d:.2f}" for d in self.identity_drift]
         )
-        rows = [["layer", "px", "effect", "left out", "identity", *names, "published for FFHQ"]]
+        rows = [["layer", "px", "effect", "left out", "identity", *names]]
         for layer, effect, left_out in zip(
             range(len(self)), self.percent(self.effect), self.percent(self.left_out)
         ):
             shares = [f"{100 * float(self.shares[name][layer]):.0f} %" for name in names]
-            told = "; ".join(f"{source}: {', '.join(what)}" for source, what in published(layer).items())
             px = str(self.resolutions[layer])
-            rows.append([str(layer), px, effect, left_out, drift[layer], *shares, told])
+            rows.append([str(layer), px, effect, left_out, drift[layer], *shares])
         widths = [max(map(len, column)) for column in zip(*rows)]
-        lines = [
-            "  ".join([*(cell.rjust(width) for cell, width in zip(row[:-1], widths)), row[-1]]).rstrip()
-            for row in rows
-        ]
-        return "\n".join([*self.notes(), "", *lines])
+        lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths)) for row in rows]
+        return "\n".join([*self.notes(), "", *lines, "", *published_lines(len(self))])
 
     def notes(self) -> list[str]:
         """How the figures are to be read, in a few lines."""
@@ -405,6 +401,20 @@ def _report(
         changes=first.changes,
         regions=first.regions,
     )
+
+
+def published_lines(layers: int) -> list[str]:
+    """What papers found on the FFHQ layers of a model's numbers, a line a paper."""
+    told: dict[str, list[str]] = {}
+    for finding in FINDINGS:
+        if finding.first < layers:
+            last = min(finding.last, layers - 1)
+            where = f"{finding.first}" if last == finding.first else f"{finding.first}-{last}"
+            told.setdefault(finding.source, []).append(f"{where} {finding.what}")
+    return [
+        "Published for FFHQ models, by layer:",
+        *(f"{source}: {'; '.join(what)}." for source, what in told.items()),
+    ]
 
 
 def published(layer: int) -> dict[str, list[str]]:

@@ -11,8 +11,8 @@ import click
 
 from ..analysis.wish_text import check_wish, read_wish
 from ..errors import StyleMixError
-from ..masks.grammar import DASH, check_strength
-from .choices import ALIGN_MODES, DTYPES, NOISE_MODES, PAIRINGS
+from ..masks.grammar import OTHER_RANGE, RANGE_SIGN, check_strength, plain, refuse_several
+from .choices import ALIGN_MODES, DEVICES, DTYPES, NOISE_MODES, PAIRINGS
 from .paths import LATENTS, PICTURES, check_file, expand, inside, mask_text
 from .verb import Decorator, group
 
@@ -97,9 +97,19 @@ def model_file(*known: str) -> Callback:
 picture = existing("there is no picture at {path}; check the path")
 
 
-def pictures(ctx: click.Context, param: click.Parameter, value: Sequence[Path]) -> list[Path]:
-    """A callback for several files, of any ending."""
-    return [picture(ctx, param, path) for path in value]
+def mask_picture(path: str | Path) -> Path:
+    """The path of a picture that is white inside a region. `StyleMixError` when it is plainly something else."""
+    if not Path(path).exists():
+        raise StyleMixError(f"there is no picture at {path}; check the path")
+    from ..files.coloured import refuse_plainly_coloured  # Pillow, which most commands need much later
+
+    refuse_plainly_coloured(path)
+    return Path(path)
+
+
+def mask_pictures(ctx: click.Context, param: click.Parameter, value: Sequence[Path]) -> list[Path]:
+    """A callback for several pictures of regions."""
+    return [mask_picture(path) for path in value]
 
 
 def one_path(endings: Collection[str]) -> Callback:
@@ -107,25 +117,51 @@ def one_path(endings: Collection[str]) -> Callback:
     return reading(lambda value: expand([value], endings))
 
 
+_SEEDS = re.compile(rf"\s*(?P<first>[0-9]+)(?:\s*{RANGE_SIGN}\s*(?P<last>[0-9]+))?\s*")
+
+
 def seed_list(text: str) -> list[int]:
     """Seeds of "0-3,7", each once."""
     seeds: dict[int, None] = {}
-    for part in text.split(","):
-        match = re.fullmatch(rf"\s*(\d+)(?:\s*{DASH}\s*(\d+))?\s*", part, re.ASCII)
+    start = 0
+    for part in plain(text).split(","):
+        written, start = text[start : start + len(part)], start + len(part) + 1
+        match = _SEEDS.fullmatch(part)
+        if not match:
+            found = _SEEDS.match(part)
+            other = OTHER_RANGE.fullmatch(part.rstrip(), found.end("first")) if found else None
+            hint = f"{found['first']:.40}-{other['last']:.40}" if found and other else "for instance 0-3,7"
+            raise click.BadParameter(f"{written!r} is no seed or range of seeds; write {hint}")
         # Forty digits are enough to be too many; Python refuses to read thousands.
-        first, last = (int(match[1][:40]), int((match[2] or match[1])[:40])) if match else (1, 0)
+        first, last = int(match["first"][:40]), int((match["last"] or match["first"])[:40])
         if last < first:
-            raise click.BadParameter(f"{part!r} is no seed or range of seeds; write for instance 0-3,7")
+            raise click.BadParameter(f"the range {first}-{last} runs backwards; write {last}-{first}")
         if last > MAX_SEED:
             raise click.BadParameter(
-                f"{part.strip()} is no seed; seeds are 0 to {MAX_SEED}; write for instance 0-3,7"
+                f"{written.strip()} is no seed; seeds are 0 to {MAX_SEED}; write for instance 0-3,7"
             )
         if last - first >= MAX_SEEDS:
             raise click.BadParameter(
-                f"{part!r} asks for {last - first + 1} pictures; write for instance 0-3,7, {MAX_SEEDS} at most"
+                f"{written!r} asks for {last - first + 1} pictures; write for instance 0-3,7, {MAX_SEEDS} at most"
             )
         seeds.update(dict.fromkeys(range(first, last + 1)))
     return list(seeds)
+
+
+def device(text: str) -> str:
+    """A name that a device may have. Whether it is there is told later."""
+    if not re.fullmatch(rf"({'|'.join(DEVICES)})(:[0-9]+)?", text):
+        raise StyleMixError(
+            f"there is no device {text!r}; choose one of: {', '.join(DEVICES)}, with a number as in cuda:1 where there "
+            "are several, or leave --device out for the fastest there is"
+        )
+    return text
+
+
+def one_mask(text: str) -> str:
+    """Layers, written as a single mask."""
+    refuse_several(text)
+    return text
 
 
 def strength(value: float) -> float:
@@ -144,17 +180,13 @@ class NamedMask(click.ParamType):
         name, _, path = value.partition("=")
         if not name.strip() or not path:
             self.fail(f"{value!r} names no region and file; write for instance hat=hat.png", param, ctx)
-        if not Path(path).exists():
-            raise StyleMixError(f"there is no picture at {path}; check the path")
-        return name.strip(), Path(path)
+        return name.strip(), mask_picture(path)
 
 
 def wish_or_picture(text: str) -> str | Path:
     """A wish in words, checked, or the path of a picture that is white there."""
     if Path(text).suffix.lower() in PICTURES:
-        if not Path(text).exists():
-            raise StyleMixError(f"there is no picture at {text}; check the path")
-        return Path(text)
+        return mask_picture(text)
     check_wish(read_wish(text))
     return text
 
@@ -218,7 +250,13 @@ truncation = group(
 )
 
 sampling = group(
-    truncation, click.option("--class-label", type=int, help="Class of a conditional generator.")
+    truncation,
+    click.option(
+        "--class-label",
+        type=int,
+        callback=number("class_label", 0),
+        help="Class of a conditional generator.",
+    ),
 )
 
 noise = click.option(
@@ -261,7 +299,9 @@ encoder_file = group(
 )
 
 running = group(
-    click.option("--device", help="cpu, cuda, mps (the fastest there is)."),
+    click.option(
+        "--device", callback=reading(device), help="cpu, cuda, cuda:1 and so on, mps (the fastest there is)."
+    ),
     click.option("--dtype", type=click.Choice(DTYPES), default="float32", help="Precision."),
     click.option(
         "--compile",

@@ -40,23 +40,21 @@ class Batch:
         self, items: Sequence[Item], read: Callable[[Item], Result], told: bool = True
     ) -> Iterator[tuple[int, Result]]:
         """The place of every item that can be read, and what `read` gives. told: with a progress bar."""
-        bar = ProgressBar(len(items), self.options.name, self.options.quiet or not told)
-        for place, item in enumerate(items):
-            try:
-                with naming(item):
-                    if self.endings is not None:
-                        check_file(Path(item), self.endings)
-                    result = read(item)
-            except StyleMixError as error:
-                if self.options.strict:
-                    bar.close()
-                    raise
-                self.failures.append(str(error))
-            else:
-                self.done += 1
-                yield place, result
-            bar.update(place + 1)
-        bar.close()
+        with ProgressBar(len(items), self.options.name, self.options.quiet or not told) as bar:
+            for place, item in enumerate(items):
+                try:
+                    with naming(item):
+                        if self.endings is not None:
+                            check_file(Path(item), self.endings)
+                        result = read(item)
+                except StyleMixError as error:
+                    if self.options.strict:
+                        raise
+                    self.failures.append(str(error))
+                else:
+                    self.done += 1
+                    yield place, result
+                bar.update(place + 1)
 
     def end(self) -> None:
         """`SomeFailed` where items could not be used: exit code 1, or 2 where there was no other."""
@@ -71,11 +69,12 @@ class Batch:
 @contextmanager
 def naming(file: str | Path) -> Iterator[None]:
     """Makes errors that come from a file name it by its path, once."""
+    path = Path(file)
     try:
         yield
     except (StyleMixError, OSError) as error:
-        told = str(error).removeprefix(f"{Path(file).name}: ")
-        if not re.search(rf"(?<!\w){re.escape(str(file))}(?!\w)", told):
-            told = f"{file}: {told}"
+        told = str(error).removeprefix(f"{path.name}: ")
+        if not re.search(rf"(?<!\w){re.escape(str(path))}(?!\w)", told):
+            told = f"{path}: {told}"
         kind = type(error) if isinstance(error, StyleMixError) else StyleMixError
         raise kind(told) from error

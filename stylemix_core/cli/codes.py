@@ -7,6 +7,7 @@ import click
 from ..wording import counted
 from . import arguments
 from .batch import Batch
+from .fit import check_cutoff, check_layers
 from .paths import LATENTS, PICTURES, numbered
 from .verb import Options, out_folder, strict, verb
 
@@ -70,6 +71,7 @@ def blend(options: Options) -> None:
     "Move faces towards the generator's average face, or away from it.",
     out_folder("truncate"),
     "FILES are W+ files, pictures or folders of them.",
+    checks=(check_layers,),
 )
 @click.argument("files", nargs=-1, required=True, type=Path, callback=arguments.some_files(CODES))
 @strict
@@ -78,10 +80,10 @@ def blend(options: Options) -> None:
 @arguments.models
 def truncate(options: Options) -> None:
     from ..codes.latents import join_latents, truncate_latents
-    from .files import check_cutoff, code_names, draw_codes, fitting, open_generator, reader, warn
+    from .files import code_names, draw_codes, fitting, open_generator, reader, warn
 
     generator = open_generator(options)
-    check_cutoff(generator, options.cutoff)
+    check_cutoff(options.cutoff, generator.num_ws)
     batch = Batch(options, CODES)
     warnings: list[str | None] = []
     read = fitting(generator, reader(options.files, options), warnings)

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..codes.direction_text import read_names
 from ..wording import counted
 from . import arguments
-from .choices import DIRECTION_METHODS, SAMPLES
+from .choices import DIRECTION_METHODS, DIRECTION_STRENGTH, MOST_COLUMNS, SAMPLES
+from .fit import check_layers
 from .mixing import save_figure
 from .paths import LATENTS
 from .verb import Options, out_folder, verb
@@ -17,7 +19,11 @@ if TYPE_CHECKING:
     from ..generator import Generator
 
 
-@verb("Find sliders that nobody had to train, show and apply them.", out_folder("directions"))
+@verb(
+    "Find sliders that nobody had to train, show and apply them.",
+    out_folder("directions"),
+    checks=(check_layers,),
+)
 @click.option(
     "--method",
     type=click.Choice(DIRECTION_METHODS, case_sensitive=False),
@@ -25,9 +31,20 @@ if TYPE_CHECKING:
     default="SeFa",
     help="How to find them.",
 )
-@click.option("--layers", default="all", help="Where to find them, as in a mask.")
-@click.option("--count", type=int, default=10, help="How many.")
-@click.option("--samples", type=int, default=SAMPLES, help="Sampled w that GANSpace looks at.")
+@click.option(
+    "--layers",
+    default="all",
+    callback=arguments.reading(arguments.one_mask),
+    help="Where to find them, as in a mask.",
+)
+@click.option("--count", type=int, default=10, callback=arguments.number("count", 1), help="How many.")
+@click.option(
+    "--samples",
+    type=int,
+    default=SAMPLES,
+    callback=arguments.number("samples", 1),
+    help="Sampled w that GANSpace looks at.",
+)
 @click.option("--seed", type=int, default=0, help="Of GANSpace's samples.")
 @click.option(
     "--load",
@@ -36,12 +53,29 @@ if TYPE_CHECKING:
     help="Take saved directions instead of finding some.",
 )
 @click.option(
-    "--name", "names", multiple=True, metavar="NUMBER:NAME...", help="Name directions, as in 1:smile."
+    "--name",
+    "names",
+    multiple=True,
+    metavar="NUMBER:NAME...",
+    callback=arguments.reading(lambda lines: read_names("\n".join(lines))),
+    help="Name directions, as in 1:smile.",
 )
 @arguments.sources(required=False)
 @click.option("--apply", metavar="DIRECTION", help="Move the faces along one, by its number or name.")
-@click.option("--strength", type=float, default=3.0, help="How far to apply, or to show both ways.")
-@click.option("--steps", type=int, default=5, help="Strengths on the sheet.")
+@click.option(
+    "--strength",
+    type=float,
+    default=3.0,
+    callback=arguments.number("strength", -DIRECTION_STRENGTH, DIRECTION_STRENGTH),
+    help="How far to apply, or to show both ways.",
+)
+@click.option(
+    "--steps",
+    type=int,
+    default=5,
+    callback=arguments.number("steps", 1, MOST_COLUMNS),
+    help="Strengths on the sheet.",
+)
 @arguments.masks(
     None, "The layers to move: mask list, or a .txt file of one (those where the directions were found)."
 )
@@ -49,14 +83,14 @@ if TYPE_CHECKING:
 @arguments.noise
 @arguments.models
 def directions(options: Options) -> None:
-    from ..codes.directions import apply_direction, check_directions, read_names, save_directions
+    from ..codes.directions import apply_direction, check_directions, save_directions
     from ..codes.latents import join_latents
     from ..figures.mixing import direction_sheet, even_strengths
     from ..masks.mask_list import parse_masks
     from .files import code_names, decode, open_generator, say, source_codes, warn
 
     generator = open_generator(options)
-    found = directions_of(generator, options).named(read_names("\n".join(options.names)))
+    found = directions_of(generator, options).named(options.names)
     options.seeds = options.seeds or [0]
     sources = join_latents(source_codes(generator, options))
     masks = None if options.masks is None else parse_masks(options.masks, generator.num_ws)
@@ -82,15 +116,13 @@ def directions_of(generator: "Generator", options: Options) -> "Directions":
 
     if options.load is not None:
         return load_directions(options.load)
-    bar = progress(options, options.samples, options.method)
-    found = find_directions(
-        generator,
-        options.method,
-        options.layers,
-        options.count,
-        options.samples,
-        options.seed,
-        lambda done, total, images: bar.update(done),
-    )
-    bar.close()
-    return found
+    with progress(options, options.samples, options.method) as bar:
+        return find_directions(
+            generator,
+            options.method,
+            options.layers,
+            options.count,
+            options.samples,
+            options.seed,
+            lambda done, total, images: bar.update(done),
+        )

@@ -11,6 +11,7 @@ from ..wording import counted
 from . import arguments
 from .batch import Batch, naming
 from .choices import BLENDS, COLOUR_MATCHES, INVERSION_METHODS, QUALITIES
+from .fit import check_layers
 from .paths import LATENTS, PICTURES, file_name, numbered, result_name, unique
 from .verb import Options, out_folder, strict, verb
 
@@ -33,9 +34,8 @@ def demo(options: Options) -> None:
     from .files import progress, say
 
     results = options.results
-    bar = progress(options, len(experiment.SEEDS) * len(STUDY_SWEEP.split(";")))
-    done = experiment.run(bar.update)
-    bar.close()
+    with progress(options, len(experiment.SEEDS) * len(STUDY_SWEEP.split(";"))) as bar:
+        done = experiment.run(bar.update)
     for name, latents in (("faces", done.sources), ("style", done.style), ("results", done.results)):
         results.latents(name, latents)
     faces = [f"seed {seed}" for seed in experiment.SEEDS]
@@ -47,7 +47,7 @@ def demo(options: Options) -> None:
     say(options, f"{counted(len(done.results), 'result')}; the comparison is {sheet}")
 
 
-@verb("Sample faces: pictures and their W+ codes.", out_folder("generate"))
+@verb("Sample faces: pictures and their W+ codes.", out_folder("generate"), checks=(check_layers,))
 @click.option(
     "--seeds", required=True, callback=arguments.reading(arguments.seed_list), help="For instance 0-3,7."
 )
@@ -111,7 +111,7 @@ def encode(options: Options) -> None:
 @click.option(
     "--mask",
     type=Path,
-    callback=arguments.picture,
+    callback=arguments.reading(arguments.mask_picture),
     help="A picture that is white where the pictures (or the crops to their faces) are to be matched.",
 )
 @click.option(
@@ -139,20 +139,19 @@ def invert(options: Options) -> None:
 
     for place, picture in batch.each(options.pictures, read, told=False):
         title = options.pictures[place].name
-        bar = progress(options, title=title)
-        result = invert_pictures(
-            generator,
-            picture,
-            encoder,
-            options.method,
-            options.steps,
-            options.seed,
-            quality=options.quality,
-            mask=mask,
-            on_step=bar.step,
-            perceptual=options.features,
-        )
-        bar.close()
+        with progress(options, title=title) as bar:
+            result = invert_pictures(
+                generator,
+                picture,
+                encoder,
+                options.method,
+                options.steps,
+                options.seed,
+                quality=options.quality,
+                mask=mask,
+                on_step=bar.step,
+                perceptual=options.features,
+            )
         name = results.latents(names[place], result.latents([title])).stem
         if result.delta is not None:
             tuning = options.out / "tunings" / f"{name}{LATENTS}"
@@ -220,7 +219,7 @@ def same_figures(one: Path, other: Path) -> bool:
 @click.option(
     "--mask",
     type=Path,
-    callback=arguments.picture,
+    callback=arguments.reading(arguments.mask_picture),
     help="A picture that is white where on the crop faces are pasted, instead of the blend.",
 )
 @arguments.upright

@@ -13,7 +13,6 @@ from ..codes.latents import Latents, check_generator, join_latents, load_latents
 from ..decoding import decode as decode_latents
 from ..decoding import distinct_in
 from ..encoder import Encoder
-from ..errors import StyleMixError
 from ..files.pictures import load_mask, open_image
 from ..generator import Generator
 from ..images import check_proportions
@@ -23,6 +22,7 @@ from ..mixing.inject import check_styles
 from ..progress import ProgressBar
 from ..wording import counted
 from .batch import naming
+from .fit import check_cutoff
 from .paths import LATENTS, numbered
 from .verb import Options
 
@@ -85,16 +85,8 @@ def progress(options: Options, total: int = 1, title: str | None = None) -> Prog
 
 
 def sample(generator: Generator, options: Options) -> Latents:
-    check_cutoff(generator, options.cutoff)
+    check_cutoff(options.cutoff, generator.num_ws)
     return sample_latents(generator, options.seeds, options.psi, options.cutoff, options.class_label)
-
-
-def check_cutoff(generator: Generator, cutoff: int | None) -> None:
-    if cutoff is not None and cutoff > generator.num_ws:
-        raise StyleMixError(
-            f"truncation_cutoff is {cutoff}, but this generator has {generator.num_ws} layers; give 0 to "
-            f"{generator.num_ws}"
-        )
 
 
 def source_and_style(generator: Generator, options: Options) -> tuple[Latents, Latents]:
@@ -114,27 +106,27 @@ def decode(
     """
     noise = options.noise
     total = sum(map(len, parts))
-    bar = progress(options, total, "decode")
     kept, places = distinct_in(parts, noise)
     awaited = Counter(chain(*places))
     drawn: dict[int, torch.Tensor] = {}
     first = done = 0
-    for part, own in zip(kept, places, strict=True):
-        for place in own:
-            if place not in drawn:  # new codes come in their order, so it is the first of a chunk
-                chunk = slice(place - first, place - first + CHUNK)
-                own_seeds = (range(len(part)) if seeds is None else seeds)[chunk]
-                pictures = decode_latents(generator, part.take(chunk), noise, own_seeds).cpu()
-                drawn.update(enumerate(pictures, place))
-            done += 1
-            bar.update(done)
-            if done == total:
-                bar.close()  # now: nobody asks again after the last
-            yield drawn[place]
-            awaited[place] -= 1
-            if not awaited[place]:
-                del drawn[place]
-        first += len(part)
+    with progress(options, total, "decode") as bar:
+        for part, own in zip(kept, places, strict=True):
+            for place in own:
+                if place not in drawn:  # new codes come in their order, so it is the first of a chunk
+                    chunk = slice(place - first, place - first + CHUNK)
+                    own_seeds = (range(len(part)) if seeds is None else seeds)[chunk]
+                    pictures = decode_latents(generator, part.take(chunk), noise, own_seeds).cpu()
+                    drawn.update(enumerate(pictures, place))
+                done += 1
+                bar.update(done)
+                if done == total:
+                    bar.close()  # now: nobody asks again after the last
+                yield drawn[place]
+                awaited[place] -= 1
+                if not awaited[place]:
+                    del drawn[place]
+            first += len(part)
 
 
 def draw_codes(generator: Generator, latents: Latents, names: Iterable[str], options: Options) -> None:
@@ -200,11 +192,10 @@ def read_codes(files: Sequence[Path], generator: Generator, options: Options) ->
     warnings: list[str | None] = []
     read = fitting(generator, reader(files, options), warnings)
     parts = []
-    bar = progress(options, len(files), "read")
-    for i, path in enumerate(files, 1):
-        with naming(path):
-            parts.append(read(path))
-        bar.update(i)
-    bar.close()
+    with progress(options, len(files), "read") as bar:
+        for i, path in enumerate(files, 1):
+            with naming(path):
+                parts.append(read(path))
+            bar.update(i)
     warn(options, warnings)
     return parts

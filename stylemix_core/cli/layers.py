@@ -9,6 +9,7 @@ import click
 from ..analysis.wish_text import KINDS, LEGEND, read_wish
 from . import arguments
 from .choices import CARE, OTHERS
+from .fit import check_layers
 from .paths import file_name
 from .verb import Options, out_folder, verb
 
@@ -26,7 +27,11 @@ arcface = click.option(
 )
 
 
-@verb("Inject each layer of a style alone, and show what it changes and where.", out_folder("explain"))
+@verb(
+    "Inject each layer of a style alone, and show what it changes and where.",
+    out_folder("explain"),
+    checks=(check_layers,),
+)
 @arguments.sources()
 @arguments.style
 @click.option(
@@ -55,18 +60,17 @@ def explain(options: Options) -> None:
     if options.region:
         names, paths = zip(*options.region)
         regions = dict(zip(names, read_regions(paths, generator, options)))
-    bar = progress(options)
-    report = explain_layers(
-        generator,
-        sources.w,
-        styles.w,
-        regions,
-        open_encoder(options) if suits(options) else None,
-        options.features,
-        options.arcface,
-        on_step=bar.step,
-    )
-    bar.close()
+    with progress(options) as bar:
+        report = explain_layers(
+            generator,
+            sources.w,
+            styles.w,
+            regions,
+            open_encoder(options) if suits(options) else None,
+            options.features,
+            options.arcface,
+            on_step=bar.step,
+        )
     results = options.results
     results.text("table.txt", report.table())
     results.text("table.json", json.dumps(report.figures(), indent=2))
@@ -84,6 +88,7 @@ def explain(options: Options) -> None:
     "Search the layers that change a wished region, and little else.",
     out_folder("find"),
     epilog="The table's columns. " + " ".join(LEGEND),
+    checks=(check_layers,),
 )
 @arguments.sources()
 @arguments.style
@@ -142,22 +147,21 @@ def find(options: Options) -> None:
     identity = None
     if options.keep == "identity" and (suits(options) or options.arcface):
         identity = find_identity(options.arcface, open_encoder(options) if suits(options) else None)
-    bar = progress(options)
-    found = find_layers(
-        generator,
-        sources.w,
-        styles.w,
-        words_or_mask(options.target, generator, options),
-        None if options.keep is None else words_or_mask(options.keep, generator, options),
-        options.what,
-        care=options.care,
-        steps=options.steps,
-        count=options.count,
-        others=options.others,
-        identity=identity,
-        on_step=bar.step,
-    )
-    bar.close()
+    with progress(options) as bar:
+        found = find_layers(
+            generator,
+            sources.w,
+            styles.w,
+            words_or_mask(options.target, generator, options),
+            None if options.keep is None else words_or_mask(options.keep, generator, options),
+            options.what,
+            care=options.care,
+            steps=options.steps,
+            count=options.count,
+            others=options.others,
+            identity=identity,
+            on_step=bar.step,
+        )
     results = options.results
     results.text("table.txt", found.table())
     results.text("table.json", json.dumps(found.figures(), indent=2))

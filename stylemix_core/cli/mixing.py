@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import StyleMixError
-from ..masks.grammar import STUDY_SWEEP
+from ..masks.grammar import STUDY_SWEEP, MaskSource
 from ..wording import counted, there_are
 from . import arguments
-from .choices import CHANNEL_SHARE, SPACES
+from .choices import CHANNEL_SHARE, MOST_COLUMNS, SPACES
+from .fit import check_layers
 from .paths import numbered
 from .verb import Options, out_folder, verb
 
@@ -22,7 +23,24 @@ if TYPE_CHECKING:
     from ..masks.mask_list import MaskList
 
 
-@verb("Inject layers of a style into faces through a mask list.", out_folder("mix"))
+def check_region(options: Options) -> None:
+    masks = MaskSource(options.masks).masks
+    if options.region and len(options.region) not in (1, len(masks)):
+        raise StyleMixError(
+            f"{there_are(len(options.region), 'region picture')} for {counted(len(masks), 'mask')}; "
+            "give one for all, or one per mask"
+        )
+    if options.space == "channels" and not options.region:
+        raise StyleMixError(
+            "--space channels takes those that act in a region; give a picture of it by --region"
+        )
+
+
+@verb(
+    "Inject layers of a style into faces through a mask list.",
+    out_folder("mix"),
+    checks=(check_layers, check_region),
+)
 @arguments.mixing(STUDY_SWEEP)
 @arguments.pairing
 @click.option(
@@ -37,13 +55,14 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="PATH...",
     type=Path,
-    callback=arguments.pictures,
+    callback=arguments.mask_pictures,
     help="Pictures that are white where the style acts: one, or one per mask of the list.",
 )
 @click.option(
     "--channel-share",
     type=float,
     default=CHANNEL_SHARE,
+    callback=arguments.number("channel_share", 0, 1),
     help="With --space channels: how many act in the region.",
 )
 def mix(options: Options) -> None:
@@ -91,15 +110,6 @@ def inject_into(
     from .files import CHUNK, progress, read_regions, warn
 
     region = None
-    if options.region and len(options.region) not in (1, len(masks.labels)):
-        raise StyleMixError(
-            f"{there_are(len(options.region), 'region picture')} for {counted(len(masks.labels), 'mask')}; "
-            "give one for all, or one per mask"
-        )
-    if options.space == "channels" and not options.region:
-        raise StyleMixError(
-            "--space channels takes those that act in a region; give a picture of it by --region"
-        )
     if options.region:
         given = read_regions(options.region, generator, options)
         sized = [resize(mask[None, None], *generator.img_shape) for mask in given]
@@ -107,19 +117,22 @@ def inject_into(
     warn(options, {check_acts(masks, options.space, region, options.channel_share)})
     if options.space != "channels":
         return inject_latents(sources, styles, masks, options.pairing, options.space, region)
-    assert region is not None  # refused above
+    assert region is not None  # refused by `check_region`
     met = meetings(sources, styles, masks, options.pairing, region)
-    bar = progress(options, len(met.sources), "channels")
     changes = []
-    for start in range(0, len(met.sources), CHUNK):
-        part = met.take(slice(start, start + CHUNK))
-        changes.append(channel_changes(generator, part, options.channel_share).cpu())
-        bar.update(start + len(part.sources))
-    bar.close()
+    with progress(options, len(met.sources), "channels") as bar:
+        for start in range(0, len(met.sources), CHUNK):
+            part = met.take(slice(start, start + CHUNK))
+            changes.append(channel_changes(generator, part, options.channel_share).cpu())
+            bar.update(start + len(part.sources))
     return inject_latents(sources, styles, masks, options.pairing, options.space, channels=torch.cat(changes))
 
 
-@verb("StyleGAN's style-mixing figure: every source with every style.", out_folder("matrix"))
+@verb(
+    "StyleGAN's style-mixing figure: every source with every style.",
+    out_folder("matrix"),
+    checks=(check_layers,),
+)
 @arguments.mixing("0-3")
 def matrix(options: Options) -> None:
     from ..figures.mixing import mixing_matrix
@@ -129,12 +142,32 @@ def matrix(options: Options) -> None:
     save_figure(generator, mixing_matrix(*mixed_codes(generator, options)), options)
 
 
-@verb("Inject layers of a style with rising strength.", out_folder("strip"))
+@verb("Inject layers of a style with rising strength.", out_folder("strip"), checks=(check_layers,))
 @arguments.mixing("all")
 @arguments.pairing
-@click.option("--from", "first", type=float, default=0.0, help="First strength.")
-@click.option("--to", "last", type=float, default=1.0, help="Last strength.")
-@click.option("--count", type=int, default=5, help="How many strengths.")
+@click.option(
+    "--from",
+    "first",
+    type=float,
+    default=0.0,
+    callback=arguments.reading(arguments.strength),
+    help="First strength.",
+)
+@click.option(
+    "--to",
+    "last",
+    type=float,
+    default=1.0,
+    callback=arguments.reading(arguments.strength),
+    help="Last strength.",
+)
+@click.option(
+    "--count",
+    type=int,
+    default=5,
+    callback=arguments.number("count", 1, MOST_COLUMNS),
+    help="How many strengths.",
+)
 def strip(options: Options) -> None:
     from ..figures.mixing import even_strengths, strength_strip
     from .files import mixed_codes, open_generator

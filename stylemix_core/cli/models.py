@@ -23,6 +23,18 @@ SHOWN = 10
 """Origins of codes that are printed, at most."""
 
 
+def check_target(options: Options) -> None:
+    if len(options.files) > 1 and names_file(options.out):
+        raise StyleMixError(
+            f"--out names one file, {options.out}, for {len(options.files)} checkpoints; name a folder, or give one "
+            "checkpoint"
+        )
+
+
+def names_file(out: Path) -> bool:
+    return out.suffix.lower() == LATENTS and not out.is_dir()
+
+
 @verb(
     "Write checkpoints as safetensors, which load faster and cannot run code.",
     group(
@@ -35,6 +47,7 @@ SHOWN = 10
         overwrite,
     ),
     'FILES are checkpoint files of any supported format, or "demo".',
+    checks=(check_target,),
 )
 @click.argument("files", nargs=-1, required=True, callback=arguments.some(arguments.check_model))
 @click.option(
@@ -52,12 +65,7 @@ def convert(options: Options) -> None:
 
     names = unique([file_name(Path(file).stem) for file in options.files])
     targets = [options.out / f"{name}{LATENTS}" for name in names]
-    if options.out.suffix.lower() == LATENTS and not options.out.is_dir():
-        if len(targets) > 1:
-            raise StyleMixError(
-                f"--out names one file, {options.out}, for {len(targets)} checkpoints; name a folder, or give one "
-                "checkpoint"
-            )
+    if names_file(options.out):
         targets = [options.out]
     batch, next_target = Batch(options), iter(targets).__next__
 

@@ -26,10 +26,19 @@ class Options(SimpleNamespace):
 
     results: "Results"
     """Where its files go; there is none without --out."""
+    warned: set[str]
+    """What it has warned of already."""
+
+
+Check = Callable[[Options], None]
+"""Raises an error where options do not fit each other."""
 
 
 class Verb(click.Command):
     """A command whose options of `multiple` values take them in a row, too: `--style a.png b.png`."""
+
+    checks: tuple["Check", ...] = ()
+    """What is asked of the options together before PyTorch is imported."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         several = {
@@ -41,12 +50,14 @@ class Verb(click.Command):
         return super().parse_args(ctx, list(repeated(args, several)))
 
     def invoke(self, ctx: click.Context) -> None:
+        options = Options(name=self.name, warned=set(), **ctx.params)
+        for check in self.checks:
+            check(options)
         with stopping_at_once():
             import torch
 
             from .results import Results  # and with it most of what verbs import
         assert self.callback is not None
-        options = Options(name=self.name, warned=set(), **ctx.params)
         if "out" in ctx.params:
             options.results = Results(options)
             ctx.call_on_close(options.results.tell)
@@ -94,7 +105,11 @@ Decorator = Callable[[Callable], Callable]
 
 
 def verb(
-    summary: str, out: Decorator | None = None, about: str = "", epilog: str | None = None
+    summary: str,
+    out: Decorator | None = None,
+    about: str = "",
+    epilog: str | None = None,
+    checks: tuple[Check, ...] = (),
 ) -> Callable[[Callable], Verb]:
     """Make a verb of a function of `Options`; it is called as the function is. about: what its arguments are."""
 
@@ -102,9 +117,11 @@ def verb(
         quiet(function)
         if out is not None:
             out(function)
-        return click.command(
+        command = click.command(
             function.__name__, Verb, help=f"{summary}\n\n{about}", short_help=summary, epilog=epilog
         )(function)
+        command.checks = checks
+        return command
 
     return decorate
 

@@ -12,6 +12,7 @@ from ..checkpoints import what_is
 from ..checkpoints.beside import DIRECTIONS
 from ..errors import LatentMismatchError, StyleMixError
 from ..generator import Generator
+from ..masks.grammar import refuse_several
 from ..masks.mask_list import MaskList, layers_text, parse_masks
 from ..wording import counted, there_are
 from .latents import Latents
@@ -235,26 +236,8 @@ def check_directions(latents: Latents, directions: Directions) -> str | None:
 
 def one_mask(text: str, num_ws: int) -> torch.Tensor:
     """Strengths `[num_ws]` of a mask list with a single mask. `StyleMixError` when it has more."""
-    masks = parse_masks(text, num_ws)
-    if len(masks) != 1:
-        raise StyleMixError(f"{text!r} holds {len(masks)} masks; give the layers as one mask, as in 4-5, 8")
-    return masks.strengths[0]
-
-
-def read_names(text: str) -> dict[int, str]:
-    """Names by number, of lines such as "3: smile", or "-3: smile" to turn the direction around.
-
-    `StyleMixError` on other lines.
-    """
-    names = {}
-    for line in filter(None, map(str.strip, text.splitlines())):
-        found = re.fullmatch(r"([-−]?)\s*([0-9]{1,9})\s*:\s*(\S.*)", line)
-        if not found or not int(found[2]):
-            raise StyleMixError(
-                f"{line[:60]!r} names no direction; write its number and its name, as in 1: smile"
-            )
-        names[-int(found[2]) if found[1] else int(found[2])] = found[3]
-    return names
+    refuse_several(text)
+    return parse_masks(text, num_ws).strengths[0]
 
 
 def stacked_affine_weights(generator: Generator, layers: torch.Tensor) -> torch.Tensor:

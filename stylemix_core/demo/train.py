@@ -231,17 +231,16 @@ class Run:
 
     def steps(self, phases, title: str) -> Iterator[tuple[int, Phase]]:
         schedule = [phase for phase in phases for _ in range(phase.steps)]
-        bar = ProgressBar(len(schedule), title)
         saved = time.monotonic()
-        while self.step < len(schedule):
-            yield self.step, schedule[self.step]
-            self.step += 1
-            bar.update(self.step, f"{schedule[self.step - 1].resolution} px, loss {self.loss:.4f}")
-            if time.monotonic() - saved > 120:
-                self.save()
-                saved = time.monotonic()
+        with ProgressBar(len(schedule), title) as bar:
+            while self.step < len(schedule):
+                yield self.step, schedule[self.step]
+                self.step += 1
+                bar.update(self.step, f"{schedule[self.step - 1].resolution} px, loss {self.loss:.4f}")
+                if time.monotonic() - saved > 120:
+                    self.save()
+                    saved = time.monotonic()
         self.save()
-        bar.close()
 
     def report(self, loss: torch.Tensor) -> None:
         value = float(loss.detach())

@@ -18,7 +18,9 @@ def listed(endings: Collection[str]) -> str:
     """Endings for a message that refuses a file of another kind, with what to do where pictures are expected.
 
     >>> listed({".safetensors"}), listed({".png", ".gif"})
-    ('.safetensors', '.gif, .png (a HEIC picture: saved as JPEG or PNG)')
+    ('.safetensors', '.gif, .png (save HEIC pictures as JPEG or PNG first)')
     """
     read = ", ".join(sorted({*endings} - {*HEIC}))
-    return f"{read} (a HEIC picture: saved as JPEG or PNG)" if not {*PICTURES}.isdisjoint(endings) else read
+    return (
+        f"{read} (save HEIC pictures as JPEG or PNG first)" if not {*PICTURES}.isdisjoint(endings) else read
+    )

@@ -14,11 +14,10 @@ from PIL.PngImagePlugin import PngInfo
 
 from ..errors import StyleMixError
 from ..images import from_pil, to_pil, without_size_warning
+from .coloured import refuse_coloured
 from .endings import HEIC, HEIC_REFUSED, PICTURES, listed
 from .writing import replacing
 
-COLOURED, COLOURED_PART = 0.1, 0.01
-"""A picture is coloured where more than this part of its pixels has channels that differ by so much of their range."""
 _SRGB = ("sRGB IEC61966-2", "sRGB2014", "sRGB built-in")
 """How descriptions of profiles begin that need no conversion, which takes a second for a phone's photo."""
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -91,13 +90,8 @@ def load_mask(path: str | os.PathLike[str]) -> torch.Tensor:
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image).convert("RGB")
-    pixels = from_pil(image)[0] / 2 + 0.5
-    coloured = (pixels.amax(0) - pixels.amin(0) > COLOURED).float().mean()
-    if coloured > COLOURED_PART:
-        raise StyleMixError(
-            f"{path} is a coloured picture; a mask is grey: white inside the region, black outside"
-        )
-    return pixels.mean(0)
+    refuse_coloured(image, path)
+    return (from_pil(image)[0] / 2 + 0.5).mean(0)
 
 
 def _in_srgb(image: Image.Image) -> Image.Image:

@@ -7,7 +7,8 @@
 
 Each mask of a list gives one result. `#` starts a comment that ends with the line. Lists work as
 they are: `[[0], [1], [0, 1, 2]]` is three masks, `[0, 2, 5]` is one. Typographic dashes, as text that was pasted has
-them, are hyphens in ranges and minus signs in strengths: `0–6`, `3@−1`.
+them, are hyphens in ranges and minus signs in strengths: `0–6`, `3@−1`. Full-width signs, as East Asian keyboards
+have them, are those of ASCII, and a tilde makes ranges, too: `０～６；８＠０.５`.
 
 What the masks are for a model is told by `masks`.
 """
@@ -18,12 +19,21 @@ import re
 from typing import NamedTuple, NoReturn
 from unicodedata import east_asian_width
 
-from ..errors import MaskSyntaxError
+from ..errors import MaskSyntaxError, StyleMixError
 
 MIN_STRENGTH, MAX_STRENGTH = -2.0, 3.0
 
-DASH = r"[-\u2010-\u2015\u2212]"
-"""What stands for a hyphen or a minus sign: both of them, en dashes and their like."""
+_PLAIN = (
+    {0xFF01 + place: chr(0x21 + place) for place in range(94)}  # full-width forms of all of ASCII's signs
+    | dict.fromkeys((*range(0x2010, 0x2016), 0x2212), "-")
+    | {ord("〜"): "~", ord("、"): ","}
+)
+
+RANGE_SIGN = "[-~]"
+"""What stands between a range's first and last, in `plain` text."""
+
+OTHER_RANGE = re.compile(r"\s*(?:\.\.+|…|to\b)\s*(?P<last>[0-9]+)", re.IGNORECASE)
+"""What follows the first number where a range is written in another way, in `plain` text: `0..6`."""
 
 NAMES = {
     "all": slice(None),
@@ -42,9 +52,21 @@ EXAMPLE = "0; 1; 0-6; hair: 2-4, 5-6@0.5; coarse; random(3)"
 STRENGTH_RANGE = f"use a number from {MIN_STRENGTH:g} to {MAX_STRENGTH:g}"
 
 
+def plain(text: str) -> str:
+    """The text with ASCII's own signs instead of full-width ones and typographic dashes; every position stays."""
+    return text.translate(_PLAIN)
+
+
 def check_strength(strength: float) -> None:
     if not MIN_STRENGTH <= strength <= MAX_STRENGTH:
         raise MaskSyntaxError(f"the strength {strength:g} is out of range; {STRENGTH_RANGE}")
+
+
+def refuse_several(text: str) -> None:
+    """`StyleMixError` when a text holds more than one mask."""
+    count = len(MaskSource(text).masks)
+    if count != 1:
+        raise StyleMixError(f"{text!r} holds {count} masks; give the layers as one mask, as in 4-5, 8")
 
 
 def list_text(masks: object) -> str:
@@ -63,12 +85,11 @@ def list_text(masks: object) -> str:
 _MASK = re.compile(r"[^;\n]+")
 _COMMENT = re.compile(r"#[^\n]*")
 _LAYERS = re.compile(
-    rf"(?P<first>[0-9]+)(\s*{DASH}\s*(?P<last>[0-9]+))?"
+    rf"(?P<first>[0-9]+)(\s*{RANGE_SIGN}\s*(?P<last>[0-9]+))?"
     r"|(?ai:random(\s*\(\s*(?P<count>[0-9]+)\s*\))?|(?P<name>[a-z]+))"
 )
 _AT = re.compile(r"\s*@\s*")
-_STRENGTH = re.compile(rf"(?:\+|{DASH})?([0-9]+\.?[0-9]*|\.[0-9]+)")
-_DASH = re.compile(DASH)
+_STRENGTH = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)")
 _SPACE = re.compile(r"\s*")
 # A bracket opens a list, unless it belongs to a label as in "[old] hair: 2-6".
 _LIST = re.compile(r"\s*\[(?![^;:,\n]*:)")
@@ -93,7 +114,7 @@ class Term(NamedTuple):
     strength: float | None
     """None: the default."""
     text: str
-    """Without spaces and with plain hyphens."""
+    """Without spaces and with plain signs."""
 
 
 class Mask(NamedTuple):
@@ -108,7 +129,7 @@ class MaskSource:
     def __init__(self, text: str):
         self.text = text.replace("\r\n", "\n")
         # Comments become spaces, which keeps every position.
-        self.source = _COMMENT.sub(lambda comment: " " * len(comment[0]), self.text)
+        self.source = _COMMENT.sub(lambda comment: " " * len(comment[0]), plain(self.text))
         self.is_lists = bool(_LIST.match(self.source))
         self.masks = self.lists() if self.is_lists else self.grammar()
         if not self.masks:
@@ -122,11 +143,12 @@ class MaskSource:
         label = ""
         colon = self.source.find(":", start, end)
         if colon >= 0:
-            label = " ".join(self.source[start:colon].split())
+            label = " ".join(self.text[start:colon].split())  # as it was written
             if not label:
                 self.fail(colon, "there is no label before the colon")
-            if "," in label:
-                self.fail(self.source.index(",", start), "a label cannot contain a comma")
+            comma = self.source.find(",", start, colon)
+            if comma >= 0:
+                self.fail(comma, "a label cannot contain a comma")
             start = colon + 1
         terms = []
         for term in self.source[start:end].split(","):
@@ -146,30 +168,42 @@ class MaskSource:
             self.fail(start, f"{name[:40]!r} is unknown; names are {names}; a label ends with a colon")
         groups = [group for group in ("first", "last", "count") if found[group]]
         numbers = tuple(_number(found[group]) for group in groups)
-        if len(numbers) == 2 and numbers[1] < numbers[0]:
-            first, last = numbers
-            self.fail(start, f"the range {first}-{last} runs backwards; write {last}-{first}")
         if name == "random" and not numbers:
             numbers = (1,)
 
-        strength = None
         position = found.end()
+        number = None
         at = _AT.match(self.source, position, end)
         if at:
             number = _STRENGTH.match(self.source, at.end(), end)
             if not number:
                 self.fail(at.end(), f"expected a strength after '@', found {self.quote(at.end(), end)}")
-            strength = float(_DASH.sub("-", number[0]))
-            if not MIN_STRENGTH <= strength <= MAX_STRENGTH:
-                self.fail(number.start(), f"the strength {number[0]:.20} is out of range; {STRENGTH_RANGE}")
             position = number.end()
-
         position = self.skip_space(position, end)
         if position < end:
-            self.fail(position, f"{self.quote(start, end)} is not understood from here on")
+            self.fail_rest(found, position, start, end)
+
+        # What a term means is looked at when all of it is understood.
+        if len(numbers) == 2 and numbers[1] < numbers[0]:
+            first, last = numbers
+            self.fail(start, f"the range {first}-{last} runs backwards; write {last}-{first}")
+        strength = None
+        if number:
+            strength = float(number[0])
+            if not MIN_STRENGTH <= strength <= MAX_STRENGTH:
+                written = self.text[slice(*number.span())]
+                self.fail(number.start(), f"the strength {written:.20} is out of range; {STRENGTH_RANGE}")
         positions = tuple(found.start(group) for group in groups) or (start,)
-        text = _DASH.sub("-", "".join(self.source[start:end].split())).lower()
+        text = "".join(self.source[start:end].split()).replace("~", "-").lower()
         return Term(name, numbers, positions, strength, text)
+
+    def fail_rest(self, found: re.Match[str], position: int, start: int, end: int) -> NoReturn:
+        """For the term in `source[start:end]`, which goes on at `position`, after the layers that were `found`."""
+        problem = f"{self.quote(start, end)} is not understood from here on"
+        other = OTHER_RANGE.match(self.source, found.end(), end)
+        if other and found["first"] and not found["last"]:
+            problem += f"; a range is written {_number(found['first'])}-{_number(other['last'])}"
+        self.fail(position, problem)
 
     def lists(self) -> list[Mask]:
         """The masks of `[0, 2, 5]` or `[[0], [1]]`."""
@@ -199,11 +233,25 @@ class MaskSource:
             found.append(Mask("", terms))
         return found
 
+    def require(self, num_ws: int) -> None:
+        """`MaskSyntaxError` when a model with `num_ws` layers has not all that the masks name."""
+        model_range = f"this model has the layers 0-{num_ws - 1}"
+        for term in (term for mask in self.masks for term in mask.terms):
+            first = NAMES[term.name].start if term.name in NAMES else None
+            if first is not None and first >= num_ws:
+                self.fail(term.positions[0], f"{term.name} starts at layer {first}, but {model_range}")
+            for number, position in zip(term.numbers, term.positions):
+                if term.name == "random" and not 1 <= number <= num_ws:
+                    self.fail(position, f"random can draw 1 to {num_ws} layers from this model")
+                if not term.name and not 0 <= number < num_ws:
+                    self.fail(position, f"there is no layer {number}: {model_range}")
+
     def skip_space(self, start: int, end: int) -> int:
         return _SPACE.match(self.source, start, end).end()  # type: ignore[union-attr]  # always matches
 
     def quote(self, start: int, end: int) -> str:
-        found = self.source[start:end].strip()
+        """What stands there as it was written, without the comment that may end it."""
+        found = self.text[start : start + len(self.source[start:end].rstrip())].strip()
         return repr(found if len(found) <= 40 else found[:39] + "…") if found else "nothing"
 
     def fail(self, position: int, problem: str) -> NoReturn:

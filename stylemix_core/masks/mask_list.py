@@ -12,7 +12,7 @@ from ..errors import LatentMismatchError
 from .grammar import EXAMPLE as EXAMPLE
 from .grammar import MAX_STRENGTH as MAX_STRENGTH
 from .grammar import MIN_STRENGTH as MIN_STRENGTH
-from .grammar import NAMES, MaskSource, Term, check_strength, list_text
+from .grammar import NAMES, MaskSource, Term, check_strength, list_text, plain
 from .grammar import STUDY_SWEEP as STUDY_SWEEP
 
 
@@ -24,6 +24,8 @@ class MaskList:
     """float32 `[M, num_ws]`: 0 keeps the source's layer, 1 takes the style's."""
     labels: list[str]
     """One a mask: the label that was given, else the mask's own text."""
+    named: list[bool] | None = None
+    """Which of the labels were given; None for all of them."""
 
     @property
     def num_ws(self) -> int:
@@ -37,11 +39,14 @@ class MaskList:
         Parsing it gives these strengths again, whatever default strength and seed made them.
         """
         masks = []
-        for label, row in zip(self.labels, self.strengths, strict=True):
+        for label, row, named in zip(self.labels, self.strengths, self._named(), strict=True):
             layers = layers_text(row)
-            needs_label = label != layers and not re.search(r"[;:,#\n]", label)
-            masks.append(f"{label}: {layers}" if needs_label else layers)
+            can_be_read = label != layers and not re.search(r"[;:,#\n]", plain(label))
+            masks.append(f"{label}: {layers}" if named and can_be_read else layers)
         return "; ".join(masks)
+
+    def _named(self) -> list[bool]:
+        return [True] * len(self.labels) if self.named is None else self.named
 
     def __str__(self) -> str:
         return self.text
@@ -65,7 +70,8 @@ class MaskList:
                 f"mask lists for models with {found} layers cannot be joined; make all of them for one model"
             )
         labels = [label for masks in lists for label in masks.labels]
-        return cls(torch.cat([masks.strengths for masks in lists]), labels)
+        named = [named for masks in lists for named in masks._named()]
+        return cls(torch.cat([masks.strengths for masks in lists]), labels, named)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -160,34 +166,24 @@ def _suffix(strength: float | np.floating) -> str:
 
 def _resolve(source: MaskSource, num_ws: int, strength: float, seed: int) -> MaskList:
     """The masks for a model."""
+    source.require(num_ws)
     random = np.random.RandomState(seed % 2**32)
     rows, labels = np.zeros((len(source.masks), num_ws), dtype=np.float32), []
     for row, (label, terms) in zip(rows, source.masks):
         for term in terms:
-            row[_layers(source, term, num_ws, random)] = strength if term.strength is None else term.strength
+            row[_layers(term, num_ws, random)] = strength if term.strength is None else term.strength
         if source.is_lists:
             marks = torch.zeros(num_ws)
             marks[[layer for term in terms for layer in term.numbers]] = 1
             label = layers_text(marks)
         labels.append(label or ", ".join(term.text for term in terms))
-    return MaskList(torch.from_numpy(rows), labels)
+    return MaskList(torch.from_numpy(rows), labels, [bool(label) for label, _ in source.masks])
 
 
-def _layers(source: MaskSource, term: Term, num_ws: int, random: np.random.RandomState) -> Sequence[int]:
-    """The layers of a model that a term means."""
-    model_range = f"this model has the layers 0-{num_ws - 1}"
+def _layers(term: Term, num_ws: int, random: np.random.RandomState) -> Sequence[int]:
+    """The layers of a model that a term means, which it has."""
     if term.name == "random":
-        (count,) = term.numbers
-        if not 1 <= count <= num_ws:
-            source.fail(term.positions[0], f"random can draw 1 to {num_ws} layers from this model")
-        return random.permutation(num_ws)[:count].tolist()
+        return random.permutation(num_ws)[: term.numbers[0]].tolist()
     if term.name:
-        layers = range(num_ws)[NAMES[term.name]]
-        if not layers and term.name != "none":
-            start = NAMES[term.name].start
-            source.fail(term.positions[0], f"{term.name} starts at layer {start}, but {model_range}")
-        return layers
-    for layer, position in zip(term.numbers, term.positions):
-        if not 0 <= layer < num_ws:
-            source.fail(position, f"there is no layer {layer}: {model_range}")
+        return range(num_ws)[NAMES[term.name]]
     return range(term.numbers[0], term.numbers[-1] + 1)

@@ -74,7 +74,7 @@ def test_the_networks_compute_what_the_original_graphs_do(index, mean_output, me
 
 
 def test_the_weights_are_small_and_come_with_their_licence():
-    folder = Path(sm.__file__).parent / "alignment"
+    folder = Path(sm.__file__).parent / "faces"
     assert (folder / "weights.safetensors").stat().st_size < 2_000_000
     assert "Apache License" in (folder / "LICENSE").read_text()
     assert "MediaPipe" in (folder / "NOTICE").read_text()
@@ -82,7 +82,7 @@ def test_the_weights_are_small_and_come_with_their_licence():
 
 def test_importing_reads_no_weights_and_no_new_package():
     check = (
-        "import sys, stylemix_core.alignment as a; from stylemix_core.alignment.networks import networks;"
+        "import sys, stylemix_core.faces as a; from stylemix_core.faces.networks import networks;"
         "new = {'cv2', 'scipy', 'mediapipe', 'onnxruntime', 'dlib', 'torchvision'} & set(sys.modules);"
         "sys.exit(networks.cache_info().currsize or bool(new))"
     )
@@ -311,7 +311,7 @@ def test_a_file_of_fifty_megapixels_is_read_under_one_and_a_half_gigabytes(tmp_p
     picture.paste(draw_avatars(1)[0].resize((5774, 5774)))
     picture.save(path)
     check = (
-        "import resource, sys; from stylemix_core.alignment import align_for;"
+        "import resource, sys; from stylemix_core.encoder.align import align_for;"
         "from stylemix_core.files.pictures import open_image; from tests.builders import tiny_encoder;"
         "assert align_for(tiny_encoder(), open_image(sys.argv[1]), sys.argv[2], 1024).shape[0] == 1;"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"

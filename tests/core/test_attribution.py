@@ -185,12 +185,16 @@ def test_an_encoder_can_compare_and_sees_colours_less(demo, encoder):
 
 def test_the_table_and_the_figures_say_the_same(bob_report):
     figures = json.loads(json.dumps(bob_report.figures()))
-    lines = bob_report.table().split("\n")[-14:]
+    table = bob_report.table()
+    lines = table.split("\n")[5:19]
     for layer, line, row in zip(range(14), lines, figures["layers"]):
         assert row["layer"] == layer and line.split()[:2] == [str(layer), str(row["resolution"])]
         assert f"{100 * row['effect'] / figures['whole']:.0f}"[0] in line
         assert sum(row["shares"].values()) == pytest.approx(1, abs=0.01)
-    assert "GANSpace: dark hair, hair colour, white hair" in lines[8]
+    for finding in FINDINGS:
+        assert table.count(finding.what) == 1
+    assert "StyleGAN: 0-3 pose, hair style, face shape; " in table and "8-13 colours and micro" in table
+    assert "StyleSpace: 1-2 glasses; 3-5 waves; 6 gender; " in table
     assert [row["resolution"] for row in figures["layers"]][:6] == [4, 8, 8, 16, 16, 32]
     assert figures["layers"][13]["resolution"] == 256
 

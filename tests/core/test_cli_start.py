@@ -8,21 +8,29 @@ import sys
 import time
 
 import pytest
+import torch
+from PIL import Image
 
 from stylemix_core import cli
 from stylemix_core.analysis import find as finding
 from stylemix_core.checkpoints import PARTS
 from stylemix_core.cli import app, choices
-from stylemix_core.cli.arguments import seed_list
+from stylemix_core.cli.arguments import device, seed_list
+from stylemix_core.cli.fit import known_layers
+from stylemix_core.cli.verb import Options
 from stylemix_core.codes import directions
 from stylemix_core.device import DTYPES
 from stylemix_core.faces.align import ALIGN_MODES
 from stylemix_core.faces.paste import COLOUR_MATCHES
+from stylemix_core.figures import mixing as figures
+from stylemix_core.files.coloured import refuse_plainly_coloured
 from stylemix_core.generator.stylegan2.network import NOISE_MODES
 from stylemix_core.inversion import METHODS, QUALITIES
 from stylemix_core.mixing import inject as injection
+from tests import builders
 
 BOB = "stylemix_core/demo/bob.safetensors"
+ENCODER = "stylemix_core/demo/encoder.safetensors"
 MIX = ["mix", "--seeds", "0", "--style", BOB]
 FIND = ["find", "--seeds", "0", "--style", BOB, "--target"]
 
@@ -40,7 +48,9 @@ REFUSED = [
     (["mxi"], "No such command 'mxi'. Did you mean 'mix'?"),
     (["generate", "--sed", "0"], "No such option '--sed'"),
     (["generate"], "Missing option '--seeds'"),
-    (["generate", "--seeds", "3-1"], "write for instance 0-3,7"),
+    (["generate", "--seeds", "0-x"], "'0-x' is no seed or range of seeds; write for instance 0-3,7"),
+    (["generate", "--seeds", "7, 3-1"], "the range 3-1 runs backwards; write 1-3"),
+    (["generate", "--seeds", "0..2"], "'0..2' is no seed or range of seeds; write 0-2"),
     (["generate", "--seeds", "18446744073709551616"], "seeds are 0 to 18446744073709551615"),
     (["generate", "--seeds", "0", "--psi", "100"], "truncation_psi is 100; give a number from -2 to 2"),
     (["generate", "--seeds", "0", "--psi", "nan"], "truncation_psi is nan"),
@@ -61,11 +71,45 @@ REFUSED = [
     ([*FIND, "hair", "--keep", "glasses"], "The nearest is 'eyes'"),
     ([*FIND, "nowhere.png"], "there is no picture at nowhere.png"),
     (["blend", BOB, BOB, "--weight", "3"], "weight is 3; give a number from -1 to 2"),
+    (["inspect", "missing.pt"], "missing.pt: there is no such file; check the path"),
+    (["inspect", "--strict", "missing.pt", "a.pkl"], "missing.pt: there is no such file; check the path"),
+    (["convert", "missing.pt"], "missing.pt: there is no such file; check the path"),
+    (["convert", BOB, BOB, "--out", "new.safetensors"], "--out names one file, new.safetensors"),
+    (
+        ["generate", "--seeds", "0", "--device", "gpu"],
+        "there is no device 'gpu'; choose one of: cpu, cuda, mps",
+    ),
+    (["generate", "--seeds", "0", "--device", "cuda:"], "there is no device 'cuda:'"),
+    (["generate", "--seeds", "0", "--class-label", "-1"], "class_label is -1; give 0 or more"),
+    (
+        ["generate", "--seeds", "0", "--cutoff", "15"],
+        "truncation_cutoff is 15, but this generator has 14 layers",
+    ),
+    (["truncate", BOB, "--cutoff", "15"], "truncation_cutoff is 15"),
+    (
+        ["find", "--seeds", "0", "--style", BOB, "--target", "hair", "--cutoff", "15"],
+        "truncation_cutoff is 15",
+    ),
+    ([*MIX, "--masks", "0; 2-14"], "there is no layer 14: this model has the layers 0-13"),
+    ([*MIX, "--encoder", ENCODER, "--masks", "random(15)"], "random can draw 1 to 14 layers from this model"),
+    ([*MIX, "--channel-share", "1.5"], "channel_share is 1.5; give a number from 0 to 1"),
+    ([*MIX, "--space", "channels"], "give a picture of it by --region"),
+    (["strip", *MIX[1:], "--count", "0"], "count is 0; give a number from 1 to 64"),
+    (["strip", *MIX[1:], "--to", "4"], "the strength 4 is out of range; use a number from -2 to 3"),
+    (
+        ["directions", "--name", "smile"],
+        "'smile' names no direction; write its number and its name, as in 1: smile",
+    ),
+    (["directions", "--layers", "4; 5"], "holds 2 masks"),
+    (["directions", "--layers", "12-14"], "there is no layer 14"),
+    (["directions", "--strength", "21"], "strength is 21; give a number from -20 to 20"),
+    (["directions", "--steps", "0"], "steps is 0; give a number from 1 to 64"),
+    (["directions", "--count", "0"], "count is 0; give 1 or more"),
 ]
 
 WITHOUT_TENSORS = """
 import contextlib, io, json, sys
-sys.modules |= dict.fromkeys(("torch", "numpy", "PIL", "safetensors"))
+sys.modules |= dict.fromkeys(sys.argv[2:])
 from stylemix_core.cli import main
 done = []
 for arguments in json.loads(sys.argv[1]):
@@ -78,20 +122,26 @@ for arguments in json.loads(sys.argv[1]):
     done.append([code, out.getvalue(), error.getvalue()])
 print(json.dumps(done))
 """
-"""Runs commands in a process where neither PyTorch nor NumPy can be imported."""
+"""Runs commands in a process where some packages cannot be imported."""
+
+
+def told_without(packages: list[str], commands: list[list[str]]) -> list[tuple[int, str, str]]:
+    """Exit code, output and errors of commands that have to do without these packages."""
+    told = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TENSORS, json.dumps(commands), *packages],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(told.stdout)
 
 
 @pytest.fixture(scope="module")
 def done() -> dict[tuple[str, ...], tuple[int, str, str]]:
     """Exit code, output and errors of `HELP` and `REFUSED`, by their words."""
     commands = [*HELP, *(arguments for arguments, _ in REFUSED)]
-    told = subprocess.run(
-        [sys.executable, "-c", WITHOUT_TENSORS, json.dumps(commands)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return {tuple(command): result for command, result in zip(commands, json.loads(told.stdout), strict=True)}
+    told = told_without(["torch", "numpy", "PIL", "safetensors"], commands)
+    return {tuple(command): result for command, result in zip(commands, told, strict=True)}
 
 
 @pytest.mark.parametrize("arguments", HELP, ids=" ".join)
@@ -106,7 +156,49 @@ def test_refusals_that_need_no_tensor_import_none(done, arguments, says):
     code, _, error = done[tuple(arguments)]
     assert code == 2
     assert says in error
-    assert error.count("\n") == (5 if "--masks" in arguments else 1)
+    assert error.count("\n") == (5 if "line 1, column" in error else 1)
+
+
+def test_a_photo_as_a_mask_is_refused_before_tensors_are_imported(tmp_path):
+    photo = str(tmp_path / "photo.jpg")
+    Image.linear_gradient("L").convert("P").convert("RGB").save(tmp_path / "grey.png")
+    colours = [Image.linear_gradient("L").rotate(turn) for turn in (0, 90, 180)]
+    Image.merge("RGB", colours).resize((2000, 1500)).save(photo)
+    commands = [
+        [*FIND, photo],
+        [*FIND, "hair", "--keep", photo],
+        [*MIX, "--region", photo],
+        ["explain", "--seeds", "0", "--style", BOB, "--region", f"hat={photo}"],
+        ["invert", photo, "--mask", photo],
+        ["paste", photo, photo, "--mask", photo],
+    ]
+    for code, _, error in told_without(["torch", "numpy", "safetensors"], commands):
+        assert code == 2 and error.count("\n") == 1
+        assert f"{photo} is a coloured picture; a mask is grey" in error
+    refuse_plainly_coloured(tmp_path / "grey.png")
+    refuse_plainly_coloured("README.md")
+
+
+def test_the_layers_of_files_that_others_wrote_are_told_by_their_readers(tmp_path):
+    own = {"format": "stylemix", "config": '{"generator": {}}'}
+    headers = [{}, {"num_ws": "3"}, own, own | {"num_ws": "9" * 5000}, own | {"num_ws": "0"}, [own]]
+    contents = [builders.safetensors_bytes({"__metadata__": metadata}) for metadata in headers]
+    model = tmp_path / "model.safetensors"
+    for content in (*contents, b"", b"{", b"\x02" + bytes(7) + b"[]", b"\xff" * 50):
+        model.write_bytes(content)
+        assert known_layers(Options(generator=model)) is None
+        assert known_layers(Options(generator=None, encoder=model)) is None
+    model.write_bytes(builders.safetensors_bytes({"__metadata__": own | {"num_ws": "18"}}))
+    assert known_layers(Options(generator=model)) == 18
+    assert known_layers(Options(generator=None, encoder=model)) == 18
+    model.unlink()
+    assert known_layers(Options(generator=model)) is None
+    assert known_layers(Options(generator=None, encoder=ENCODER)) == 14
+
+
+def test_devices_are_names_that_pytorch_knows():
+    assert [torch.device(name).type for name in choices.DEVICES] == [*choices.DEVICES]
+    assert device("cuda:1") == "cuda:1"
 
 
 def test_choices_are_those_of_the_modules_that_act_on_them():
@@ -118,6 +210,8 @@ def test_choices_are_those_of_the_modules_that_act_on_them():
     assert (choices.PARTS, choices.ALIGN_MODES) == (PARTS, ALIGN_MODES)
     assert (choices.COLOUR_MATCHES, choices.NOISE_MODES) == (COLOUR_MATCHES, NOISE_MODES)
     assert ("auto", *DTYPES) == choices.DTYPES
+    assert choices.DIRECTION_STRENGTH == directions.MAX_STRENGTH
+    assert choices.MOST_COLUMNS == figures.MOST_COLUMNS
 
 
 @pytest.mark.parametrize(
@@ -128,10 +222,12 @@ def test_choices_are_those_of_the_modules_that_act_on_them():
         (" 0 - 2 , 9", [0, 1, 2, 9]),
         ("0 – 1,3−4", [0, 1, 3, 4]),
         ("5,5,4-6", [5, 4, 6]),
+        ("0~2", [0, 1, 2]),
+        ("０～２，４－５、\u30007", [0, 1, 2, 4, 5, 7]),
         ("18446744073709551615", [2**64 - 1]),
     ],
 )
-def test_seeds_take_dashes_and_spaces(text, seeds):
+def test_seeds_take_dashes_tildes_spaces_and_full_width_signs(text, seeds):
     assert seed_list(text) == seeds
 
 

@@ -8,7 +8,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import stylemix_core as sm
-from stylemix_core.codes.directions import check_directions, holds_directions, read_names, sampled_w
+from stylemix_core.codes.direction_text import read_names
+from stylemix_core.codes.directions import check_directions, holds_directions, sampled_w
 from stylemix_core.codes.latents import Latents
 
 from .. import builders

@@ -94,7 +94,7 @@ def test_saved_directions_are_applied(run, generator, tmp_path):
         (["strip", "--seeds", "1", "--style", "nowhere.png"], "nowhere.png"),
         (
             ["strip", "--seeds", "1", "--style", "stylemix_core/demo/bob.safetensors", "--count", "0"],
-            "0 strengths do not make a figure",
+            "count is 0; give a number from 1 to 64",
         ),
     ],
 )

@@ -37,7 +37,10 @@ def test_canonical_text_parses_to_the_same_strengths(case):
     masks = parse_masks(case["text"], case["num_ws"], case.get("strength", 1.0), seed=5)
     again = parse_masks(masks.text, case["num_ws"])
     assert torch.equal(again.strengths, masks.strengths)
+    assert again.named == masks.named
     assert again.text == masks.text
+    given = [label for label, named in zip(masks.labels, masks.named) if named]
+    assert [label for label, named in zip(again.labels, again.named) if named] == given
 
 
 @pytest.mark.parametrize("case", INVALID, ids=lambda case: case["text"])
@@ -49,7 +52,7 @@ def test_an_error_quotes_the_line_and_points_at_the_column(case):
     assert error["says"] in problem
     assert [int(number) for number in re.findall(r"[0-9]+", place)] == [error["line"], error["column"]]
     assert quoted == "    " + case["text"].split("\n")[error["line"] - 1]
-    assert caret == " " * (4 + error["column"] - 1) + "^"
+    assert caret.replace("\u3000", " ") == " " * (4 + error["column"] - 1) + "^"
     assert example.endswith(EXAMPLE)
 
 
@@ -121,8 +124,15 @@ def test_random_alone_draws_one_layer():
 def test_canonical_text_spells_out_default_strength_and_random_layers():
     assert parse_masks("hair: 2-3; 5@0.1", num_ws=6, strength=0.3).text == "hair: 2-3@0.3; 5@0.1"
     assert parse_masks("[[0], [1, 2]]", num_ws=6).text == "0; 1-2"
-    masks = parse_masks("random(6)", num_ws=6)
-    assert masks.text == "random(6): 0-5"
+    assert parse_masks("random(6)", num_ws=6).text == "0-5"
+
+
+def test_canonical_text_has_no_label_that_nobody_wrote():
+    masks = parse_masks("0-6; coarse; 0-2, 1@0; hair: 4; coarse: 4", num_ws=8, strength=0.7)
+    assert masks.text == "0-6@0.7; 0-3@0.7; 0@0.7, 2@0.7; hair: 4@0.7; coarse: 4@0.7"
+    assert masks.labels == ["0-6", "coarse", "0-2, 1@0", "hair", "coarse"]
+    joined = MaskList.join(masks, MaskList(torch.ones(1, 8), ["everything"]), parse_masks("1", 8, 0.5))
+    assert joined.text == masks.text + "; everything: 0-7; 1@0.5"
 
 
 def test_layers_text_joins_runs_of_equal_strength():

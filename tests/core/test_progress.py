@@ -1,4 +1,4 @@
-"""Progress on a terminal and in a log."""
+"""Progress on a terminal, and nowhere else."""
 
 import io
 
@@ -27,34 +27,33 @@ def clock(monkeypatch):
 def written(monkeypatch, clock, stream, seconds: float, steps: int, first: int = 0, **options) -> list[str]:
     """The lines that a job of so many seconds in even steps writes, each over the one before on a terminal."""
     monkeypatch.setattr(progress.sys, "stderr", stream)
-    bar = ProgressBar(first + steps, "find", **options)
-    for step in range(1, steps + 1):
-        clock[0] += seconds / steps
-        bar.update(first + step)
-    bar.close()
+    with ProgressBar(first + steps, "find", **options) as bar:
+        for step in range(1, steps + 1):
+            clock[0] += seconds / steps
+            bar.update(first + step)
+    return lines(stream)
+
+
+def lines(stream) -> list[str]:
     return [line for line in stream.getvalue().replace("\n", "\r").split("\r") if line.strip()]
 
 
-@pytest.mark.parametrize("stream", [io.StringIO, Terminal])
-def test_a_short_job_is_silent(monkeypatch, clock, stream):
-    assert written(monkeypatch, clock, stream(), 0.9, 10) == []
+def test_a_short_job_is_silent(monkeypatch, clock):
+    assert written(monkeypatch, clock, Terminal(), 0.9, 10) == []
 
 
-@pytest.mark.parametrize("stream", [io.StringIO, Terminal])
-def test_a_quiet_job_is_silent(monkeypatch, clock, stream):
-    assert written(monkeypatch, clock, stream(), 25.0, 100, quiet=True) == []
+def test_a_quiet_job_is_silent(monkeypatch, clock):
+    assert written(monkeypatch, clock, Terminal(), 25.0, 100, quiet=True) == []
 
 
-def test_a_log_has_a_line_now_and_then_and_one_at_the_end(monkeypatch, clock):
-    *others, end = written(monkeypatch, clock, io.StringIO(), 25.0, 100)
-    assert len(others) == 2
-    assert all("find" in line for line in others) and " 100/100 " in end
+def test_nothing_is_drawn_where_there_is_no_terminal(monkeypatch, clock):
+    assert written(monkeypatch, clock, io.StringIO(), 25.0, 100) == []
 
 
 def test_a_terminal_has_one_line_up_to_the_last_step(monkeypatch, clock):
     stream = Terminal()
-    lines = written(monkeypatch, clock, stream, 25.0, 100)
-    assert len(lines) > 50 and " 100/100 " in lines[-1]
+    shown = written(monkeypatch, clock, stream, 25.0, 100)
+    assert len(shown) > 50 and " 100/100 " in shown[-1]
     assert stream.getvalue().count("\n") == 1
 
 
@@ -63,11 +62,34 @@ def test_a_job_that_goes_on_is_as_fast_as_its_own_steps(monkeypatch, clock):
     assert " 1010/1010 " in end and "2.00s/" in end
 
 
+def test_a_job_that_ends_before_what_was_expected_of_it_ends_at_all_of_it(monkeypatch, clock):
+    stream = Terminal()
+    monkeypatch.setattr(progress.sys, "stderr", stream)
+    with ProgressBar(1, "find") as bar:
+        for done in range(1, 70):
+            clock[0] += 0.5
+            bar.step(done, 84)
+    *others, end = lines(stream)
+    assert " 69/84 " in others[-1]
+    assert "100%" in end and " 69/69 " in end
+
+
+def test_a_job_that_fails_ends_its_line_where_it_stands(monkeypatch, clock):
+    stream = Terminal()
+    monkeypatch.setattr(progress.sys, "stderr", stream)
+    with pytest.raises(RuntimeError), ProgressBar(10, "find") as bar:
+        clock[0] += 15
+        bar.update(3)
+        raise RuntimeError
+    assert " 3/10 " in lines(stream)[-1]
+    assert stream.getvalue().endswith("\n")
+
+
 def test_a_narrow_encoding_gets_plain_signs(monkeypatch, clock):
     stream = io.TextIOWrapper(io.BytesIO(), encoding="cp1252", write_through=True)
+    monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
     monkeypatch.setattr(progress.sys, "stderr", stream)
-    bar = ProgressBar(10, "find")
-    clock[0] += 15
-    bar.step(5, 20)
-    bar.close()
+    with ProgressBar(10, "find") as bar:
+        clock[0] += 15
+        bar.step(5, 20)
     assert b"#" in stream.buffer.getvalue() and b"5/20" in stream.buffer.getvalue()

@@ -18,7 +18,7 @@ export function setLabel(document, index, label, numWs) {
   document = asText(document, numWs);
   const { start, terms } = document.masks[index];
   const clean = label
-    .split(/[\s;:,#]+/)
+    .split(/[\s;:,#；：，、＃]+/)
     .filter(Boolean)
     .join(" ");
   return splice(document.text, start, terms, clean ? `${clean}: ` : "");
@@ -75,14 +75,14 @@ export function append(document, masks, numWs) {
 
 /** Replace all masks. Comments on lines of their own stay, above. */
 export function replaceAll(document, masks) {
-  const comments = document.text.split("\n").filter((line) => /^\s*#/.test(line));
+  const comments = document.text.split("\n").filter((line) => /^\s*[#＃]/.test(line));
   return [...comments, masks].join("\n");
 }
 
 /** A list `[[0], [1]]` in the grammar, which can say more, below its comments; other documents as they are. */
 function asText(document, numWs) {
   if (!document.isList) return document;
-  const comments = document.text.match(/#[^\n]*/g) ?? [];
+  const comments = document.text.match(/[#＃][^\n]*/g) ?? [];
   const masks = document.masks.map(({ cells }) => ({ cells }));
   return parse([...comments, format(masks, numWs)].filter(Boolean).join("\n"), numWs);
 }

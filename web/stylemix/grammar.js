@@ -23,12 +23,16 @@ const NAMES = {
 
 const MASK = /[^;\n]+/g;
 const COMMENT = /#[^\n]*/g;
-/** What stands for a hyphen or a minus sign: both of them, en dashes and their like. */
-const DASHES = /[-\u2010-\u2015\u2212]/g;
+/** What stands for a hyphen or a minus sign: en dashes and their like. */
+const DASHES = /[\u2010-\u2015\u2212]/g;
+/** The full-width forms of all of ASCII's signs. */
+const FULL_WIDTH = /[\uff01-\uff5e]/g;
 const LAYERS =
-  /([0-9]+)(\s*[-\u2010-\u2015\u2212]\s*([0-9]+))?|(random)([ \t\r\f\v]*\([ \t\r\f\v]*([0-9]+)[ \t\r\f\v]*\))?|([a-z]+)/iy;
+  /([0-9]+)(\s*[-~]\s*([0-9]+))?|(random)([ \t\r\f\v]*\([ \t\r\f\v]*([0-9]+)[ \t\r\f\v]*\))?|([a-z]+)/iy;
 const AT = /\s*@\s*/y;
-const STRENGTH = /[-+\u2010-\u2015\u2212]?([0-9]+\.?[0-9]*|\.[0-9]+)/y;
+/** What follows the first number where a range is written in another way: `0..6`. */
+const OTHER_RANGE = /\s*(?:\.\.+|…|to\b)\s*([0-9]+)/iy;
+const STRENGTH = /[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)/y;
 const SPACE = /\s*/y;
 // A bracket opens a list, unless it belongs to a label as in "[old] hair: 2-6".
 const LIST = /^\s*\[(?![^;:,\n]*:)/;
@@ -46,7 +50,7 @@ const JSON_SPACE = /[ \t\n\r]*/y;
  * such layers are in their mask's cells all the same.
  *
  * @returns {{text, source, isList, readable, masks, errors}}
- *   source: the text with comments blanked out; isList: it is `[[0], [1]]`; readable: false for a broken list;
+ *   source: the `plain` text with comments blanked out; isList: it is `[[0], [1]]`; readable: false for a broken list;
  *   masks: `{label, name, cells, locked, error, start, terms, end}` with the span `start … end` in the text and
  *   its terms from `terms` on. `locked` says why cells cannot stand for it: "random", "range" or "error".
  *   errors: `{code, values, kind, position, line, column, mask}` with positions from 0, line and column from 1.
@@ -54,13 +58,22 @@ const JSON_SPACE = /[ \t\n\r]*/y;
 export function parse(text, numWs) {
   text = text.replaceAll("\r\n", "\n");
   // Comments become spaces, which keeps every position.
-  const source = text.replace(COMMENT, (comment) => " ".repeat(comment.length));
+  const source = plain(text).replace(COMMENT, (comment) => " ".repeat(comment.length));
   const document = { text, source, isList: LIST.test(source), readable: true, masks: [], errors: [] };
   const parser = new Parser(document, numWs);
   if (document.isList) parser.lists();
   else for (const found of source.matchAll(MASK)) if (found[0].trim()) parser.mask(found.index, found[0]);
   if (!document.masks.length && !document.errors.length) parser.note("empty", 0);
   return document;
+}
+
+/** The text with ASCII's own signs instead of full-width ones and typographic dashes; every position stays. */
+export function plain(text) {
+  return text
+    .replace(FULL_WIDTH, (sign) => String.fromCharCode(sign.charCodeAt(0) - 0xfee0))
+    .replace(DASHES, "-")
+    .replaceAll("〜", "~")
+    .replaceAll("、", ",");
 }
 
 /** The error that Python reports: what is wrong for every model comes before what is wrong for this one. */
@@ -164,15 +177,16 @@ class Parser {
     try {
       const colon = this.source.slice(0, to).indexOf(":", from);
       if (colon >= 0) {
-        mask.label = words(this.source.slice(from, colon)).join(" ");
+        mask.label = words(this.document.text.slice(from, colon)).join(" "); // as it was written
         mask.terms = Math.min(this.skip(SPACE, colon + 1, to), end);
         if (!mask.label) this.fail("noLabel", colon);
-        if (mask.label.includes(",")) this.fail("labelComma", this.source.indexOf(",", from));
+        const comma = this.source.slice(0, colon).indexOf(",", from);
+        if (comma >= 0) this.fail("labelComma", comma);
       }
       let position = colon >= 0 ? colon + 1 : from;
       for (const term of this.source.slice(position, to).split(",")) {
         this.term(mask, position, position + term.length);
-        names.push(hyphens(words(term).join("")).toLowerCase());
+        names.push(words(term).join("").replaceAll("~", "-").toLowerCase());
         position += term.length + 1;
       }
     } catch (error) {
@@ -187,24 +201,38 @@ class Parser {
     start = this.skip(SPACE, start, end);
     const found = this.match(LAYERS, start, end);
     if (!found) this.fail("expectedLayer", start, { found: this.quote(start, end) });
-    const layers = this.layers(mask, found);
+    if (found[7] !== undefined && !Object.hasOwn(NAMES, found[7].toLowerCase()))
+      this.fail("unknownName", start, { found: repr(found[7].toLowerCase().slice(0, 40)) });
 
-    let strength = ALPHA;
+    let amount = null;
     let position = found.index + found[0].length;
     const at = this.match(AT, position, end);
     if (at) {
       position += at[0].length;
-      const number = this.match(STRENGTH, position, end);
-      if (!number) this.fail("expectedStrength", position, { found: this.quote(position, end) });
-      strength = Number(hyphens(number[0])) + 0; // + 0: -0 is 0
-      if (!(MIN_STRENGTH <= strength && strength <= MAX_STRENGTH)) {
-        this.fail("strengthRange", position, { strength: number[0].slice(0, 20) });
-      }
-      position += number[0].length;
+      amount = this.match(STRENGTH, position, end);
+      if (!amount) this.fail("expectedStrength", position, { found: this.quote(position, end) });
+      position += amount[0].length;
     }
     position = this.skip(SPACE, position, end);
-    if (position < end) this.fail("notUnderstood", position, { found: this.quote(start, end) });
+    if (position < end) this.failRest(found, position, start, end);
+
+    // What a term means is looked at when all of it is understood.
+    const layers = this.layers(mask, found);
+    const strength = amount ? Number(amount[0]) + 0 : ALPHA; // + 0: -0 is 0
+    if (amount && !(MIN_STRENGTH <= strength && strength <= MAX_STRENGTH)) {
+      const written = this.document.text.slice(amount.index, amount.index + amount[0].length);
+      this.fail("strengthRange", amount.index, { strength: written.slice(0, 20) });
+    }
     for (const layer of layers) set(mask.cells, layer, strength);
+  }
+
+  /** For the term at `start … end`, which goes on at `position`, after the layers that were `found`. */
+  failRest(found, position, start, end) {
+    const written = this.quote(start, end);
+    const after = this.match(OTHER_RANGE, found.index + found[0].length, end);
+    if (!after || found[1] === undefined || found[3] !== undefined)
+      this.fail("notUnderstood", position, { found: written });
+    this.fail("otherRange", position, { found: written, first: number(found[1]), last: number(after[1]) });
   }
 
   /** The layers that a match of LAYERS means, those that can be shown. */
@@ -229,7 +257,6 @@ class Parser {
       return [];
     }
     const name = found[7].toLowerCase();
-    if (!Object.hasOwn(NAMES, name)) this.fail("unknownName", start, { found: repr(name.slice(0, 40)) });
     const [first, end] = NAMES[name];
     const layers = range(first, Math.min(end, this.numWs));
     if (!layers.length && name !== "none") {
@@ -296,8 +323,10 @@ class Parser {
     return start + this.match(pattern, start, end)[0].length;
   }
 
+  /** What stands there as it was written, without the comment that may end it. */
   quote(start, end) {
-    const found = [...this.source.slice(start, end).trim()];
+    const length = this.source.slice(start, end).trimEnd().length;
+    const found = [...this.document.text.slice(start, start + length).trim()];
     return found.length
       ? repr((found.length <= 40 ? found : [...found.slice(0, 39), "…"]).join(""))
       : "nothing";
@@ -390,10 +419,6 @@ function range(first, end) {
 /** Nine digits are enough to be out of range. */
 function number(digits) {
   return Number(digits.replace(/^0+/, "").slice(0, 9));
-}
-
-function hyphens(text) {
-  return text.replace(DASHES, "-");
 }
 
 function words(text) {

@@ -9,6 +9,7 @@ const en = {
   expectedStrength: "expected a strength after '@', found {found}",
   strengthRange: "the strength {strength} is out of range; use a number from -2 to 3",
   notUnderstood: "{found} is not understood from here on",
+  otherRange: "{found} is not understood from here on; a range is written {first}-{last}",
   backwards: "the range {first}-{last} runs backwards; write {last}-{first}",
   randomCount: "random can draw 1 to {numWs} layers from this model",
   unknownName:
@@ -98,6 +99,7 @@ const ko = {
   expectedStrength: "'@' 뒤에 세기가 와야 하는데 {found}이(가) 있습니다",
   strengthRange: "세기 {strength}은(는) 범위를 벗어났습니다. -2에서 3 사이의 숫자를 쓰세요",
   notUnderstood: "{found}: 여기서부터 이해할 수 없습니다",
+  otherRange: "{found}: 여기서부터 이해할 수 없습니다. 범위는 {first}-{last}(으)로 씁니다",
   backwards: "범위 {first}-{last}의 순서가 거꾸로입니다. {last}-{first}(으)로 쓰세요",
   randomCount: "이 모델에서 random은 1~{numWs}개 레이어를 뽑을 수 있습니다",
   unknownName:

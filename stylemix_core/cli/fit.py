@@ -1,0 +1,59 @@
+"""Whether options fit the model, as far as its file tells without PyTorch. What it does not is told later."""
+
+import json
+import re
+from pathlib import Path
+
+from ..errors import StyleMixError
+from ..masks.grammar import MaskSource
+from .verb import Options
+
+DEMO = Path(__file__).parent.parent / "demo"
+LONGEST_HEADER = 1 << 22
+
+
+def check_layers(options: Options) -> None:
+    """Errors where masks, layers or a cutoff go beyond the layers of the generator."""
+    num_ws = known_layers(options)
+    if num_ws is None:
+        return
+    for text in (getattr(options, "masks", None), getattr(options, "layers", None)):
+        if text is not None:
+            MaskSource(text).require(num_ws)
+    check_cutoff(getattr(options, "cutoff", None), num_ws)
+
+
+def check_cutoff(cutoff: int | None, num_ws: int) -> None:
+    if cutoff is not None and cutoff > num_ws:
+        raise StyleMixError(
+            f"truncation_cutoff is {cutoff}, but this generator has {num_ws} layers; give 0 to {num_ws}"
+        )
+
+
+def known_layers(options: Options) -> int | None:
+    """The layers of the generator that the options name; None where only its reader can tell."""
+    source, encoder = options.generator, getattr(options, "encoder", "demo")
+    if source is None and encoder != "demo":
+        if (metadata := own_metadata(Path(encoder))) is None:
+            return None
+        source = encoder if holds_generator(metadata) else "demo"
+    path = DEMO / "generator.safetensors" if source in (None, "demo") else Path(source)
+    metadata = own_metadata(path)
+    return None if metadata is None or not holds_generator(metadata) else int(metadata["num_ws"])
+
+
+def own_metadata(path: Path) -> dict[str, str] | None:
+    """The metadata of a model file that this package has written, None for other files."""
+    try:
+        with open(path, "rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(length)) if length <= LONGEST_HEADER else {}
+        metadata = {name: str(text) for name, text in header["__metadata__"].items()}
+        own = metadata["format"] == "stylemix" and re.fullmatch(r"[1-9][0-9]?", metadata["num_ws"])
+        return metadata if own else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def holds_generator(metadata: dict[str, str]) -> bool:
+    return '"generator"' in metadata.get("config", "")
