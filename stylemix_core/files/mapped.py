@@ -1,18 +1,16 @@
 """Numbers that lie in a mapped file until they are asked for, and safetensors, a format that is nothing but such."""
 
-import json
 import mmap
 import os
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 
 from ..errors import CheckpointError
+from .header import damaged, read_header
 from .stored import StoredTensor
 
-LONGEST_HEADER = 1 << 22
-"""Bytes of a safetensors file's header. Those of the largest image models have a quarter of it."""
 SAFETENSORS_DTYPES = {
     "F32": torch.float32,
     "F64": torch.float64,
@@ -34,7 +32,12 @@ AS_NUMPY = {
 def map_file(path: str | os.PathLike[str]) -> memoryview:
     """The file's bytes, read-only."""
     with open(path, "rb") as file:
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        return map_bytes(file)
+
+
+def map_bytes(file: BinaryIO) -> memoryview:
+    """The same of an open file."""
+    return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def release(view: memoryview) -> None:
@@ -94,20 +97,11 @@ def read_safetensors(path: str | os.PathLike[str]) -> tuple[dict[str, StoredTens
     keep it from being replaced on Windows; it reads headers of a hundred megabytes from anybody; and the formats of
     other tools need the same `StoredTensor`s.
     """
-    data = map_file(path)
-    length = int.from_bytes(data[:8], "little")
-    if length > min(LONGEST_HEADER, len(data) - 8):
-        raise damaged(f"its header of {length} bytes does not fit")
-    try:
-        header = json.loads(bytes(data[8 : 8 + length]))
-    except (ValueError, RecursionError) as error:
-        raise damaged("its header is not JSON") from error
-    if not isinstance(header, dict):
-        raise damaged("its header is not a list of tensors")
-    metadata = header.pop("__metadata__", None) or {}
-    numbers = data[8 + length :]
+    with open(path, "rb") as file:
+        entries, metadata = read_header(file)
+        numbers = map_bytes(file)[file.tell() :]
     tensors, end = {}, 0
-    for name, entry in sorted(header.items(), key=lambda item: offsets(*item)):
+    for name, entry in sorted(entries.items(), key=lambda item: offsets(*item)):
         start, stop = offsets(name, entry)
         if start != end or stop > len(numbers):
             raise damaged(f"the data of {name[:80]} is not where it belongs")
@@ -115,13 +109,7 @@ def read_safetensors(path: str | os.PathLike[str]) -> tuple[dict[str, StoredTens
         tensors[name] = stored_tensor(name, entry, numbers[start:stop])
     if end != len(numbers):
         raise damaged(f"its tensors take {end} bytes, it has {len(numbers)}")
-    texts = metadata.items() if isinstance(metadata, dict) else ()
-    return tensors, {key: value for key, value in texts if isinstance(value, str)}
-
-
-def damaged(why: str) -> CheckpointError:
-    """An error that says what is wrong with a safetensors file."""
-    return CheckpointError(f"the safetensors file is damaged or cut off ({why}); download or copy it again")
+    return tensors, metadata
 
 
 def offsets(name: str, entry: Any) -> tuple[int, int]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CheckpointError
-from .mapped import LONGEST_HEADER, read_safetensors
+from .header import LONGEST_HEADER
+from .mapped import read_safetensors
 from .stored import StoredTensor, Tensors
 from .unpickle import LEGACY_HEAD, read_pickle, read_torch
 
