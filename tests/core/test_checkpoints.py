@@ -2,8 +2,10 @@
 
 import argparse
 import hashlib
+import importlib
 import json
 import os
+import pkgutil
 
 import numpy as np
 import pytest
@@ -294,3 +296,10 @@ def test_of_a_file_whose_encoder_is_unknown_the_generator_is_converted(tmp_path)
     assert checkpoints.convert_checkpoint(source, target).contents == ("generator",)
     with pytest.raises(CheckpointError, match="SomeEncoder"):
         checkpoints.convert_checkpoint(source, target, part="both")
+
+
+def test_every_format_is_asked():
+    names = [module.name for module in pkgutil.iter_modules(checkpoints.__path__)]
+    modules = [importlib.import_module(f"stylemix_core.checkpoints.{name}") for name in names]
+    known = [module for module in modules if hasattr(module, "detect") and hasattr(module, "read")]
+    assert {*formats.FORMATS} == {*known}
