@@ -70,10 +70,10 @@ def read(source: Source) -> Checkpoint:
     config, encoder, encoder_name = None, None, None
     generator: dict[str, StoredTensor] = {}
     if decoder_tensors:
-        config, generator = decoder(decoder_tensors)
+        config, generator = read_decoder(decoder_tensors)
         facts |= generator_facts(config)
         average = without_surplus(average, config.num_ws, encoder_tensors)
-        generator["mapping.w_avg"] = w_avg(config, generator, average)
+        generator["mapping.w_avg"] = average_w(config, generator, average)
     if encoder_tensors:
         try:
             kind = encoder_kind(opts, content, encoder_tensors)
@@ -102,7 +102,7 @@ def read(source: Source) -> Checkpoint:
     return Checkpoint(info, config, generator, encoder, encoder_tensors, refusals)
 
 
-def decoder(tensors: Tensors) -> tuple[GeneratorConfig, dict[str, StoredTensor]]:
+def read_decoder(tensors: Tensors) -> tuple[GeneratorConfig, dict[str, StoredTensor]]:
     """The generator's configuration, and its tensors under NVIDIA's names."""
     if NVIDIA_MARK in tensors:  # of StyleGAN2-ADA's code
         _, generator = complete(tensors)
@@ -111,7 +111,7 @@ def decoder(tensors: Tensors) -> tuple[GeneratorConfig, dict[str, StoredTensor]]
     return GeneratorConfig.from_shapes(shapes(generator)), generator
 
 
-def w_avg(config: GeneratorConfig, generator: Tensors, average: StoredTensor | None) -> StoredTensor:
+def average_w(config: GeneratorConfig, generator: Tensors, average: StoredTensor | None) -> StoredTensor:
     """The generator's average w: the file's, else the generator's own, else one that is sampled."""
     if average is None:
         return generator.get("mapping.w_avg") or sampled_w_avg(config, generator)
