@@ -8,11 +8,12 @@ what they are.
 from ..files.info import CheckpointInfo
 from .base import Checkpoint
 from .convert import PARTS, convert_checkpoint
-from .formats import DEMO, inspect_checkpoint, read_checkpoint, what_is
+from .formats import DEMO, FORMATS, inspect_checkpoint, read_checkpoint, what_is
 from .load import load_encoder, load_generator
 
 __all__ = [
     "DEMO",
+    "FORMATS",
     "PARTS",
     "Checkpoint",
     "CheckpointInfo",

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,6 +14,7 @@ from ..errors import LatentMismatchError, StyleMixError
 from ..generator import Generator
 from ..masks.grammar import refuse_several
 from ..masks.mask_list import MaskList, layers_text, parse_masks
+from ..progress import OnStep
 from ..wording import counted, there_are
 from .latents import Latents
 
@@ -27,8 +28,6 @@ UNIT_SAMPLES = 2_000
 CHUNK = 1_000
 """w that are sampled at a time."""
 MAX_STRENGTH = 20.0
-
-OnStep = Callable[[int, int, torch.Tensor | None], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +143,11 @@ def find_directions(
     on_step: called after every chunk of samples as `on_step(done, total, None)`.
     Every direction's sign is such that its largest entry is positive. `StyleMixError` on arguments that do not fit,
     `MaskSyntaxError` on layers that the model lacks.
+
+    >>> directions = sm.find_directions(G, layers="coarse", count=3)
+    >>> moved = sm.apply_direction(sm.Latents.of(faces), directions, direction=1, strength=2)
+    >>> moved.w.shape
+    torch.Size([2, 8, 16])
     """
     if method not in METHODS:
         raise StyleMixError(f"method {method!r} is unknown; choose one of: {', '.join(METHODS)}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from ..errors import StyleMixError
+from ..errors import StyleMixError, why_unwritable
 
 
 @contextmanager
@@ -29,9 +29,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         partial.chmod(mode)  # safetensors makes files that only their owner can read
         move(partial, path)
     except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or error
-        if isinstance(error, FileExistsError | NotADirectoryError):
-            reason = "a file stands where a folder is needed"
+        reason = why_unwritable(path.parent, error)
         raise StyleMixError(f"cannot write {path}: {reason}; check the folder and its free space") from error
     finally:
         with suppress(OSError):

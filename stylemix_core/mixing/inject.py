@@ -36,6 +36,13 @@ def inject(
     Returns `[B·M, num_ws, w_dim]` (`[B·S·M, …]` for "all"): all masks of source 0, then of source 1, …;
     within a source style by style. Strength 0 keeps the source and strength 1 takes the style bit for bit.
     `LatentMismatchError` when codes, styles and masks do not fit each other.
+
+    >>> masks = sm.parse_masks("0-3; all@0.5", G.num_ws)
+    >>> mixed = sm.inject(faces, style, masks)
+    >>> len(faces), len(masks), mixed.shape
+    (2, 2, torch.Size([4, 8, 16]))
+    >>> torch.equal(mixed[0, :4], style[0, :4]), torch.equal(mixed[0, 4:], faces[0, 4:])
+    (True, True)
     """
     strengths = masks.strengths if isinstance(masks, MaskList) else masks
     if not isinstance(strengths, torch.Tensor):

@@ -11,7 +11,6 @@ from stylemix_core.codes.latents import (
     join_latents,
     load_latents,
     pick_latents,
-    sample_latents,
     save_latents,
     truncate_latents,
 )
@@ -22,17 +21,6 @@ from stylemix_core.generator.stylegan2.network import ToRGB
 from stylemix_core.mixing.inject import channel_changes, inject_latents, meetings
 
 from .. import builders
-
-
-@pytest.fixture(scope="module")
-def generator():
-    return builders.tiny_generator()
-
-
-@pytest.fixture(scope="module")
-def faces(generator):
-    with torch.no_grad():
-        return sample_latents(generator, [1, 2], 1.0), sample_latents(generator, [3], 1.0)
 
 
 def masks(generator, text: str):
