@@ -45,11 +45,11 @@ class Source:
         if self.head.startswith(b"PK\x03\x04"):
             name_length = int.from_bytes(self.head[26:28], "little")
             return "torch" if self.head[30 : 30 + name_length].endswith(b"/data.pkl") else "zip"
+        # Before pickles: a header of 640 bytes begins as one does, but no pickle has so many zeros there.
+        if self.head[8:9] == b"{" and int.from_bytes(self.head[:8], "little") <= LONGEST_HEADER:
+            return "safetensors"
         if self.head[:1] == b"\x80" and self.head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
             return "pickle"
-        header_size = int.from_bytes(self.head[:8], "little")
-        if self.head[8:9] == b"{" and header_size <= LONGEST_HEADER:
-            return "safetensors"
         return "other"
 
     @cached_property

@@ -98,6 +98,13 @@ def test_what_cannot_be_built_is_said(tmp_path):
         load(tmp_path / "a", refuse(ValueError("no texts")))
 
 
+@pytest.mark.parametrize("length", [0x0280, 0x0380, 0x0480, 0x0580])
+def test_headers_whose_length_looks_like_a_pickle_are_read(tmp_path, length):
+    header = b'{"__metadata__":{"format":"test.things","version":"2"}}'.ljust(length)
+    (tmp_path / "a").write_bytes(length.to_bytes(8, "little") + header)
+    assert load(tmp_path / "a")[1]["version"] == "2"
+
+
 def test_headers_that_would_fill_the_memory_are_refused(tmp_path):
     header = b'{"__metadata__":{"format":"test.things"}}'.ljust(1 << 23)
     (tmp_path / "a").write_bytes(len(header).to_bytes(8, "little") + header)
