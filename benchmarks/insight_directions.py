@@ -12,12 +12,13 @@ import sys
 import torch
 
 import stylemix_core as sm
-from stylemix_core.codes.directions import Directions, sampled_w, stacked_affine_weights
+from stylemix_core.codes.directions import Directions, stacked_affine_weights
 from stylemix_core.codes.latents import sample_latents
 from stylemix_core.demo import truth
 from stylemix_core.demo.attributes import ATTRIBUTES, GROUPS
 from stylemix_core.encoder.identity import Identity
 from stylemix_core.generator import Generator
+from stylemix_core.generator.sampling import sampled_w
 
 COUNT = 10
 """Directions of a kind."""

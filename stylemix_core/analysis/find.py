@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from PIL import Image
 
-from ..codes.directions import sampled_w
 from ..encoder.identity import Identity
 from ..errors import LatentMismatchError, NoFaceError, StyleMixError
 from ..faces.regions import find_regions, regions_of
 from ..generator import Generator
+from ..generator.sampling import sampled_w
 from ..images import as_masks
 from ..inversion.optimize import with_checkpoints
 from ..masks.mask_list import NAMES, MaskList, layers_text

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from ..encoder import EncoderConfig
 from ..errors import CheckpointError
@@ -14,6 +13,7 @@ from ..files.info import CheckpointInfo
 from ..files.stored import StoredTensor, Tensors, Weights
 from ..generator import Generator, GeneratorConfig
 from ..generator.fingerprint import fingerprint
+from ..generator.sampling import sampled_w
 from ..networks import without_numbers
 
 AVERAGE_SAMPLES = 10_000
@@ -114,23 +114,17 @@ def sampled_w_avg(config: GeneratorConfig, tensors: Tensors) -> StoredTensor:
 
     def load() -> torch.Tensor:
         with without_numbers():
-            mapping = Generator(config).mapping
+            generator = Generator(config)
         weights = {
             name.removeprefix("mapping."): tensor.load().float()
             for name, tensor in tensors.items()
             if name.startswith("mapping.") and name != "mapping.w_avg"
         }
-        mapping.load_state_dict({**weights, "w_avg": torch.zeros(config.w_dim)}, assign=True)
-        random = torch.Generator().manual_seed(0)
+        generator.mapping.load_state_dict({**weights, "w_avg": torch.zeros(config.w_dim)}, assign=True)
         total = torch.zeros(config.w_dim)
         with torch.no_grad():
-            for start in range(0, AVERAGE_SAMPLES, AVERAGE_CHUNK):
-                z = torch.randn(AVERAGE_CHUNK, config.z_dim, generator=random)
-                labels = None
-                if config.c_dim:
-                    classes = torch.arange(start, start + AVERAGE_CHUNK) % config.c_dim
-                    labels = F.one_hot(classes, config.c_dim).float()
-                total += mapping(z, labels)[:, 0].sum(0)
+            for w in sampled_w(generator, AVERAGE_SAMPLES, seed=0, chunk=AVERAGE_CHUNK):
+                total += w.sum(0)
         return total / AVERAGE_SAMPLES
 
     return StoredTensor((config.w_dim,), load)

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from ..errors import LatentMismatchError, StyleMixError
 from ..files.writing import replacing
 from ..generator import Generator
+from ..generator.sampling import OnStep, sampled_w
 from ..masks.grammar import refuse_several
 from ..masks.mask_list import MaskList, layers_text, parse_masks
 from ..wording import counted, there_are
@@ -25,11 +26,7 @@ SAMPLES = 10_000
 """Sampled w that GANSpace looks at, unless told otherwise."""
 UNIT_SAMPLES = 2_000
 """Sampled w that tell SeFa how long a step is."""
-CHUNK = 1_000
-"""w that are sampled at a time."""
 MAX_STRENGTH = 20.0
-
-OnStep = Callable[[int, int, torch.Tensor | None], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,22 +245,6 @@ def stacked_affine_weights(generator: Generator, layers: torch.Tensor) -> torch.
     """
     affine = [module.affine for layer, module in generator.synthesis.styled() if layers[layer]]
     return torch.cat([(one.weight * one.weight_gain).detach().cpu().double() for one in affine])
-
-
-def sampled_w(
-    generator: Generator, count: int, seed: int, on_step: OnStep | None = None
-) -> Iterator[torch.Tensor]:
-    """w of random z, untruncated, a chunk `[n, w_dim]` at a time. A conditional generator's classes take turns."""
-    random = torch.Generator().manual_seed(seed % 2**63)
-    for start in range(0, count, CHUNK):
-        z = torch.randn(min(CHUNK, count - start), generator.z_dim, generator=random)
-        labels = None
-        if generator.c_dim:
-            classes = torch.arange(start, start + len(z)) % generator.c_dim
-            labels = torch.nn.functional.one_hot(classes, generator.c_dim).float()
-        yield generator.mapping(z, labels)[:, 0].detach().cpu()
-        if on_step is not None:
-            on_step(start + len(z), count, None)
 
 
 def covariance(chunks: Iterator[torch.Tensor]) -> torch.Tensor:

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch.utils.checkpoint import checkpoint
 
 from ..generator import Generator
+from ..generator.sampling import sampled_w
 from ..networks import put
 from .losses import Objective
 
@@ -59,12 +60,7 @@ class Spread:
     @classmethod
     @torch.no_grad()
     def of(cls, generator: Generator, seed: int) -> "Spread":
-        random = torch.Generator().manual_seed(seed % 2**63)
-        z = torch.randn(SPREAD_SAMPLES, generator.z_dim, generator=random)
-        labels = None
-        if generator.c_dim:
-            labels = F.one_hot(torch.arange(len(z)) % generator.c_dim, generator.c_dim).float()
-        w = generator.mapping(z, labels)[:, 0]
+        w = torch.cat([*sampled_w(generator, SPREAD_SAMPLES, seed)]).to(generator.w_avg)
         return cls(w, float((w - generator.w_avg).square().mean().sqrt().clamp_min(1e-6)))
 
 

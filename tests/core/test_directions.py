@@ -9,8 +9,9 @@ from safetensors.torch import load_file, save_file
 
 import stylemix_core as sm
 from stylemix_core.codes.direction_text import read_names
-from stylemix_core.codes.directions import check_directions, holds_directions, sampled_w
+from stylemix_core.codes.directions import check_directions, holds_directions
 from stylemix_core.codes.latents import Latents
+from stylemix_core.generator.sampling import sampled_w
 
 from .. import builders
 

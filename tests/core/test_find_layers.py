@@ -17,12 +17,12 @@ from stylemix_core.analysis.find import LAYER_COST, FoundMask, find_layers, simp
 from stylemix_core.analysis.judges import Judge, regions_of_wish
 from stylemix_core.analysis.measures import colour_change, difference, settle, shape_change
 from stylemix_core.analysis.wish_text import Wish, check_wish, read_wish
-from stylemix_core.codes.directions import sampled_w
 from stylemix_core.demo import truth
 from stylemix_core.demo.renderer import render, sample_attributes
 from stylemix_core.encoder.identity import EncoderIdentity, Identity
 from stylemix_core.faces import regions
 from stylemix_core.files.pictures import save_image
+from stylemix_core.generator.sampling import sampled_w
 from stylemix_core.images import resize
 from tests import builders
 
