@@ -14,8 +14,9 @@ from ..generator import Generator
 from ..generator.sampling import sampled_w
 from ..images import as_masks
 from ..inversion.optimize import with_checkpoints
-from ..masks.mask_list import NAMES, MaskList, layers_text
-from ..mixing.inject import refuse_same
+from ..masks.grammar import NAMES
+from ..masks.mask_list import MaskList, layers_text
+from ..mixing.pairing import refuse_same
 from ..networks import differentiable, twin
 from ..wording import counted, percent, there_are
 from .judges import Judge, regions_of_wish

@@ -30,7 +30,7 @@ pictures = click.argument(
 @verb("The experiment on the bundled models: four faces, one bob, seven masks.", out_folder("demo"))
 def demo(options: Options) -> None:
     from ..demo import experiment
-    from ..masks.mask_list import STUDY_SWEEP
+    from ..masks.grammar import STUDY_SWEEP
     from .files import progress, say
 
     results = options.results

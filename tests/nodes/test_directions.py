@@ -6,7 +6,7 @@ import torch
 
 import stylemix_core as sm
 from stylemix_core.checkpoints import load_encoder, load_generator
-from stylemix_core.codes.latents import sample_latents
+from stylemix_core.codes.sampling import sample_latents
 
 from .. import builders
 from .prompts import inject, node, sampler

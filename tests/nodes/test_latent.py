@@ -11,14 +11,9 @@ from PIL import Image
 from safetensors import safe_open
 
 from stylemix_core.checkpoints import load_generator, native
-from stylemix_core.codes.latents import (
-    Latents,
-    blend_latents,
-    load_latents,
-    sample_latents,
-    save_latents,
-    truncate_latents,
-)
+from stylemix_core.codes.combine import blend_latents, truncate_latents
+from stylemix_core.codes.latents import Latents, load_latents, save_latents
+from stylemix_core.codes.sampling import sample_latents
 
 from .. import builders
 from ..host import Prompt, Run

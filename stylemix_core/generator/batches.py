@@ -1,0 +1,40 @@
+"""How many items pass through a generator: a few at a time, in the way of whoever runs it."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+
+from . import Generator
+from .sampling import OnStep
+
+CHUNK = 4
+"""Pictures that are worked on at a time."""
+
+Forward = Callable[[Generator, slice], torch.Tensor]
+"""Computes `[n, …]` of those items that the slice names."""
+
+
+class Runner(Protocol):
+    """Runs a forward over so many items and joins the results in their order.
+
+    `in_chunks` is the plain one; a host brings its own, which moves the network between memories, goes on with less at
+    a time when memory runs out, and can be interrupted.
+    """
+
+    def __call__(self, count: int, forward: Forward, /) -> torch.Tensor: ...
+
+
+def in_chunks(generator: Generator, on_step: OnStep | None = None) -> Runner:
+    """Run `CHUNK` items at a time. on_step: called after each of them as `on_step(done, count, None)`."""
+
+    def run(count: int, forward: Forward, /) -> torch.Tensor:
+        results = []
+        for start in range(0, count, CHUNK):
+            items = slice(start, min(start + CHUNK, count))
+            results.append(forward(generator, items))
+            if on_step is not None:
+                on_step(items.stop, count, None)
+        return torch.cat(results)
+
+    return run
