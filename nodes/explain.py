@@ -82,7 +82,6 @@ class ExplainLayers(io.ComfyNode):
         ):
             host.warn(cls.hidden.unique_id, warning)
         host.warn_of_proportions(cls.hidden.unique_id, "masks", masks, generator.network().img_shape)
-        report_step = host.step_reporter()  # without previews: they would hide the sheet
         report = host.work(
             [generator] if encoder is None else [generator, encoder],
             CHUNK,
@@ -96,7 +95,7 @@ class ExplainLayers(io.ComfyNode):
                 host.vgg_file(),
                 host.arcface_file(),
                 1 if save_memory else CHUNK,
-                lambda done, total: report_step(done, total, None),
+                host.step_reporter(),
             ),
         )
         sheet = to_comfy(from_pil(report.sheet()))

@@ -140,7 +140,6 @@ class FindLayers(io.ComfyNode):
         for words, name, mask in ((target, "target_mask", target_mask), (keep, "keep_mask", keep_mask)):
             if words == PAINTED:
                 host.warn_of_proportions(cls.hidden.unique_id, name, mask, generator.network().img_shape)
-        report_step = host.step_reporter()  # without previews: they would hide the sheet
         seen = encoder if keep == "identity" else None
         found = host.work(
             [generator] if seen is None else [generator, seen],
@@ -158,7 +157,7 @@ class FindLayers(io.ComfyNode):
                 others=others,
                 chunk=1 if save_memory else CHUNK,
                 identity=None if seen is None else find_identity(host.arcface_file(), seen.network()),
-                on_step=lambda done, about: report_step(done, about, None),
+                on_step=host.step_reporter(),
             ),
         )
         host.warn(cls.hidden.unique_id, found.warning)

@@ -35,6 +35,7 @@ from ..stylemix_core.errors import CheckpointError, StyleMixError
 from ..stylemix_core.images import check_proportions, thumbnail, to_pil
 from ..stylemix_core.inversion.delta import Delta, holds_delta
 from ..stylemix_core.inversion.features import holds_vgg
+from ..stylemix_core.progress import OnStep
 from ..stylemix_core.wording import counted
 
 DEMO = "demo (bundled)"
@@ -378,11 +379,11 @@ def work(models: Sequence[AnyModel], most: int, least: int, job: Callable[[bool]
     return job(True)
 
 
-def step_reporter() -> Callable[[int, int, torch.Tensor | None], None]:
+def step_reporter() -> OnStep:
     """A callback for the steps of a long job: shows progress and the newest pictures, and raises on interrupts."""
     progress = comfy.utils.ProgressBar(1)
 
-    def report(done: int, total: int, images: torch.Tensor | None) -> None:
+    def report(done: int, total: int, images: torch.Tensor | None = None, /) -> None:
         model_management.throw_exception_if_processing_interrupted()
         preview = None
         if images is not None:

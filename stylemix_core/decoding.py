@@ -15,6 +15,7 @@ from .codes.style_space import styles_of
 from .generator import Generator
 from .generator.batches import CHUNK, Runner
 from .generator.engine.regions import draw_regions
+from .images import average
 
 MARGIN = 8 / 256
 """How far from a region's seam its leakage is measured, of the picture's width."""
@@ -139,7 +140,7 @@ def leakage(generator: Generator, latents: Latents) -> torch.Tensor:
     source = decode(generator, replace(latents, regions=tuple(below)), resolution=size)
     everywhere = decode(generator, top.codes, resolution=size)
     mixed = decode(generator, latents, resolution=size)
-    mask = F.adaptive_avg_pool2d(top.mask.to(source)[:, None] / 255, (source.shape[2], source.shape[3]))
+    mask = average(top.mask.to(source)[:, None] / 255, source.shape[2], source.shape[3])
     margin = max(1, round(MARGIN * max(source.shape[2:])))
     far = F.max_pool2d(mask, 2 * margin + 1, 1, margin) == 0
     inside = mask > 0.5

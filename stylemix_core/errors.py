@@ -1,5 +1,7 @@
 """Errors a caller can act on. Each message says what was found, what was expected and what to do."""
 
+from pathlib import Path
+
 
 class StyleMixError(ValueError):
     """Base of every error this package raises on purpose."""
@@ -19,3 +21,11 @@ class LatentMismatchError(StyleMixError):
 
 class NoFaceError(StyleMixError):
     """A picture shows no face, or not the one asked for."""
+
+
+def why_unwritable(folder: Path, error: Exception) -> str:
+    """Why nothing can be written into a folder, in a few words."""
+    lowest = next((place for place in (folder, *folder.parents) if place.exists()), folder)
+    if lowest.is_file():  # systems tell this in different ways
+        return "a file stands where a folder is needed"
+    return getattr(error, "strerror", None) or str(error)

@@ -6,7 +6,7 @@ package converts or resizes pictures.
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -113,11 +113,22 @@ def resize(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
         raise StyleMixError(f"cannot resize to {width}×{height}; both sides need at least one pixel")
     if images.shape[2:] == (height, width):
         return images
-    # Apple's GPUs lack the antialiased kernel in some of the PyTorch versions in use.
-    device = images.device if images.device.type == "mps" else None
-    images = images.cpu() if device else images
-    images = F.interpolate(images, (height, width), mode="bilinear", align_corners=False, antialias=True)
-    return images.to(device) if device else images
+    return _beside_apple(
+        images,
+        lambda x: F.interpolate(x, (height, width), mode="bilinear", align_corners=False, antialias=True),
+    )
+
+
+def average(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """`[B, C, H, W]` to `[B, C, height, width]`, each pixel the mean of those that it covers; differentiable."""
+    return _beside_apple(images, lambda x: F.adaptive_avg_pool2d(x, (height, width)))
+
+
+def _beside_apple(images: torch.Tensor, function: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+    """Apple's GPUs lack some kernels in some of the PyTorch versions in use; the processor has them."""
+    if images.device.type != "mps":
+        return function(images)
+    return function(images.cpu()).to(images.device)
 
 
 def shrink(images: torch.Tensor, side: int) -> torch.Tensor:

@@ -1,9 +1,24 @@
-"""Telling how far a job is. Jobs call a function with what is done; this one draws a bar on the terminal."""
+"""Telling how far a job is: what a long job calls as it goes on, and a bar on the terminal that can be called so."""
 
 import sys
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import torch
 
 SILENT_SECONDS = 1.0
 """A job that ends within them writes nothing."""
+
+
+class OnStep(Protocol):
+    """Called by a long job after each of its steps. What it raises ends the job."""
+
+    def __call__(self, done: int, total: int, pictures: "torch.Tensor | None" = None, /) -> None:
+        """How far the job is.
+
+        done: the steps done; total: all of them, as far as the job knows by now.
+        pictures: the newest ones, `[B, C, R, R]` in −1…1, from a job that shows them now and then; else None.
+        """
 
 
 class ProgressBar:
@@ -44,8 +59,8 @@ class ProgressBar:
             self.bar.set_postfix_str(note, refresh=False)
         self.bar.update(done - self.bar.n)
 
-    def step(self, done: int, total: int, *_: object) -> None:
-        """`update` for jobs that learn on their way how long they are."""
+    def step(self, done: int, total: int, pictures: "torch.Tensor | None" = None, /) -> None:
+        """`update` as an `OnStep`: for jobs that tell, and may learn on their way, how long they are."""
         self.bar.total = total
         self.update(done)
 

@@ -7,11 +7,12 @@ import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { chain } from "./stylemix/chain.js";
 import { colorSockets } from "./stylemix/colors.js";
+import { addElement } from "./stylemix/element.js";
 import { givenMasks } from "./stylemix/given.js";
 import { MaskGrid } from "./stylemix/grid.js";
 import { addInfo } from "./stylemix/info.js";
 import { valueOf } from "./stylemix/links.js";
-import { addMessages, showRemembered } from "./stylemix/messages.js";
+import { addMessages, recallMessages, showRefusals, showRemembered } from "./stylemix/messages.js";
 import { INJECTING, inspectAnew, LOADERS, modelOf } from "./stylemix/model.js";
 import { dropPreviews } from "./stylemix/previews.js";
 import { translate } from "./stylemix/templates.js";
@@ -160,15 +161,8 @@ function addGrid(node) {
   }
 
   // A type of its own for each: Vue nodes would go on showing the grid of the node that undo has replaced.
-  const widget = node.addDOMWidget("mask_grid", `STYLEMIX_MASK_GRID_${++count}`, grid.element, {
-    serialize: false, // not in the prompt
-    hideInPanel: true,
-    getMinHeight: () => height + 2 * MARGIN,
-    getMaxHeight: () => height + 2 * MARGIN,
-    getValue: () => "",
-    setValue: () => {},
-  });
-  widget.serialize = false; // not in the workflow
+  const type = `STYLEMIX_MASK_GRID_${++count}`;
+  const widget = addElement(node, "mask_grid", type, grid.element, () => height + 2 * MARGIN);
   showBelow(node, text, widget);
 
   chain(text, "callback", () => {
@@ -216,6 +210,7 @@ app.registerExtension({
   setup() {
     colorSockets(app);
     showRemembered(api, app);
+    showRefusals(api, app);
     dropPreviews(api, app);
     const sheet = document.createElement("link");
     sheet.rel = "stylesheet";
@@ -227,9 +222,13 @@ app.registerExtension({
   beforeConfigureGraph(workflow) {
     translate(workflow, locale());
   },
+  onNodeOutputsUpdated() {
+    recallMessages();
+    refreshAllSoon();
+  },
   nodeCreated(node) {
     if (node.comfyClass?.startsWith("StyleMix")) {
-      addMessages(node, app);
+      addMessages(node, app, runOf);
       translatePlaceholders(node);
     }
     if (NODES.includes(node.comfyClass)) addGrid(node);

@@ -4,7 +4,7 @@ Effects are measured, not assumed, so they hold for the generator and the faces 
 published for FFHQ models (`FINDINGS`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
@@ -22,6 +22,7 @@ from ..images import resize
 from ..inversion.features import Features, cached_vgg, perceptual_features
 from ..mixing.inject import inject
 from ..mixing.pairing import refuse_same
+from ..progress import OnStep
 
 SIDE = 512
 """Larger pictures are measured and kept in this size, in pixels."""
@@ -35,8 +36,6 @@ where it moves a little, the change lies there."""
 
 REST = "elsewhere"
 """The region that a user's masks leave out."""
-
-OnStep = Callable[[int, int], None]
 
 COLOUR = "colour difference"
 
@@ -227,6 +226,10 @@ def explain_layers(
     on_step: called with how many pictures are drawn and how many it will be.
     `LatentMismatchError` when codes do not fit, `StyleMixError` when every style is its source, `NoFaceError` when
     regions are to be found and there is no face.
+
+    >>> report = sm.explain_layers(G, faces, style, regions={"corner": torch.ones(32, 32).tril()})
+    >>> report.effect.shape, report.shares["corner"].shape
+    (torch.Size([8]), torch.Size([8]))
     """
     if chunk < 1:
         raise StyleMixError(f"chunk is {chunk}; expected how many pictures to draw at a time, at least 1")
@@ -282,17 +285,17 @@ def _draw(
     G: Generator, codes: torch.Tensor, chunk: int, on_step: OnStep | None, before: int, total: int
 ) -> torch.Tensor:
     """Pictures `[N, 3, S, S]` of codes `[N, L, D]`, on the CPU. Codes that are alike are drawn once."""
-    distinct, place = torch.unique(codes, dim=0, return_inverse=True)
+    distinct, place = torch.unique(codes.cpu(), dim=0, return_inverse=True)  # Apple's GPUs cannot
     drawn = []
     done = len(codes) - len(distinct)
-    for part in distinct.split(chunk):
+    for part in distinct.to(codes.device).split(chunk):
         images = G.synthesis(part)
         done += len(part)
         if on_step is not None:
             on_step(before + done, total)
         size = _measured(images.shape[2:])
         drawn.append(resize(images[:, :3].clamp(-1, 1), *size).expand(-1, 3, -1, -1).cpu())
-    return torch.cat(drawn)[place.cpu()]
+    return torch.cat(drawn)[place]
 
 
 def _measured(shape: Sequence[int]) -> tuple[int, int]:

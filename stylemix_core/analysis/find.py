@@ -1,7 +1,7 @@
 """Finding layers: which mask changes a wished region, and little else."""
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +18,7 @@ from ..masks.grammar import NAMES
 from ..masks.mask_list import MaskList, layers_text
 from ..mixing.pairing import refuse_same
 from ..networks import differentiable, twin
+from ..progress import OnStep
 from ..wording import counted, percent, there_are
 from .judges import Judge, regions_of_wish
 from .wish_text import KINDS, LEGEND, Wish, read_wish
@@ -52,9 +53,6 @@ LITTLE = 0.2
 
 LEFT_TO_KEEP = 0.2
 """What is to be kept is contradicted by the target where less of it than this lies outside of the target."""
-
-OnStep = Callable[[int, int], None]
-"""Called with how many pictures are drawn and how many it will be, about."""
 
 Strengths = tuple[float, ...]
 

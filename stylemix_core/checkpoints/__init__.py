@@ -96,6 +96,10 @@ def inspect_checkpoint(path: str | os.PathLike, part: str = "generator") -> Chec
     W+ codes, directions and tunings. Errors as for `load_generator`; they say what another file is.
 
     part: which of the bundled models "demo" stands for, "generator" or "encoder".
+
+    >>> info = sm.inspect_checkpoint("demo")
+    >>> info.resolution, info.num_ws, info.contents
+    (256, 14, ('generator',))
     """
     found = find(path, part)
     with about(found):

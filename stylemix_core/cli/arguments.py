@@ -13,7 +13,7 @@ from ..analysis.wish_text import check_wish, read_wish
 from ..errors import StyleMixError
 from ..masks.grammar import OTHER_RANGE, RANGE_SIGN, check_strength, plain, refuse_several
 from .choices import ALIGN_MODES, DEVICES, DTYPES, NOISE_MODES, PAIRINGS
-from .paths import LATENTS, PICTURES, check_file, expand, inside, mask_text
+from .paths import LATENTS, PICTURES, check_file, expand, inside, mask_text, matching
 from .verb import Decorator, group
 
 MAX_SEED = 2**64 - 1
@@ -69,6 +69,11 @@ def some(check: Callable[[Any], object], find: Callable[[Any], list] = list) -> 
 def some_files(endings: Collection[str]) -> Callback:
     """A callback for the paths of a `Batch`: the files meant, of which some may be unusable."""
     return some(partial(check_file, endings=endings), partial(inside, endings=endings))
+
+
+def model_files(files: Sequence[str]) -> list[str]:
+    """The files meant by paths and patterns. "demo" stands for itself."""
+    return [str(path) for file in files for path in matching(Path(file))]
 
 
 def check_model(file: str | Path) -> None:

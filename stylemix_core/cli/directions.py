@@ -124,5 +124,5 @@ def directions_of(generator: "Generator", options: Options) -> "Directions":
             options.count,
             options.samples,
             options.seed,
-            lambda done, total, images: bar.update(done),
+            bar.step,
         )

@@ -30,12 +30,11 @@ pictures = click.argument(
 @verb("The experiment on the bundled models: four faces, one bob, seven masks.", out_folder("demo"))
 def demo(options: Options) -> None:
     from ..demo import experiment
-    from ..masks.grammar import STUDY_SWEEP
     from .files import progress, say
 
     results = options.results
-    with progress(options, len(experiment.SEEDS) * len(STUDY_SWEEP.split(";"))) as bar:
-        done = experiment.run(bar.update)
+    with progress(options) as bar:
+        done = experiment.run(bar.step)
     for name, latents in (("faces", done.sources), ("style", done.style), ("results", done.results)):
         results.latents(name, latents)
     faces = [f"seed {seed}" for seed in experiment.SEEDS]

@@ -49,7 +49,9 @@ def names_file(out: Path) -> bool:
     'FILES are checkpoint files of any supported format, or "demo".',
     checks=(check_target,),
 )
-@click.argument("files", nargs=-1, required=True, callback=arguments.some(arguments.check_model))
+@click.argument(
+    "files", nargs=-1, required=True, callback=arguments.some(arguments.check_model, arguments.model_files)
+)
 @click.option(
     "--part",
     type=click.Choice((*PARTS, "both")),
@@ -83,7 +85,9 @@ def convert(options: Options) -> None:
     "Say what checkpoint files are, without loading them, and what files of W+ codes hold.",
     about='FILES are checkpoint files, files of W+ codes, directions or tunings, or "demo".',
 )
-@click.argument("files", nargs=-1, required=True, callback=arguments.some(arguments.check_model))
+@click.argument(
+    "files", nargs=-1, required=True, callback=arguments.some(arguments.check_model, arguments.model_files)
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per file.")
 @strict
 def inspect(options: Options) -> None:

@@ -1,7 +1,9 @@
 """Files that are given and files that are written: which there are, and what they are called."""
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from ..errors import StyleMixError
@@ -14,6 +16,16 @@ PICTURES = frozenset((*endings.PICTURES, *endings.HEIC))
 LATENTS = ".safetensors"
 MASK_FILE = ".txt"
 """Ending of files with a mask list, as `find` writes them."""
+LONGEST_NAME = 180
+"""Bytes. File systems take 255, endings and numbers included."""
+RESERVED = {
+    "CON",
+    "PRN",
+    "AUX",
+    "NUL",
+    *(f"{port}{number}" for port in ("COM", "LPT") for number in range(1, 10)),
+}
+"""Names that Windows gives to devices, whatever the ending."""
 
 
 def expand(paths: Sequence[Path], endings: Collection[str]) -> list[Path]:
@@ -30,12 +42,19 @@ def inside(paths: Sequence[Path], endings: Collection[str]) -> list[Path]:
     A folder with W+ files stands for these: its pictures were drawn from them.
     """
     found: list[Path] = []
-    for path in paths:
+    for path in chain.from_iterable(map(matching, paths)):
         children = sorted(path.iterdir()) if path.is_dir() else []
         files = [child for child in children if child.suffix.lower() in endings and not child.is_dir()]
         codes = [file for file in files if file.suffix.lower() == LATENTS]
         found += codes or files or [path]
     return found
+
+
+def matching(path: Path) -> list[Path]:
+    """The files that a pattern such as `photos/*.jpg` means, which Windows' shells pass on as it is; else the path."""
+    if path.exists() or not {*path.name} & {*"*?"}:
+        return [path]
+    return sorted(path.parent.glob(path.name)) or [path]
 
 
 def check_file(path: Path, endings: Collection[str]) -> None:
@@ -72,20 +91,22 @@ def mask_text(text: str) -> str:
 
 
 def unique(names: Sequence[str]) -> list[str]:
-    """The names, numbered where one comes up again."""
-    taken: list[str] = []
+    """The names, numbered where one comes up again: to Windows and macOS, A and a are one file."""
+    taken: dict[str, str] = {}
     for name in names:
         free, number = name, 1
-        while free in taken:
+        while free.casefold() in taken:
             number += 1
             free = f"{name}_{number}"
-        taken.append(free)
-    return taken
+        taken[free.casefold()] = free
+    return [*taken.values()]
 
 
 def file_name(text: str) -> str:
-    """The text with only what every file system takes."""
-    return re.sub(r"[^\w.-]+", "_", text).strip("._") or "unnamed"
+    """The text with only what every file system takes, in one piece per letter: macOS takes them apart."""
+    text = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", text)).strip("._") or "unnamed"
+    text = text.encode()[:LONGEST_NAME].decode(errors="ignore")
+    return f"{text}_" if text.partition(".")[0].upper() in RESERVED else text
 
 
 def result_name(*parts: str) -> str:

@@ -52,7 +52,7 @@ class Results:
 
         def save(path: Path) -> None:
             with replacing(path) as partial:
-                partial.write_text(f"{text}\n", encoding="utf-8")
+                partial.write_text(f"{text}\n", encoding="utf-8", newline="\n")
 
         return self.file(self.folder / name, save, same)
 

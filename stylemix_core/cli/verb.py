@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import StyleMixError
+from ..errors import StyleMixError, why_unwritable
 
 if TYPE_CHECKING:
     from .results import Results
@@ -182,9 +182,7 @@ def check_writable(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        reason = error.strerror
-        if isinstance(error, FileExistsError | NotADirectoryError):
-            reason = "a file stands where a folder is needed"
+        reason = why_unwritable(folder, error)
         raise StyleMixError(f"cannot write to {folder}: {reason}; choose another folder by --out") from None
     finally:
         for place in reversed(made):

@@ -14,9 +14,10 @@ from safetensors.torch import save_file
 from ..errors import LatentMismatchError, StyleMixError
 from ..files.writing import replacing
 from ..generator import Generator
-from ..generator.sampling import OnStep, sampled_w
+from ..generator.sampling import sampled_w
 from ..masks.grammar import refuse_several
 from ..masks.mask_list import MaskList, layers_text, parse_masks
+from ..progress import OnStep
 from ..wording import counted, there_are
 from .latents import Latents, foreign
 
@@ -142,6 +143,11 @@ def find_directions(
     on_step: called after every chunk of samples as `on_step(done, total, None)`.
     Every direction's sign is such that its largest entry is positive. `StyleMixError` on arguments that do not fit,
     `MaskSyntaxError` on layers that the model lacks.
+
+    >>> directions = sm.find_directions(G, layers="coarse", count=3)
+    >>> moved = sm.apply_direction(sm.Latents.of(faces), directions, direction=1, strength=2)
+    >>> moved.w.shape
+    torch.Size([2, 8, 16])
     """
     if method not in METHODS:
         raise StyleMixError(f"method {method!r} is unknown; choose one of: {', '.join(METHODS)}")

@@ -190,6 +190,10 @@ def save_latents(
 
     extra: further metadata, such as the workflow that made the codes.
     The file appears complete or not at all.
+
+    >>> sm.save_latents("faces.safetensors", sm.Latents.of(faces, "two of them", G.fingerprint()))
+    >>> sm.load_latents("faces.safetensors").origins
+    ('two of them', 'two of them')
     """
     if not isinstance(latents, Latents):
         latents = Latents.of(latents)

@@ -14,6 +14,9 @@ def sample_z(seeds: Iterable[int], z_dim: int) -> torch.Tensor:
     seeds: whole numbers of any size; each is taken modulo 2³². The pictures of a batch that starts at
         seed s are `range(s, s + batch_size)`.
     Returns float32 `[len(seeds), z_dim]`. Row i depends on seed i alone.
+
+    >>> sm.sample_z(range(3, 7), z_dim=512).shape
+    torch.Size([4, 512])
     """
     rows = [np.random.RandomState(int(seed) % 2**32).randn(z_dim) for seed in seeds]
     return torch.from_numpy(np.array(rows, dtype=np.float32).reshape(-1, z_dim))

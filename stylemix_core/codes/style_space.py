@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from itertools import islice
 
 import torch
-import torch.nn.functional as F
 
 from ..errors import StyleMixError
 from ..generator import Generator
 from ..generator.stylegan2.network import NoiseSource, ToRGB
-from ..images import resize
+from ..images import average, resize
 from .latents import Latents
 
 CONVOLUTION, TO_RGB = 0, 1
@@ -80,7 +79,7 @@ def channels_in(
     def note(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
         energy = inputs[0].float().square()  # [B, I, r, r]
         height, width = energy.shape[2:]
-        inside.append((energy * F.adaptive_avg_pool2d(mask.to(energy), (height, width))).sum((2, 3)))
+        inside.append((energy * average(mask.to(energy), height, width)).sum((2, 3)))
         everywhere.append(energy.sum((2, 3)))
 
     hooks = [module.register_forward_pre_hook(note) for _, module in synthesis.styled()]

@@ -3,7 +3,6 @@
 Four faces, one style picture with a bob, seven masks: each of the first six layers alone, then 0–6 together.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +14,7 @@ from ..figures.grid import compare_grid
 from ..masks.grammar import STUDY_SWEEP
 from ..masks.mask_list import parse_masks
 from ..mixing.inject import inject_latents
+from ..progress import OnStep
 from .attributes import ATTRIBUTES
 from .renderer import render
 
@@ -69,8 +69,8 @@ def style_picture(resolution: int = 256) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def run(on_progress: Callable[[int], None] = lambda drawn: None) -> Experiment:
-    """Run it on the CPU. on_progress is called with the number of results drawn so far."""
+def run(on_step: OnStep | None = None) -> Experiment:
+    """Run it on the CPU. on_step: called with how many results are drawn."""
     generator, encoder = load_generator("demo", device="cpu"), load_encoder("demo", device="cpu")
     sources = sample_latents(generator, SEEDS, TRUNCATION_PSI)
     picture = style_picture(generator.img_resolution)
@@ -82,7 +82,8 @@ def run(on_progress: Callable[[int], None] = lambda drawn: None) -> Experiment:
     drawn: list[torch.Tensor] = []
     for w in results.w.split(4):
         drawn += generator.synthesis(w)
-        on_progress(len(drawn))
+        if on_step is not None:
+            on_step(len(drawn), len(results))
     result_pictures = torch.stack(drawn)
     grid = compare_grid(
         result_pictures,

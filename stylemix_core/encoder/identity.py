@@ -12,7 +12,7 @@ from ..errors import CheckpointError
 from ..files.info import file_of
 from ..files.source import Source, about
 from ..files.stored import StoredTensor, shapes
-from ..images import shrink
+from ..images import average, shrink
 from ..networks import adopt, without_numbers
 from . import Encoder
 from .body import residual_units
@@ -90,7 +90,7 @@ class ArcFace(Identity):
         )
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        face = F.adaptive_avg_pool2d(crop(shrink(images, CROP_SIDE)), self.side).expand(-1, 3, -1, -1)
+        face = average(crop(shrink(images, CROP_SIDE)), self.side, self.side).expand(-1, 3, -1, -1)
         x = face.to(next(self.parameters()))
         with exact_convolutions(x):
             x = self.body(self.input_layer(x.contiguous(memory_format=torch.channels_last)))

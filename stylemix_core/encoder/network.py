@@ -19,6 +19,7 @@ from ..errors import CheckpointError, StyleMixError
 from ..files.info import CheckpointInfo
 from ..generator import Generator
 from ..generator.stylegan2.network import EqualLinear
+from ..images import average
 from ..networks import adopt, without_numbers
 from .body import residual_units
 from .config import EncoderConfig
@@ -185,7 +186,7 @@ class Encoder(nn.Module):
         """The decoder's pictures of W+ codes in the size that the encoder reads, the middle of them if it is lower."""
         assert self.decoder is not None  # `from_state_dict` gives one to every iterative encoder
         height, width = self.config.input_shape
-        images = F.adaptive_avg_pool2d(self.decoder.synthesis(w, noise_mode="const"), width)
+        images = average(self.decoder.synthesis(w, noise_mode="const"), width, width)
         return images[:, :, (width - height) // 2 :][:, :, :height]
 
     def codes(self, x: torch.Tensor) -> torch.Tensor:

@@ -59,8 +59,10 @@ def align_face(
     Returns the crop (RGB) and its `FaceTransform`, with which `paste_face` puts it back. `NoFaceError` when there
     is no such face, `StyleMixError` on impossible sizes and points.
 
-    >>> crop, transform = sm.align_face(Image.open("photo.jpg"))
-    >>> sm.paste_face(Image.open("photo.jpg"), crop, transform)
+    >>> photo = Image.open("photo.jpg")
+    >>> crop, transform = sm.align_face(photo)
+    >>> sm.paste_face(photo, crop, transform).size == photo.size
+    True
     """
     if face == "all":
         raise StyleMixError('align_face returns one face; use align_faces for all, or face="largest"')

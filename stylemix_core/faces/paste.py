@@ -138,6 +138,9 @@ def paste_faces(
         _check_size(transform, (pictures.shape[2], pictures.shape[1]))
     if pictures.shape[3] == 1:
         pictures = pictures.expand(-1, -1, -1, 3)
+    device = pictures.device
+    if device.type == "mps":  # has no float64, in which places are computed
+        pictures, faces = pictures.cpu(), faces.cpu()
     result = pictures.repeat_interleave(versions, 0)
     before: dict[int, _Before] = {}
     for index, face in enumerate(faces):
@@ -155,7 +158,7 @@ def paste_faces(
         area = result[transform.picture * versions + index % versions, top:bottom, left:right, :3]
         if area.numel():
             _paste(area, (left, top), colours, transform, mask, how)
-    return result
+    return result.to(device)
 
 
 @dataclass(frozen=True, eq=False)

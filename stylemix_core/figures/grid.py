@@ -47,6 +47,10 @@ def compare_grid(
     rows: one label per row, written to its left.
     top: pictures above the columns, one each, or one for every few columns: the styles of a mixing matrix.
     Returns the sheet, `[1, 3, height, width]` in −1…1. `StyleMixError` when counts do not fit.
+
+    >>> pictures = G.synthesis(sm.inject(faces, style, sm.parse_masks("0-3; all", G.num_ws)))
+    >>> sheet = sm.compare_grid(pictures, ["0-3", "all"], source=G.synthesis(faces), style=G.synthesis(style))
+    >>> sm.save_image("sheet.png", sheet[0])
     """
     results = _pictures(images, "images")
     if columns < 0:

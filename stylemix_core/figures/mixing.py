@@ -2,7 +2,7 @@
 
 A figure says which codes to draw and how their pictures are laid out. Drawing is the caller's:
 
->>> figure = mixing_matrix(faces, styles, sm.parse_masks("0-3", G.num_ws))
+>>> figure = sm.mixing_matrix(sm.Latents.of(faces), sm.Latents.of(style), sm.parse_masks("0-3", G.num_ws))
 >>> sheet = figure.sheet(G.synthesis(figure.codes.w))
 """
 

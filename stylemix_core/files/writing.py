@@ -8,7 +8,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from ..errors import StyleMixError
+from ..errors import StyleMixError, why_unwritable
 
 
 @contextmanager
@@ -25,10 +25,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         partial.chmod(0o666 & ~current_umask())  # safetensors makes files that only their owner can read
         os.replace(partial, path)
     except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or error
-        if isinstance(error, FileExistsError | NotADirectoryError):
-            reason = "a file stands where a folder is needed"
-        raise StyleMixError(f"cannot write {path}: {reason}; check the folder and its free space") from error
+        reason = why_unwritable(path.parent, error)
+        advice = "check the folder and its free space"
+        if os.name == "nt" and isinstance(error, PermissionError) and path.is_file():
+            advice = "close the programs that have the file open"
+        raise StyleMixError(f"cannot write {path}: {reason}; {advice}") from error
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)

@@ -5,8 +5,8 @@ from typing import Protocol
 
 import torch
 
+from ..progress import OnStep
 from . import Generator
-from .sampling import OnStep
 
 CHUNK = 4
 """Pictures that are worked on at a time."""
@@ -26,7 +26,7 @@ class Runner(Protocol):
 
 
 def in_chunks(generator: Generator, on_step: OnStep | None = None) -> Runner:
-    """Run `CHUNK` items at a time. on_step: called after each of them as `on_step(done, count, None)`."""
+    """Run `CHUNK` items at a time. on_step: called after every chunk with the items done."""
 
     def run(count: int, forward: Forward, /) -> torch.Tensor:
         results = []
@@ -34,7 +34,7 @@ def in_chunks(generator: Generator, on_step: OnStep | None = None) -> Runner:
             items = slice(start, min(start + CHUNK, count))
             results.append(forward(generator, items))
             if on_step is not None:
-                on_step(items.stop, count, None)
+                on_step(items.stop, count)
         return torch.cat(results)
 
     return run

@@ -1,15 +1,14 @@
 """Samples of W, as random z give them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 
+from ..progress import OnStep
 from . import Generator
 
 CHUNK = 1_000
 """How many w are sampled at a time, unless told otherwise."""
-
-OnStep = Callable[[int, int, torch.Tensor | None], None]
 
 
 def sampled_w(
@@ -18,7 +17,7 @@ def sampled_w(
     """w of random z, untruncated, `[n, w_dim]` on the CPU, `chunk` at a time. A conditional generator's classes take
     turns.
 
-    Only the generator's mapping is used. on_step: called after every chunk as `on_step(done, count, None)`.
+    Only the generator's mapping is used. on_step: called after every chunk.
     """
     random = torch.Generator().manual_seed(seed % 2**63)
     for start in range(0, count, chunk):
@@ -29,4 +28,4 @@ def sampled_w(
             labels = torch.nn.functional.one_hot(classes, generator.c_dim).float()
         yield generator.mapping(z, labels)[:, 0].detach().cpu()
         if on_step is not None:
-            on_step(start + len(z), count, None)
+            on_step(start + len(z), count)

@@ -17,10 +17,11 @@ from ..files.info import file_of
 from ..generator import Generator
 from ..images import as_masks, check_finite, from_comfy, is_squeezed, resize, to_comfy
 from ..networks import differentiable, twin
+from ..progress import OnStep
 from .delta import Delta
 from .features import perceptual_features, reads_pictures
 from .losses import Objective
-from .optimize import W_NOISE, OnStep, Spread, Watch, nearest_start, optimize, with_checkpoints
+from .optimize import W_NOISE, Spread, Watch, nearest_start, optimize, with_checkpoints
 from .result import InversionResult
 from .tune import tune
 
@@ -105,7 +106,8 @@ def invert(
     seed: of all random numbers. The same input gives the same result.
     quality: one of `QUALITIES`; `options` are fields of `InversionOptions` and override it.
     mask: where the pictures are to be matched, one for all or one each, of any size, as `as_masks` takes them.
-    on_step: see `OnStep`.
+    on_step: called after every step, as `on_step(done, total, pictures)`; about once a second with the newest pictures
+        `[B, C, R, R]` in −1…1, else with None. What it raises ends the inversion.
     Works inside `torch.inference_mode()` too. `StyleMixError` when an input does not fit, `LatentMismatchError` when
     encoder and generator have codes of different shape.
     """

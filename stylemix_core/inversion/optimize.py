@@ -13,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from ..generator import Generator
 from ..generator.sampling import sampled_w
 from ..networks import put
+from ..progress import OnStep
 from .losses import Objective
 
 RAMP_UP, RAMP_DOWN = 0.05, 0.25
@@ -24,13 +25,9 @@ NOISE_WEIGHT = 1e5
 SPREAD_SAMPLES = 1000
 START_PSI = 0.7
 
-OnStep = Callable[[int, int, "torch.Tensor | None"], None]
-"""Called after every step with the steps done, all steps, and about once a second the newest pictures
-`[B, C, R, R]` in −1…1, else None. What it raises ends the inversion."""
-
 
 class Watch:
-    """Tells the caller how far the inversion is."""
+    """Tells the caller how far the inversion is, and about once a second shows the newest pictures."""
 
     interval = 1.0
 

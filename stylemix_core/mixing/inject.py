@@ -39,6 +39,13 @@ def inject(
     Returns `[B·M, num_ws, w_dim]` (`[B·S·M, …]` for "all"): all masks of source 0, then of source 1, …;
     within a source style by style. Strength 0 keeps the source and strength 1 takes the style bit for bit.
     `LatentMismatchError` when codes, styles and masks do not fit each other.
+
+    >>> masks = sm.parse_masks("0-3; all@0.5", G.num_ws)
+    >>> mixed = sm.inject(faces, style, masks)
+    >>> len(faces), len(masks), mixed.shape
+    (2, 2, torch.Size([4, 8, 16]))
+    >>> torch.equal(mixed[0, :4], style[0, :4]), torch.equal(mixed[0, 4:], faces[0, 4:])
+    (True, True)
     """
     strengths = masks.strengths if isinstance(masks, MaskList) else masks
     if not isinstance(strengths, torch.Tensor):
@@ -133,9 +140,7 @@ class Injection:
             measured = ChannelPairs.of(meeting, regions)
             channels, warning = measure_channels(measured, self.channel_share, runner)
             warnings.append(warning)
-            regions = (
-                None  # The channels of other places were left out; those that were taken act everywhere.
-            )
+            regions = None  # it told which channels to take; they act everywhere
         return Injected(
             _mixed(meeting, self.space, channels, regions),
             result_labels(self.masks, len(source), len(style), self.pairing),

@@ -19,11 +19,6 @@ HALVES = {"left": torch.cat([torch.ones(8, 4), torch.zeros(8, 4)], 1)}
 
 
 @pytest.fixture(scope="module")
-def demo():
-    return sm.load_generator("demo", "cpu")
-
-
-@pytest.fixture(scope="module")
 def encoder():
     return sm.load_encoder("demo", "cpu")
 

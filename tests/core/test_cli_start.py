@@ -27,7 +27,10 @@ from stylemix_core.files.coloured import refuse_plainly_coloured
 from stylemix_core.generator.stylegan2.network import NOISE_MODES
 from stylemix_core.inversion import METHODS, QUALITIES
 from stylemix_core.mixing import inject as injection
+from stylemix_core.mixing.pairing import PAIRINGS
 from tests import builders
+
+without_windows = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 
 BOB = "stylemix_core/demo/bob.safetensors"
 ENCODER = "stylemix_core/demo/encoder.safetensors"
@@ -202,7 +205,7 @@ def test_devices_are_names_that_pytorch_knows():
 
 
 def test_choices_are_those_of_the_modules_that_act_on_them():
-    assert choices.PAIRINGS == injection.PAIRINGS and choices.SPACES == injection.SPACES
+    assert choices.PAIRINGS == PAIRINGS and choices.SPACES == injection.SPACES
     assert choices.CHANNEL_SHARE == injection.CHANNEL_SHARE
     assert (choices.DIRECTION_METHODS, choices.SAMPLES) == (directions.METHODS, directions.SAMPLES)
     assert (METHODS, tuple(QUALITIES)) == (choices.INVERSION_METHODS, choices.QUALITIES)
@@ -244,6 +247,7 @@ def test_an_output_that_cannot_be_written_is_noticed_at_once_and_nothing_is_left
     assert not any(locked.iterdir())
 
 
+@without_windows
 def test_interrupted_while_it_starts_it_ends_quietly(tmp_path):
     """Wherever the interrupt comes: while click, PyTorch or a verb's own modules are imported."""
     script = (
@@ -265,15 +269,13 @@ def test_interrupted_while_it_starts_it_ends_quietly(tmp_path):
         assert "Traceback" not in error
 
 
+@without_windows
 def test_a_reader_that_has_seen_enough_ends_it_quietly():
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stylemix_core.cli", "inspect", BOB, BOB],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    process.stdout.close()
-    assert process.stderr.read() == b""
-    assert process.wait(60) == 141
+    command = [sys.executable, "-m", "stylemix_core.cli", "inspect", BOB, BOB]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 141
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])

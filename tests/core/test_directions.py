@@ -17,11 +17,6 @@ from .. import builders
 
 
 @pytest.fixture(scope="module")
-def generator():
-    return builders.tiny_generator()
-
-
-@pytest.fixture(scope="module")
 def found(generator):
     return sm.find_directions(generator, "SeFa", "2-4", 5)
 

@@ -8,15 +8,6 @@ from stylemix_core.errors import CheckpointError, StyleMixError
 from tests import builders
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Threads that wait for each other on a busy machine cost these small networks far more than they save."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def encoder():
     return builders.tiny_encoder()

@@ -26,14 +26,6 @@ def choose(monkeypatch):
     return way
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def picture(count: int) -> torch.Tensor:
     return builders.value("pictures", (count, 3, 64, 64)).tanh()
 

@@ -31,11 +31,6 @@ LEFT = torch.cat([torch.ones(8, 4), torch.zeros(8, 4)], 1)
 
 
 @pytest.fixture(scope="module")
-def demo():
-    return sm.load_generator("demo", "cpu")
-
-
-@pytest.fixture(scope="module")
 def tiny():
     return builders.tiny_generator()
 

@@ -21,9 +21,11 @@ import pytest
 import torch
 
 import stylemix_core as sm
+from stylemix_core.checkpoints import FORMATS as READERS
 from stylemix_core.checkpoints import inspect_checkpoint, load_encoder, load_generator
 from stylemix_core.codes.sampling import sample_latents
 from stylemix_core.errors import StyleMixError
+from stylemix_core.files.source import Source
 from stylemix_core.files.unpickle import NESTED_GLOBALS
 from stylemix_core.inversion.delta import Delta, load_delta, save_delta
 from tests import builders
@@ -270,6 +272,16 @@ def test_the_originals_are_read(originals, tmp_path):
             assert whole == original.data[original.pickle]
             (tmp_path / "file").write_bytes(original.with_pickle(whole))
             inspect_checkpoint(tmp_path / "file")
+
+
+def test_every_format_is_damaged(originals, tmp_path):
+    """A new format needs a small file in `FORMATS`."""
+    found = set()
+    for original in originals:
+        (tmp_path / "file").write_bytes(original.data)
+        source = Source(tmp_path / "file")
+        found.add(next(reader for reader in READERS if reader.detect(source)))
+    assert found == set(READERS)
 
 
 def test_damaged_files_end_in_success_or_an_error_in_words(originals, tmp_path):

@@ -16,11 +16,6 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def generator():
-    return builders.tiny_generator()
-
-
-@pytest.fixture(scope="module")
 def encoder():
     return builders.tiny_encoder()
 

@@ -7,14 +7,7 @@ import stylemix_core as sm
 from stylemix_core.codes.latents import Latents
 from stylemix_core.figures.mixing import even_strengths
 
-from .. import builders
-
 SIDE = 32
-
-
-@pytest.fixture(scope="module")
-def generator():
-    return builders.tiny_generator()
 
 
 def codes(generator, seeds):

@@ -9,11 +9,13 @@ import pytest
 from PIL import Image
 
 import stylemix_core as sm
+from stylemix_core.cli.app import VERBS
 from stylemix_core.demo.experiment import style_picture
 
 tomllib = pytest.importorskip("tomllib", reason="Python 3.10 reads no TOML")
 
 ROOT = Path(__file__).parents[2]
+CORE = ROOT / "stylemix_core"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = sorted((*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
@@ -71,6 +73,21 @@ def test_links_to_files_lead_somewhere(page):
     assert [file for file in files if not (page.parent / file.partition("#")[0]).is_file()] == []
 
 
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "SECURITY.md", "docs/architecture.md"])
+def test_files_that_developers_pages_name_are_there(page):
+    """Written `folder/file.py`, or `folder/`, from the checkout's root."""
+    written = re.findall(r"`([\w.]+/[\w./]*)`", (ROOT / page).read_text(encoding="utf-8"))
+    named = [name for name in written if not re.search("[A-Z]{3}", name)]  # as in nodes/GROUP.py
+    assert len(named) > 2
+    assert [name for name in named if not (ROOT / name).exists() and not (CORE / name).exists()] == []
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "README.ko.md"], ids=lambda path: path.name)
+def test_readme_lists_every_command(page):
+    listed = re.findall(r"^\| `stylemix (\w+)[^`]*` \|", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(listed) == sorted(verb.name for verb in VERBS)
+
+
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if page.suffixes == [".ko", ".md"]], ids=lambda path: path.name
 )
@@ -113,6 +130,7 @@ def pictures_of(text: str) -> list[str]:
 @pytest.mark.parametrize(("key", "proportions"), [("Icon", (1, 1)), ("Banner", (21, 9))])
 def test_icon_and_banner_are_small_and_of_the_registrys_proportions(key, proportions):
     path = ROOT / PROJECT["tool"]["comfy"][key].removeprefix(RAW)
-    width, height = Image.open(path).size
+    with Image.open(path) as picture:
+        width, height = picture.size
     assert width * proportions[1] == height * proportions[0]
     assert path.stat().st_size < 128 * 1024

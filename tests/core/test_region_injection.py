@@ -16,22 +16,6 @@ from stylemix_core.mixing.inject import Injection, inject_latents
 from .. import builders
 
 
-@pytest.fixture(scope="module")
-def generator():
-    return builders.tiny_generator()
-
-
-@pytest.fixture(scope="module")
-def faces(generator):
-    with torch.no_grad():
-        return sample_latents(generator, [1, 2], 1.0), sample_latents(generator, [3], 1.0)
-
-
-@pytest.fixture(scope="module")
-def demo():
-    return sm.load_generator("demo", "cpu")
-
-
 def masks(generator, text: str = "all"):
     return sm.parse_masks(text, generator.num_ws)
 

@@ -65,13 +65,6 @@ def change_weights(generator: Generator, how: str) -> Generator:
     return generator
 
 
-@pytest.fixture
-def narrow_strips(monkeypatch):
-    """Strips of four rows from the first block on that can have some."""
-    monkeypatch.setattr(strips, "STRIP_BYTES", 1)
-    monkeypatch.setattr(strips, "ALONE_BYTES", 1)
-
-
 def whole(monkeypatch, draw):
     """What `draw` gives without strips and with the whole batch at once."""
     with monkeypatch.context() as patch:

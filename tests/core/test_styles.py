@@ -8,7 +8,6 @@ import torch
 import stylemix_core as sm
 from stylemix_core.codes.combine import blend_latents, join_latents, truncate_latents
 from stylemix_core.codes.latents import Latents, check_generator, load_latents, pick_latents, save_latents
-from stylemix_core.codes.sampling import sample_latents
 from stylemix_core.codes.style_space import channels_in, choose_channels, mix_styles, pack, styles_of, unpack
 from stylemix_core.decoding import decode
 from stylemix_core.errors import LatentMismatchError, StyleMixError
@@ -19,17 +18,6 @@ from stylemix_core.mixing.inject import Injected, Injection, inject_latents
 from stylemix_core.mixing.pairing import Meeting
 
 from .. import builders
-
-
-@pytest.fixture(scope="module")
-def generator():
-    return builders.tiny_generator()
-
-
-@pytest.fixture(scope="module")
-def faces(generator):
-    with torch.no_grad():
-        return sample_latents(generator, [1, 2], 1.0), sample_latents(generator, [3], 1.0)
 
 
 def masks(generator, text: str):

@@ -103,13 +103,18 @@ class Served:
         prompt, client = content["prompt"], content.get("client_id", "")
         problems = {node_id: self.host.problem(prompt, node_id) for node_id in prompt}
         refused = {node_id: problem for node_id, problem in problems.items() if problem}
-        if refused:
+        # ComfyUI runs every output that it can.
+        needed = [needs(prompt, node) for node in prompt if self.host.is_output(prompt[node]["class_type"])]
+        sound = set().union(*(nodes for nodes in needed if not nodes & refused.keys()))
+        if refused and not sound:
             return web.json_response(refusal(prompt, refused), status=400)
         prompt_id = uuid.uuid4().hex
-        task = asyncio.create_task(self.run(prompt, prompt_id, client))
+        kept = {node: inputs for node, inputs in prompt.items() if node in sound}
+        task = asyncio.create_task(self.run(kept, prompt_id, client))
         self.tasks.add(task)  # else it may be forgotten before it ends
         task.add_done_callback(self.tasks.discard)
-        return web.json_response({"prompt_id": prompt_id, "number": 1, "node_errors": {}})
+        errors = node_errors(prompt, refused)
+        return web.json_response({"prompt_id": prompt_id, "number": 1, "node_errors": errors})
 
     async def run(self, prompt: Prompt, prompt_id: str, client: str) -> None:
         async with self.running:
@@ -216,23 +221,36 @@ def core_nodes(base: Path) -> dict[str, Any]:
     }
 
 
-def refusal(prompt: Prompt, problems: dict[str, str]) -> dict[str, Any]:
-    """Why a prompt is not run."""
-    errors = {
-        node_id: {
+def needs(prompt: Prompt, node_id: str) -> set[str]:
+    """A node and all nodes before it."""
+    before = [value[0] for value in prompt[node_id]["inputs"].values() if isinstance(value, list)]
+    return {node_id}.union(*(needs(prompt, each) for each in before))
+
+
+def node_errors(prompt: Prompt, problems: dict[str, str]) -> dict[str, Any]:
+    """Why nodes are not run."""
+    kinds = {"Custom validation failed for node": "custom_validation_failed"}
+    errors = {}
+    for node_id, text in problems.items():
+        message, _, details = text.partition(": ")
+        error = {"type": kinds.get(message, "refused"), "message": message, "details": details}
+        errors[node_id] = {
             "class_type": prompt[node_id]["class_type"],
             "dependent_outputs": [],
-            "errors": [{"type": "refused", "message": text, "details": "", "extra_info": {}}],
+            "errors": [error | {"extra_info": {}}],
         }
-        for node_id, text in problems.items()
-    }
+    return errors
+
+
+def refusal(prompt: Prompt, problems: dict[str, str]) -> dict[str, Any]:
+    """Why a prompt is not run."""
     summary = {
         "type": "prompt_outputs_failed_validation",
         "message": "Prompt outputs failed validation",
         "details": "",
         "extra_info": {},
     }
-    return {"error": summary, "node_errors": errors}
+    return {"error": summary, "node_errors": node_errors(prompt, problems)}
 
 
 def failure(prompt: Prompt, node_id: str, text: str) -> dict[str, Any]:

@@ -5,8 +5,7 @@ import pytest
 import torch
 
 import stylemix_core as sm
-from stylemix_core.checkpoints import load_encoder, load_generator
-from stylemix_core.codes.sampling import sample_latents
+from stylemix_core.checkpoints import load_encoder
 
 from .. import builders
 from .prompts import inject, node, sampler
@@ -14,23 +13,6 @@ from .test_latent import drawn, generator_node
 from .test_workflow import in_bytes, pixels
 
 TINY = "tiny.safetensors"
-
-
-@pytest.fixture
-def tiny(host):
-    return load_generator(host.base / "models/stylegan" / TINY, device="cpu")
-
-
-@pytest.fixture
-def faces(tiny):
-    with torch.no_grad():
-        return sample_latents(tiny, [7, 8], psi=0.7)
-
-
-@pytest.fixture
-def style(tiny):
-    with torch.no_grad():
-        return sample_latents(tiny, [100], psi=0.7)
 
 
 def finding(**changes) -> dict:

@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from stylemix_core.checkpoints import load_generator
 from stylemix_core.codes.latents import load_latents
-from stylemix_core.codes.sampling import sample_latents
 from stylemix_core.decoding import decode
 from stylemix_core.generator.batches import in_chunks
 from stylemix_core.masks.mask_list import parse_masks
@@ -42,14 +40,8 @@ def drawn(host, **inputs: object) -> np.ndarray:
 
 
 @pytest.fixture
-def tiny(host):
-    return load_generator(host.base / "models/stylegan" / TINY, device="cpu")
-
-
-@pytest.fixture
-def codes(tiny):
-    with torch.no_grad():
-        return sample_latents(tiny, [7, 8], 0.7), sample_latents(tiny, [100], 0.7)
+def codes(faces, style):
+    return faces, style
 
 
 def test_a_prompt_without_the_new_inputs_injects_as_it_did(host, tiny, codes):

@@ -10,10 +10,9 @@ import torch
 from PIL import Image
 from safetensors import safe_open
 
-from stylemix_core.checkpoints import load_generator, native
+from stylemix_core.checkpoints import native
 from stylemix_core.codes.combine import blend_latents, truncate_latents
 from stylemix_core.codes.latents import Latents, load_latents, save_latents
-from stylemix_core.codes.sampling import sample_latents
 
 from .. import builders
 from ..host import Prompt, Run
@@ -55,17 +54,6 @@ def saving(prefix: str, **inputs: object) -> Prompt:
 def saved_file(host, run: Run) -> Path:
     (file,) = run.shown["save latent"]["latents"]
     return host.base / "output" / file["subfolder"] / file["filename"]
-
-
-@pytest.fixture
-def tiny(host):
-    return load_generator(host.base / "models/stylegan" / TINY, device="cpu")
-
-
-@pytest.fixture
-def faces(tiny):
-    with torch.no_grad():
-        return sample_latents(tiny, [7, 8], psi=0.7)
 
 
 def test_saved_codes_are_the_sampled_ones_with_their_origins(host, faces):

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { givenMasks } from "../../web/stylemix/given.js";
-import { sourcesOf, targetsOf, valueOf } from "../../web/stylemix/links.js";
+import { nodeAt, sourcesOf, targetsOf, valueOf } from "../../web/stylemix/links.js";
 import { inspectAnew, modelOf } from "../../web/stylemix/model.js";
 import { presets } from "../../web/stylemix/presets.js";
 
@@ -34,7 +34,7 @@ class Graph {
   }
 
   getNodeById(id) {
-    return this.nodes.find((node) => node.id === id);
+    return this.nodes.find((node) => `${node.id}` === `${id}`);
   }
 
   /** inputs and outputs: their types by name; widgets: their values by name, which have an input each. */
@@ -163,6 +163,16 @@ test("into a subgraph and out of it, however deep", async () => {
   outer.link(0, null, innerUse, "latent");
   inner.link(0, null, inject, "latent");
   assert.equal((await model(inject)).numWs, 14);
+});
+
+test("a node is found under the id that it runs under", () => {
+  const graph = new Graph();
+  const inner = new Graph(graph);
+  const use = graph.use(inner);
+  const inject = inner.inject();
+  assert.equal(nodeAt({ graph }, `${use.id}:${inject.id}`), inject);
+  assert.equal(nodeAt({ graph }, `${use.id}`), use);
+  assert.equal(nodeAt({ graph }, "99:1"), undefined);
 });
 
 test("a loader and a sampler inside of a subgraph", async () => {

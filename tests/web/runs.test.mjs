@@ -69,6 +69,19 @@ test("what the page still shows is not asked for", async () => {
   assert.deepEqual(api.asked, []);
 });
 
+test("what is shown belongs to the open workflow, whenever it has come", async () => {
+  const api = new Api({ 1: said("one") });
+  const changeTracker = { nodeOutputs: { 1: said("before") } };
+  const app = { nodeOutputs: {}, extensionManager: { workflow: { activeWorkflow: { changeTracker } } } };
+  api.addEventListener("executed", ({ detail }) => (app.nodeOutputs[detail.node] = detail.output));
+  showRemembered(api, app);
+  await api.run(["1"]); // the server does not send it, the page asks after the end
+  assert.deepEqual(changeTracker.nodeOutputs, { 1: said("one") });
+  app.nodeOutputs[2] = said("two"); // was sent before the answer to the prompt
+  api.dispatchCustomEvent("promptQueued");
+  assert.deepEqual(changeTracker.nodeOutputs, { 1: said("one"), 2: said("two") });
+});
+
 /** A page with node 4, and with node 5, a subgraph that holds node 1. */
 const page = (store, more) => ({
   graph: { getNodeById: (id) => (id === "5" ? { subgraph: { id: "sub", getNodeById: () => ({}) } } : {}) },

@@ -31,3 +31,12 @@ def test_the_blueprint_is_described():
     assert content["extra"]["BlueprintDescription"] == graph["description"] != ""
     assert graph["category"] == "StyleMix"
     assert {"hair", "style mixing", "머리"} <= {*content["extra"]["BlueprintSearchAliases"]}
+
+
+def test_the_blueprint_takes_the_hair_of_the_bundled_model():
+    """Its hair shape and half of its colours, on the node and on InjectW+ inside."""
+    (file,) = PACK.glob("subgraphs/*.json")
+    content = json.loads(file.read_text(encoding="utf-8"))
+    (graph,) = content["definitions"]["subgraphs"]
+    (inject,) = (node for node in graph["nodes"] if node["type"] == "StyleMixInject")
+    assert [node["widgets_values"][0] for node in (content["nodes"][0], inject)] == 2 * ["4-5, 8-10@0.5"]

@@ -1,6 +1,7 @@
 /** What the checkpoint of a loader is, or why it cannot be loaded, below the loader's settings. */
 
 import { chain } from "./chain.js";
+import { addElement } from "./element.js";
 
 /** Five lines; longer texts scroll. */
 const HEIGHT = 76;
@@ -23,15 +24,7 @@ export function addInfo(node, api, folder) {
     element.classList.toggle("stylemix-wrong", "error" in answer);
   }
 
-  const widget = node.addDOMWidget("info", "STYLEMIX_INFO", element, {
-    serialize: false, // not in the prompt
-    hideInPanel: true,
-    getMinHeight: () => HEIGHT,
-    getMaxHeight: () => HEIGHT,
-    getValue: () => "",
-    setValue: () => {},
-  });
-  widget.serialize = false; // not in the workflow
+  addElement(node, "info", "STYLEMIX_INFO", element, () => HEIGHT);
   chain(checkpoint, "callback", refresh);
   chain(node, "onConfigure", refresh);
   refresh();

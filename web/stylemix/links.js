@@ -79,6 +79,12 @@ function passing(node, slot) {
   return node.inputs[slot]?.type === type ? slot : node.inputs.findIndex((input) => input.type === type);
 }
 
+/** The node that runs under an id: `5:1` is node 1 of the subgraph that node 5 is. */
+export function nodeAt(app, id) {
+  const first = { subgraph: app.rootGraph ?? app.graph };
+  return `${id}`.split(":").reduce((node, part) => node?.subgraph?.getNodeById(part), first);
+}
+
 /** The nodes that a subgraph is used as, in the whole workflow. */
 export function usesOf(graph) {
   const root = graph.rootGraph;

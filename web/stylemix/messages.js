@@ -1,6 +1,11 @@
-/** What a node's last run had to say, below its widgets: warnings and results. No place for it where there is nothing. */
+/**
+ * What a node's last run had to say, below its widgets: warnings, results, and why ComfyUI left the node out. No place
+ * for it where there is nothing.
+ */
 
 import { chain } from "./chain.js";
+import { addElement } from "./element.js";
+import { nodeAt } from "./links.js";
 import { say, textsFor } from "./texts.js";
 
 /** Above and below a DOM widget, in the classic canvas. */
@@ -13,21 +18,30 @@ const MOST = 120;
 const LINE = 14;
 const LETTER = 5.5;
 
+/** Of every node that is in a graph: what shows its messages. */
+const places = new Map();
+
 let count = 0;
 
-/** Give a node a place for the messages of its runs, which come with what a run shows on the page. */
-export function addMessages(node, app) {
+/**
+ * Give a node a place for the messages of its runs, which come with what a run shows on the page.
+ *
+ * runOf: what a node's last run gave to the page
+ */
+export function addMessages(node, app, runOf) {
   const element = document.createElement("div");
   element.className = "stylemix-messages";
   const content = document.createElement("div");
   element.append(content);
   let said = [];
   let widget = null;
+  let refused = false;
   /** By how much the messages have made the node higher. */
   let height = 0;
 
   function show(messages = []) {
     said = messages;
+    refused = false;
     const texts = textsFor(app.extensionManager?.setting?.get("Comfy.Locale") ?? "en");
     const lines = said.map(([kind, text]) => {
       const line = document.createElement("div");
@@ -37,26 +51,14 @@ export function addMessages(node, app) {
       return line;
     });
     content.replaceChildren(...lines);
-    if (said.length && !widget) widget = place();
+    // A type of its own for each: Vue nodes would go on showing the messages of a node that undo has replaced.
+    if (said.length && !widget)
+      widget = addElement(node, "messages", `STYLEMIX_MESSAGES_${++count}`, element, () => height);
     if (!said.length && widget) {
       node.removeWidget(widget);
       widget = null;
     }
     layOut();
-  }
-
-  function place() {
-    // A type of its own for each: Vue nodes would go on showing the messages of a node that undo has replaced.
-    const placed = node.addDOMWidget("messages", `STYLEMIX_MESSAGES_${++count}`, element, {
-      serialize: false, // not in the prompt
-      hideInPanel: true,
-      getMinHeight: () => height,
-      getMaxHeight: () => height,
-      getValue: () => "",
-      setValue: () => {},
-    });
-    placed.serialize = false; // not in the workflow
-    return placed;
   }
 
   /** Let the node grow and shrink with its messages; its pictures keep their room. */
@@ -77,27 +79,52 @@ export function addMessages(node, app) {
     return said.reduce((sum, [, text]) => sum + LINE * Math.ceil(text.length / letters) + 2, 8);
   }
 
-  /** What the page remembers of the node's last run. */
-  function remembered() {
-    if (!node.graph) return;
-    const { graph, id } = node;
-    const output = app.nodeOutputs?.[graph.isRootGraph === false ? `${graph.id}:${id}` : id];
+  /** Show what the page remembers of the node's last run. */
+  function recall() {
+    const output = runOf(node);
     if (output) show(output.stylemix_messages);
+  }
+
+  /** Show why the node has been left out; without errors, take back those of the prompt before. */
+  function refuse(errors) {
+    if (errors) show(errors.map((error) => ["refused", reasonOf(error)]));
+    else if (refused) show(runOf(node)?.stylemix_messages);
+    refused = Boolean(errors);
   }
 
   new ResizeObserver(layOut).observe(content);
   chain(node, "onExecuted", (output) => show(output?.stylemix_messages));
-  // A workflow that is opened again gets the outputs of its last run a moment after its nodes.
-  chain(node, "onConfigure", () => setTimeout(remembered));
+  chain(node, "onAdded", () => places.set(node, { recall, refuse }));
+  chain(node, "onRemoved", () => places.delete(node));
   // The node is saved as high as it is without messages.
   chain(node, "onSerialize", (data) => {
     data.size = [data.size[0], data.size[1] - height];
   });
 }
 
+/** To be called when the page has other outputs: a workflow that is opened again gets those of its last run. */
+export function recallMessages() {
+  for (const { recall } of places.values()) recall();
+}
+
+/** Let nodes say why they are refused. Older pages only mark them when the rest of the prompt can run. */
+export function showRefusals(api, app) {
+  api.addEventListener("promptQueued", () => {
+    const refused = Object.entries(app.lastNodeErrors ?? {}).map(([id, { errors }]) => [nodeAt(app, id), errors]);
+    const errorsOf = new Map(refused);
+    for (const [node, { refuse }] of places) refuse(errorsOf.get(node));
+  });
+}
+
+/** In words. What a node checks itself comes behind the name of the input. */
+function reasonOf({ type, message, details }) {
+  return type === "custom_validation_failed" ? details.replace(/^\w+ - /, "") : `${message}: ${details}`;
+}
+
 /**
  * Let nodes whose result is remembered show again what it showed. Older cores send it of outputs only, so that after a
- * reload of the page the nodes before them would stay empty.
+ * reload of the page the nodes before them would stay empty. Older pages keep of a run, for when its workflow is opened
+ * again, what comes between the answer to its prompt and its end. Remembered results come earlier or later than that.
  */
 export function showRemembered(api, app) {
   let run = null;
@@ -121,5 +148,13 @@ export function showRemembered(api, app) {
       const display_node = entry.meta?.[node]?.display_node ?? node;
       api.dispatchCustomEvent("executed", { node, display_node, output, prompt_id: id });
     }
+    keepShown(app);
   });
+  api.addEventListener("promptQueued", () => keepShown(app));
+}
+
+/** With the open workflow, as newer pages do when it is left. */
+function keepShown(app) {
+  const tracker = app.extensionManager?.workflow?.activeWorkflow?.changeTracker;
+  if (tracker) tracker.nodeOutputs = { ...app.nodeOutputs };
 }

@@ -79,6 +79,7 @@ const en = {
     "Layers 7–9 of the FFHQ model at 1024 px. Published findings: GANSpace (Härkönen et al. 2020): white hair 7–9, hair colour keeping the geometry 7–8, dark hair 8; StyleSpace (Wu et al. 2021): grey 7, black and blond 8.",
   warning: "Warning of the last run",
   note: "Told by the last run",
+  refused: "Why the last run left this node out",
   hairShapeOwnTip: "The layers that carry the hair's shape in the connected model, by its own table.",
   hairColourOwnTip:
     "The layers that carry the colours of hair, skin, eyes and lips in the connected model, by its own table.",
@@ -168,6 +169,7 @@ const ko = {
     "1024px FFHQ 모델의 레이어 7–9. 발표된 결과: GANSpace(Härkönen 외 2020): 흰머리 7–9, 형태를 유지한 머리 색 7–8, 짙은 머리 8. StyleSpace(Wu 외 2021): 회색 7, 검정·금발 8.",
   warning: "마지막 실행의 경고",
   note: "마지막 실행의 알림",
+  refused: "마지막 실행에서 이 노드가 빠진 이유",
   hairShapeOwnTip: "연결된 모델에서 머리 모양을 맡는 레이어입니다. 모델에 딸린 표를 따릅니다.",
   hairColourOwnTip: "연결된 모델에서 머리·피부·눈·입술의 색을 맡는 레이어입니다. 모델에 딸린 표를 따릅니다.",
   upload: "업로드할 W+ 파일 선택",

@@ -1,0 +1,48 @@
+"""Names of files on every system: patterns that no shell has expanded, names that are one or none elsewhere."""
+
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from stylemix_core import cli
+from stylemix_core.cli.paths import LONGEST_NAME, file_name, inside, unique
+
+
+def test_patterns_that_the_shell_left_alone_mean_the_files_they_match(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("b.png", "a.png", "c.txt", "d[1].png"):
+        Path(name).touch()
+    assert inside([Path("*.png")], {".png"}) == [Path("a.png"), Path("b.png"), Path("d[1].png")]
+    assert inside([Path("d[1].png"), Path("?.png")], {".png"})[:2] == [Path("d[1].png"), Path("a.png")]
+    assert inside([Path("*.jpg")], {".jpg"}) == [Path("*.jpg")]
+
+
+def test_models_are_found_by_pattern(models, tmp_path, capsys):
+    folder = Path(models["generator"][1]).parent
+    assert cli.main(["inspect", str(folder / "*.safetensors")]) == 0
+    said = capsys.readouterr().out
+    assert all(str(path) in said for path in folder.glob("*.safetensors"))
+
+
+def test_names_that_differ_in_capitals_alone_are_numbered():
+    assert unique(["Face", "face", "FACE", "other"]) == ["Face", "face_2", "FACE_3", "other"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("hair: 2-6", "hair_2-6"),
+        ("con", "con_"),
+        ("Lpt1.5", "Lpt1.5_"),
+        ("console", "console"),
+        (unicodedata.normalize("NFD", "머리"), "머리"),
+        ("..", "unnamed"),
+    ],
+)
+def test_names_are_taken_by_every_file_system(text, name):
+    assert file_name(text) == name
+
+
+def test_long_names_are_cut_between_letters():
+    assert file_name("머리" * 100) == "머리" * (LONGEST_NAME // 6)

@@ -1,0 +1,20 @@
+/** Places on a node for what is no widget of it. */
+
+/**
+ * Put an element on a node; neither the workflow nor the prompt knows of it.
+ *
+ * type: of the widget that holds it; heightOf: gives its height in pixels
+ * @returns the widget
+ */
+export function addElement(node, name, type, element, heightOf) {
+  const widget = node.addDOMWidget(name, type, element, {
+    serialize: false, // not in the prompt
+    hideInPanel: true,
+    getMinHeight: heightOf,
+    getMaxHeight: heightOf,
+    getValue: () => "",
+    setValue: () => {},
+  });
+  widget.serialize = false; // not in the workflow
+  return widget;
+}
