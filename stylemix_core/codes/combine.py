@@ -14,6 +14,7 @@ from ..wording import counted
 from .latents import Latents, Region, check_generator, nested_origin
 
 Mix = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""Two batches of codes, or of what comes with them → the results' one."""
 
 
 def join_latents(parts: Sequence[Latents]) -> Latents:
@@ -26,10 +27,10 @@ def join_latents(parts: Sequence[Latents]) -> Latents:
     generator = generators.pop() if len(generators) == 1 else None
     regions = []
     for i in range(max(len(part.regions) for part in parts)):
-        layer = [part.regions[i] if i < len(part.regions) else _nowhere(part) for part in parts]
-        sizes = [one.mask.shape[1:] for one in layer]
-        masks = [resize_mask(one.mask, *max(sizes)) for one in layer]
-        regions.append(Region(_join([one.codes for one in layer], generator), torch.cat(masks)))
+        own = [part.regions[i] if i < len(part.regions) else _nowhere(part) for part in parts]
+        height, width = max(region.mask.shape[1:] for region in own)
+        masks = torch.cat([resize_mask(region.mask, height, width) for region in own])
+        regions.append(Region(_join([region.codes for region in own], generator), masks))
     return replace(_join([part.around() for part in parts], generator), regions=tuple(regions))
 
 
@@ -38,14 +39,9 @@ def _join(parts: Sequence[Latents], generator: str | None) -> Latents:
     w_rgb = channels = None
     if any(part.w_rgb is not None for part in parts):
         w_rgb = torch.cat([part.codes()[:, 1] for part in parts])
-    changed = [part.channels for part in parts if part.channels is not None]
-    if changed:
-        widths = sorted({one.shape[3] for one in changed})
-        if len(widths) > 1:
-            raise LatentMismatchError(
-                f"found style channels of {' and '.join(map(str, widths))} numbers; give codes of one model"
-            )
-        channels = torch.cat([_channels(part, widths[0]) for part in parts])
+    width = _channel_width(parts)
+    if width is not None:
+        channels = torch.cat([_channels(part, width) for part in parts])
     origins = tuple(origin for part in parts for origin in part.origins)
     return Latents(torch.cat([part.w for part in parts]), origins, generator, w_rgb, channels)
 
@@ -63,7 +59,21 @@ def _nowhere(part: Latents) -> Region:
     return Region(part.around(), torch.zeros(len(part), *shape, dtype=torch.uint8, device=part.w.device))
 
 
+def _channel_width(parts: Sequence[Latents]) -> int | None:
+    """How many style channels a module of these codes has, with padding; None where none of them changes any.
+
+    `LatentMismatchError` when they differ.
+    """
+    widths = sorted({part.channels.shape[3] for part in parts if part.channels is not None})
+    if len(widths) > 1:
+        raise LatentMismatchError(
+            f"found style channels of {' and '.join(map(str, widths))} numbers; give codes of one model"
+        )
+    return widths[0] if widths else None
+
+
 def _channels(part: Latents, width: int) -> torch.Tensor:
+    """What the codes change in style channels, `[B, 2, num_ws, width]`."""
     count, layers, _ = part.w.shape
     return part.w.new_zeros(count, 2, layers, width) if part.channels is None else part.channels
 
@@ -112,14 +122,8 @@ def combine(
 def _combine(a: Latents, b: Latents, mix: Mix, origins: tuple[str, ...]) -> Latents:
     """`combine` of codes without regions."""
     w, w_rgb = (codes.contiguous() for codes in mix(a.codes(), b.codes()).unbind(1))
-    channels = None
-    widths = {part.channels.shape[3] for part in (a, b) if part.channels is not None}
-    if len(widths) > 1:
-        raise LatentMismatchError(
-            f"found style channels of {' and '.join(map(str, widths))} numbers; give codes of one model"
-        )
-    for width in widths:
-        channels = mix(_channels(a, width), _channels(b, width))
+    width = _channel_width([a, b])
+    channels = None if width is None else mix(_channels(a, width), _channels(b, width))
     # To-RGBs take odd layers.
     alike = torch.equal(w[:, 1::2], w_rgb[:, 1::2])
     return Latents(w, origins, a.generator, None if alike else w_rgb, channels)

@@ -72,8 +72,8 @@ def cap_identity(
         raise StyleMixError(f"the limit is {limit:g}; give a drift above 0 and up to 2, usually 0.1 to 0.5")
     if not 0 < highest <= MAX_STRENGTH:
         raise StyleMixError(f"highest is {highest:g}; give a strength above 0 and up to {MAX_STRENGTH:g}")
-    met = pairs(len(source), len(style), pairing)
-    i, j, m = map(list, zip(*((i, j, m) for i, j in met for m in range(len(masks))), strict=True))
+    rows = [(i, j, m) for i, j in pairs(len(source), len(style), pairing) for m in range(len(masks))]
+    i, j, m = map(list, zip(*rows, strict=True))
     w, target, full = source.w[i], style.w.to(source.w)[j], masks.strengths.to(source.w)[m]
     search = _Search(w, target, full, see(source.w)[i], limit, see)
     for step in range(1, STEPS + 1):
