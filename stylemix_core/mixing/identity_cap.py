@@ -80,9 +80,9 @@ def cap_identity(
         search.try_strengths(torch.full([len(w)], highest * step / STEPS), search.unlimited())
     limited = ~search.unlimited()
     for _ in range(HALVINGS):
-        search.try_strengths((search.within + search.beyond) / 2, limited)
+        search.try_strengths((search.low + search.high) / 2, limited)
 
-    strengths = full * search.within[:, None].to(full)
+    strengths = full * search.low[:, None].to(full)
     origins = tuple(
         f"{source.origins[a]} ← {nested_origin(style.origins[b])}, layers {layers_text(row)}"
         for a, b, row in zip(i, j, strengths, strict=True)
@@ -90,11 +90,11 @@ def cap_identity(
     labels = [
         f"{masks.labels[mask]} ×{strength:.2f}{label[len(masks.labels[mask]) :]}"
         for mask, strength, label in zip(
-            m, search.within, result_labels(masks, len(source), len(style), pairing), strict=True
+            m, search.low, result_labels(masks, len(source), len(style), pairing), strict=True
         )
     ]
     results = Latents(mix(w, target, strengths), origins, source.generator)
-    return Capped(results, search.within, search.drifts, limited, labels, limit)
+    return Capped(results, search.low, search.drifts, limited, labels, limit)
 
 
 class _Search:
@@ -112,16 +112,16 @@ class _Search:
         """w, target: `[N, L, D]`; full: what strength 1 is, `[N, L]`; faces: who the sources are, `[N, C]`."""
         self.w, self.target, self.full, self.faces = w, target, full, faces
         self.limit, self.see = limit, see
-        self.within = torch.zeros(len(w))
+        self.low = torch.zeros(len(w))
         """The highest strength that was seen to stay within the limit."""
-        self.beyond = torch.full([len(w)], torch.inf)
+        self.high = torch.full([len(w)], torch.inf)
         """The lowest that was seen to pass it; infinite where none was."""
         self.drifts = torch.zeros(len(w))
-        """Of `within`."""
+        """Of `low`."""
 
     def unlimited(self) -> torch.Tensor:
         """Which of them have passed the limit at no strength so far, bool `[N]`."""
-        return self.beyond.isinf()
+        return self.high.isinf()
 
     def try_strengths(self, strengths: torch.Tensor, which: torch.Tensor) -> None:
         """See what strengths `[N]` do to those results that `which`, bool `[N]`, names; to none if it names none."""
@@ -131,8 +131,8 @@ class _Search:
         mixed = mix(self.w[at], self.target[at], self.full[at] * strengths[at, None].to(self.full))
         drift = 1 - (self.see(mixed) * self.faces[at]).sum(1).cpu()
         fine = drift <= self.limit
-        self.within[at[fine]], self.drifts[at[fine]] = strengths[at[fine]], drift[fine]
-        self.beyond[at[~fine]] = strengths[at[~fine]]
+        self.low[at[fine]], self.drifts[at[fine]] = strengths[at[fine]], drift[fine]
+        self.high[at[~fine]] = strengths[at[~fine]]
 
 
 def seen_by(generator: Generator, identity: Identity) -> See:

@@ -9,12 +9,13 @@ from collections import Counter
 import pytest
 import torch
 
-from stylemix_core import device
+from stylemix_core import decoding, device
 from stylemix_core.checkpoints import load_encoder, load_generator
 from stylemix_core.codes.latents import Latents
-from stylemix_core.decoding import decode, distinct, distinct_in
+from stylemix_core.decoding import decode, distinct, distinct_in, draw_each
 from stylemix_core.encoder import EncoderConfig
 from stylemix_core.generator import Generator
+from stylemix_core.generator.batches import CHUNK
 from stylemix_core.generator.engine import graphs, regions, strips
 from stylemix_core.generator.stylegan2 import network, ops
 from stylemix_core.generator.stylegan2.ops import modulated_conv, squared
@@ -339,6 +340,25 @@ def test_codes_that_differ_in_what_they_carry_are_kept_apart():
     w_rgb = w.clone()
     w_rgb[1, 4, 5] += 1
     assert Counter(distinct(Latents(w, tuple("abc"), w_rgb=w_rgb))[1]) == {0: 2, 1: 1}
+
+
+def test_pictures_are_drawn_a_few_ahead_each_once_and_none_is_kept(monkeypatch):
+    generator, w = build(), codes(6)
+    parts = [Latents(w[[0, 1, 0, 2, 3, 4]], tuple("abcdef")), Latents(w[[5, 0]], tuple("gh"))]
+    drawn = []
+    draw = decoding.decode
+    monkeypatch.setattr(
+        decoding, "decode", lambda G, part, *how: drawn.append(len(part)) or draw(G, part, *how)
+    )
+    with torch.no_grad():
+        pictures = draw_each(generator, parts)
+        first = next(pictures)
+        assert drawn == [CHUNK]
+        rest = [*pictures]
+        assert drawn == [CHUNK, 1, 1]
+        assert torch.allclose(
+            torch.stack([first, *rest]), generator.synthesis(w[[0, 1, 0, 2, 3, 4, 5, 0]]), atol=1e-5
+        )
 
 
 class TestPhases:
