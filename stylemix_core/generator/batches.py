@@ -34,7 +34,7 @@ def in_chunks(generator: Generator, on_step: OnStep | None = None) -> Runner:
             items = slice(start, min(start + CHUNK, count))
             results.append(forward(generator, items))
             if on_step is not None:
-                on_step(items.stop, count)
+                on_step(items.stop, count, None)
         return torch.cat(results)
 
     return run

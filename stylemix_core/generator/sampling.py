@@ -28,4 +28,4 @@ def sampled_w(
             labels = torch.nn.functional.one_hot(classes, generator.c_dim).float()
         yield generator.mapping(z, labels)[:, 0].detach().cpu()
         if on_step is not None:
-            on_step(start + len(z), count)
+            on_step(start + len(z), count, None)
