@@ -17,7 +17,7 @@ from ..generator.fingerprint import picture_shape
 from ..images import as_masks, check_proportions, resize
 from ..masks.mask_list import MaskList
 from .channels import ChannelPairs, measure_channels
-from .pairing import Meeting, check_shapes, check_styles, pairs, result_labels
+from .pairing import Meeting, check_shapes, check_styles, pairs
 
 SPACES = ("W+", "convolutions", "to-RGB", "channels")
 """What of a layer the style gives."""
@@ -55,13 +55,13 @@ def inject(
 
 
 def mix_pairs(
-    w: torch.Tensor, style: torch.Tensor, pairs: list[tuple[int, int]], strengths: torch.Tensor
+    w: torch.Tensor, style: torch.Tensor, paired: list[tuple[int, int]], strengths: torch.Tensor
 ) -> torch.Tensor:
     """`mix` of pairs of codes, all of strengths `[M, …, L]` for the first pair, then for the second, …
 
-    w, style: `[·, …, L, D]`, between which `pairs` tells who meets whom. Returns `[P·M, …, L, D]`.
+    w, style: `[·, …, L, D]`, of which `paired` names the places that meet. Returns `[P·M, …, L, D]`.
     """
-    sources, styles = map(list, zip(*pairs, strict=True))
+    sources, styles = map(list, zip(*paired, strict=True))
     source = w[sources, None]  # [P, 1, …, L, D]
     target = style.to(w)[styles, None]  # [P, 1, …, L, D]
     return mix(source, target, strengths.to(w)).flatten(0, 1)  # [P, M, …, L, D] → [P·M, …, L, D]
@@ -143,7 +143,7 @@ class Injection:
             regions = None  # it told which channels to take; they act everywhere
         return Injected(
             _mixed(meeting, self.space, channels, regions),
-            result_labels(self.masks, len(source), len(style), self.pairing),
+            meeting.labels(),
             [warning for warning in warnings if warning is not None],
         )
 

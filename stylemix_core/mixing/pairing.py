@@ -35,10 +35,14 @@ def result_labels(masks: MaskList, sources: int, styles: int, pairing: str = "ma
 
     The mask's label, then what tells results of one mask apart: "0-6 · source 1 · style 2".
     """
+    return _labels(masks, pairs(sources, styles, pairing), sources)
+
+
+def _labels(masks: MaskList, paired: list[tuple[int, int]], sources: int) -> list[str]:
     labels = []
-    for i, j in pairs(sources, styles, pairing):
+    for i, j in paired:
         suffix = f" · source {i + 1}" if sources > 1 else ""
-        if styles > 1 and pairing == "all":
+        if len(paired) > sources:  # each meets several styles
             suffix += f" · style {j + 1}"
         labels += [label + suffix for label in masks.labels]
     return labels
@@ -69,6 +73,10 @@ class Meeting:
     def sources(self) -> list[int]:
         """The source of every result, by its place."""
         return [i for i, _ in self.pairs for _ in self.masks]
+
+    def labels(self) -> list[str]:
+        """`result_labels` of all results."""
+        return _labels(self.masks, self.pairs, len(self.source))
 
     def origins(self, suffix: str = "") -> tuple[str, ...]:
         """How every result comes about: "seed 7 ← photo.png, layers 0-6"."""
