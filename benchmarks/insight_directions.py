@@ -42,7 +42,7 @@ def figures(small: bool) -> list[Row]:
 def definitions(generator: Generator, samples: int) -> list[Row]:
     """The largest difference of any number to the singular vectors that the papers define."""
     every = torch.ones(generator.num_ws, dtype=torch.bool)
-    w = torch.cat([*sampled_w(generator, samples, seed=0)]).double()
+    w = torch.cat([*sampled_w(generator.mapping, samples, seed=0)]).double()
     defined = {"SeFa": stacked_affine_weights(generator, every), "GANSpace": w - w.mean(0)}
     rows: list[Row] = []
     for method, matrix in defined.items():

@@ -7,7 +7,7 @@ from comfy_api.v0_0_2 import io, ui
 
 from ..stylemix_core.codes.latents import Latents, check_generator
 from ..stylemix_core.decoding import draw_distinct
-from ..stylemix_core.figures.mixing import Figure, even_strengths, mixing_matrix, strength_strip
+from ..stylemix_core.figures.sheets import Figure, even_strengths, mixing_matrix, strength_strip
 from ..stylemix_core.images import to_comfy
 from ..stylemix_core.masks.grammar import MAX_STRENGTH, MIN_STRENGTH
 from ..stylemix_core.masks.mask_list import MaskList, MaskText

@@ -4,7 +4,7 @@ import torch
 from comfy_api.v0_0_2 import io, ui
 
 from ..stylemix_core.analysis.find import CARE, CHUNK, OTHERS, find_layers
-from ..stylemix_core.analysis.judges import KINDS
+from ..stylemix_core.analysis.wish_text import KINDS
 from ..stylemix_core.codes.latents import Latents, check_generator
 from ..stylemix_core.encoder.identity import find_identity
 from ..stylemix_core.errors import StyleMixError

@@ -9,7 +9,7 @@ from ..stylemix_core.checkpoints.base import MOST_CLASSES
 from ..stylemix_core.codes.latents import Latents, check_generator
 from ..stylemix_core.codes.sampling import sample_latents
 from ..stylemix_core.decoding import describe_leakage, draw_distinct, leakage
-from ..stylemix_core.generator.stylegan2.network import NOISE_MODES
+from ..stylemix_core.generator.engine.noise import NOISE_MODES
 from ..stylemix_core.images import to_comfy, to_pil
 from . import host
 from .search import search_words

@@ -13,7 +13,8 @@ from .codes.combine import resize_mask
 from .codes.latents import Latents
 from .codes.style_space import styles_of
 from .generator import Generator
-from .generator.batches import CHUNK, Runner
+from .generator.batches import Runner
+from .generator.engine.parts import CHUNK
 from .generator.engine.regions import draw_regions
 from .images import average
 
@@ -31,7 +32,7 @@ def decode(
     noise_seed: int | Sequence[int] | None = None,
     resolution: int | None = None,
 ) -> torch.Tensor:
-    """Draw codes of any kind in one pass; arguments, result and errors as for `SynthesisNetwork.draw`."""
+    """Draw codes of any kind in one pass; arguments, result and errors as for `Synthesis.draw`."""
     synthesis = generator.synthesis
     if not latents.regions and latents.channels is None and latents.w_rgb is None:
         pictures: torch.Tensor = synthesis(latents.w, noise_mode, noise_seed, resolution)

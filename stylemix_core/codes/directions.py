@@ -159,12 +159,12 @@ def find_directions(
     if method == "SeFa":
         weights = stacked_affine_weights(generator, chosen)
         values, vectors = strongest(weights.T @ weights)
-        spread = covariance(sampled_w(generator, UNIT_SAMPLES, 0))
+        spread = covariance(sampled_w(generator.mapping, UNIT_SAMPLES, 0))
         units = (vectors[:count] @ spread * vectors[:count]).sum(1).clamp_min(0).sqrt()
     else:
         if samples < generator.w_dim:
             raise StyleMixError(f"samples is {samples}; give {generator.w_dim} or more, usually {SAMPLES}")
-        values, vectors = strongest(covariance(sampled_w(generator, samples, seed, on_step)))
+        values, vectors = strongest(covariance(sampled_w(generator.mapping, samples, seed, on_step)))
         units = values[:count].sqrt()
     return Directions(
         vectors[:count].float(),

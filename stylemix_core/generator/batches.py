@@ -1,4 +1,4 @@
-"""How many items pass through a generator: a few at a time, in the way of whoever runs it."""
+"""Passing items through a generator a few at a time, in the way of whoever runs it."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -6,10 +6,8 @@ from typing import Protocol
 import torch
 
 from ..progress import OnStep
-from . import Generator
-
-CHUNK = 4
-"""Pictures that are worked on at a time."""
+from .engine.parts import CHUNK
+from .family import Generator
 
 Forward = Callable[[Generator, slice], torch.Tensor]
 """Computes `[n, …]` of those items that the slice names."""
@@ -26,7 +24,7 @@ class Runner(Protocol):
 
 
 def in_chunks(generator: Generator, on_step: OnStep | None = None) -> Runner:
-    """Run `CHUNK` items at a time. on_step: called after every chunk with the items done."""
+    """Run as many items at a time as synthesis draws. on_step: called after every chunk with the items done."""
 
     def run(count: int, forward: Forward, /) -> torch.Tensor:
         results = []

@@ -57,7 +57,7 @@ class Spread:
     @classmethod
     @torch.no_grad()
     def of(cls, generator: Generator, seed: int) -> "Spread":
-        w = torch.cat([*sampled_w(generator, SPREAD_SAMPLES, seed)]).to(generator.w_avg)
+        w = torch.cat([*sampled_w(generator.mapping, SPREAD_SAMPLES, seed)]).to(generator.w_avg)
         return cls(w, float((w - generator.w_avg).square().mean().sqrt().clamp_min(1e-6)))
 
 
@@ -175,6 +175,6 @@ def noise_correlation(image: torch.Tensor) -> torch.Tensor:
 
 def with_checkpoints(generator: Generator) -> None:
     """Compute a block's inner maps again in the backward pass: a third more time, far less memory."""
-    for block in generator.synthesis.blocks():
+    for block in generator.synthesis.stages():
         forward = partial(checkpoint, block.forward, use_reentrant=False, preserve_rng_state=False)
         block.forward = forward  # type: ignore[method-assign]

@@ -14,7 +14,7 @@ from stylemix_core.codes.latents import load_latents
 from stylemix_core.demo import experiment
 from stylemix_core.figures import grid
 from stylemix_core.files.pictures import load_image
-from stylemix_core.generator.batches import CHUNK
+from stylemix_core.generator.engine.parts import CHUNK
 from stylemix_core.images import from_pil
 from tests import builders
 

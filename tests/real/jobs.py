@@ -35,7 +35,7 @@ from stylemix_core.codes.combine import blend_latents, join_latents, truncate_la
 from stylemix_core.codes.latents import Latents, load_latents, pick_latents
 from stylemix_core.codes.sampling import sample_latents
 from stylemix_core.faces import FaceTransform, parse_landmarks
-from stylemix_core.figures.mixing import even_strengths
+from stylemix_core.figures.sheets import even_strengths
 from stylemix_core.images import from_comfy, from_pil, to_comfy, to_pil
 from stylemix_core.mixing.pairing import result_labels
 
