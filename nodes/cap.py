@@ -1,14 +1,15 @@
 """The node that injects as much of a style as a face can take."""
 
-import torch
+from functools import partial
+
 from comfy_api.v0_0_2 import io
 
 from ..stylemix_core.codes.latents import Latents
 from ..stylemix_core.encoder.identity import find_identity
 from ..stylemix_core.errors import StyleMixError
-from ..stylemix_core.masks.mask_list import MAX_STRENGTH
-from ..stylemix_core.mixing.identity_cap import cap_identity
-from ..stylemix_core.mixing.inject import PAIRINGS
+from ..stylemix_core.masks.grammar import MAX_STRENGTH
+from ..stylemix_core.mixing.identity_cap import cap_identity, seen_through
+from ..stylemix_core.mixing.pairing import PAIRINGS
 from . import host
 from .figures import checked_masks, masks_input, mixing_inputs
 from .inject import masks_shown
@@ -106,12 +107,7 @@ class IdentityCap(io.ComfyNode):
                 "model_ir_se50.pth into models/psp"
             )
         beside = [encoder] if encoder is not None and arcface is None else []
-
-        def see(w: torch.Tensor) -> torch.Tensor:
-            return host.run(
-                generator, len(w), lambda G, items: identity(G.synthesis(w[items])), beside=beside
-            )
-
+        see = seen_through(partial(host.run, generator, beside=beside), identity)
         capped = cap_identity(latent, style, resolved, limit, see, pairing, highest)
         host.tell(cls.hidden.unique_id, f"Identity by {identity.name}")
         report = capped.report(identity.name)

@@ -10,7 +10,7 @@ from ..stylemix_core.codes.latents import Latents, check_generator
 from ..stylemix_core.faces.regions import name_masks
 from ..stylemix_core.images import from_pil, to_comfy
 from ..stylemix_core.inversion import check_encoder
-from ..stylemix_core.mixing.inject import check_styles
+from ..stylemix_core.mixing.pairing import check_styles
 from . import host
 from .search import search_words
 from .sockets import ENCODER, GENERATOR, LATENT

@@ -1,16 +1,17 @@
 """Nodes that draw many mixed faces as one figure."""
 
+from functools import partial
 from typing import Any
 
-import torch
 from comfy_api.v0_0_2 import io, ui
 
 from ..stylemix_core.codes.latents import Latents, check_generator
-from ..stylemix_core.decoding import decode, distinct
+from ..stylemix_core.decoding import draw_distinct
 from ..stylemix_core.figures.sheets import Figure, even_strengths, mixing_matrix, strength_strip
 from ..stylemix_core.images import to_comfy
-from ..stylemix_core.masks.mask_list import MAX_STRENGTH, MIN_STRENGTH, MaskList, MaskText
-from ..stylemix_core.mixing.inject import PAIRINGS, check_styles
+from ..stylemix_core.masks.grammar import MAX_STRENGTH, MIN_STRENGTH
+from ..stylemix_core.masks.mask_list import MaskList, MaskText
+from ..stylemix_core.mixing.pairing import PAIRINGS, check_styles
 from . import host
 from .inject import alpha_input, mask_list_input, masks_shown, seed_input
 from .search import search_words
@@ -158,8 +159,7 @@ def draw_figure(
 ) -> io.NodeOutput:
     """The outputs of `figure_outputs`, the figure shown on the node, and what else is `shown` there."""
     # Without previews: on the page they would stay in the figure's place.
-    codes, places = distinct(figure.codes)
-    drawn: torch.Tensor = host.run(generator, len(codes), lambda G, items: decode(G, codes.take(items)))
+    drawn, places = draw_distinct(figure.codes, partial(host.run, generator))
     sheet = to_comfy(figure.sheet([drawn[place] for place in places]))
     return io.NodeOutput(
         sheet,

@@ -10,7 +10,7 @@ from ..stylemix_core.encoder.identity import find_identity
 from ..stylemix_core.errors import StyleMixError
 from ..stylemix_core.images import from_pil, to_comfy
 from ..stylemix_core.masks.mask_list import MaskText
-from ..stylemix_core.mixing.inject import check_styles
+from ..stylemix_core.mixing.pairing import check_styles
 from . import host
 from .search import search_words
 from .sockets import ENCODER, GENERATOR, LATENT, MASKS

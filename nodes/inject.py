@@ -1,22 +1,15 @@
 """Nodes that mix W+ codes, and the mask lists that say how."""
 
+from functools import partial
+
 import torch
 from comfy_api.v0_0_2 import io
 
-from ..stylemix_core.codes.latents import Latents, check_generator
-from ..stylemix_core.generator.fingerprint import picture_shape
-from ..stylemix_core.masks.mask_list import MAX_STRENGTH, MIN_STRENGTH, STUDY_SWEEP, MaskList, MaskText
-from ..stylemix_core.mixing.inject import (
-    CHANNEL_SHARE,
-    PAIRINGS,
-    SPACES,
-    channel_changes,
-    check_acts,
-    check_styles,
-    inject_latents,
-    meetings,
-    result_labels,
-)
+from ..stylemix_core.codes.latents import Latents
+from ..stylemix_core.masks.grammar import MAX_STRENGTH, MIN_STRENGTH, STUDY_SWEEP
+from ..stylemix_core.masks.mask_list import MaskList, MaskText
+from ..stylemix_core.mixing.inject import CHANNEL_SHARE, SPACES, Injection
+from ..stylemix_core.mixing.pairing import PAIRINGS
 from . import host
 from .search import search_words
 from .sockets import GENERATOR, LATENT, MASKS
@@ -149,26 +142,12 @@ class Inject(io.ComfyNode):
         region: torch.Tensor | None = None,
         generator: host.Model | host.Tuned | None = None,
     ) -> io.NodeOutput:
-        num_ws = latent.w.shape[1]
-        resolved = MaskText.of(mask_list if masks is None else masks, alpha, seed).resolve(num_ws)
-        host.warn(cls.hidden.unique_id, check_styles(latent, style))
-        host.warn(cls.hidden.unique_id, check_acts(resolved, space, region, channel_share))
-        host.warn_of_proportions(
-            cls.hidden.unique_id, "region", region, picture_shape(num_ws, latent.generator)
-        )
-        labels = result_labels(resolved, len(latent), len(style), pairing)
-        if space == "channels" and region is not None and generator is not None:
-            host.warn(cls.hidden.unique_id, check_generator(latent, generator.network()))
-            met = meetings(latent, style, resolved, pairing, region)
-            channels = host.run(
-                generator,
-                len(met.sources),
-                lambda G, items: channel_changes(G, met.take(items), channel_share),
-            )
-            mixed = inject_latents(latent, style, resolved, pairing, space, channels=channels)
-        else:
-            mixed = inject_latents(latent, style, resolved, pairing, space, region)
-        return io.NodeOutput(mixed, "\n".join(labels), ui=masks_shown(resolved))
+        resolved = MaskText.of(mask_list if masks is None else masks, alpha, seed).resolve(latent.w.shape[1])
+        injection = Injection(resolved, pairing, space, region, channel_share)
+        injected = injection.run(latent, style, None if generator is None else partial(host.run, generator))
+        for warning in injected.warnings:
+            host.warn(cls.hidden.unique_id, warning)
+        return io.NodeOutput(injected.codes, "\n".join(injected.labels), ui=masks_shown(resolved))
 
 
 class MaskListNode(io.ComfyNode):
