@@ -29,8 +29,9 @@ class Conv3x3(nn.Conv2d):
         self.packed = Packed()
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> "Conv3x3":
-        self.packed.forget()  # the weight is about to move or to change its type
-        return super()._apply(fn, recurse)  # type: ignore[no-untyped-call, no-any-return]
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self.packed.forget()  # the weight moved or changed its type
+        return self
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.weight.numel() < HEAVY or not onednn_computes(x):
