@@ -7,47 +7,11 @@ from ..stylemix_core.checkpoints.base import MOST_CLASSES
 from ..stylemix_core.codes.latents import Latents, check_generator
 from ..stylemix_core.codes.seeds import class_labels, describe, sample_z
 from ..stylemix_core.decoding import decode, describe_leakage, distinct, leakage
-from ..stylemix_core.generator.stylegan2.network import NOISE_MODES
 from ..stylemix_core.images import to_comfy, to_pil
 from . import host
+from .inputs import cutoff_of, noise_mode_input, seed_input, truncation_inputs
 from .search import search_words
 from .sockets import GENERATOR, LATENT
-
-MOST_LAYERS = 64
-"""What truncation_cutoff may say before the model is known, which has fewer."""
-
-
-def noise_mode_input() -> io.Combo.Input:
-    return io.Combo.Input(
-        "noise_mode",
-        options=list(NOISE_MODES),
-        default="const",
-        tooltip="Fine detail such as single hairs. const: the same in every picture, so that pictures can be "
-        "compared. random: different in every picture of a batch. none: without, which looks smoother.",
-    )
-
-
-def truncation_inputs() -> list[io.Input]:
-    return [
-        io.Float.Input(
-            "truncation_psi",
-            default=0.7,
-            min=-2.0,
-            max=2.0,
-            step=0.01,
-            tooltip="How far from the average face. 0 is the average itself, 0.7 gives good pictures, 1 the "
-            "full variety with odd ones among them; negative values give opposites.",
-        ),
-        io.Int.Input(
-            "truncation_cutoff",
-            default=-1,
-            min=-1,
-            max=MOST_LAYERS,
-            tooltip="How many layers truncation_psi acts on, counted from the coarsest; at most as many as the model "
-            "has. -1: on all of them. "
-            "8 keeps shapes typical while colours vary freely.",
-        ),
-    ]
 
 
 class Sampler(io.ComfyNode):
@@ -63,14 +27,10 @@ class Sampler(io.ComfyNode):
             is_output_node=True,
             inputs=[
                 GENERATOR.Input("generator", tooltip="The generator, from Load StyleGAN2."),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=2**64 - 1,
-                    control_after_generate=True,
-                    tooltip="Which picture. A batch takes this seed, the next one, and so on. Seeds mean the same as "
+                seed_input(
+                    "Which picture. A batch takes this seed, the next one, and so on. Seeds mean the same as "
                     "in NVIDIA's tools, where they go up to 4294967295.",
+                    control_after_generate=True,
                 ),
                 io.Int.Input(
                     "batch_size", default=1, min=1, max=64, tooltip="How many pictures, from as many seeds."
@@ -108,7 +68,7 @@ class Sampler(io.ComfyNode):
         z = sample_z(seeds, generator.network().z_dim)
         label = None if class_label < 0 else class_label
         c = class_labels(label, generator.network().c_dim, batch_size)
-        cutoff = None if truncation_cutoff < 0 else truncation_cutoff
+        cutoff = cutoff_of(truncation_cutoff)
         w = host.run(
             generator,
             batch_size,
