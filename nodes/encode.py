@@ -10,7 +10,7 @@ from ..stylemix_core.encoder.align import align_for
 from ..stylemix_core.encoder.network import ITERATIONS
 from ..stylemix_core.errors import StyleMixError
 from ..stylemix_core.faces.align import ALIGN_MODES
-from ..stylemix_core.images import from_comfy, from_pil, to_comfy
+from ..stylemix_core.images import from_comfy, pil_to_comfy, to_comfy
 from ..stylemix_core.inversion import METHODS, QUALITIES, check_encoder, invert, load_delta, save_delta
 from ..stylemix_core.inversion.invert import InversionOptions
 from . import host
@@ -193,7 +193,7 @@ class Invert(io.ComfyNode):
             result.latents(),
             images,
             generator if result.delta is None else host.Tuned(generator, result.delta),
-            to_comfy(from_pil(result.report())),
+            pil_to_comfy([result.report()]),
             ui=host.pictures(images),
         )
 

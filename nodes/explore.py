@@ -14,7 +14,7 @@ from ..stylemix_core.codes.latents import Latents, check_generator
 from ..stylemix_core.encoder.identity import find_identity
 from ..stylemix_core.errors import StyleMixError
 from ..stylemix_core.faces.regions import name_masks
-from ..stylemix_core.images import from_pil, to_comfy
+from ..stylemix_core.images import pil_to_comfy, to_comfy
 from ..stylemix_core.inversion import check_encoder
 from ..stylemix_core.masks.mask_list import MaskText
 from ..stylemix_core.mixing.inject import check_styles
@@ -125,7 +125,7 @@ class ExplainLayers(io.ComfyNode):
                 host.step_reporter(),
             ),
         )
-        sheet = to_comfy(from_pil(report.sheet()))
+        sheet = pil_to_comfy([report.sheet()])
         return io.NodeOutput(
             sheet,
             to_comfy(report.alone),
@@ -261,7 +261,7 @@ class FindLayers(io.ComfyNode):
             ),
         )
         host.warn(cls.hidden.unique_id, found.warning)
-        sheet = to_comfy(from_pil(found.sheet()))
+        sheet = pil_to_comfy([found.sheet()])
         return io.NodeOutput(
             MaskText(found[0].mask_text),
             "\n".join(mask.mask_text for mask in found),

@@ -43,7 +43,8 @@ def test_large_pictures_are_shown_small_and_transparent_ones_over_white(stand_in
     pictures = stand_in.module("nodes.host").pictures
 
     def shown(image: torch.Tensor) -> list[Image.Image]:
-        return [Image.open(stand_in.base / "temp" / each["filename"]) for each in pictures(image)["images"]]
+        files = [stand_in.base / "temp" / each["filename"] for each in pictures(image)["images"]]
+        return [Image.open(file).convert("RGB") for file in files]
 
     assert [picture.size for picture in shown(torch.rand(1, 30, 5000, 3))] == [(1024, 6)]
     half = torch.tensor([0.2, 0.4, 0.6, 0.5]).expand(1, 16, 16, 4)
