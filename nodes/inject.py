@@ -1,5 +1,7 @@
 """Nodes that mix W+ codes, and the mask lists that say how."""
 
+from typing import Any
+
 import torch
 from comfy_api.v0_0_2 import io
 
@@ -34,7 +36,7 @@ from .search import search_words
 from .sockets import ENCODER, GENERATOR, LATENT, MASKS
 
 
-def masks_shown(resolved: MaskList) -> dict[str, list]:
+def masks_shown(resolved: MaskList) -> dict[str, list[Any]]:
     """What the page's grid shows after a run: as many columns as the model has layers, and the masks in force."""
     return {"stylemix_num_ws": [resolved.num_ws], "stylemix_masks": [resolved.text]}
 

@@ -153,4 +153,5 @@ def _place(models: Sequence[AnyModel], items: int) -> None:
 def _side(network: Any) -> int:
     """Width of the pictures that a network works on."""
     draws = getattr(network, "decoder", None) or network  # ReStyle's encoders draw pictures on their way
-    return getattr(draws, "img_resolution", None) or network.input_size
+    side: int = getattr(draws, "img_resolution", None) or network.input_size
+    return side
