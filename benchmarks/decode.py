@@ -16,7 +16,7 @@ from collections.abc import Callable
 import torch
 from plain import synthesis as plain_synthesis
 
-from stylemix_core.generator import Generator, GeneratorConfig
+from stylemix_core.generator import Generator, GeneratorConfig, StyleGAN2
 
 FULL_SIZE_CHANNELS = (512, 512, 512, 512, 512, 256, 128, 64, 32)  # config-f, 4 … 1024 px
 
@@ -29,7 +29,7 @@ def main() -> None:
     options = parser.parse_args()
 
     generator = random_generator(options.resolution)
-    halved = Generator.from_state_dict(generator.config, generator.state_dict()).set_dtype(torch.bfloat16)
+    halved = StyleGAN2.from_state_dict(generator.config, generator.state_dict()).set_dtype(torch.bfloat16)
     name, reference = find_reference(generator)
     print(
         f"{torch.get_num_threads()} threads, torch {torch.__version__}, {options.resolution}², against {name}\n"
@@ -57,10 +57,10 @@ def random_generator(resolution: int) -> Generator:
     torch.manual_seed(0)
     blocks = resolution.bit_length() - 2
     config = GeneratorConfig(512, 0, 512, resolution, 3, 8, FULL_SIZE_CHANNELS[:blocks])
-    generator = Generator(config)
+    generator = StyleGAN2(config)
     for layer in (layer for block in generator.synthesis.blocks() for layer in block.convolutions()):
         torch.nn.init.constant_(layer.noise_strength, 0.1)
-    return Generator.from_state_dict(config, generator.state_dict())
+    return StyleGAN2.from_state_dict(config, generator.state_dict())
 
 
 def codes(generator: Generator, count: int) -> torch.Tensor:
@@ -75,7 +75,7 @@ def find_reference(
     checkout = os.environ.get("STYLEGAN2_ADA_PYTORCH")
     if not checkout:
         weights = {name: tensor.contiguous() for name, tensor in generator.state_dict().items()}
-        plain = Generator(generator.config).requires_grad_(False)
+        plain = StyleGAN2(generator.config).requires_grad_(False)
         plain.load_state_dict(weights)
         plain.to(device)
         return "benchmarks/plain.py", lambda w: plain_synthesis(plain, w)

@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT))
 
 from stylemix_core.checkpoints import inspect_checkpoint, load_encoder, load_generator, native  # noqa: E402
 from stylemix_core.encoder import Encoder, EncoderConfig  # noqa: E402
-from stylemix_core.generator import Generator, GeneratorConfig  # noqa: E402
+from stylemix_core.generator import GeneratorConfig, StyleGAN2  # noqa: E402
 from tests import builders  # noqa: E402
 
 FULL_SIZE = GeneratorConfig(512, 0, 512, 1024, 3, 8, (512, 512, 512, 512, 512, 256, 128, 64, 32))  # config-f
@@ -150,7 +150,7 @@ def make_files(folder: Path, small: bool) -> None:
     torch.manual_seed(0)
 
     state = builders.nvidia_state(generator)
-    native.write(partial / "generator.safetensors", Generator.from_state_dict(generator, state))
+    native.write(partial / "generator.safetensors", StyleGAN2.from_state_dict(generator, state))
     averaged = {name: tensor + 0.01 for name, tensor in state.items()}
     networks = {
         "G": builders.nvidia_module(state, {}),

@@ -34,7 +34,7 @@ from stylemix_core.codes.latents import Latents, join_latents  # noqa: E402
 from stylemix_core.decoding import decode, distinct, distinct_in  # noqa: E402
 from stylemix_core.device import resolve_dtype  # noqa: E402
 from stylemix_core.encoder import Encoder, EncoderConfig  # noqa: E402
-from stylemix_core.generator import Generator  # noqa: E402
+from stylemix_core.generator import Generator, StyleGAN2  # noqa: E402
 from stylemix_core.generator.engine.compiled import CACHE  # noqa: E402
 from tests import builders  # noqa: E402
 
@@ -280,7 +280,7 @@ def original_encoder(checkout: str, state: dict[str, torch.Tensor]) -> torch.nn.
 
 def copy_of(generator: Generator) -> Generator:
     state = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
-    return Generator.from_state_dict(generator.config, state)
+    return StyleGAN2.from_state_dict(generator.config, state)
 
 
 def row(work: str, precision: str, ours: float | None, theirs: float | None, peaks=(None, None)) -> None:

@@ -15,7 +15,7 @@ from ..stylemix_core.codes.directions import (
     save_directions,
 )
 from ..stylemix_core.codes.latents import Latents, check_generator
-from ..stylemix_core.figures.mixing import direction_sheet, even_strengths
+from ..stylemix_core.figures.sheets import direction_sheet, even_strengths
 from ..stylemix_core.masks.mask_list import MaskList, MaskText
 from . import host
 from .figures import draw_figure, figure_outputs

@@ -9,7 +9,7 @@ from ..stylemix_core.analysis.explain import CHUNK as EXPLAIN_CHUNK
 from ..stylemix_core.analysis.explain import explain_layers
 from ..stylemix_core.analysis.find import CARE, OTHERS, find_layers
 from ..stylemix_core.analysis.find import CHUNK as FIND_CHUNK
-from ..stylemix_core.analysis.judges import KINDS
+from ..stylemix_core.analysis.wish_text import KINDS
 from ..stylemix_core.codes.latents import Latents, check_generator
 from ..stylemix_core.encoder.identity import find_identity
 from ..stylemix_core.errors import StyleMixError

@@ -8,7 +8,7 @@ from comfy_api.v0_0_2 import io, ui
 from ..stylemix_core.codes.latents import Latents
 from ..stylemix_core.decoding import decode, distinct
 from ..stylemix_core.figures.grid import compare_grid
-from ..stylemix_core.figures.mixing import (
+from ..stylemix_core.figures.sheets import (
     MOST_COLUMNS,
     Figure,
     even_strengths,

@@ -1,10 +1,10 @@
 """The public names, and where they live. `__init__.py` imports each from there when it is first used."""
 
-from .analysis.explain import LayerReport as LayerReport
 from .analysis.explain import explain_layers as explain_layers
-from .analysis.find import FoundLayers as FoundLayers
-from .analysis.find import FoundMask as FoundMask
+from .analysis.explain_report import LayerReport as LayerReport
 from .analysis.find import find_layers as find_layers
+from .analysis.found import FoundLayers as FoundLayers
+from .analysis.found import FoundMask as FoundMask
 from .checkpoints import convert_checkpoint as convert_checkpoint
 from .checkpoints import inspect_checkpoint as inspect_checkpoint
 from .checkpoints import load_encoder as load_encoder
@@ -32,9 +32,9 @@ from .faces import align_faces as align_faces
 from .faces.paste import paste_face as paste_face
 from .faces.regions import find_regions as find_regions
 from .figures.grid import compare_grid as compare_grid
-from .figures.mixing import direction_sheet as direction_sheet
-from .figures.mixing import mixing_matrix as mixing_matrix
-from .figures.mixing import strength_strip as strength_strip
+from .figures.sheets import direction_sheet as direction_sheet
+from .figures.sheets import mixing_matrix as mixing_matrix
+from .figures.sheets import strength_strip as strength_strip
 from .files.pictures import load_image as load_image
 from .files.pictures import save_image as save_image
 from .inversion import InversionResult as InversionResult

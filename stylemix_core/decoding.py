@@ -28,7 +28,7 @@ def decode(
     noise_seed: int | Sequence[int] | None = None,
     resolution: int | None = None,
 ) -> torch.Tensor:
-    """Draw codes of any kind in one pass; arguments, result and errors as for `SynthesisNetwork.draw`."""
+    """Draw codes of any kind in one pass; arguments, result and errors as for `Synthesis.draw`."""
     synthesis = generator.synthesis
     if not latents.regions and latents.channels is None and latents.w_rgb is None:
         return synthesis(latents.w, noise_mode, noise_seed, resolution)

@@ -1,21 +1,21 @@
-"""What sheets, grids and curves are drawn with."""
+"""What sheets, grids and curves are drawn with: colours, fonts, text that fits, pictures in squares."""
 
 from bisect import bisect_right
 from functools import cache
 
 import torch
-from PIL import ImageFont
+from PIL import ImageDraw, ImageFont
 
 from .images import resize
 
-BACKGROUND = (24, 24, 27)
-
-
-TEXT = (228, 228, 231)
-
-
+Colour = tuple[int, int, int]
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
+BACKGROUND: Colour = (24, 24, 27)
+TEXT: Colour = (228, 228, 231)
+
+LINE_HEIGHT = 1.3
+"""Of lines of text below each other, in sizes of their font."""
 
 # Fonts of Windows, macOS and Linux that have Hangul beside Latin. The last has at least accents and Cyrillic.
 _WIDE_FONTS = (
@@ -35,7 +35,6 @@ _WIDE_FONTS = (
     "DejaVuSans.ttf",
 )
 
-
 # What Pillow's built-in font can draw.
 _BUILT_IN_GLYPHS = frozenset(map(chr, range(32, 127))) | {"·", "…"}
 
@@ -49,15 +48,43 @@ def squared(pictures: torch.Tensor, side: int) -> torch.Tensor:
     if height == width:
         return fitted
     top, left = (side - height) // 2, (side - width) // 2
-    squares = _plain(side, side).repeat(len(pictures), 1, 1, 1)
+    squares = background(side, side).repeat(len(pictures), 1, 1, 1)
     squares[:, :, top : top + height, left : left + width] = fitted
     return squares
 
 
-def _plain(height: int, width: int) -> torch.Tensor:
-    """Background, `[3, height, width]`."""
-    colour = torch.tensor(BACKGROUND).view(3, 1, 1) / 127.5 - 1
-    return colour.expand(3, height, width).contiguous()
+def background(height: int, width: int) -> torch.Tensor:
+    """An empty sheet, `[3, height, width]` in −1…1."""
+    return in_range(BACKGROUND).expand(3, height, width).contiguous()
+
+
+def in_range(colour: Colour) -> torch.Tensor:
+    """A colour as a pixel of pictures in −1…1, `[3, 1, 1]`."""
+    return torch.tensor(colour).view(3, 1, 1) / 127.5 - 1
+
+
+def write(
+    draw: ImageDraw.ImageDraw,
+    place: tuple[float, float],
+    text: str,
+    size: int,
+    colour: Colour = TEXT,
+    anchor: str = "mm",
+    width: float | None = None,
+) -> float:
+    """Write text of a size in pixels, its lines around the place, and return how wide the widest is.
+
+    anchor: Pillow's: where in each line the place lies, "mm" for its middle.
+    width: what the text is shortened to.
+    """
+    font = font_for(size, text)
+    if width is not None:
+        text = shorten(text, width, font)
+    lines = text.split("\n")
+    x, y = place
+    for i, line in enumerate(lines):
+        draw.text((x, y + (i - (len(lines) - 1) / 2) * LINE_HEIGHT * size), line, colour, font, anchor)
+    return max(font.getlength(line) for line in lines)
 
 
 def shorten(text: str, width: float, font: Font) -> str:

@@ -1,9 +1,10 @@
 """Giving a network the weights of a file, and keeping what is computed from them."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -20,7 +21,13 @@ class without_numbers(TorchFunctionMode):
     `torch.device("meta")` alone would do, but arithmetic there imports PyTorch's compiler, a second's work.
     """
 
-    def __torch_function__(self, function, types, args=(), kwargs=None):
+    def __torch_function__(
+        self,
+        function: Callable[..., Any],
+        types: Any,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
         kwargs = kwargs or {}
         if function in (torch.empty, torch.randn):
             return torch.empty(*args, **{**kwargs, "device": "meta"})
@@ -63,12 +70,27 @@ def arranged(tensor: torch.Tensor, dtype: torch.dtype, transposed: bool) -> torc
     return tensor.to(dtype, memory_format=torch.channels_last)
 
 
+@dataclass(frozen=True)
+class Known:
+    """Something that was made of a weight, and what tells whether it is still up to date."""
+
+    weight: torch.Tensor
+    version: int
+    since: object
+    """The `Derived.since` of the time before it was made."""
+    made: torch.Tensor
+
+
 class Derived:
-    """What `make` computes from a layer's weight, once for as long as the weight stays the same."""
+    """What `make` computes from a layer's weight, once for as long as the weight stays the same.
+
+    Threads may call it, and forget, at the same time: what is known is read and written as one.
+    """
 
     def __init__(self) -> None:
-        self.known: tuple[torch.Tensor, int, torch.Tensor] | None = None
-        """The weight, its version, and what was made of it."""
+        self.known: Known | None = None
+        self.since = object()
+        """Another one after every `forget`, so that a thread that was computing meanwhile leaves nothing behind."""
 
     def make(self, weight: torch.Tensor) -> torch.Tensor:
         raise NotImplementedError
@@ -76,16 +98,23 @@ class Derived:
     def __call__(self, weight: torch.Tensor) -> torch.Tensor:
         if weight.is_inference() or (weight.requires_grad and torch.is_grad_enabled()):
             return self.make(weight)  # nothing would tell of a change, or gradients go through it
-        if self.known is None or self.known[0] is not weight or self.known[1] != weight._version:
+        since, known, version = self.since, self.known, weight._version
+        if (
+            known is None
+            or known.since is not since
+            or known.weight is not weight
+            or known.version != version
+        ):
             with torch.inference_mode(False), torch.no_grad():
-                self.known = (weight, weight._version, self.make(weight))
-        return self.known[2]
+                known = self.known = Known(weight, version, since, self.make(weight))
+        return known.made
 
     def forget(self) -> None:
-        """To be called where the weight's memory is replaced."""
+        """To be called after the weight's memory was replaced."""
+        self.since = object()
         self.known = None
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type["Derived"], tuple[()]]:
         return type(self), ()  # a copy of a layer finds its own
 
 
@@ -95,7 +124,7 @@ def twin(network: Network, hold: Callable[[torch.Tensor], torch.Tensor] = torch.
     for tensor in chain(network.parameters(), network.buffers()):
         held = hold(tensor)
         memo[id(tensor)] = nn.Parameter(held, False) if isinstance(tensor, nn.Parameter) else held
-    return copy.deepcopy(network, memo)  # type: ignore[arg-type]
+    return copy.deepcopy(network, memo)
 
 
 def differentiable(tensor: torch.Tensor) -> torch.Tensor:

@@ -21,7 +21,7 @@ from PIL import Image
 from stylemix_core.checkpoints import native
 from stylemix_core.demo.renderer import render, sample_attributes
 from stylemix_core.encoder import Encoder, EncoderConfig
-from stylemix_core.generator import Generator, GeneratorConfig
+from stylemix_core.generator import Generator, GeneratorConfig, StyleGAN2
 from stylemix_core.generator.stylegan2.ops import fir_filter
 from stylemix_core.images import to_pil
 
@@ -112,7 +112,7 @@ def expected(name: str) -> dict[str, torch.Tensor]:
 
 def nvidia_state(config: GeneratorConfig) -> State:
     """A generator's weights by the formula, under NVIDIA's names."""
-    shapes = {name: tuple(tensor.shape) for name, tensor in Generator(config).state_dict().items()}
+    shapes = {name: tuple(tensor.shape) for name, tensor in StyleGAN2(config).state_dict().items()}
     return {name: nvidia_value(name, shape) for name, shape in shapes.items()}
 
 
@@ -239,7 +239,7 @@ def reference_encoder(config: EncoderConfig, decoder: Generator | None = None) -
 def psp_decoder_state(config: GeneratorConfig) -> State:
     """A generator's weights by the formula, under rosinality's names with the prefix `decoder.`."""
     with torch.device("meta"):
-        names = rosinality_state(Generator(config).state_dict())
+        names = rosinality_state(StyleGAN2(config).state_dict())
     return {
         f"decoder.{name}": psp_decoder_value(f"decoder.{name}", tuple(x.shape)) for name, x in names.items()
     }
@@ -303,7 +303,7 @@ def tiny_encoder_config(**changes: Any) -> EncoderConfig:
 
 def tiny_generator(**changes: Any) -> Generator:
     config = tiny_generator_config(**changes)
-    return Generator.from_state_dict(config, nvidia_state(config))
+    return StyleGAN2.from_state_dict(config, nvidia_state(config))
 
 
 def tiny_encoder(decoder: Generator | None = None, **changes: Any) -> Encoder:

@@ -1,17 +1,16 @@
-"""The picture of a `LayerReport`: one column a layer, from its number down to what papers say of it."""
+"""The picture of a report of layers: one column a layer, and below each other the rows that it is given."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import cycle
-from typing import TYPE_CHECKING
+from typing import ClassVar, Protocol
 
 import torch
 from PIL import Image, ImageDraw
 
-from ..drawing import BACKGROUND, TEXT, font_for, shorten, squared
+from ..drawing import BACKGROUND, TEXT, Colour, in_range, squared, write
 from ..images import comfy_to_pil, to_comfy
-
-if TYPE_CHECKING:
-    from .explain import Finding, LayerReport
+from .published import FINDINGS, Finding
 
 CELL, GAP, GUTTER = 124, 6, 150
 """Side of a layer's pictures, what lies between them, and the place of the rows' names, in pixels."""
@@ -36,8 +35,53 @@ SOURCE_COLOURS = {"StyleGAN": (55, 65, 94), "GANSpace": (41, 82, 76), "StyleSpac
 GLOW = ((0.0, 0.0, 0.0), (0.45, 0.05, 0.45), (0.93, 0.25, 0.2), (1.0, 0.72, 0.15), (1.0, 1.0, 0.85))
 """From no change to the largest."""
 
-NEGLIGIBLE = 0.01
-"""Effects below this part of the whole are drawn dim: their shares are shares of nearly nothing."""
+LANE = 26
+"""Height of a line of findings, in pixels."""
+
+
+class Row(Protocol):
+    """What a sheet says of every layer."""
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def height(self) -> int:
+        """In pixels."""
+
+    def draw(self, sheet: "Sheet", top: int) -> None: ...
+
+
+def draw_sheet(
+    layers: int,
+    source: torch.Tensor,
+    full: torch.Tensor,
+    regions: Mapping[str, torch.Tensor],
+    colours: Mapping[str, Colour],
+    notes: Sequence[str],
+    rows: Sequence[Row],
+) -> Image.Image:
+    """The sheet of so many layers: what was mixed and how to read it, then the rows.
+
+    source, full: the source's picture and that of all layers injected, `[3, S, S]` in −1…1.
+    regions: masks in the source, `[S, S]` in 0…1, by name.
+    colours: of all regions that rows speak of.
+    notes: lines of text.
+    """
+    sheet = Sheet(layers, HEAD + sum(row.height + 2 * GAP for row in rows) + GAP)
+    sheet.head([source, full, _painted(source, regions, colours)], colours, notes)
+    top = HEAD
+    for row in rows:
+        sheet.text((GUTTER - 12, top + row.height / 2), row.title, 15, DIM, "rm")
+        row.draw(sheet, top)
+        top += row.height + 2 * GAP
+    return sheet.image
+
+
+def region_colours(names: Iterable[str]) -> dict[str, Colour]:
+    """A colour for every region, the usual ones always alike."""
+    others = cycle(OTHER_COLOURS)
+    return {name: REGION_COLOURS.get(name) or next(others) for name in names}
 
 
 def glow(source: torch.Tensor, changes: torch.Tensor) -> torch.Tensor:
@@ -53,178 +97,205 @@ def glow(source: torch.Tensor, changes: torch.Tensor) -> torch.Tensor:
     return maps
 
 
-def draw_sheet(report: "LayerReport") -> Image.Image:
-    rows = [
-        ("", 56, _draw_axis),
-        ("this layer\nalone", CELL, lambda s, y: s.pictures(y, report.alone)),
-        ("what it\nchanges", CELL, lambda s, y: s.pictures(y, report.heat_maps())),
-        ("where", 166, _draw_shares),
-        ("how much, and\n(dark) left out", 96, _draw_effects),
-        ("identity drift", 64, _draw_drift),
-        ("all layers\nbut this one", CELL, lambda s, y: s.pictures(y, report.without)),
-        ("published for\nFFHQ models", 26 * len(_lanes(len(report))), _draw_findings),
-    ]
-    if report.identity_drift is None:
-        del rows[5]
-    height = HEAD + sum(height + 2 * GAP for _, height, _ in rows) + GAP
-    sheet = _Sheet(report, height)
-    sheet.head()
-    y = HEAD
-    for name, height, draw in rows:
-        sheet.text((GUTTER - 12, y + height / 2), name, 15, DIM, "rm")
-        draw(sheet, y)
-        y += height + 2 * GAP
-    return sheet.image
-
-
-class _Sheet:
+class Sheet:
     """The picture in the making. Columns are counted by layer."""
 
-    def __init__(self, report: "LayerReport", height: int):
-        self.report = report
-        width = max(GUTTER + len(report) * (CELL + GAP) + GAP, LEAST_WIDTH)
+    def __init__(self, layers: int, height: int):
+        width = max(GUTTER + layers * (CELL + GAP) + GAP, LEAST_WIDTH)
         self.image = Image.new("RGB", (width, height), BACKGROUND)
-        self.draw = ImageDraw.Draw(self.image)
-        others = cycle(OTHER_COLOURS)
-        self.colours = {name: REGION_COLOURS.get(name) or next(others) for name in report.shares}
+        self.canvas = ImageDraw.Draw(self.image)
 
     def left(self, layer: int) -> int:
         return GUTTER + layer * (CELL + GAP)
+
+    def middle(self, layer: int) -> float:
+        return self.left(layer) + CELL / 2
 
     def text(
         self,
         place: tuple[float, float],
         text: str,
         size: int,
-        colour: tuple[int, int, int] = TEXT,
+        colour: Colour = TEXT,
         anchor: str = "mm",
         width: float | None = None,
-    ) -> None:
-        font = font_for(size, text)
-        if width is not None:
-            text = shorten(text, width, font)
-        lines = text.split("\n")
-        x, y = place
-        for i, line in enumerate(lines):
-            self.draw.text((x, y + (i - (len(lines) - 1) / 2) * 1.3 * size), line, colour, font, anchor)
+    ) -> float:
+        return write(self.canvas, place, text, size, colour, anchor, width)
 
-    def pictures(self, y: int, pictures: torch.Tensor) -> None:
-        for layer, picture in enumerate(_to_pil(pictures, CELL)):
-            self.image.paste(picture, (self.left(layer), y))
-
-    def bar(self, x: float, bottom: float, width: float, height: float, colour: tuple[int, int, int]) -> None:
+    def bar(self, x: float, bottom: float, width: float, height: float, colour: Colour) -> None:
         low, high = round(bottom), round(bottom - height)
         if high < low:
-            self.draw.rectangle((x, high, x + width - 1, low - 1), colour)
+            self.canvas.rectangle((x, high, x + width - 1, low - 1), colour)
 
-    def head(self) -> None:
+    def rule(self, layer: int, y: int) -> None:
+        """What bars stand on."""
+        self.canvas.line((self.left(layer), y, self.left(layer) + CELL, y), RULE)
+
+    def head(
+        self, pictures: Sequence[torch.Tensor], colours: Mapping[str, Colour], notes: Sequence[str]
+    ) -> None:
         """What was mixed, the regions and their colours, and how to read the rest."""
-        report, side, top = self.report, HEAD - 48, 14
-        x = GUTTER
-        pictures = torch.stack([report.source, report.full, self.painted_regions()])
-        for name, picture in zip(("source", "all layers of the style", "regions"), _to_pil(pictures, side)):
+        side, top, x = HEAD - 48, 14, GUTTER
+        names = ("source", "all layers of the style", "regions")
+        for name, picture in zip(names, _to_pil(torch.stack([*pictures]), side)):
             self.image.paste(picture, (x, top))
             self.text((x + side / 2, top + side + 13), name, 14, DIM, width=side + GAP)
             x += side + 3 * GAP
         x += 2 * GAP
         self.text((x, top + 12), "Which layer carries what", 24, TEXT, "lm")
-        for i, line in enumerate(report.notes()):
+        for i, line in enumerate(notes):
             self.text((x, top + 44 + 21 * i), line, 14, DIM, "lm", self.image.width - x - GAP)
-        for name, colour in self.colours.items():
-            font = font_for(15, name)
-            self.draw.rectangle((x, top + 112, x + 13, top + 125), colour)
-            self.draw.text((x + 20, top + 119), name, TEXT, font, anchor="lm")
-            x += 42 + int(font.getlength(name))
-
-    def painted_regions(self) -> torch.Tensor:
-        """The source, tinted by region."""
-        painted = self.report.source * 0.35 - 0.3
-        for name, mask in self.report.regions.items():
-            colour = torch.tensor(self.colours[name]).view(3, 1, 1) / 127.5 - 1
-            painted = torch.lerp(painted, colour.expand_as(painted), 0.6 * mask)
-        return painted
+        for name, colour in colours.items():
+            self.canvas.rectangle((x, top + 112, x + 13, top + 125), colour)
+            x += 42 + int(self.text((x + 20, top + 119), name, 15, anchor="lm"))
 
 
-def _draw_axis(sheet: _Sheet, y: int) -> None:
-    for layer, resolution in enumerate(sheet.report.resolutions):
-        middle = sheet.left(layer) + CELL / 2
-        sheet.text((middle, y + 18), str(layer), 26)
-        sheet.text((middle, y + 44), f"{resolution} px", 14, DIM)
+@dataclass(frozen=True)
+class AxisRow:
+    """The layers' numbers, and the resolutions in which they act."""
+
+    resolutions: Sequence[int]
+    title: ClassVar[str] = ""
+    height: ClassVar[int] = 56
+
+    def draw(self, sheet: Sheet, top: int) -> None:
+        for layer, resolution in enumerate(self.resolutions):
+            sheet.text((sheet.middle(layer), top + 18), str(layer), 26)
+            sheet.text((sheet.middle(layer), top + 44), f"{resolution} px", 14, DIM)
 
 
-def _draw_shares(sheet: _Sheet, y: int) -> None:
-    """Stacked bars, the largest shares written below."""
-    report, height = sheet.report, 112
-    for layer in range(len(report)):
-        weak = float(report.effect[layer]) < NEGLIGIBLE * report.whole
-        bottom = float(y + height)
-        for name, colour in sheet.colours.items():
-            part = height * float(report.shares[name][layer])
-            sheet.bar(sheet.left(layer) + 14, bottom, CELL - 28, part, _dim(colour) if weak else colour)
-            bottom -= part
-        for line, name in enumerate(report.main_regions(layer)):
-            share = round(100 * float(report.shares[name][layer]))
-            place = sheet.left(layer) + CELL / 2, y + height + 17 + 20 * line
-            sheet.text(place, f"{name} {share} %", 15, DIM if weak or line else TEXT, width=CELL)
+@dataclass(frozen=True, eq=False)
+class PicturesRow:
+    """A picture of every layer."""
+
+    title: str
+    pictures: torch.Tensor
+    """`[L, 3, S, S]` in −1…1."""
+    height: ClassVar[int] = CELL
+
+    def draw(self, sheet: Sheet, top: int) -> None:
+        for layer, picture in enumerate(_to_pil(self.pictures, CELL)):
+            sheet.image.paste(picture, (sheet.left(layer), top))
 
 
-def _draw_effects(sheet: _Sheet, y: int) -> None:
-    """The effect alone beside what is missing when the layer is left out."""
-    report, height = sheet.report, 74
-    most = max(float(report.effect.max()), float(report.left_out.max()), 1e-12)
-    for layer, text in enumerate(report.percent(report.effect)):
-        x, bottom = sheet.left(layer), y + 96
-        alone, left_out = (
-            height * float(values[layer]) / most for values in (report.effect, report.left_out)
-        )
-        sheet.bar(x + 26, bottom, 46, alone, EFFECT)
-        sheet.bar(x + 74, bottom, 24, left_out, LEFT_OUT)
-        sheet.draw.line((x, bottom, x + CELL, bottom), RULE)
-        sheet.text((x + CELL / 2, bottom - max(alone, left_out) - 11), text, 15)
+@dataclass(frozen=True, eq=False)
+class SharesRow:
+    """Where layers' changes lie: stacked bars, the largest shares written below."""
+
+    shares: Mapping[str, torch.Tensor]
+    """Region → `[L]`, 0…1."""
+    colours: Mapping[str, Colour]
+    main_regions: Sequence[Sequence[str]]
+    """Of every layer, what is written."""
+    faint: Sequence[bool]
+    """Layers of hardly any effect, whose bars are dim."""
+    title: ClassVar[str] = "where"
+    height: ClassVar[int] = 166
+
+    def draw(self, sheet: Sheet, top: int) -> None:
+        bars = 112
+        for layer, (main_regions, faint) in enumerate(zip(self.main_regions, self.faint)):
+            bottom = float(top + bars)
+            for name, colour in self.colours.items():
+                part = bars * float(self.shares[name][layer])
+                sheet.bar(sheet.left(layer) + 14, bottom, CELL - 28, part, _dim(colour) if faint else colour)
+                bottom -= part
+            for line, name in enumerate(main_regions):
+                share = round(100 * float(self.shares[name][layer]))
+                place = sheet.middle(layer), top + bars + 17 + 20 * line
+                sheet.text(place, f"{name} {share} %", 15, DIM if faint or line else TEXT, width=CELL)
 
 
-def _draw_drift(sheet: _Sheet, y: int) -> None:
-    drift = sheet.report.identity_drift
-    if drift is None:
-        return
-    most = max(float(drift.max()), 1e-6)
-    for layer, value in enumerate(drift.tolist()):
-        x, bottom = sheet.left(layer), y + 64
-        height = 42 * max(value, 0.0) / most
-        sheet.bar(x + 26, bottom, 72, height, IDENTITY)
-        sheet.draw.line((x, bottom, x + CELL, bottom), RULE)
-        sheet.text((x + CELL / 2, bottom - height - 11), f"{max(value, 0.0):.2f}", 15)
+@dataclass(frozen=True, eq=False)
+class EffectsRow:
+    """The effect of a layer alone beside what is missing when it is left out."""
+
+    effect: torch.Tensor
+    """`[L]`."""
+    left_out: torch.Tensor
+    """`[L]`."""
+    percent: Sequence[str]
+    """The effects in words."""
+    title: ClassVar[str] = "how much, and\n(dark) left out"
+    height: ClassVar[int] = 96
+
+    def draw(self, sheet: Sheet, top: int) -> None:
+        bottom = top + self.height
+        most = max(float(self.effect.max()), float(self.left_out.max()), 1e-12)
+        for layer, text in enumerate(self.percent):
+            alone, left_out = (74 * float(values[layer]) / most for values in (self.effect, self.left_out))
+            sheet.bar(sheet.left(layer) + 26, bottom, 46, alone, EFFECT)
+            sheet.bar(sheet.left(layer) + 74, bottom, 24, left_out, LEFT_OUT)
+            sheet.rule(layer, bottom)
+            sheet.text((sheet.middle(layer), bottom - max(alone, left_out) - 11), text, 15)
 
 
-def _draw_findings(sheet: _Sheet, y: int) -> None:
-    layers = len(sheet.report)
-    for lane, findings in enumerate(_lanes(layers)):
-        for finding in findings:
-            left, right = sheet.left(finding.first), sheet.left(min(finding.last, layers - 1)) + CELL
-            top = y + 26 * lane
-            sheet.draw.rounded_rectangle((left, top, right - 1, top + 22), 4, SOURCE_COLOURS[finding.source])
-            name = f"{finding.what} ({finding.source})" if right - left > 2 * CELL else finding.what
-            sheet.text(((left + right) / 2, top + 11), name, 13, width=right - left - 8)
+@dataclass(frozen=True, eq=False)
+class DriftRow:
+    """How far each layer alone takes the identity."""
+
+    drift: torch.Tensor
+    """`[L]`: 1 − cosine."""
+    title: ClassVar[str] = "identity drift"
+    height: ClassVar[int] = 64
+
+    def draw(self, sheet: Sheet, top: int) -> None:
+        bottom, most = top + self.height, max(float(self.drift.max()), 1e-6)
+        for layer, value in enumerate(self.drift.tolist()):
+            bar = 42 * max(value, 0.0) / most
+            sheet.bar(sheet.left(layer) + 26, bottom, 72, bar, IDENTITY)
+            sheet.rule(layer, bottom)
+            sheet.text((sheet.middle(layer), bottom - bar - 11), f"{max(value, 0.0):.2f}", 15)
 
 
-def _lanes(layers: int) -> "list[list[Finding]]":
-    """The findings in as few lines as they fit into side by side."""
-    from .explain import FINDINGS
+@dataclass(frozen=True)
+class FindingsRow:
+    """What papers found, each finding across its layers."""
 
-    lanes: list[list[Finding]] = []
-    for finding in (finding for finding in FINDINGS if finding.first < layers):
-        free = [lane for lane in lanes if all(finding.first > o.last or finding.last < o.first for o in lane)]
-        if free:
-            free[0].append(finding)
-        else:
-            lanes.append([finding])
-    return lanes
+    layers: int
+    title: ClassVar[str] = "published for\nFFHQ models"
+
+    @property
+    def height(self) -> int:
+        return LANE * len(self._lanes())
+
+    def draw(self, sheet: Sheet, top: int) -> None:
+        for lane, findings in enumerate(self._lanes()):
+            for finding in findings:
+                left = sheet.left(finding.first)
+                right = sheet.left(min(finding.last, self.layers - 1)) + CELL
+                y, colour = top + LANE * lane, SOURCE_COLOURS[finding.source]
+                sheet.canvas.rounded_rectangle((left, y, right - 1, y + 22), 4, colour)
+                name = f"{finding.what} ({finding.source})" if right - left > 2 * CELL else finding.what
+                sheet.text(((left + right) / 2, y + 11), name, 13, width=right - left - 8)
+
+    def _lanes(self) -> list[list[Finding]]:
+        """The findings in as few lines as they fit into side by side."""
+        lanes: list[list[Finding]] = []
+        for finding in (finding for finding in FINDINGS if finding.first < self.layers):
+            for lane in lanes:
+                if all(finding.first > other.last or finding.last < other.first for other in lane):
+                    lane.append(finding)
+                    break
+            else:
+                lanes.append([finding])
+        return lanes
+
+
+def _painted(
+    source: torch.Tensor, regions: Mapping[str, torch.Tensor], colours: Mapping[str, Colour]
+) -> torch.Tensor:
+    """The source, tinted by region."""
+    painted = source * 0.35 - 0.3
+    for name, mask in regions.items():
+        painted = torch.lerp(painted, in_range(colours[name]).expand_as(painted), 0.6 * mask)
+    return painted
 
 
 def _to_pil(pictures: torch.Tensor, side: int) -> list[Image.Image]:
     return comfy_to_pil(to_comfy(squared(pictures, side)))
 
 
-def _dim(colour: Sequence[int]) -> tuple[int, int, int]:
+def _dim(colour: Colour) -> Colour:
     red, green, blue = (round(0.35 * channel + 0.65 * dark) for channel, dark in zip(colour, BACKGROUND))
     return red, green, blue

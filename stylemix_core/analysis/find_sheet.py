@@ -1,17 +1,16 @@
 """The sheet of a search for layers."""
 
 import textwrap
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
+import torch
 from PIL import Image, ImageDraw
 
-from ..drawing import BACKGROUND, TEXT, font_for, squared
+from ..drawing import BACKGROUND, TEXT, font_for, squared, write
 from ..figures.grid import compare_grid
 from ..images import to_pil
 from ..wording import percent
-
-if TYPE_CHECKING:
-    from .find import FoundLayers
 
 CELL = 256
 """Side of a picture on the sheet, in pixels."""
@@ -19,63 +18,93 @@ CHART = 220
 """Height of the chart."""
 LINE = 22
 """Height of a line of the warning."""
+SIZE = 15
+"""Of the text below the pictures."""
 INSIDE, OUTSIDE, CHOSEN, WARNING = (45, 212, 191), (113, 113, 122), (63, 63, 70), (251, 191, 36)
 VEIL = 0.65
 """How much the picture is darkened outside of the target."""
 
 
-def draw_sheet(search: "FoundLayers") -> Image.Image:
-    """Source, source with the target lit, style, and the best masks; below them, what every layer does alone."""
-    lit = (search.source[0] + 1) * (1 - VEIL * (1 - search.target.to(search.source))) - 1
-    source, lit, style, *results = (
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a mask gives."""
+
+    picture: torch.Tensor
+    """`[C, R, R]` in −1…1."""
+    name: str
+    inside: float
+    """Share of the wished change, about 0…1."""
+    outside: float
+    """Share of all other change, about 0…1."""
+
+
+def draw_sheet(
+    source: torch.Tensor,
+    target: torch.Tensor,
+    style: torch.Tensor,
+    wish: str,
+    results: Sequence[Result],
+    layers: Sequence[tuple[float, float]],
+    chosen: Collection[int],
+    warning: str | None,
+) -> Image.Image:
+    """Source, source with the target lit, style, and the results; below them, what every layer does alone.
+
+    source, style: pictures `[1, C, R, R]` in −1…1.
+    target: where the wish looks, `[R, R]` in 0…1.
+    layers: every layer's shares inside and outside.
+    chosen: the layers of the best result.
+    """
+    lit = (source[0] + 1) * (1 - VEIL * (1 - target.to(source))) - 1
+    pictures = [
         squared(picture[None].float().cpu().expand(-1, 3, -1, -1), CELL)[0]
-        for picture in (*search.source[:1], lit, *search.style[:1], *search.pictures)
-    )
-    labels = ["source", search.wish, "style", *(found.mask_text for found in search)]
-    grid = to_pil(compare_grid([source, lit, style, *results], labels, columns=3 + len(results))[0])
-    warning = warning_lines(search, grid.width)
-    sheet = Image.new("RGB", (grid.width, grid.height + CHART + LINE * len(warning)), BACKGROUND)
+        for picture in (source[0], lit, style[0], *(result.picture for result in results))
+    ]
+    labels = ["source", wish, "style", *(result.name for result in results)]
+    grid = to_pil(compare_grid(pictures, labels, columns=len(pictures))[0])
+    lines = _lines(warning, grid.width)
+    sheet = Image.new("RGB", (grid.width, grid.height + CHART + LINE * len(lines)), BACKGROUND)
     sheet.paste(grid, (0, 0))
     draw = ImageDraw.Draw(sheet)
-    font, column = font_for(15, ""), grid.width / (3 + len(results))
-    for place, found in enumerate(search, 3):
-        figures = f"{percent(found.inside)} inside, {percent(found.outside)} outside"
-        draw.text(((place + 0.5) * column, grid.height + 12), figures, TEXT, font, anchor="mm")
+    column = grid.width / len(pictures)
+    for place, result in enumerate(results, len(pictures) - len(results)):
+        shares = f"{percent(result.inside)} inside, {percent(result.outside)} outside"
+        write(draw, ((place + 0.5) * column, grid.height + 12), shares, SIZE)
     top = grid.height + 24
-    for line in warning:
-        draw.text((12, top + 8), line, WARNING, font)
+    for line in lines:
+        write(draw, (12, top + 8), line, SIZE, WARNING, "la")
         top += LINE
-    draw_chart(draw, search, (0, top, grid.width, sheet.height))
+    _draw_chart(draw, layers, chosen, (0, top, grid.width, sheet.height))
     return sheet
 
 
-def warning_lines(search: "FoundLayers", width: float) -> list[str]:
-    """The search's warning in lines that fit."""
-    if search.warning is None:
+def _lines(warning: str | None, width: float) -> list[str]:
+    """The warning in lines that fit."""
+    if warning is None:
         return []
-    letter = font_for(15, search.warning).getlength(search.warning) / len(search.warning)
-    return textwrap.wrap(search.warning, int(0.95 * (width - 24) / letter))
+    letter = font_for(SIZE, warning).getlength(warning) / len(warning)
+    return textwrap.wrap(warning, int(0.95 * (width - 24) / letter))
 
 
-def draw_chart(draw: ImageDraw.ImageDraw, search: "FoundLayers", box: tuple[int, int, int, int]) -> None:
-    """Two bars a layer: the share of the wished change and that of the rest. The best mask's layers are backed."""
+def _draw_chart(
+    draw: ImageDraw.ImageDraw,
+    layers: Sequence[tuple[float, float]],
+    chosen: Collection[int],
+    box: tuple[int, int, int, int],
+) -> None:
+    """Two bars a layer: the share of the wished change and that of the rest. Chosen layers are backed."""
     left, top, right, bottom = box
-    font = font_for(15, search.wish)
     base, height = bottom - 28, bottom - top - 70
-    title = "Each layer alone: "
-    draw.text((left + 12, top + 8), title, TEXT, font)
-    x = left + 12 + font.getlength(title)
+    x = left + 12 + write(draw, (left + 12, top + 8), "Each layer alone: ", SIZE, anchor="la")
     for text, colour in (("inside", INSIDE), ("outside", OUTSIDE)):
         draw.rectangle((x, top + 12, x + 12, top + 24), colour)
-        draw.text((x + 18, top + 8), text, TEXT, font)
-        x += 36 + font.getlength(text)
-    step = (right - left - 24) / len(search.singles)
-    chosen = search[0].strengths
-    for layer, found in enumerate(search.singles):
+        x += 36 + write(draw, (x + 18, top + 8), text, SIZE, TEXT, "la")
+    step = (right - left - 24) / len(layers)
+    for layer, shares in enumerate(layers):
         x = left + 12 + layer * step
-        if chosen[layer] != 0:
+        if layer in chosen:
             draw.rectangle((x, base - height - 4, x + step - 2, bottom - 4), CHOSEN)
-        for place, (share, colour) in enumerate(((found.inside, INSIDE), (found.outside, OUTSIDE))):
+        for place, (share, colour) in enumerate(zip(shares, (INSIDE, OUTSIDE))):
             at = x + step * (0.15 + 0.36 * place)
             draw.rectangle((at, base - height * min(max(share, 0.0), 1.0), at + step * 0.3, base), colour)
-        draw.text((x + step / 2, base + 13), str(layer), TEXT, font, anchor="mm")
+        write(draw, (x + step / 2, base + 13), str(layer), SIZE)

@@ -1,19 +1,14 @@
 """How far pictures fulfil a wish for an injection: what shall change, and what shall stay.
 
-`wish_text` reads its words. A mask stands for a region of one's own.
+`wish_text` reads its words, `wish_regions` finds where they are in the pictures.
 """
-
-from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
 
 from ..encoder.identity import Identity
 from ..images import resize
-from .measures import WINDOW, colour_change, difference, settle, shape_change
-from .wish_text import KINDS as KINDS
-from .wish_text import WHOLES, Wish, unknown_region
-from .wish_text import read_wish as read_wish
+from .measures import WINDOW, colour_change, difference, find_motion, shape_change
 
 SIDE = 64
 """Pictures are compared in this size, in pixels."""
@@ -31,21 +26,6 @@ LEAST = {"anything": 0.02, "shape": 0.05, "colour": 0.02}
 """A region that the whole style changes less than this counts as changed by so much: there is nothing to find."""
 
 
-def regions_of_wish(wish: Wish, regions: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """The wish's regions `[B, K, H, W]` in 0…1, one for each name. `StyleMixError` when one is not there."""
-    if not wish.names:
-        return torch.ones_like(next(iter(regions.values())))[:, None]
-    parts = []
-    for name in wish.names:
-        known = name in regions and name not in WHOLES
-        found = [regions[part] for part in ((name,) if known else WHOLES.get(name, ())) if part in regions]
-        if not found:
-            raise unknown_region(name, regions)
-        parts.append(torch.stack(found).sum(0).clamp(0, 1))
-    masks = torch.stack(parts, 1)
-    return 1 - masks.sum(1, keepdim=True).clamp(0, 1) if wish.but else masks
-
-
 class Target:
     """The regions of a target in one picture, and what others have changed in them.
 
@@ -54,7 +34,7 @@ class Target:
     picture: `[1, 3, SIDE, SIDE]`.
     here: the regions in it, `[K, SIDE, SIDE]` in 0…1.
     there: the regions in the other picture, of the style for the source and the other way round.
-    kind: one of `KINDS`.
+    kind: one of `wish_text.KINDS`.
     """
 
     def __init__(self, picture: torch.Tensor, here: torch.Tensor, there: torch.Tensor, kind: str):
@@ -69,11 +49,12 @@ class Target:
 
     def change(self, others: torch.Tensor, kind: str | None = None) -> torch.Tensor:
         """The change of a kind, the wished one by default: `[K, M]`."""
-        settled = settle(self.picture, others.detach(), self.union).undo(others)
+        unmoved = find_motion(self.picture, others.detach(), self.union).undo(others)
         kind = kind or self.kind
-        return torch.minimum(self.measure(others, kind), self.measure(settled, kind))
+        return torch.minimum(self._change(others, kind), self._change(unmoved, kind))
 
-    def measure(self, others: torch.Tensor, kind: str) -> torch.Tensor:
+    def _change(self, others: torch.Tensor, kind: str) -> torch.Tensor:
+        """The same, with what has only moved counted in."""
         if kind == "shape":
             return means(shape_change(self.picture, others), self.either)
         if kind == "colour":
@@ -88,7 +69,7 @@ class Judge:
 
     source, full: the source's picture and that of all layers injected, `[1, C, R, R]`.
     target, style_target: the target's regions in either, `[K, H, W]` in 0…1. Each counts the same.
-    kind: one of `KINDS`.
+    kind: one of `wish_text.KINDS`.
     keep: what must stay above all, `[H, W]`, None for nothing in particular.
     identity: sees what is to be kept in place of `keep`.
     """
@@ -104,19 +85,20 @@ class Judge:
         identity: Identity | None = None,
     ):
         self.kind, self.identity = kind, identity
-        self.source, whole = shrunk(source), shrunk(full)
+        self.source, style = shrunk(source), shrunk(full)
         here, there = shrunk_masks(target), shrunk_masks(style_target)
-        self.near = Target(self.source, here, there, kind)
-        self.far = Target(whole, there, here, kind)
-        touched = self.near.either.amax(0)
+        self.in_source = Target(self.source, here, there, kind)
+        self.in_style = Target(style, there, here, kind)
+        touched = self.in_source.either.amax(0)
         self.rest = 1 - grown(touched[None], MARGIN)[0]
         self.keep = None if keep is None else shrunk_masks(keep[None])[0] * (1 - touched)
-        self.seen = source if identity is None else identity(source)
-        self.way = self.far.change(self.source)  # [K, 1]
-        self.most_near = self.near.change(whole).clamp_min(LEAST[kind])
-        self.most_far = self.way.clamp_min(LEAST[kind])
+        self.person = source if identity is None else identity(source)
+        """What `identity` compares with."""
+        self.distance = self.in_style.change(self.source)  # [K, 1]: how far the source is from the style
+        self.most_left = self.in_source.change(style).clamp_min(LEAST[kind])
+        self.most_reached = self.distance.clamp_min(LEAST[kind])
         least = torch.tensor([LEAST["shape"], LEAST["anything"]] * 2)[:, None]
-        self.most = self.others(full).clamp_min(least)  # [4, 1]
+        self.most_of_others = self.other_changes(full).clamp_min(least)  # [4, 1]
 
     def __call__(self, pictures: torch.Tensor) -> torch.Tensor:
         """`[M, C, R, R]` → `[3, M]`: the shares inside, outside and of what is to be kept.
@@ -126,31 +108,32 @@ class Judge:
         head that turns changes few colours, and a new hair colour no shapes.
         """
         small = shrunk(pictures)
-        left = self.near.change(small) / self.most_near
-        reached = (self.way - self.far.change(small)) / self.most_far
-        others = self.others(pictures) / self.most
+        left = self.in_source.change(small) / self.most_left
+        reached = (self.distance - self.in_style.change(small)) / self.most_reached
+        others = self.other_changes(pictures) / self.most_of_others
         return torch.stack([((left + reached) / 2).mean(0), others[:2].amax(0), others[2:].amax(0)])
 
-    def others(self, pictures: torch.Tensor) -> torch.Tensor:
+    def other_changes(self, pictures: torch.Tensor) -> torch.Tensor:
         """Mean changes `[4, M]`: shapes and anything in the rest; shapes and anything to be kept."""
         small = shrunk(pictures)
         anything, shape = difference(self.source, small), shape_change(self.source, small)
         rest_shape, rest = (means(change, self.rest[None])[0] for change in (shape, anything))
         # Who wishes for one kind of change wants the other one to stay, inside too.
         if self.kind == "shape":
-            sizes, outside = UNWISHED * self.near.common.sum((1, 2)), self.rest.sum()
-            rest = (rest * outside + sizes @ self.near.change(small, "colour")) / (outside + sizes.sum())
+            sizes, outside = UNWISHED * self.in_source.common.sum((1, 2)), self.rest.sum()
+            rest = (rest * outside + sizes @ self.in_source.change(small, "colour")) / (outside + sizes.sum())
         elif self.kind == "colour":
             rest_shape = shape.mean((1, 2))
         kept_shape = kept = torch.zeros(len(small))
         if self.identity is not None:
-            kept = self.identity.drift(pictures, self.seen)
+            kept = self.identity.drift(pictures, self.person)
         elif self.keep is not None:
             kept_shape, kept = (means(change, self.keep[None])[0] for change in (shape, anything))
         return torch.stack([rest_shape, rest, kept_shape, kept])
 
 
 def grown(masks: torch.Tensor, radius: int) -> torch.Tensor:
+    """Masks `[K, H, W]` that reach so many pixels further."""
     return F.max_pool2d(masks, 2 * radius + 1, 1, radius)
 
 

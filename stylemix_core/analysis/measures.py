@@ -2,7 +2,7 @@
 
 A change of *shape* is what no recolouring of a neighbourhood explains, a change of *colour* what one recolouring of a
 whole region explains; a recolouring is an affine map of RGB. So hair of another colour keeps its shape, and hair that
-moves over a cheek is no new colour. What only moves, turns or grows as a whole keeps its shape as well (`settle`).
+moves over a cheek is no new colour. What only moves, turns or grows as a whole keeps its shape as well (`find_motion`).
 """
 
 import torch
@@ -14,7 +14,6 @@ NOISE = 0.03
 """Variance of colours (−1…1, all three together) below which a neighbourhood counts as flat: it has no shape."""
 RIDGE = 3e-5
 """Added to the colours' variances, so that neighbourhoods of one colour have a solution."""
-
 
 ROUNDS = {2: 4, 1: 4, 0: 4}
 """Steps of the search for a motion on pictures that are blurred so far, in pixels, one after the other."""
@@ -58,17 +57,18 @@ def colour_change(picture: torch.Tensor, others: torch.Tensor, region: torch.Ten
     change = (others - picture).flatten(2).transpose(1, 2)  # [B, P, 3]
     normal = weighted.t() @ inputs + 1e-3 * torch.eye(4, device=picture.device)
     solved = torch.linalg.solve(normal, weighted.t() @ change)  # [B, 4, 3]
-    return (inputs @ solved).abs().mean(2).unflatten(1, picture.shape[2:])
+    return torch.unflatten((inputs @ solved).abs().mean(2), 1, picture.shape[2:])
 
 
 def covariance(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Of the colours in every neighbourhood, `[B, H, W, 3, 3]`."""
     products = (a[:, :, None] * b[:, None]).flatten(1, 2)
     means = (blur(a)[:, :, None] * blur(b)[:, None]).flatten(1, 2)
-    return (blur(products) - means).unflatten(1, (3, 3)).permute(0, 3, 4, 1, 2)
+    return torch.unflatten(blur(products) - means, 1, (3, 3)).permute(0, 3, 4, 1, 2)
 
 
 def blur(x: torch.Tensor, radius: int = WINDOW) -> torch.Tensor:
+    """Means over neighbourhoods, those at the edges over what lies inside."""
     if not radius:
         return x
     size = 2 * radius + 1
@@ -116,7 +116,7 @@ class Motion:
 
 
 @torch.no_grad()
-def settle(picture: torch.Tensor, others: torch.Tensor, region: torch.Tensor) -> Motion:
+def find_motion(picture: torch.Tensor, others: torch.Tensor, region: torch.Tensor) -> Motion:
     """The motion of a region `[H, W]` from a picture to others, by Gauss and Newton's method (Lucas & Kanade 1981).
 
     Pictures are compared by their colours relative to the neighbourhood's, which a recolouring changes little.

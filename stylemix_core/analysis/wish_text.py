@@ -1,7 +1,8 @@
 """A wish for an injection in plain words, read without tensors: what shall change, or stay.
 
 It names regions and a kind of change, in English or Korean: "hair shape", "hair and skin colour", "eyes and mouth",
-"everything but the face", "머리 모양". How far pictures fulfil one is told by `wishes`.
+"everything but the face", "머리 모양". `wish_regions` finds them in pictures,
+`judges` tell how far pictures fulfil it.
 """
 
 import re
@@ -25,17 +26,6 @@ WHOLES = {
 }
 """Words for several regions of `find_regions` at once."""
 
-LEGEND = (
-    "inside: how far the target is on its way from the source, 0%, to the style, 100%; below 0%, it is farther from "
-    "the style than the source is.",
-    "outside, kept: how much of all else, and of what is to be kept, changes, in % of what all layers change.",
-    "score: inside, less care times outside and kept, less a little for every layer; a third for these faces, two "
-    "thirds for what the layers do with other faces as styles. Masks are ranked by it.",
-    "In brackets, where a mask comes from: a layer alone, all but one, a preset (coarse, middle, fine, all), greedy "
-    "(layers added one by one while it helps), or strengths (the best of these with its strengths refined).",
-)
-"""What the columns of a search's table mean."""
-
 _SYNONYMS = (
     dict.fromkeys(("lips", "lip"), "mouth")
     | dict.fromkeys(("eyebrows", "eyebrow", "brow"), "brows")
@@ -47,7 +37,7 @@ _KIND_WORDS = dict.fromkeys(("shape", "form"), "shape") | dict.fromkeys(
 )
 _FILLERS = {"the", "only", "and", "of", "a"}
 _EVERYTHING = {"everything", "all", "anything", "picture"}
-_BUT = {"but", "except", "without", "not"}
+_EXCEPT = {"but", "except", "without", "not"}
 
 _KOREAN = {
     word: meaning
@@ -74,7 +64,7 @@ _KOREAN = {
 }
 """Words and particles, which Korean joins to one word."""
 _LONGEST_FIRST = sorted(_KOREAN, key=len, reverse=True)
-_NEAR = {
+_NEAREST_REGION = {
     word: region
     for region, words in {
         "hair": "bob fringe bangs curls curly waves ponytail braids bun hairstyle hairline hairdo wig bald hat parting "
@@ -97,7 +87,7 @@ class Wish:
 
     names: tuple[str, ...]
     """Regions; none for the whole picture."""
-    but: bool = False
+    elsewhere: bool = False
     """Everywhere but there."""
     kind: str = "anything"
     """One of `KINDS`."""
@@ -105,26 +95,28 @@ class Wish:
     def describe(self, kind: str | None = None) -> str:
         """How it was read: "hair and skin: colour". kind: another than its own."""
         where = " and ".join(self.names) or "everything"
-        return f"{'everything but ' if self.but else ''}{where}: {kind or self.kind}"
+        return f"{'everything but ' if self.elsewhere else ''}{where}: {kind or self.kind}"
 
 
 def read_wish(text: str) -> Wish:
     """A wish in words. `StyleMixError` when there is no word to go by. Regions may be any words: see `check_wish`.
 
     >>> read_wish("hair and skin colour")
-    Wish(names=('hair', 'skin'), but=False, kind='colour')
+    Wish(names=('hair', 'skin'), elsewhere=False, kind='colour')
     >>> read_wish("everything but the face")
-    Wish(names=('face',), but=True, kind='anything')
+    Wish(names=('face',), elsewhere=True, kind='anything')
     """
     words = [word for word in _words(text) if word not in _FILLERS]
     kinds = [_KIND_WORDS[word] for word in words if word in _KIND_WORDS]
-    names = [_SYNONYMS.get(word, word) for word in words if word not in (*_KIND_WORDS, *_BUT, *_EVERYTHING)]
+    names = [
+        _SYNONYMS.get(word, word) for word in words if word not in (*_KIND_WORDS, *_EXCEPT, *_EVERYTHING)
+    ]
     if not words or len(set(kinds)) > 1:
         raise StyleMixError(
             f"the wish {text!r:.80} is not understood; name regions and what of them, for instance 'hair shape', "
             "'hair and skin colour', 'eyes and mouth', 'colours' or 'everything but the face'"
         )
-    return Wish(tuple(dict.fromkeys(names)), not _BUT.isdisjoint(words), kinds[0] if kinds else "anything")
+    return Wish(tuple(dict.fromkeys(names)), not _EXCEPT.isdisjoint(words), kinds[0] if kinds else "anything")
 
 
 def check_wish(wish: Wish) -> None:
@@ -138,7 +130,7 @@ def unknown_region(name: str, regions: Iterable[str]) -> StyleMixError:
     """What to raise for a word that is none of the regions there are."""
     choice = list(dict.fromkeys((*regions, *WHOLES)))
     close = get_close_matches(name, (*choice, *_SYNONYMS), 1)
-    near = _NEAR.get(name) or (_SYNONYMS.get(close[0], close[0]) if close else None)
+    near = _NEAREST_REGION.get(name) or (_SYNONYMS.get(close[0], close[0]) if close else None)
     return StyleMixError(
         f"there is no region {name!r}; choose among: {', '.join(choice)}. "
         + (

@@ -15,7 +15,7 @@ from ..errors import CheckpointError, StyleMixError
 from ..files.info import CheckpointInfo
 from ..files.source import LONGEST_MESSAGE, Source, about
 from ..files.writing import sha256
-from ..generator import Generator
+from ..generator import Generator, StyleGAN2
 from ..generator.engine.compiled import cannot_compile
 from . import beside, native, nvidia, psp, rosinality, tensorflow
 from .base import Checkpoint
@@ -61,7 +61,7 @@ def load_generator(
     target = resolve_device(device)
     with about(path):
         checkpoint = read_checkpoint(path)
-        generator = Generator.from_state_dict(*checkpoint.part("generator"))
+        generator = StyleGAN2.from_state_dict(*checkpoint.part("generator"))
     generator.info = checkpoint.info
     precision = resolve_dtype(dtype, runs_on or target, generator.config.channels)
     generator = generator.to(target).set_dtype(precision)
@@ -139,7 +139,7 @@ def convert_checkpoint(
         readable = [name for name in PARTS if name in contents and name not in refusals]
         wanted = PARTS if part == "both" else (part,) if part else readable or PARTS
         generator = (
-            Generator.from_state_dict(*checkpoint.part("generator")) if "generator" in wanted else None
+            StyleGAN2.from_state_dict(*checkpoint.part("generator")) if "generator" in wanted else None
         )
         encoder = build_encoder(checkpoint) if "encoder" in wanted else None
         digest = sha256(path)
@@ -197,7 +197,7 @@ def build_encoder(checkpoint: Checkpoint) -> Encoder:
     config, weights = checkpoint.part("encoder")
     decoder = None
     if config.iterative and checkpoint.generator is not None:
-        decoder = Generator.from_state_dict(*checkpoint.part("generator"))
+        decoder = StyleGAN2.from_state_dict(*checkpoint.part("generator"))
     encoder = Encoder.from_state_dict(config, weights, decoder)
     encoder.generator = checkpoint.fingerprint()
     return encoder

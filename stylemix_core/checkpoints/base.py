@@ -12,8 +12,8 @@ from ..encoder import EncoderConfig
 from ..errors import CheckpointError
 from ..files.info import CheckpointInfo
 from ..files.stored import StoredTensor, Tensors, Weights
-from ..generator import Generator, GeneratorConfig
-from ..generator.fingerprint import fingerprint
+from ..generator import GeneratorConfig
+from ..generator.stylegan2.mapping import MappingNetwork
 from ..networks import without_numbers
 
 AVERAGE_SAMPLES = 10_000
@@ -85,7 +85,7 @@ class Checkpoint:
         """`Generator.fingerprint()` of the generator inside, or the one that the file names; nothing is built."""
         if self.generator is None:
             return self.info.generator_fingerprint
-        return fingerprint(self.generator, lambda name: self.generator_tensors[name].load())
+        return self.generator.fingerprint(lambda name: self.generator_tensors[name].load())
 
 
 def require_usual(encoder: EncoderConfig) -> None:
@@ -114,7 +114,7 @@ def sampled_w_avg(config: GeneratorConfig, tensors: Tensors) -> StoredTensor:
 
     def load() -> torch.Tensor:
         with without_numbers():
-            mapping = Generator(config).mapping
+            mapping = MappingNetwork(config)
         weights = {
             name.removeprefix("mapping."): tensor.load().float()
             for name, tensor in tensors.items()

@@ -17,7 +17,7 @@ from ..files.machine import shown
 from ..files.source import Source
 from ..files.stored import StoredTensor, Tensors, shapes
 from ..generator import GeneratorConfig
-from ..generator.stylegan2.network import MAPPING_LR_MULTIPLIER
+from ..generator.stylegan2.mapping import MAPPING_LR_MULTIPLIER
 from ..generator.stylegan2.ops import fir_filter
 from .base import Checkpoint, generator_facts, sampled_w_avg
 

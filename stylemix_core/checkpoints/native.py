@@ -22,7 +22,7 @@ from ..files.source import Source, below, parse_json, prefix_of
 from ..files.stored import StoredTensor, shapes
 from ..files.writing import replacing
 from ..generator import Generator
-from ..generator.stylegan2.network import MAPPING_LR_MULTIPLIER
+from ..generator.stylegan2.mapping import MAPPING_LR_MULTIPLIER
 from .base import Checkpoint, generator_facts
 from .canonical import complete, refuse_arguments, with_lr_multiplier
 

@@ -85,7 +85,7 @@ if TYPE_CHECKING:
 def directions(options: Options) -> None:
     from ..codes.directions import apply_direction, check_directions, save_directions
     from ..codes.latents import join_latents
-    from ..figures.mixing import direction_sheet, even_strengths
+    from ..figures.sheets import direction_sheet, even_strengths
     from ..masks.mask_list import parse_masks
     from .files import code_names, decode, open_generator, say, source_codes, warn
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..analysis.wish_text import KINDS, LEGEND, read_wish
+from ..analysis.find_legend import LEGEND
+from ..analysis.wish_text import KINDS, read_wish
 from . import arguments
 from .choices import CARE, OTHERS
 from .fit import check_layers

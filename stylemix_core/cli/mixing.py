@@ -18,7 +18,7 @@ from .verb import Options, out_folder, verb
 
 if TYPE_CHECKING:
     from ..codes.latents import Latents
-    from ..figures.mixing import Figure
+    from ..figures.sheets import Figure
     from ..generator import Generator
     from ..masks.mask_list import MaskList
 
@@ -135,7 +135,7 @@ def inject_into(
 )
 @arguments.mixing("0-3")
 def matrix(options: Options) -> None:
-    from ..figures.mixing import mixing_matrix
+    from ..figures.sheets import mixing_matrix
     from .files import mixed_codes, open_generator
 
     generator = open_generator(options)
@@ -169,7 +169,7 @@ def matrix(options: Options) -> None:
     help="How many strengths.",
 )
 def strip(options: Options) -> None:
-    from ..figures.mixing import even_strengths, strength_strip
+    from ..figures.sheets import even_strengths, strength_strip
     from .files import mixed_codes, open_generator
 
     strengths = even_strengths(options.first, options.last, options.count)

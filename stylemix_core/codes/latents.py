@@ -351,10 +351,10 @@ def check_generator(latents: Latents, generator: Generator) -> str | None:
             f"({generator.img_resolution} pixels) takes {generator.num_ws} of {generator.w_dim}. "
             "Use the generator they were sampled or encoded for."
         )
-    if latents.channels is not None and latents.channels.shape[3] != max(generator.config.channels):
+    if latents.channels is not None and latents.channels.shape[3] != max(generator.synthesis.style_widths):
         raise LatentMismatchError(
             f"the codes come with style channels of {latents.channels.shape[3]} numbers; this generator has "
-            f"{max(generator.config.channels)}. Use the generator that they were injected with."
+            f"{max(generator.synthesis.style_widths)}. Use the generator that they were injected with."
         )
     if latents.generator in (None, generator.fingerprint()):
         return None

@@ -6,13 +6,11 @@ with zeros to the widest module, C channels. Odd layers have both; that is their
 """
 
 from collections.abc import Sequence
-from itertools import islice
 
 import torch
 
 from ..errors import StyleMixError
 from ..generator import Generator
-from ..generator.stylegan2.network import NoiseSource, ToRGB
 from ..images import average, resize
 from .latents import Latents
 
@@ -30,7 +28,7 @@ def styles_of(generator: Generator, latents: Latents) -> list[torch.Tensor]:
 
 def pack(generator: Generator, styles: Sequence[torch.Tensor]) -> torch.Tensor:
     """Lay the modules' `[B, channels]` out as `[B, 2, num_ws, C]`."""
-    packed = styles[0].new_zeros(len(styles[0]), 2, generator.num_ws, max(generator.config.channels))
+    packed = styles[0].new_zeros(len(styles[0]), 2, generator.num_ws, max(generator.synthesis.style_widths))
     for (kind, layer), style in zip(_places(generator), styles, strict=True):
         packed[:, kind, layer, : style.shape[1]] = style
     return packed
@@ -38,7 +36,7 @@ def pack(generator: Generator, styles: Sequence[torch.Tensor]) -> torch.Tensor:
 
 def unpack(generator: Generator, packed: torch.Tensor) -> list[torch.Tensor]:
     """`pack` backwards."""
-    widths = [module.affine.out_features for _, module in generator.synthesis.styled()]
+    widths = generator.synthesis.style_widths
     return [
         packed[:, kind, layer, :width]
         for (kind, layer), width in zip(_places(generator), widths, strict=True)
@@ -71,30 +69,17 @@ def channels_in(
     mask: float32 `[B, H, W]` in 0…1, or `[1, H, W]` for all.
     Returns two `[B, 2, num_ws, C]`.
     """
-    synthesis = generator.synthesis
     mask = resize(mask[:, None], *generator.img_shape)
     inside: list[torch.Tensor] = []
     everywhere: list[torch.Tensor] = []
 
-    def note(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-        energy = inputs[0].float().square()  # [B, I, r, r]
+    def note(x: torch.Tensor) -> None:
+        energy = x.float().square()  # [B, I, r, r]
         height, width = energy.shape[2:]
         inside.append((energy * average(mask.to(energy), height, width)).sum((2, 3)))
         everywhere.append(energy.sum((2, 3)))
 
-    hooks = [module.register_forward_pre_hook(note) for _, module in synthesis.styled()]
-    styles = iter(styles_of(generator, latents))
-    x = None
-    try:
-        for block in synthesis.blocks():
-            own = list(islice(styles, len(block.styled())))
-            if x is None:
-                x, _ = block(None, None, own, NoiseSource("const", None, len(latents)))
-            else:  # `compute` takes the maps as a whole, as the hooks need them
-                x, _ = block.compute(x, own, [layer.noise_const for layer in block.convolutions()])
-    finally:
-        for hook in hooks:
-            hook.remove()
+    generator.synthesis.watch(styles_of(generator, latents), note)
     return pack(generator, inside), pack(generator, everywhere)
 
 
@@ -116,6 +101,5 @@ def choose_channels(inside: torch.Tensor, everywhere: torch.Tensor, share: float
 def _places(generator: Generator) -> list[tuple[int, int]]:
     """Kind and layer of every module, in the order of `synthesis.styled()`."""
     return [
-        (TO_RGB if isinstance(module, ToRGB) else CONVOLUTION, layer)
-        for layer, module in generator.synthesis.styled()
+        (TO_RGB if module.to_rgb else CONVOLUTION, layer) for layer, module in generator.synthesis.styled()
     ]

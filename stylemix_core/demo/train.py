@@ -22,7 +22,7 @@ from ..checkpoints import load_generator, native
 from ..encoder import Encoder, EncoderConfig
 from ..files.pictures import save_image
 from ..files.writing import replacing
-from ..generator import Generator
+from ..generator import Generator, StyleGAN2
 from ..progress import ProgressBar
 from . import truth
 from .renderer import render, sample_attributes
@@ -106,7 +106,7 @@ def picture_loss(drawn: torch.Tensor, target: torch.Tensor, weights: torch.Tenso
 def new_generator() -> Generator:
     """The demo generator before training: fixed mapping, styles that ignore w yet, no noise."""
     torch.manual_seed(0)
-    generator = Generator(truth.CONFIG)
+    generator = StyleGAN2(truth.CONFIG)
     generator.load_state_dict(truth.mapping_weights(), strict=False)
     for name, parameter in generator.synthesis.named_parameters():
         if name.endswith("affine.weight"):

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from ..generator import GeneratorConfig
-from ..generator.stylegan2.ops import LRELU_GAIN, LRELU_SLOPE
+from ..generator.engine.steps import LRELU_GAIN, LRELU_SLOPE
 from .attributes import ATTRIBUTES, columns_of_layers
 
 CONFIG = GeneratorConfig(

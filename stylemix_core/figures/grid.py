@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from PIL import Image, ImageDraw
 
-from ..drawing import BACKGROUND, TEXT, Font, _plain, font_for, shorten
+from ..drawing import BACKGROUND, TEXT, Font, background, font_for, shorten
 from ..errors import StyleMixError
 from ..images import check_finite, from_pil, resize
 from ..wording import counted, there_are
@@ -19,7 +19,10 @@ OVERVIEW_SIDE = 256
 
 Pictures = torch.Tensor | Sequence[torch.Tensor]
 
-
+Cells = Sequence[Sequence[torch.Tensor | None]]
+"""Rows of pictures; None leaves a place empty."""
+Captions = list[list[str]]
+"""One list of captions per row of cells; an empty one takes no space."""
 Text = tuple[float, float, str]
 """What is written, and where: x and y of its anchor."""
 
@@ -85,12 +88,6 @@ def overview(pictures: torch.Tensor) -> torch.Tensor:
     return pictures[0]
 
 
-Cells = Sequence[Sequence[torch.Tensor | None]]
-"""Rows of pictures; None leaves a place empty."""
-Captions = list[list[str]]
-"""One list of captions per row of cells; an empty one takes no space."""
-
-
 def _balanced_rows(
     results: list[torch.Tensor], labels: Sequence[str] | None, columns: int
 ) -> tuple[Cells, Captions]:
@@ -152,9 +149,9 @@ def _headings(captions: Captions, leading: int) -> tuple[Captions, list[str] | N
     if len(captions) < 2 or len({len(caption) for row in parts for caption in row}) != 1:
         return captions, None
     places = range(len(parts[0][0]))
-    heads = [place for place in places if all(same(place, column) for column in zip(*parts))]
+    heads = [place for place in places if all(_same(place, column) for column in zip(*parts))]
     tails = [place for place in places if place not in heads]
-    if not all(same(place, row) for place in tails for row in parts):
+    if not all(_same(place, row) for place in tails for row in parts):
         return captions, None
     columns = [" · ".join(caption[place] for place in heads) for caption in parts[0]]
     rows = [" · ".join(row[0][place] for place in tails) for row in parts]
@@ -171,7 +168,8 @@ def _wrapped(row: Sequence[torch.Tensor | None], texts: list[str], leading: int)
     return cells, [texts[first], *([""] * leading + texts[line] for line in lines)]
 
 
-def same(place: int, captions: Sequence[list[str]]) -> bool:
+def _same(place: int, captions: Sequence[list[str]]) -> bool:
+    """Whether captions, taken apart, have the same part in a place."""
     return len({caption[place] for caption in captions}) == 1
 
 
@@ -200,7 +198,9 @@ def _draw(cells: Cells, captions: Captions, rows: list[str], height: int, width:
 
     strips = [line if any(row) else 0 for row in captions]
     columns = max(map(len, cells))
-    sheet = _plain(gap + len(cells) * (height + gap) + sum(strips), gutter + gap + columns * (width + gap))
+    sheet = background(
+        gap + len(cells) * (height + gap) + sum(strips), gutter + gap + columns * (width + gap)
+    )
     labels: list[Text] = []
     y = gap
     for index, (pictures, texts, strip) in enumerate(zip(cells, captions, strips, strict=True)):
@@ -257,7 +257,7 @@ def _place(picture: torch.Tensor, cell: torch.Tensor) -> None:
     top, left = (height - size[0]) // 2, (width - size[1]) // 2
     cell = cell[:, top : top + size[0], left : left + size[1]]
     if len(fitted) == 4:
-        colour, opacity = fitted.to(cell).clamp(-1, 1).split([3, 1])
+        colour, opacity = torch.split(fitted.to(cell).clamp(-1, 1), [3, 1])
         cell.lerp_(colour, opacity / 2 + 0.5)
     else:
         torch.clamp(fitted.to(cell.device).expand(3, -1, -1), -1, 1, out=cell)

@@ -179,6 +179,6 @@ def noise_correlation(image: torch.Tensor) -> torch.Tensor:
 
 def with_checkpoints(generator: Generator) -> None:
     """Compute a block's inner maps again in the backward pass: a third more time, far less memory."""
-    for block in generator.synthesis.blocks():
+    for block in generator.synthesis.stages():
         forward = partial(checkpoint, block.forward, use_reentrant=False, preserve_rng_state=False)
         block.forward = forward  # type: ignore[method-assign]

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 
 import stylemix_core as sm
 from stylemix_core import cli
-from stylemix_core.analysis.explain import COLOUR, FINDINGS, REST, SIDE, explain_layers, published
+from stylemix_core.analysis.explain import COLOUR, REST, SIDE, explain_layers
+from stylemix_core.analysis.published import FINDINGS, published
 from stylemix_core.demo import truth
 from stylemix_core.demo.attributes import GROUPS, index
 from stylemix_core.files.pictures import load_image

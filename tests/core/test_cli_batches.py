@@ -10,10 +10,10 @@ from PIL import Image
 
 import stylemix_core as sm
 from stylemix_core import cli
-from stylemix_core import faces as alignment
 from stylemix_core.cli import results
 from stylemix_core.cli.paths import result_name
 from stylemix_core.codes.latents import Latents, load_latents, save_latents
+from stylemix_core.encoder import align
 from stylemix_core.files.pictures import load_image, save_image
 from tests import builders
 
@@ -340,8 +340,8 @@ def test_photos_are_turned_unless_told_that_they_are_upright(
         seen.append(any_angle)
         return read(encoder, image, "never", size)
 
-    read = alignment.align.align_for
-    monkeypatch.setattr(alignment.align, "align_for", align_for)
+    read = align.align_for
+    monkeypatch.setattr(align, "align_for", align_for)
     arguments = ["encode", photos / "a.png", *given, "--out", tmp_path / "out"]
     assert run(*arguments, *models["generator"], *models["encoder"]) == 0
     assert seen == [any_angle]

@@ -24,7 +24,7 @@ from stylemix_core.faces.align import ALIGN_MODES
 from stylemix_core.faces.paste import COLOUR_MATCHES
 from stylemix_core.figures import mixing as figures
 from stylemix_core.files.coloured import refuse_plainly_coloured
-from stylemix_core.generator.stylegan2.network import NOISE_MODES
+from stylemix_core.generator.engine.noise import NOISE_MODES
 from stylemix_core.inversion import METHODS, QUALITIES
 from stylemix_core.mixing import inject as injection
 from tests import builders

@@ -10,8 +10,8 @@ import torch
 from stylemix_core import cli
 from stylemix_core.checkpoints import load_generator
 from stylemix_core.generator.engine import compiled
+from stylemix_core.generator.engine.noise import NOISE_MODES
 from stylemix_core.generator.engine.regions import draw_regions
-from stylemix_core.generator.stylegan2 import network
 from stylemix_core.inversion.delta import Delta
 from tests import builders
 from tests.core.test_speed import build, codes
@@ -46,6 +46,7 @@ def no_compiler(monkeypatch):
 def replaced(monkeypatch, compile, given=None):
     monkeypatch.setattr(torch, "compile", compile)
     monkeypatch.setattr(compiled, "_any_number", lambda pixels: pixels)
+    monkeypatch.setenv(compiled.CACHE, "of the tests")
     forget()
     yield given
     forget()
@@ -56,7 +57,7 @@ def forget():
     compiled._code.cache_clear()
 
 
-@pytest.mark.parametrize("noise_mode", network.NOISE_MODES)
+@pytest.mark.parametrize("noise_mode", NOISE_MODES)
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("start", [(4, 4), (4, 2)])
 def test_pictures_are_the_same(compiler, narrow_strips, noise_mode, count, start):
@@ -142,18 +143,32 @@ def test_the_command_line_passes_it_on(compiler, tmp_path, given):
 def test_code_is_kept_among_the_users_caches_unless_they_say_where(monkeypatch, tmp_path):
     for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(tmp_path))
-    monkeypatch.delenv(compiled.CACHE, raising=False)
     seen = []
 
     def compile(function, dynamic):
-        return lambda *arguments: seen.append(compiled.os.environ[compiled.CACHE])
+        return lambda *arguments: seen.append(os.environ[compiled.CACHE])
 
     for _ in replaced(monkeypatch, compile):
+        monkeypatch.delenv(compiled.CACHE)
         compiled.cannot_compile(CPU, torch.float32)
-        assert compiled.CACHE not in compiled.os.environ
+        # It stays named, for another thread may be compiling at any time.
+        assert os.environ[compiled.CACHE] == str(compiled.cache_folder())
         monkeypatch.setenv(compiled.CACHE, "theirs")
         compiled.cannot_compile(CPU, torch.bfloat16)
     assert seen == [str(compiled.cache_folder()), "theirs"]
+
+
+def test_drawing_changes_nothing_in_the_environment(compiler, monkeypatch):
+    generator = build().compiled()
+    generator.synthesis(codes(1))
+    monkeypatch.delenv(compiled.CACHE)
+    before = dict(os.environ)
+    seen = []
+    monkeypatch.setattr(
+        compiled, "_any_number", lambda pixels: (seen.append(dict(os.environ) == before), pixels)[1]
+    )
+    generator.synthesis(codes(2))
+    assert seen and all(seen)
 
 
 def test_drawing_without_it_imports_no_compiler():

@@ -6,9 +6,8 @@ import torch
 from stylemix_core.checkpoints import load_generator
 from stylemix_core.codes.latents import Latents
 from stylemix_core.decoding import decode
-from stylemix_core.generator import Generator
-from stylemix_core.generator.engine import fused, strips
-from stylemix_core.generator.stylegan2 import ops
+from stylemix_core.generator import Generator, StyleGAN2
+from stylemix_core.generator.engine import fused, steps, strips
 from stylemix_core.masks.mask_list import parse_masks
 from stylemix_core.mixing.inject import inject_latents
 from tests.core.test_speed import build, change_weights, codes
@@ -73,7 +72,7 @@ def test_the_kernel_rounds_as_its_steps_do(monkeypatch, dtype, clamp, noise_shap
         finished = fused.finish(x, bias, noise, clamp)
     assert torch.equal(finished, expected)
     assert finished.is_contiguous(memory_format=torch.channels_last)
-    plain = ops.activate(x + bias[:, None, None].to(dtype), noise, clamp)
+    plain = steps.activate(x + bias[:, None, None].to(dtype), noise, clamp)
     assert (finished - plain).abs().max() <= 4 * torch.finfo(dtype).eps
 
 
@@ -94,7 +93,7 @@ class TestGraphs:
         generator = change_weights(generator, how)
         # What was freed does not keep its numbers.
         overwriting = [torch.full((24, 24), torch.nan, device="cuda") for _ in range(100)]
-        fresh = Generator.from_state_dict(generator.config, generator.state_dict())
+        fresh = StyleGAN2.from_state_dict(generator.config, generator.state_dict())
         for _ in range(3):
             difference = generator.synthesis(codes(1).cuda()) - fresh.synthesis(codes(1).cuda())
             assert difference.abs().max() < 1e-5

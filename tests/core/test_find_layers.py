@@ -10,12 +10,14 @@ import torch.nn.functional as F
 
 import stylemix_core as sm
 from stylemix_core import cli
-from stylemix_core.analysis import find_sheet as finding_sheet
-from stylemix_core.analysis import judges as wishes
-from stylemix_core.analysis import wish_text
-from stylemix_core.analysis.find import LAYER_COST, FoundMask, find_layers, simplest_first, useful
-from stylemix_core.analysis.judges import Judge, regions_of_wish
-from stylemix_core.analysis.measures import colour_change, difference, settle, shape_change
+from stylemix_core.analysis import find_sheet, judges, wish_text
+from stylemix_core.analysis.find import find_layers
+from stylemix_core.analysis.found import FoundMask
+from stylemix_core.analysis.judges import Judge
+from stylemix_core.analysis.measures import colour_change, difference, find_motion, shape_change
+from stylemix_core.analysis.search import simplest_first, useful
+from stylemix_core.analysis.trials import LAYER_COST
+from stylemix_core.analysis.wish_regions import regions_of_wish
 from stylemix_core.analysis.wish_text import Wish, check_wish, read_wish
 from stylemix_core.codes.directions import sampled_w
 from stylemix_core.demo import truth
@@ -44,7 +46,7 @@ def codes(tiny):
 def search(tiny, codes):
     """A search as it is by default, but for the strengths."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(wishes, "SIDE", tiny.img_resolution)
+        patch.setattr(judges, "SIDE", tiny.img_resolution)
         return find_layers(tiny, *codes, LEFT, count=8, steps=0)
 
 
@@ -52,7 +54,7 @@ def search(tiny, codes):
 def small_judges(request, monkeypatch):
     """The tiny generator's pictures are judged in their own size, which takes a quarter of the time."""
     if "tiny" in request.fixturenames:
-        monkeypatch.setattr(wishes, "SIDE", builders.tiny_generator_config().img_resolution)
+        monkeypatch.setattr(judges, "SIDE", builders.tiny_generator_config().img_resolution)
 
 
 @pytest.fixture(scope="module")
@@ -97,14 +99,14 @@ def test_a_motion_is_found_and_undone(avatars):
     turn = torch.tensor([[1.0, -angle, shift], [angle, 1.0, 0.0]])[None]
     grid = F.affine_grid(turn, [1, 3, 64, 64], align_corners=False)
     moved = F.grid_sample(avatar.image, grid, padding_mode="border", align_corners=False)
-    back = settle(avatar.image, moved, face).undo(moved)
+    back = find_motion(avatar.image, moved, face).undo(moved)
     before, after = ((difference(avatar.image, picture)[0] * face).sum() for picture in (moved, back))
     assert after < 0.25 * before
 
 
 def test_what_does_not_move_stays(avatars):
     avatar = avatars()
-    motion = settle(avatar.image, avatars(8).image, avatar.regions["hair"][0])
+    motion = find_motion(avatar.image, avatars(8).image, avatar.regions["hair"][0])
     assert motion.parameters.abs().max() < 0.5  # pixels
 
 
@@ -116,7 +118,7 @@ def test_what_does_not_move_stays(avatars):
         ("hair and skin colour", Wish(("hair", "skin"), kind="colour")),
         ("the colors of eyes, lips", Wish(("eyes", "mouth"), kind="colour")),
         ("colours", Wish((), kind="colour")),
-        ("everything but the face", Wish(("face",), but=True)),
+        ("everything but the face", Wish(("face",), elsewhere=True)),
         ("everything", Wish(())),
         ("nose hair", Wish(("nose", "hair"))),
         ("eye colour", Wish(("eyes",), kind="colour")),
@@ -127,7 +129,7 @@ def test_what_does_not_move_stays(avatars):
         ("눈과 입", Wish(("eyes", "mouth"))),
         ("눈썹, 코, 입술", Wish(("brows", "nose", "mouth"))),
         ("얼굴형", Wish(("face",), kind="shape")),
-        ("얼굴만 빼고 전부", Wish(("face",), but=True)),
+        ("얼굴만 빼고 전부", Wish(("face",), elsewhere=True)),
         ("배경", Wish(("background",))),
     ],
     ids=lambda value: str(value)[:40],
@@ -391,7 +393,7 @@ def test_the_sheet_has_a_column_for_every_candidate(search):
 def test_the_sheet_shows_the_source_beside_the_target(search, monkeypatch):
     given = []
     monkeypatch.setattr(
-        finding_sheet, "compare_grid", lambda *a, **k: given.append(a) or sm.compare_grid(*a, **k)
+        find_sheet, "compare_grid", lambda *a, **k: given.append(a) or sm.compare_grid(*a, **k)
     )
     search.sheet()
     (source, lit, *_), labels = given[0]

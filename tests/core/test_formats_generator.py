@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from stylemix_core.checkpoints import convert_checkpoint, inspect_checkpoint, load_generator
 from stylemix_core.errors import CheckpointError
-from stylemix_core.generator import Generator
+from stylemix_core.generator import Generator, StyleGAN2
 from tests import builders
 from tests.builders import ORIGINALS, WIDE_MAPPING_LR_MULTIPLIER
 
@@ -256,7 +256,7 @@ def test_rosinality_files_of_every_shape_hold_the_same_network_as_nvidia_names(c
     )
     generator = load_generator(tmp_path / "network.pt", device="cpu")
     assert generator.config == config
-    assert same_weights(generator, Generator.from_state_dict(config, state))
+    assert same_weights(generator, StyleGAN2.from_state_dict(config, state))
 
 
 def test_a_self_trained_rosinality_file_has_its_average_sampled(tmp_path):
@@ -331,7 +331,7 @@ def test_safetensors_without_an_average_or_noise_are_completed(tmp_path):
     z = torch.randn(20_000, 12, generator=torch.Generator().manual_seed(1))
     assert (generator.w_avg - generator.mapping(z)[:, 0].mean(0)).abs().max() < 0.1
     w = generator.mapping(z[:1])
-    full = Generator.from_state_dict(ORIGINALS["resnet"], builders.nvidia_state(ORIGINALS["resnet"]))
+    full = StyleGAN2.from_state_dict(ORIGINALS["resnet"], builders.nvidia_state(ORIGINALS["resnet"]))
     assert (generator.synthesis(w, "none") - full.synthesis(w, "none")).abs().max() < 1e-5
 
 
@@ -345,7 +345,7 @@ def test_safetensors_of_networks_with_other_options_are_refused(tmp_path):
 def test_a_network_larger_than_any_is_refused_before_it_is_made(tmp_path):
     config = builders.small(channels=(1,) * 12, img_resolution=8192)
     with torch.device("meta"):
-        names = [name for name in Generator(config).state_dict() if "noise_const" not in name]
+        names = [name for name in StyleGAN2(config).state_dict() if "noise_const" not in name]
     state = {name: torch.zeros([1, 4, 4] if name.endswith("const") else [1, 1, 1, 1]) for name in names}
     save_file(state, tmp_path / "network.safetensors")
     with pytest.raises(CheckpointError, match="8192 px"):

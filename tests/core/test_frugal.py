@@ -11,7 +11,7 @@ import torch
 
 from stylemix_core.checkpoints import inspect_checkpoint, load_encoder, load_generator
 from stylemix_core.files.mapped import Storage
-from stylemix_core.generator import Generator
+from stylemix_core.generator import StyleGAN2
 from stylemix_core.networks import without_numbers
 from tests import builders
 from tests.core.test_fuzz import FORMATS
@@ -75,13 +75,13 @@ def test_no_two_tensors_are_held_besides_the_network():
         def __len__(self):
             return len(state)
 
-    generator = Generator.from_state_dict(builders.tiny_generator_config(), Halves())
+    generator = StyleGAN2.from_state_dict(builders.tiny_generator_config(), Halves())
     assert len(alive) == len(generator.state_dict())
 
 
 def test_networks_without_numbers_have_no_weights():
     with without_numbers():
-        generator = Generator(builders.tiny_generator_config())
+        generator = StyleGAN2(builders.tiny_generator_config())
     assert all(parameter.is_meta or parameter.numel() < 100 for parameter in generator.parameters())
     assert torch.randn(2).device.type == "cpu"
 

@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from stylemix_core.errors import CheckpointError, LatentMismatchError, StyleMixError
-from stylemix_core.generator import Generator, GeneratorConfig
-from stylemix_core.generator.stylegan2.network import normalize
+from stylemix_core.generator import Generator, GeneratorConfig, StyleGAN2
+from stylemix_core.generator.stylegan2.mapping import normalize
 from tests.builders import ADA_UNCOND32, nvidia_state
 
 
 def build(**changes) -> Generator:
     config = dataclasses.replace(ADA_UNCOND32, **changes)
-    return Generator.from_state_dict(config, nvidia_state(config))
+    return StyleGAN2.from_state_dict(config, nvidia_state(config))
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def test_a_missing_tensor_is_named():
     state = nvidia_state(ADA_UNCOND32)
     del state["synthesis.b8.conv0.weight"]
     with pytest.raises(CheckpointError, match=r"synthesis\.b8\.conv0\.weight"):
-        Generator.from_state_dict(ADA_UNCOND32, state)
+        StyleGAN2.from_state_dict(ADA_UNCOND32, state)
 
 
 def test_the_fingerprint_tells_weights_apart_but_not_precisions(generator):
@@ -144,7 +144,7 @@ def test_the_fingerprint_tells_weights_apart_but_not_precisions(generator):
     other["synthesis.b4.conv1.bias"] = other["synthesis.b4.conv1.bias"] + 0.1
     assert build().fingerprint() == generator.fingerprint()
     assert build().set_dtype(torch.bfloat16).fingerprint() == generator.fingerprint()
-    assert Generator.from_state_dict(ADA_UNCOND32, other).fingerprint() != generator.fingerprint()
+    assert StyleGAN2.from_state_dict(ADA_UNCOND32, other).fingerprint() != generator.fingerprint()
 
 
 def test_fingerprints_of_files_made_before_stay_valid(generator):
@@ -180,6 +180,10 @@ class TestOtherArchitectures:
         assert generator.fingerprint() not in (build().fingerprint(), build(img_channels=1).fingerprint())
         with pytest.raises(StyleMixError, match="no picture of 8 pixels inside; choose one of: 32$"):
             generator.synthesis(w, resolution=8)
+
+
+def test_a_generator_names_its_family():
+    assert build().family == "StyleGAN2"
 
 
 def test_impossible_arguments_are_refused(generator, w):

@@ -5,14 +5,14 @@ import torch
 import torch.nn.functional as F
 
 from stylemix_core.checkpoints import load_generator
-from stylemix_core.generator import Generator
+from stylemix_core.generator import StyleGAN2
 from tests import builders
 
 
 @pytest.fixture(scope="module")
 def ada():
     config = builders.ADA_UNCOND32
-    return Generator.from_state_dict(config, builders.nvidia_state(config))
+    return StyleGAN2.from_state_dict(config, builders.nvidia_state(config))
 
 
 @pytest.fixture(scope="module")

@@ -75,12 +75,12 @@ def test_long_captions_stay_within_their_cell():
 
 def test_captions_end_with_an_ellipsis_where_they_are_cut():
     font = ImageFont.load_default(20)
-    assert grid.shorten("0-6", 200, font) == "0-6"
-    cut = grid.shorten("hair, brows and background", 100, font)
+    assert drawing.shorten("0-6", 200, font) == "0-6"
+    cut = drawing.shorten("hair, brows and background", 100, font)
     assert cut.endswith("…")
     assert cut[:4] == "hair"
     assert 70 < font.getlength(cut) <= 100
-    assert grid.shorten("wide", 1, font) == ""
+    assert drawing.shorten("wide", 1, font) == ""
 
 
 def test_one_row_per_source_starts_with_source_and_style():

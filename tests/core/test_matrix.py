@@ -5,7 +5,7 @@ import torch
 
 import stylemix_core as sm
 from stylemix_core.codes.latents import Latents
-from stylemix_core.figures.mixing import even_strengths
+from stylemix_core.figures.sheets import even_strengths
 
 SIDE = 32
 

@@ -82,6 +82,17 @@ def test_files_that_developers_pages_name_are_there(page):
     assert [name for name in named if not (ROOT / name).exists() and not (CORE / name).exists()] == []
 
 
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_functions_and_classes_that_developers_pages_name_are_there(page):
+    """Written `name` in `folder/`."""
+    named = re.findall(r"`(\w+)` in\s+`([\w./]+)`", (ROOT / page).read_text(encoding="utf-8"))
+    assert len(named) > 2
+    for name, place in named:
+        files = [ROOT / place] if (ROOT / place).is_file() else (ROOT / place).rglob("*.py")
+        defined = rf"^ *(def|class) {name}\b|^{name}\b.* = "
+        assert any(re.search(defined, path.read_text(encoding="utf-8"), re.MULTILINE) for path in files), name
+
+
 @pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "README.ko.md"], ids=lambda path: path.name)
 def test_readme_lists_every_command(page):
     listed = re.findall(r"^\| `stylemix (\w+)[^`]*` \|", page.read_text(encoding="utf-8"), re.MULTILINE)

@@ -14,10 +14,13 @@ from stylemix_core.checkpoints import load_encoder, load_generator
 from stylemix_core.codes.latents import Latents
 from stylemix_core.decoding import decode, distinct, distinct_in
 from stylemix_core.encoder import EncoderConfig
-from stylemix_core.generator import Generator
-from stylemix_core.generator.engine import graphs, regions, strips
-from stylemix_core.generator.stylegan2 import network, ops
-from stylemix_core.generator.stylegan2.ops import modulated_conv, squared
+from stylemix_core.generator import Generator, StyleGAN2
+from stylemix_core.generator.engine import graphs, parts, regions, strips, styles, synthesis
+from stylemix_core.generator.engine.noise import NOISE_MODES, NoiseSource
+from stylemix_core.generator.engine.styles import UniformStyle
+from stylemix_core.generator.stylegan2 import ops
+from stylemix_core.generator.stylegan2.ops import squared, styled_convolution
+from stylemix_core.generator.stylegan2.synthesis import SynthesisBlock
 from stylemix_core.masks.mask_list import parse_masks
 from stylemix_core.mixing.inject import inject_latents
 from tests.builders import ADA_UNCOND32, nvidia_state
@@ -25,7 +28,7 @@ from tests.builders import ADA_UNCOND32, nvidia_state
 
 def build(**changes) -> Generator:
     config = dataclasses.replace(ADA_UNCOND32, **changes)
-    return Generator.from_state_dict(config, nvidia_state(config))
+    return StyleGAN2.from_state_dict(config, nvidia_state(config))
 
 
 def codes(count: int, seed: int = 0) -> torch.Tensor:
@@ -73,19 +76,19 @@ def whole(monkeypatch, draw):
         return draw()
 
 
-@pytest.mark.parametrize("noise_mode", network.NOISE_MODES)
+@pytest.mark.parametrize("noise_mode", NOISE_MODES)
 @pytest.mark.parametrize("architecture", ["skip", "resnet", "orig"])
 def test_strips_draw_what_whole_maps_do(monkeypatch, narrow_strips, architecture, noise_mode):
     generator, w = build(architecture=architecture), codes(3)
     plain = whole(monkeypatch, lambda: generator.synthesis(w, noise_mode, noise_seed=4))
     pieces = []
-    forward = network.SynthesisBlock.compute
+    forward = SynthesisBlock.compute
 
     def counted(block, x, *others):
         pieces.append(x.shape[2])
         return forward(block, x, *others)
 
-    monkeypatch.setattr(network.SynthesisBlock, "compute", counted)
+    monkeypatch.setattr(SynthesisBlock, "compute", counted)
     drawn = generator.synthesis(w, noise_mode, noise_seed=4)
     assert (drawn - plain).abs().max() < 1e-5
     assert max(pieces) < 16  # the last block's input has 16 rows
@@ -95,7 +98,7 @@ def test_strips_draw_what_whole_maps_do(monkeypatch, narrow_strips, architecture
 def test_strips_of_any_height_fit_together(monkeypatch, rows):
     generator, w = build(), codes(1)
     plain = generator.synthesis(w)
-    monkeypatch.setattr(network, "strip_rows", lambda x, channels: min(rows, x.shape[2]))
+    monkeypatch.setattr(parts, "strip_rows", lambda x, channels: min(rows, x.shape[2]))
     assert (generator.synthesis(w) - plain).abs().max() < 1e-5
 
 
@@ -112,6 +115,11 @@ def test_a_smaller_resolution_comes_out_of_strips_too(monkeypatch, narrow_strips
     assert (generator.synthesis(w, resolution=16) - plain).abs().max() < 1e-5
 
 
+def convolved(x, weight, style, fir=None, gain=1.0, bias=None) -> torch.Tensor:
+    convolution = styled_convolution(weight, squared(weight), fir)
+    return UniformStyle(style).convolve(x, convolution, gain, bias)
+
+
 @pytest.mark.parametrize("up", [False, True])
 def test_scaling_weights_equals_scaling_maps(monkeypatch, up):
     random = torch.Generator().manual_seed(0)
@@ -120,8 +128,8 @@ def test_scaling_weights_equals_scaling_maps(monkeypatch, up):
     bias, fir = torch.randn(7, generator=random), ops.fir_filter() if up else None
     results = []
     for choice in (True, False):
-        monkeypatch.setattr(ops, "weighs_less", lambda *_, choice=choice: choice)
-        results.append(modulated_conv(x, weight, style, fir, 1.5, bias))
+        monkeypatch.setattr(styles, "weighs_less", lambda *_, choice=choice: choice)
+        results.append(convolved(x, weight, style, fir, 1.5, bias))
     assert (results[0] - results[1]).abs().max() < 1e-5
     assert results[0].std() > 0.5
 
@@ -132,8 +140,8 @@ def test_gradients_of_styles_alone_do_not_go_through_weights(monkeypatch):
     monkeypatch.setattr(
         ops, "filtered_conv", lambda x, weight, *_: asked.append(weight.requires_grad) or x[:, :1]
     )
-    modulated_conv(x, weight, style)
-    modulated_conv(x, weight.requires_grad_(), style)
+    convolved(x, weight, style)
+    convolved(x, weight.requires_grad_(), style)
     assert asked == [False, True]
 
 
@@ -141,15 +149,15 @@ def test_drawing_leaves_the_maps_that_it_is_given(monkeypatch):
     x = torch.randn(1, 5, 12, 12, generator=torch.Generator().manual_seed(0))
     before = x.clone()
     for choice in (True, False):
-        monkeypatch.setattr(ops, "weighs_less", lambda *_, choice=choice: choice)
-        modulated_conv(x, torch.ones(7, 5, 3, 3), torch.ones(1, 5))
+        monkeypatch.setattr(styles, "weighs_less", lambda *_, choice=choice: choice)
+        convolved(x, torch.ones(7, 5, 3, 3), torch.ones(1, 5))
         assert torch.equal(x, before)
 
 
 class TestSquares:
     def changed(self, generator: Generator) -> float:
         """How far the pictures are from those of the same weights without a memory."""
-        fresh = Generator.from_state_dict(generator.config, generator.state_dict())
+        fresh = StyleGAN2.from_state_dict(generator.config, generator.state_dict())
         return float((generator.synthesis(codes(1)) - fresh.synthesis(codes(1))).abs().max())
 
     def test_are_computed_once(self, monkeypatch):
@@ -197,28 +205,29 @@ class TestChunks:
         generator, w = build(), codes(5)
         plain = generator.synthesis(w, "random", noise_seed=9)
         seen = []
-        forward = network.SynthesisBlock.forward
+        forward = SynthesisBlock.forward
         monkeypatch.setattr(
-            network.SynthesisBlock,
+            SynthesisBlock,
             "forward",
-            lambda block, x, image, styles, noise: (
+            lambda block, x, image, styles, noises: (
                 seen.append(len(styles[0])),
-                forward(block, x, image, styles, noise),
+                forward(block, x, image, styles, noises),
             )[1],
         )
-        monkeypatch.setattr(network, "CHUNK", 2)
-        parts = generator.synthesis(w, "random", noise_seed=9)
+        monkeypatch.setattr(synthesis, "CHUNK", 2)
+        drawn = generator.synthesis(w, "random", noise_seed=9)
         assert max(seen) == 2
-        assert (parts - plain).abs().max() < 1e-5
+        assert (drawn - plain).abs().max() < 1e-5
         generator.synthesis(w.clone().requires_grad_())
         assert max(seen) == 5
 
     def test_leave_large_maps_to_single_pictures(self, monkeypatch, narrow_strips):
         generator, w = build(), codes(5)
-        styles, noise = generator.synthesis.styles(w), network.NoiseSource("const", None, 5)
+        uniform = [UniformStyle(style) for style in generator.synthesis.styles(w)]
+        noise = NoiseSource("const", None, 5)
         with torch.inference_mode():
-            parts = network.run_in_parts(2, generator.synthesis.blocks(), None, None, styles, noise)
-            assert [len(part) for part in parts] == [1] * 5
+            drawn = parts.run_in_parts(2, generator.synthesis.stages(), None, None, uniform, noise)
+            assert [len(part) for part in drawn] == [1] * 5
 
     def test_are_gone_when_the_next_is_drawn(self):
         drawn = []
@@ -229,7 +238,7 @@ class TestChunks:
             drawn.append(weakref.ref(part))
             return part
 
-        pictures = network.gathered((draw(value) for value in (0.0, 1.0, 2.0)), 6)
+        pictures = parts.gathered((draw(value) for value in (0.0, 1.0, 2.0)), 6)
         assert pictures[:, 0, 0, 0].tolist() == [0, 0, 1, 1, 2, 2]
 
     def test_bound_the_streams_of_regions_too(self, monkeypatch):
@@ -241,9 +250,9 @@ class TestChunks:
         with torch.inference_mode():
             plain = decode(generator, mixed, "random", 9)
             seen = []
-            forward = network.SynthesisBlock.forward
+            forward = SynthesisBlock.forward
             monkeypatch.setattr(
-                network.SynthesisBlock,
+                SynthesisBlock,
                 "forward",
                 lambda block, x, *others: (
                     seen.append(1 if x is None else len(x)),
@@ -251,9 +260,9 @@ class TestChunks:
                 )[1],
             )
             monkeypatch.setattr(regions, "CHUNK", 2)
-            parts = decode(generator, mixed, "random", 9)
+            drawn = decode(generator, mixed, "random", 9)
         assert max(seen) == 2 * 2  # of two streams
-        assert (parts - plain).abs().max() < 1e-5
+        assert (drawn - plain).abs().max() < 1e-5
 
     def test_are_not_taken_where_gradients_are_wanted(self, narrow_strips):
         generator, w = build(), codes(2).requires_grad_()

@@ -41,7 +41,7 @@ from stylemix_core.codes.latents import (
     truncate_latents,
 )
 from stylemix_core.faces import FaceTransform, parse_landmarks
-from stylemix_core.figures.mixing import even_strengths
+from stylemix_core.figures.sheets import even_strengths
 from stylemix_core.images import from_comfy, from_pil, to_comfy, to_pil
 from stylemix_core.mixing.inject import result_labels
 

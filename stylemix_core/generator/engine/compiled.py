@@ -17,7 +17,7 @@ from types import FunctionType
 
 import torch
 
-from ..stylegan2 import ops
+from . import steps
 
 CACHE = "TORCHINDUCTOR_CACHE_DIR"
 """The environment's name of the folder where PyTorch keeps compiled code for other processes."""
@@ -35,8 +35,7 @@ def compiling(wanted: bool, device: torch.device, dtype: torch.dtype) -> Iterato
         return
     token = _active.set(True)
     try:
-        with _own_cache():
-            yield
+        yield
     finally:
         _active.reset(token)
 
@@ -53,7 +52,8 @@ def cannot_compile(device: torch.device, dtype: torch.dtype) -> str | None:
         return message
     x = torch.ones(1, 16, 4, 8, device=device, dtype=dtype).contiguous(memory_format=torch.channels_last)
     try:
-        with torch.no_grad(), _own_cache():
+        keep_code()
+        with torch.no_grad():
             _activate(x, torch.ones(4, 8, device=device), None)
     # Of a dozen kinds: no compiler, no headers, no Triton, a Python that is too new.
     except Exception as error:
@@ -68,16 +68,16 @@ def cannot_compile(device: torch.device, dtype: torch.dtype) -> str | None:
 
 
 def activate(x: torch.Tensor, noise: torch.Tensor | None, clamp: float | None) -> torch.Tensor:
-    """`ops.activate` for maps `[B, C, H, W]`."""
+    """`steps.activate` for maps `[B, C, H, W]`."""
     if _active.get() and x.is_contiguous(memory_format=torch.channels_last):
         return _activate(x, noise, clamp)
-    return ops.activate(x, noise, clamp)
+    return steps.activate(x, noise, clamp)
 
 
 def colours(pixels: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    """`ops.colours`; large maps, where it takes time, come as single pictures."""
+    """`steps.colours`; large maps, where it takes time, come as single pictures."""
     if not _active.get() or len(pixels) > 1:
-        return ops.colours(pixels, weight, bias)
+        return steps.colours(pixels, weight, bias)
     return _code(_sum_colours, pixels.shape[2], pixels.dtype)(_any_number(pixels[0]), weight[0], bias)[None]
 
 
@@ -86,7 +86,7 @@ def _activate(x: torch.Tensor, noise: torch.Tensor | None, clamp: float | None) 
     pixels = x.permute(0, 2, 3, 1).view(-1, channels)
     if noise is not None:
         noise = _any_number(noise.expand(batch, 1, height, width).reshape(-1, 1))
-    _code(ops.activate, channels, x.dtype)(_any_number(pixels), noise, clamp)
+    _code(steps.activate, channels, x.dtype)(_any_number(pixels), noise, clamp)
     return x
 
 
@@ -96,7 +96,7 @@ def _sum_colours(pixels: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor)
 
 
 @cache
-def _code(function: FunctionType, channels: int, dtype: torch.dtype) -> Callable:
+def _code(function: FunctionType, channels: int, dtype: torch.dtype) -> Callable[..., torch.Tensor]:
     """The function, to be compiled for a number of maps: with any number, loops over them are slow.
 
     It gets bytecode of its own, for which PyTorch counts how often it had to compile, and at some time gives up.
@@ -112,17 +112,13 @@ def _any_number(pixels: torch.Tensor) -> torch.Tensor:
     return pixels
 
 
-@contextmanager
-def _own_cache() -> Iterator[None]:
-    """Keep compiled code where it stays, unless the user has named a folder: PyTorch's own is a temporary one."""
-    if CACHE in os.environ:
-        yield
-        return
-    os.environ[CACHE] = str(cache_folder())
-    try:
-        yield
-    finally:
-        os.environ.pop(CACHE, None)
+def keep_code() -> None:
+    """Let PyTorch keep compiled code where it stays, unless a folder is named: its own is a temporary one.
+
+    It reads the environment whenever it compiles, in whatever thread, and enters a folder itself where there is none:
+    so this is done once, before the first time, and for the whole process.
+    """
+    os.environ.setdefault(CACHE, str(cache_folder()))
 
 
 def cache_folder() -> Path:

@@ -14,7 +14,7 @@ from functools import cache
 import torch
 import torch.nn.functional as F
 
-from ..stylegan2.ops import LRELU_SLOPE
+from .steps import LRELU_SLOPE
 
 CODE = f"""template <typename T> T stylemix_finish(T x, T bias, T noise, T clamp) {{
     T y = x + bias + noise;

@@ -80,7 +80,7 @@ class Graphs:
         self.state = None
         self.failed = False
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type["Graphs"], tuple[()]]:
         return type(self), ()  # a copy of a network takes its own
 
     def _take(self, inputs: Sequence[torch.Tensor], draw: Draw, held: Callable[[], object]) -> Graph | None:
@@ -98,14 +98,14 @@ def take(inputs: Sequence[torch.Tensor], draw: Draw, held: Callable[[], object])
     """Record a pass."""
     widths = [x.shape[1] for x in inputs]
     static = torch.cat([*inputs], 1)
-    stream = torch.cuda.Stream(static.device)
+    stream = torch.cuda.Stream(static.device)  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         # What libraries do once, they must not do while the pass is recorded.
-        drawn = draw(static.split(widths, 1))
+        drawn = draw(torch.split(static, widths, 1))
     torch.cuda.current_stream().wait_stream(stream)
     output = torch.empty_like(drawn)  # not of the recording's own memory, which nothing else should hold
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
-        output.copy_(draw(static.split(widths, 1)))
+        output.copy_(draw(torch.split(static, widths, 1)))
     return Graph(graph, static, output, held())

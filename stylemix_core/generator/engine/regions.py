@@ -11,8 +11,12 @@ from itertools import islice
 import torch
 import torch.nn.functional as F
 
-from ..stylegan2.network import CHUNK, NoiseSource, SynthesisBlock, SynthesisNetwork, gathered, parts_of, run
+from .noise import Noise, NoiseSource, RepeatedNoise
+from .parts import CHUNK, gathered, parts_of, pass_through, run
 from .spatial import SpatialStyle, blend
+from .stages import Stage
+from .styles import Style, UniformStyle
+from .synthesis import Synthesis
 
 BLEND_AT, BLEND_LAST = 32, 64
 """Where the streams are blended, at most: the second where no style differs after it, so that no maps follow. A quarter
@@ -21,7 +25,7 @@ up to 7 % through, at 32 px 1 % and more where fine styles do not differ, at 64 
 
 
 def draw_regions(
-    synthesis: SynthesisNetwork,
+    synthesis: Synthesis,
     streams: Sequence[Sequence[torch.Tensor]],
     masks: torch.Tensor,
     noise_mode: str = "const",
@@ -32,80 +36,73 @@ def draw_regions(
 
     streams: S of what `synthesis.styles` gives; the first is the picture around the regions.
     masks: uint8 `[S − 1, B, H, W]`, 0 outside and 255 inside the regions of the others; later ones lie on top.
-    The rest, and what is returned, as for `SynthesisNetwork.draw`.
+    The rest, and what is returned, as for `Synthesis.draw`.
     """
     for styles in streams:
         synthesis.check(styles, noise_mode, resolution)
     modules = [torch.stack(styles) for styles in zip(*streams, strict=True)]  # [S, B, channels] each
     noise = NoiseSource(noise_mode, noise_seed, len(streams[0][0]))
-    blocks = synthesis.blocks(resolution)
-    coarse = _up_to(blocks, synthesis, BLEND_LAST)
+    stages = synthesis.stages(resolution)
+    coarse = _up_to(stages, synthesis, BLEND_LAST)
     if not all(map(_same, modules[_count(coarse) :])):
-        coarse = _up_to(blocks, synthesis, BLEND_AT)
+        coarse = _up_to(stages, synthesis, BLEND_AT)
     first = _count(coarse)
 
     def parts() -> Iterator[torch.Tensor]:
         for part in parts_of(masks.shape[1], CHUNK):
             own = [style[:, part] for style in modules]
-            shares = _shares(masks[:, part].to(modules[0]) / 255, synthesis.b4.const.shape[2])
+            shares = _shares(masks[:, part].to(modules[0]) / 255, stages[0].shape[1])
             features, image = _run_streams(coarse, own[:first], shares, noise[part])
-            if image is not None and len(coarse) == len(blocks):
+            if image is not None and len(coarse) == len(stages):
                 yield image
             else:
-                rest = [style[0] if _same(style) else SpatialStyle(style, shares) for style in own[first:]]
-                yield from run(blocks[len(coarse) :], features, image, rest, noise[part])
+                rest: list[Style] = [
+                    UniformStyle(style[0]) if _same(style) else SpatialStyle(style, shares)
+                    for style in own[first:]
+                ]
+                yield from run(stages[len(coarse) :], features, image, rest, noise[part])
 
     with synthesis.drawing(modules):
         return gathered(parts(), masks.shape[1])
 
 
-def _up_to(blocks: Sequence[SynthesisBlock], synthesis: SynthesisNetwork, size: int) -> list[SynthesisBlock]:
-    """The blocks of at most `size` pixels and a quarter of the picture."""
-    most = max(synthesis.resolutions[0], min(size, synthesis.resolutions[-1] // 4))
-    return [block for block in blocks if block.resolution <= most]
+def _up_to(stages: Sequence[Stage], synthesis: Synthesis, size: int) -> list[Stage]:
+    """The stages of at most `size` pixels and a quarter of the picture."""
+    every = synthesis.stages()
+    most = max(every[0].resolution, min(size, every[-1].resolution // 4))
+    return [stage for stage in stages if stage.resolution <= most]
 
 
-def _count(blocks: Sequence[SynthesisBlock]) -> int:
-    """How many styles the blocks take."""
-    return sum(len(block.styled()) for block in blocks)
+def _count(stages: Sequence[Stage]) -> int:
+    """How many styles the stages take."""
+    return sum(len(stage.styled()) for stage in stages)
 
 
 def _run_streams(
-    blocks: Sequence[SynthesisBlock],
+    stages: Sequence[Stage],
     modules: Sequence[torch.Tensor],
     shares: dict[int, torch.Tensor],
-    noise: NoiseSource,
+    noise: Noise,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """The features and the picture after `blocks`, of all streams, blended at the end."""
+    """The features and the picture after `stages`, of all streams, blended at the end."""
     features: torch.Tensor | None = None
     image: torch.Tensor | None = None
     remaining = iter(modules)
     drawn = 1  # streams: all are the same up to the first style that differs
-    for block in blocks:
-        own = list(islice(remaining, len(block.styled())))
+    for stage in stages:
+        own = list(islice(remaining, len(stage.styled())))
         if drawn == 1 and not all(map(_same, own)):
             drawn = len(own[0])
             features, image = (x if x is None else x.repeat(drawn, 1, 1, 1) for x in (features, image))
-        stacked = [style[:drawn].flatten(0, 1) for style in own]
-        features, image = block(features, image, stacked, _Repeated(noise, drawn))
+        stacked = [UniformStyle(style[:drawn].flatten(0, 1)) for style in own]
+        features, image = pass_through(stage, features, image, stacked, RepeatedNoise(noise, drawn))
     assert features is not None
     if drawn == 1:
         return features, image
-    features = blend(features.unflatten(0, (drawn, -1)), shares[features.shape[3]])
+    features = blend(torch.unflatten(features, 0, (drawn, -1)), shares[features.shape[3]])
     if image is not None:
-        image = blend(image.unflatten(0, (drawn, -1)), shares[image.shape[3]])
+        image = blend(torch.unflatten(image, 0, (drawn, -1)), shares[image.shape[3]])
     return features.contiguous(memory_format=torch.channels_last), image
-
-
-class _Repeated:
-    """The noise of a batch, for every stream of it alike."""
-
-    def __init__(self, source: NoiseSource, times: int):
-        self.source, self.times = source, times
-
-    def draw(self, const: torch.Tensor) -> torch.Tensor | None:
-        noise = self.source.draw(const)
-        return noise if noise is None or noise.ndim == 2 else noise.repeat(self.times, 1, 1, 1)
 
 
 def _shares(masks: torch.Tensor, narrowest: int) -> dict[int, torch.Tensor]:

@@ -2,7 +2,7 @@
 
 A layer's input is modulated with a map of styles and its output demodulated with a map of coefficients. Where a map
 is constant for as far as the convolution reaches, that is the ordinary layer; across a seam the styles fade into
-each other. Feature maps are channels-last, as in `ops`.
+each other. Feature maps are channels-last.
 """
 
 import math
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import torch
 
-from ..stylegan2.ops import filtered_conv
-from .strips import Cut, drop
+from .cuts import Cut, drop
+from .styles import Convolution
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,11 @@ class SpatialStyle:
         return self.styles.shape[1]
 
     def __getitem__(self, part: slice) -> "SpatialStyle":
-        """Those of some pictures."""
         return SpatialStyle(
             self.styles[:, part], {width: share[:, part] for width, share in self.shares.items()}
         )
 
     def strip(self, first: int, last: int, height: int) -> "SpatialStyle":
-        """Those of a strip: rows `first` to `last` of the input's `height`."""
         shares = {
             width: share[..., first * share.shape[-2] // height : last * share.shape[-2] // height, :]
             for width, share in self.shares.items()
@@ -43,7 +41,6 @@ class SpatialStyle:
         return SpatialStyle(self.styles, shares)
 
     def drop(self, cut: Cut, times: int) -> "SpatialStyle":
-        """Those of maps that a cut was dropped from."""
         if not times or not any(cut):
             return self
         return SpatialStyle(
@@ -53,22 +50,19 @@ class SpatialStyle:
     def convolve(
         self,
         x: torch.Tensor,
-        weight: torch.Tensor,
-        fir: torch.Tensor | None,
-        gain: float,
-        bias: torch.Tensor | None,
-        squares: torch.Tensor,
+        convolution: Convolution,
+        gain: float = 1.0,
+        bias: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """`ops.modulated_conv` with these styles."""
         styles = self.styles
-        if x.dtype == torch.float16:  # as in `modulated_conv`, by the same factor in every stream
+        if x.dtype == torch.float16:  # as in `UniformStyle`, by the same factor in every stream
             largest = styles.abs().amax((0, 2), keepdim=True).clamp_min(1e-8)
-            styles = styles / (largest * math.sqrt(weight[0].numel()))
-        demodulation = torch.rsqrt(styles.square() @ squares.t() + 1e-8) * gain  # [S, B, O]
-        return self._scale(filtered_conv(self._scale(x, styles), weight, fir), demodulation, bias)
+            styles = styles / (largest * math.sqrt(convolution.weight[0].numel()))
+        demodulation = torch.rsqrt(styles.square() @ convolution.squares.t() + 1e-8) * gain  # [S, B, O]
+        convolved = convolution.apply(self._scale(x, styles), convolution.weight)
+        return self._scale(convolved, demodulation, bias)
 
     def colour(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-        """A to-RGB with these styles: x `[B, I, H, W]`, weight `[C, I]`, bias `[C]` → float32 `[B, C, H, W]`."""
         batch, channels, height, width = x.shape
         weights = weight * (self.styles / math.sqrt(channels))[:, :, None, :]  # [S, B, C, I]
         # What the other streams add to the first one: linear, and few maps.

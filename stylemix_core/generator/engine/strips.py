@@ -1,16 +1,16 @@
-"""Large maps in strips of rows, so that everything between two blocks stays in the processor's cache.
+"""Large maps in strips of rows, so that everything between two stages stays in the processor's cache.
 
-A block's maps at 1024 pixels are 134 MB each. As a whole they travel through memory once per operation, and the
+A stage's maps at 1024 pixels are 134 MB each. As a whole they travel through memory once per operation, and the
 system hands every one of them out as fresh, zeroed pages; in strips neither happens, and memory is bounded.
 """
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import torch
 
-if TYPE_CHECKING:
-    from .spatial import SpatialStyle
+from .cuts import drop
+from .stages import Cuttable
+from .styles import Style
 
 STRIP_BYTES = 8 << 20
 """Of one map of one strip, about: the two or three that an operation touches fit a processor's cache together."""
@@ -22,24 +22,15 @@ SPOILED = 2
 """Rows at a cut that a convolution gets wrong, where zeros take the place of its input's neighbours: two of the one
 that doubles the size, with its filter, and one of the other."""
 
-Cut = tuple[int, int]
-"""Rows to drop at the top and at the bottom after every convolution."""
-
-Compute = Callable[
-    [torch.Tensor, "Sequence[torch.Tensor | SpatialStyle]", Sequence[torch.Tensor | None], Cut],
-    tuple[torch.Tensor, torch.Tensor | None],
-]
-"""A block's two convolutions: x `[1, I, h, W]`, styles, noise `[…, 2·h, 2·W]` → maps and colours `[1, …, 2·W]`."""
-
 
 def has_large_maps(x: torch.Tensor, channels: int) -> bool:
-    """Whether a picture had better be alone in a block with the input x `[B, I, H, W]` and `channels` maps."""
+    """Whether a picture had better be alone in a stage with the input x `[B, I, H, W]` and `channels` maps."""
     limit = {"cpu": ALONE_BYTES, "cuda": GPU_ALONE_BYTES}.get(x.device.type)
     return limit is not None and 4 * x.shape[2] * x.shape[3] * channels * x.element_size() >= limit
 
 
 def strip_rows(x: torch.Tensor, channels: int) -> int:
-    """How many rows of x `[B, I, H, W]` a block with the output `[B, channels, 2·H, 2·W]` takes at a time.
+    """How many rows of x `[B, I, H, W]` a stage with the output `[B, channels, 2·H, 2·W]` takes at a time.
 
     Strips are for single pictures on a CPU, without gradients; all else is taken as a whole.
     """
@@ -51,16 +42,17 @@ def strip_rows(x: torch.Tensor, channels: int) -> int:
 
 
 def in_strips(
-    compute: Compute,
+    stage: Cuttable,
     x: torch.Tensor,
-    styles: "Sequence[torch.Tensor | SpatialStyle]",
+    styles: Sequence[Style],
     noises: Sequence[torch.Tensor | None],
     rows: int,
     maps: bool,
 ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
-    """What `compute` gives for x, `rows` rows of x at a time. maps: whether the maps themselves are wanted.
+    """What `stage.compute` gives for x, `rows` rows of x at a time. maps: whether the maps themselves are wanted.
 
-    A strip takes as many rows more on either side as its convolutions spoil; at the picture's edges there are none.
+    noises: `[…, 2·H, 2·W]` each. A strip takes as many rows more on either side as its convolutions spoil; at the
+    picture's edges there are none.
     """
     height = x.shape[2]
     whole: dict[int, torch.Tensor] = {}
@@ -68,11 +60,13 @@ def in_strips(
         bottom = min(top + rows, height)
         first, last = max(top - SPOILED, 0), min(bottom + SPOILED, height)  # two convolutions, half the size
         cut = (top - first, last - bottom)
-        noise = [one if one is None else one[..., 2 * first : 2 * last, :] for one in noises]
-        own = [
-            style if isinstance(style, torch.Tensor) else style.strip(first, last, height) for style in styles
+        # Before a module acts, the cut was dropped as often as there are convolutions before it.
+        strip_noises = [
+            None if noise is None else drop(noise[..., 2 * first : 2 * last, :], cut, i)
+            for i, noise in enumerate(noises)
         ]
-        for i, part in enumerate(compute(x[:, :, first:last], own, noise, cut)):
+        strip_styles = [style.strip(first, last, height).drop(cut, i) for i, style in enumerate(styles)]
+        for i, part in enumerate(stage.compute(x[:, :, first:last], strip_styles, strip_noises, cut)):
             if part is None or (i == 0 and not maps):
                 continue
             if i not in whole:
@@ -80,8 +74,3 @@ def in_strips(
                 whole[i] = torch.empty(shape, dtype=part.dtype, memory_format=torch.channels_last)
             whole[i][:, :, 2 * top : 2 * bottom] = part
     return whole.get(0), whole.get(1)
-
-
-def drop(x: torch.Tensor, cut: Cut, times: int = 1) -> torch.Tensor:
-    """x `[…, H, W]` without the rows of a cut."""
-    return x[..., times * cut[0] : x.shape[-2] - times * cut[1], :]

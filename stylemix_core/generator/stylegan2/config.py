@@ -1,17 +1,15 @@
 """The shape of a StyleGAN2 generator, and how it is read off the weights."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+import torch
+
 from ...errors import CheckpointError
+from ..fingerprint import MAX_START, SQUARE, fingerprint_of
 
 MAX_RESOLUTION = 4096
 """Beyond any published network; what a damaged or hostile file may announce is not."""
-
-SQUARE = (4, 4)
-"""Height and width of what the pictures of all but a few generators grow from."""
-MAX_START = 64
-"""Its larger side at most. Forks start from 3 to 16 pixels or so."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +68,24 @@ class GeneratorConfig:
     def colour_resolutions(self) -> tuple[int, ...]:
         """The blocks that have a to-RGB."""
         return self.resolutions if self.architecture == "skip" else self.resolutions[-1:]
+
+    def fingerprint(self, tensor: Callable[[str], torch.Tensor]) -> str:
+        """`Generator.fingerprint()` from tensors by name.
+
+        It hashes the shapes and a few biases. Those are the same numbers in every file format, and half precision
+        leaves them alone.
+        """
+
+        def biases() -> Iterator[torch.Tensor]:
+            for level in (0, len(self.channels) - 1):
+                coloured = self.resolutions[level] in self.colour_resolutions
+                for layer in ("conv1", "torgb") if coloured else ("conv1",):
+                    for bias in ("affine.bias", "bias"):
+                        yield tensor(f"synthesis.b{4 << level}.{layer}.{bias}")
+
+        architecture = () if self.architecture == "skip" else (self.architecture,)  # files carry skip's
+        shape = (self.channels, self.img_channels, self.w_dim, *architecture)
+        return fingerprint_of(shape, biases(), self.start)
 
     @classmethod
     def from_shapes(

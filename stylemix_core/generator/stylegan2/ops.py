@@ -1,22 +1,13 @@
 """The operations of StyleGAN2's synthesis network (Karras et al. 2020, arXiv:1912.04958).
 
-A style scales the activations on their way into a convolution, and demodulation scales them on their way out.
-That equals the paper's per-sample weights (section 2.2, equations 1–3) because a convolution is linear, and one
-shared weight serves the whole batch. A single picture takes the paper's way where the weight is smaller than the maps,
-on a CPU and on an NVIDIA GPU.
-
-All feature maps are channels-last. Where no gradient is wanted, element-wise work happens in place.
+How styles modulate them stands in `generator.engine.styles`. All feature maps are channels-last.
 """
-
-import math
 
 import torch
 import torch.nn.functional as F
 
 from ...networks import Derived
-
-LRELU_SLOPE = 0.2
-LRELU_GAIN = math.sqrt(2.0)
+from ..engine.styles import Convolution
 
 FEW_CHANNELS = 4
 """Those of pictures, at most."""
@@ -24,54 +15,27 @@ FEW_CHANNELS = 4
 MAPS_AT_ONCE = 512
 """Maps of a float32 convolution on a GPU at most: to 1024 and more of them, cuDNN takes a way forty times as long."""
 
-FLOATS_AT_ONCE = 1 << 18
-"""Numbers of half precision that are copied to float32 at a time on a CPU."""
 
-
-def fir_filter(taps=(1.0, 3.0, 3.0, 1.0)) -> torch.Tensor:
+def fir_filter(taps: tuple[float, ...] = (1.0, 3.0, 3.0, 1.0)) -> torch.Tensor:
     """The separable low-pass filter as a normalised outer product, float32 `[4, 4]`."""
     line = torch.tensor(taps, dtype=torch.float32)
     line = line / line.sum()
     return torch.outer(line, line)
 
 
-def modulated_conv(
-    x: torch.Tensor,
-    weight: torch.Tensor,
-    style: torch.Tensor,
-    fir: torch.Tensor | None = None,
-    gain: float = 1.0,
-    bias: torch.Tensor | None = None,
-    squares: torch.Tensor | None = None,
-) -> torch.Tensor:
-    """Modulated and demodulated convolution, upsampling by two when `fir` is given.
+def styled_convolution(
+    weight: torch.Tensor, squares: torch.Tensor, fir: torch.Tensor | None = None
+) -> Convolution:
+    """The convolution of a layer, upsampling by two when `fir` is given.
 
-    x: `[B, I, H, W]`.
-    weight: `[O, I, k, k]`.
-    style: float32 `[B, I]`, s in the paper's equation 1.
-    fir: `[4, 4]` low-pass filter that follows the transposed convolution, or None for no upsampling.
-    gain: factor on the result.
-    bias: `[O]`, added after the gain.
-    squares: `squared(weight)`, where it is at hand.
-    Returns `[B, O, H', W']`, H' being H or 2·H.
+    weight: `[O, I, k, k]`. squares: `squared(weight)`.
+    fir: `[4, 4]` low-pass filter that follows the transposed convolution.
     """
-    if x.dtype == torch.float16:
-        # Demodulation cancels any factor on the style; this one keeps sums inside float16's range.
-        fan_in = weight[0].numel()
-        style = style / (style.abs().amax(1, keepdim=True).clamp_min(1e-8) * math.sqrt(fan_in))
-    if squares is None:
-        squares = squared(weight)
-    demodulation = torch.rsqrt(style.square() @ squares.t() + 1e-8) * gain  # [B, O], equation 3
-    bias = None if bias is None else bias.to(x.dtype)
 
-    # A gradient for the style alone is cheaper through the maps: through the weight it takes one for every weight.
-    through_maps = torch.is_grad_enabled() and style.requires_grad and not weight.requires_grad
-    if not through_maps and weighs_less(weight, x, fir):
-        weight = weight * (demodulation.t() * style)[:, :, None, None].to(weight.dtype)
+    def apply(x: torch.Tensor, weight: torch.Tensor, *, bias: torch.Tensor | None = None) -> torch.Tensor:
         return filtered_conv(x, weight, fir, bias)
-    x = x * style.to(x.dtype)[:, :, None, None]
-    x = scale(filtered_conv(x, weight, fir), demodulation)
-    return x if bias is None else x.add_(bias[:, None, None])
+
+    return Convolution(weight, squares, apply, 1 if fir is None else 4)
 
 
 def squared(weight: torch.Tensor) -> torch.Tensor:
@@ -86,16 +50,13 @@ class Squares(Derived):
         return squared(weight)
 
 
-def weighs_less(weight: torch.Tensor, x: torch.Tensor, fir: torch.Tensor | None) -> bool:
-    """Whether to scale the weight rather than the maps: for one picture, where it has fewer numbers."""
-    outputs = x.shape[2] * x.shape[3] * weight.shape[0] * (1 if fir is None else 4)
-    return x.device.type in ("cpu", "cuda") and len(x) == 1 and weight.numel() < x.numel() + outputs
-
-
 def filtered_conv(
     x: torch.Tensor, weight: torch.Tensor, fir: torch.Tensor | None, bias: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """The convolution itself, `[B, I, H, W]` → `[B, O, H', W']`; arguments as for `modulated_conv`."""
+    """A convolution, of twice the size where there is a filter: `[B, I, H, W]` → `[B, O, H', W']`, H' being H or 2·H.
+
+    weight: `[O, I, k, k]`. fir: `[4, 4]`, follows the transposed convolution; None for no upsampling. bias: `[O]`.
+    """
     if fir is None:
         return F.conv2d(x, weight, bias, padding=weight.shape[2] // 2)
     if x.device.type == "cuda":
@@ -120,7 +81,7 @@ def filtered_conv_in_phases(
     merged = merged.to(weight.dtype, memory_format=torch.contiguous_format)
     merged = merged.reshape(-1, 3, 3, weight.shape[1]).permute(0, 3, 1, 2)  # [4·O, I, 3, 3]
     if x.dtype == torch.float32 and len(merged) > MAPS_AT_ONCE:
-        y = torch.cat([F.conv2d(x, part, padding=1) for part in merged.split(MAPS_AT_ONCE)], 1)
+        y = torch.cat([F.conv2d(x, part, padding=1) for part in torch.split(merged, MAPS_AT_ONCE)], 1)
     else:
         y = F.conv2d(x, merged, padding=1)
     # The numbers of a pixel: those of the rows' parity, of the columns', of the maps.
@@ -139,38 +100,6 @@ def phases(fir: torch.Tensor) -> torch.Tensor:
     # s runs from 1 to 0 here, as strides cannot be negative.
     taps = padded.as_strided((2, 2, 3, 3, 3, 3), (8, 1, 16, 2, 8, 1))
     return taps.flip(0, 1).reshape(4, 9, 9)
-
-
-def scale(x: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
-    """x `[B, C, H, W]` times factor `[B, C]`, in place where no gradient is wanted."""
-    factor = factor.to(x.dtype)[:, :, None, None]
-    traced = torch.is_grad_enabled() and (x.requires_grad or factor.requires_grad)
-    return x * factor if traced else x.mul_(factor)
-
-
-def activate(x: torch.Tensor, noise: torch.Tensor | None, clamp: float | None) -> torch.Tensor:
-    """Add noise, then leaky ReLU without its gain, then clamp to ±clamp: what a layer does after its convolution.
-
-    x and noise: anything that broadcasts; x is overwritten.
-    """
-    if noise is not None:
-        x.add_(noise.to(x.dtype))
-    x = F.leaky_relu_(x, LRELU_SLOPE)
-    if clamp is None:
-        return x
-    return x.clamp(-clamp, clamp) if torch.is_grad_enabled() else x.clamp_(-clamp, clamp)
-
-
-def colours(pixels: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    """A 1×1 convolution: pixels `[B, N, I]`, float32 weight `[B, C, I]` and bias `[C]` → float32 `[B, C, N]`."""
-    if pixels.device.type == "cuda" and pixels.dtype == torch.float16:
-        # Products are summed up in float32 there; what is rounded before and after is a fraction of a grey level.
-        return torch.bmm(weight.half(), pixels.transpose(1, 2)).float() + bias[:, None]
-    # Of half precision, as many pixels at a time as leave their float32 copy in the processor's cache.
-    copied = pixels.device.type == "cpu" and pixels.dtype != torch.float32
-    size = FLOATS_AT_ONCE // pixels.shape[2] if copied else pixels.shape[1]
-    parts = (part.float().transpose(1, 2) for part in pixels.split(size, 1))
-    return torch.cat([torch.baddbmm(bias[:, None], weight, part) for part in parts], 2)
 
 
 def upsample(x: torch.Tensor, fir: torch.Tensor) -> torch.Tensor:

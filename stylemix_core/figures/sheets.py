@@ -1,4 +1,4 @@
-"""Figures of many codes at once: a style-mixing matrix, a strip of strengths, a sheet of directions.
+"""Sheets of many codes at once: a style-mixing matrix, a strip of strengths, a sheet of directions.
 
 A figure says which codes to draw and how their pictures are laid out. Drawing is the caller's:
 
@@ -9,20 +9,22 @@ A figure says which codes to draw and how their pictures are laid out. Drawing i
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 
 from ..codes.directions import Directions, moves
 from ..codes.latents import Latents, join_latents, pick_latents, short_origin
 from ..errors import StyleMixError
-from ..masks.mask_list import MAX_STRENGTH, MIN_STRENGTH, MaskList, layers_text
+from ..masks.grammar import MAX_STRENGTH, MIN_STRENGTH
+from ..masks.mask_list import MaskList, layers_text
 from ..mixing.inject import inject_latents, pairs, result_labels
 from .grid import compare_grid
 
 MOST_COLUMNS = 64
+"""Strengths side by side, at most."""
 
-PerCode = TypeVar("PerCode", torch.Tensor, list)
+PerCode = TypeVar("PerCode", torch.Tensor, list[Any])
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,16 +82,13 @@ def mixing_matrix(source: Latents, style: Latents, masks: MaskList) -> Figure:
     `inject` with pairing "all".
     """
     results = inject_latents(source, style, masks, "all")
+    faces, styles = _names(source), _names(style)
     return Figure(
-        with_others(results, source, style),
+        _with_others(results, source, style),
         result_labels(masks, len(source), len(style), "all"),
-        [(face, other, label) for face in names(source) for other in names(style) for label in masks.labels],
-        heads=[
-            f"{label} · {name}" if len(style) > 1 else label
-            for name in names(style)
-            for label in masks.labels
-        ],
-        rows=names(source),
+        [(face, other, label) for face in faces for other in styles for label in masks.labels],
+        heads=[f"{label} · {name}" if len(style) > 1 else label for name in styles for label in masks.labels],
+        rows=faces,
         source=range(len(source)),
         top=range(len(source), len(source) + len(style)),
     )
@@ -102,25 +101,22 @@ def strength_strip(
 
     Results are in that order. `StyleMixError` when a strength is out of the range of mask lists, −2 … 3.
     """
-    check_strengths(strengths, MIN_STRENGTH, MAX_STRENGTH)
+    _check_strengths(strengths, MIN_STRENGTH, MAX_STRENGTH)
     scaled = MaskList(
         (masks.strengths[:, None] * torch.tensor(strengths)[None, :, None]).flatten(0, 1),
         [f"{label} · {strength:g}" for label in masks.labels for strength in strengths],
     )
     results = inject_latents(source, style, scaled, pairing)
+    faces, styles = _names(source), _names(style)
     rows = [(i, j, label) for i, j in pairs(len(source), len(style), pairing) for label in masks.labels]
     # What is the same in every row goes without saying.
-    told = [len(source) > 1, len(style) > 1, True]
+    varies = [len(source) > 1, len(style) > 1, True]
     return Figure(
-        with_others(results, source, style),
+        _with_others(results, source, style),
         result_labels(scaled, len(source), len(style), pairing),
-        [
-            (names(source)[i], names(style)[j], label, f"x{strength:g}")
-            for i, j, label in rows
-            for strength in strengths
-        ],
+        [(faces[i], styles[j], label, f"x{strength:g}") for i, j, label in rows for strength in strengths],
         heads=[f"×{strength:g}" for strength in strengths],
-        rows=[" · ".join(compress([names(source)[i], names(style)[j], label], told)) for i, j, label in rows],
+        rows=[" · ".join(compress([faces[i], styles[j], label], varies)) for i, j, label in rows],
         source=[i for i, *_ in rows],
         style=[len(source) + j for _, j, _ in rows],
     )
@@ -136,36 +132,38 @@ def direction_sheet(
 
     masks: layers and their strengths; None for the layers that the directions are meant for.
     """
-    check_strengths(strengths)
+    _check_strengths(strengths)
     layers = directions.layers[None] if masks is None else masks.strengths
     moved = moves(latents, directions, range(len(directions)), strengths, layers)
     # What is the same in every row goes without saying.
-    told = [True, len(layers) > 1, len(latents) > 1]
+    varies = [True, len(layers) > 1, len(latents) > 1]
     heads = [f"{strength:+g}" if strength else "0" for strength in strengths]
-    origins, labels, rows, told_of = [], [], [], []
-    for face, origin in zip(names(latents), latents.origins):
-        for mask, row in zip([""] if masks is None else masks.labels, layers):
-            for name in directions.names:
-                rows.append(" · ".join(compress([name, mask, face], told)))
-                labels += [f"{rows[-1]} · {text}" for text in heads]
-                where = f"layers {layers_text(row)}"
-                told_of += [(face, name, *filter(None, [mask]), f"x{strength:g}") for strength in strengths]
-                origins += [f"{origin}, {text} {name}, {where}" for text in heads]
+    origins, labels, rows, names = [], [], [], []
+    for face, origin in zip(_names(latents), latents.origins):
+        for mask, mask_layers in zip([""] if masks is None else masks.labels, layers):
+            for direction in directions.names:
+                rows.append(" · ".join(compress([direction, mask, face], varies)))
+                labels += [f"{rows[-1]} · {head}" for head in heads]
+                names += [
+                    (face, direction, *filter(None, [mask]), f"x{strength:g}") for strength in strengths
+                ]
+                where = f"layers {layers_text(mask_layers)}"
+                origins += [f"{origin}, {head} {direction}, {where}" for head in heads]
     return Figure(
         Latents(moved.flatten(0, 3), tuple(origins), latents.generator),
         labels,
-        told_of,
+        names,
         heads=heads,
         rows=rows,
     )
 
 
-def names(latents: Latents) -> list[str]:
+def _names(latents: Latents) -> list[str]:
     """What a sheet calls codes."""
     return [short_origin(latents, place) for place in range(len(latents))]
 
 
-def with_others(results: Latents, source: Latents, style: Latents) -> Latents:
+def _with_others(results: Latents, source: Latents, style: Latents) -> Latents:
     """All codes in one batch, for the results' generator."""
     return replace(join_latents([source, style, results]), generator=results.generator)
 
@@ -177,9 +175,10 @@ def even_strengths(first: float, last: float, count: int) -> list[float]:
     return [round(first + (last - first) * i / max(count - 1, 1), 3) + 0.0 for i in range(count)]
 
 
-def check_strengths(
+def _check_strengths(
     strengths: Sequence[float], least: float = -float("inf"), most: float = float("inf")
 ) -> None:
+    """`StyleMixError` when there is no strength, or one is not within the range."""
     if not strengths:
         raise StyleMixError("there are no strengths; give at least one")
     for strength in strengths:
