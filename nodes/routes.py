@@ -17,12 +17,13 @@ def register() -> None:
     if routes is None:
         return
 
-    @routes.get("/stylemix/inspect")
     async def answer(request: Any) -> Any:
         from aiohttp import web  # a server has it, a test without one need not
 
         # Reading a pickle's outline takes a second or two, which the server must not wait for.
         return web.json_response(await asyncio.to_thread(inspect, request.query))
+
+    routes.get("/stylemix/inspect")(answer)
 
 
 def inspect(query: Mapping[str, str]) -> dict[str, Any]:
