@@ -2,7 +2,7 @@
 
 import inspect
 import json
-import sys
+from importlib import import_module
 from typing import Any
 
 from ..host import PACK
@@ -22,8 +22,9 @@ def unlisted(stand_in: StandIn) -> list[str]:
     from comfy_api.v0_0_2 import io
 
     listed = {*stand_in.nodes.values()}
-    prefix = f"{stand_in.pack.__name__}.nodes."
-    modules = [module for name, module in sys.modules.items() if name.startswith(prefix)]
+    # Files that nothing imports yet as well.
+    names = [path.stem for path in (PACK / "nodes").glob("*.py") if path.stem != "__init__"]
+    modules = [import_module(f"{stand_in.pack.__name__}.nodes.{name}") for name in names]
     found = {each for module in modules for each in vars(module).values() if inspect.isclass(each)}
     return [
         f"nodes/extension.py: the list of nodes has no {node.__name__} of {node.__module__.rpartition('.')[2]}.py"
