@@ -94,7 +94,7 @@ class FindDirections(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, generator: host.Model, method: str, layers: str, count: int, samples: int, seed: int
+        cls, generator: host.AnyModel, method: str, layers: str, count: int, samples: int, seed: int
     ) -> io.NodeOutput:
         found = find_directions(
             host.placed(generator), method, layers, count, samples, seed, host.step_reporter()
@@ -195,7 +195,7 @@ class DirectionSheet(io.ComfyNode):
     @host.speaking
     def execute(
         cls,
-        generator: host.Model,
+        generator: host.AnyModel,
         latent: Latents,
         directions: Directions,
         first: int,

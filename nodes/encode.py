@@ -158,7 +158,7 @@ class Invert(io.ComfyNode):
     @host.speaking
     def execute(
         cls,
-        generator: host.Model | host.Tuned,
+        generator: host.AnyModel,
         image: torch.Tensor,
         method: str,
         steps: int,
@@ -330,7 +330,7 @@ class SaveTuning(io.ComfyNode):
 
     @classmethod
     @host.speaking
-    def execute(cls, generator: host.Model | host.Tuned, filename_prefix: str) -> io.NodeOutput:
+    def execute(cls, generator: host.AnyModel, filename_prefix: str) -> io.NodeOutput:
         if not isinstance(generator, host.Tuned):
             raise StyleMixError(
                 "nothing in this generator was changed; connect the generator output of Invert, with the method tune"
@@ -376,7 +376,7 @@ class LoadTuning(io.ComfyNode):
         return host.file_stamp(host.file_path(file))
 
     @classmethod
-    def execute(cls, generator: host.Model | host.Tuned, file: str) -> io.NodeOutput:
+    def execute(cls, generator: host.AnyModel, file: str) -> io.NodeOutput:
         tuned = host.Tuned(generator, load_delta(host.file_path(file)))
         tuned.network()  # made now: a tuning of another generator is this node's error
         return io.NodeOutput(tuned)

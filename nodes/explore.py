@@ -95,7 +95,7 @@ class ExplainLayers(io.ComfyNode):
     @host.speaking
     def execute(
         cls,
-        generator: host.Model | host.Tuned,
+        generator: host.AnyModel,
         latent: Latents,
         style: Latents,
         encoder: host.Model | None = None,
@@ -219,7 +219,7 @@ class FindLayers(io.ComfyNode):
     @host.speaking
     def execute(
         cls,
-        generator: host.Model | host.Tuned,
+        generator: host.AnyModel,
         latent: Latents,
         style: Latents,
         target: str,

@@ -44,7 +44,7 @@ class Matrix(io.ComfyNode):
     @host.speaking
     def execute(
         cls,
-        generator: host.Model,
+        generator: host.AnyModel,
         latent: Latents,
         style: Latents,
         mask_list: str,
@@ -85,7 +85,7 @@ class Strip(io.ComfyNode):
     @host.speaking
     def execute(
         cls,
-        generator: host.Model,
+        generator: host.AnyModel,
         latent: Latents,
         style: Latents,
         mask_list: str,
@@ -187,7 +187,7 @@ def figure_outputs() -> list[io.Output]:
 
 
 def draw_figure(
-    cls: Any, generator: host.Model, figure: Figure, shown: dict[str, list[Any]] | None = None
+    cls: Any, generator: host.AnyModel, figure: Figure, shown: dict[str, list[Any]] | None = None
 ) -> io.NodeOutput:
     """The outputs of `figure_outputs`, the figure shown on the node, and what else is `shown` there."""
     # Without previews: on the page they would stay in the figure's place.

@@ -113,7 +113,7 @@ class Inject(io.ComfyNode):
         space: str = "W+",
         channel_share: float = CHANNEL_SHARE,
         region: torch.Tensor | None = None,
-        generator: host.Model | host.Tuned | None = None,
+        generator: host.AnyModel | None = None,
     ) -> io.NodeOutput:
         num_ws = latent.w.shape[1]
         resolved = MaskText.of(mask_list if masks is None else masks, alpha, seed).resolve(num_ws)
@@ -234,7 +234,7 @@ class IdentityCap(io.ComfyNode):
     @host.speaking
     def execute(
         cls,
-        generator: host.Model,
+        generator: host.AnyModel,
         latent: Latents,
         style: Latents,
         mask_list: str,

@@ -58,7 +58,7 @@ class SaveLatent(io.ComfyNode):
         latent: Latents,
         filename_prefix: str,
         image: torch.Tensor | None = None,
-        generator: host.Model | None = None,
+        generator: host.AnyModel | None = None,
     ) -> io.NodeOutput:
         if image is None and generator is not None:
             host.warn(cls.hidden.unique_id, check_generator(latent, generator.network()))
@@ -177,7 +177,7 @@ class TruncateLatent(io.ComfyNode):
     @classmethod
     @host.speaking
     def execute(
-        cls, generator: host.Model, latent: Latents, truncation_psi: float, truncation_cutoff: int
+        cls, generator: host.AnyModel, latent: Latents, truncation_psi: float, truncation_cutoff: int
     ) -> io.NodeOutput:
         host.warn(cls.hidden.unique_id, check_generator(latent, generator.network()))
         cutoff = cutoff_of(truncation_cutoff)

@@ -56,7 +56,7 @@ class Sampler(io.ComfyNode):
     @host.speaking
     def execute(
         cls,
-        generator: host.Model,
+        generator: host.AnyModel,
         seed: int,
         batch_size: int,
         truncation_psi: float,
@@ -103,7 +103,7 @@ class Decode(io.ComfyNode):
 
     @classmethod
     @host.speaking
-    def execute(cls, generator: host.Model, latent: Latents, noise_mode: str) -> io.NodeOutput:
+    def execute(cls, generator: host.AnyModel, latent: Latents, noise_mode: str) -> io.NodeOutput:
         warning = check_generator(latent, generator.network())
         host.warn(cls.hidden.unique_id, warning)
         images = draw(generator, latent, noise_mode, noise_seed=0)
@@ -113,7 +113,7 @@ class Decode(io.ComfyNode):
         return io.NodeOutput(images, ui=host.pictures(images))
 
 
-def draw(generator: host.Model, latent: Latents, noise_mode: str, noise_seed: int) -> torch.Tensor:
+def draw(generator: host.AnyModel, latent: Latents, noise_mode: str, noise_seed: int) -> torch.Tensor:
     """The codes' pictures as IMAGE. Random noise depends on `noise_seed` and the place in the batch alone."""
     latent, places = distinct(latent, noise_mode)
     pictures = host.run(
