@@ -46,7 +46,8 @@ class BlazeBlock(nn.Module):
         shortcut = F.max_pool2d(x, 2) if self.stride == 2 else x
         if self.widen:
             shortcut = F.pad(shortcut, (0, 0, 0, 0, 0, self.widen))
-        return self.activation(shortcut + self.pointwise(self.depthwise(x)))
+        activated: torch.Tensor = self.activation(shortcut + self.pointwise(self.depthwise(x)))
+        return activated
 
 
 class Detector(nn.Module):
@@ -77,7 +78,7 @@ class Detector(nn.Module):
         far = self.far(near)  # [B, C, 8, 8]
         scores = [_rows(self.near_scores(near), 1), _rows(self.far_scores(far), 1)]
         boxes = [_rows(self.near_boxes(near), 16), _rows(self.far_boxes(far), 16)]
-        return torch.cat(boxes, 1).unflatten(2, (8, 2)), torch.cat(scores, 1)[:, :, 0]
+        return torch.unflatten(torch.cat(boxes, 1), 2, (8, 2)), torch.cat(scores, 1)[:, :, 0]
 
 
 class BackDetector(Detector):

@@ -258,7 +258,7 @@ def test_the_newest_pictures_are_shown_on_the_node(stand_in, comfy, models, monk
     from comfy import utils
 
     monkeypatch.setattr(utils, "previews", [])
-    watch = stand_in.module("stylemix_core.inversion.optimize").Watch
+    watch = stand_in.module("stylemix_core.inversion.descent").Watch
     monkeypatch.setattr(watch, "interval", 0.0)
     call(stand_in, models, image=torch.rand(2, 32, 32, 3))
     assert [(kind, picture.size) for kind, picture, _ in utils.previews] == [("JPEG", (64, 32))] * 4
