@@ -8,7 +8,7 @@ from comfy_api.v0_0_2 import io
 from ..stylemix_core.faces.align import align_pictures
 from ..stylemix_core.faces.landmarks import EXAMPLE, parse_landmarks
 from ..stylemix_core.faces.mediapipe import read_face_landmarks
-from ..stylemix_core.faces.paste import BLENDS, COLOUR_MATCHES, paste_faces
+from ..stylemix_core.faces.paste import BLENDS, COLOUR_MATCHES, MAX_FEATHER, paste_faces
 from ..stylemix_core.faces.preview import draw_all_faces
 from ..stylemix_core.faces.transform import (
     MAX_MARGIN,
@@ -166,7 +166,7 @@ class PasteFace(io.ComfyNode):
                     "feather",
                     default=0.1,
                     min=0.0,
-                    max=0.5,
+                    max=MAX_FEATHER,
                     step=0.01,
                     tooltip="Width of the soft edge, as a fraction of the face's side; around a head half of it. 0 is "
                     "a hard edge.",
