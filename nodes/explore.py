@@ -1,6 +1,7 @@
 """Nodes that say which layer carries what, and find the layers for a wish."""
 
 import json
+from typing import Any
 
 import torch
 from comfy_api.v0_0_2 import io, ui
@@ -102,12 +103,9 @@ class ExplainLayers(io.ComfyNode):
         masks: torch.Tensor | None = None,
         mask_names: str = "",
     ) -> io.NodeOutput:
-        for warning in (
-            check_generator(latent, generator.network()),
-            check_generator(style, generator.network()) or check_styles(latent, style),
-            None if encoder is None else check_encoder(encoder.network(), generator.network()),
-        ):
-            host.warn(cls.hidden.unique_id, warning)
+        warn_of_codes(cls, generator, latent, style)
+        if encoder is not None:
+            host.warn(cls.hidden.unique_id, check_encoder(encoder.network(), generator.network()))
         host.warn_of_proportions(cls.hidden.unique_id, "masks", masks, generator.network().img_shape)
         report = host.work(
             [generator] if encoder is None else [generator, encoder],
@@ -232,11 +230,7 @@ class FindLayers(io.ComfyNode):
         encoder: host.Model | None = None,
         others: int = OTHERS,
     ) -> io.NodeOutput:
-        for warning in (
-            check_generator(latent, generator.network()),
-            check_generator(style, generator.network()) or check_styles(latent, style),
-        ):
-            host.warn(cls.hidden.unique_id, warning)
+        warn_of_codes(cls, generator, latent, style)
         for words, name, mask in ((target, "target_mask", target_mask), (keep, "keep_mask", keep_mask)):
             if words == PAINTED:
                 host.warn_of_proportions(cls.hidden.unique_id, name, mask, generator.network().img_shape)
@@ -269,6 +263,13 @@ class FindLayers(io.ComfyNode):
             found.table(),
             ui=ui.PreviewImage(sheet, cls=cls),
         )
+
+
+def warn_of_codes(cls: Any, generator: host.AnyModel, latent: Latents, style: Latents) -> None:
+    """Warn at the node of codes that are not for the generator, or not for each other."""
+    host.warn(cls.hidden.unique_id, check_generator(latent, generator.network()))
+    of_style = check_generator(style, generator.network()) or check_styles(latent, style)
+    host.warn(cls.hidden.unique_id, of_style)
 
 
 def painted(words: str, mask: torch.Tensor | None, name: str) -> str | torch.Tensor:
