@@ -9,8 +9,9 @@ from torch import nn
 
 from ..device import exact_convolutions
 from ..errors import CheckpointError
+from ..files.damage import about
 from ..files.info import file_of
-from ..files.source import Source, about
+from ..files.source import Source
 from ..files.stored import shapes
 from ..images import average, shrink
 from ..networks import adopt, without_numbers

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import nn
 
+from ..files.mapped import read_safetensors
 from ..networks import Network, adopt
 
 WEIGHTS = Path(__file__).parent / "weights.safetensors"
@@ -143,7 +143,7 @@ class Mesh(nn.Module):
 @cache
 def networks() -> tuple[Detector, Detector, Mesh]:
     """The back detector, the short one and the mesh, on the CPU; read once."""
-    weights = load_file(WEIGHTS)
+    weights = {name: tensor.load() for name, tensor in read_safetensors(WEIGHTS)[0].items()}
     with torch.device("meta"):
         back, short, mesh = BackDetector(), ShortDetector(), Mesh()
     return _load(back, "back", weights), _load(short, "short", weights), _load(mesh, "mesh", weights)

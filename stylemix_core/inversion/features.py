@@ -12,8 +12,9 @@ from torch import nn
 
 from ..encoder import Encoder
 from ..errors import CheckpointError, StyleMixError
+from ..files.damage import about
 from ..files.info import file_of
-from ..files.source import Source, about
+from ..files.source import Source
 from ..files.stored import StoredTensor
 from ..images import shrink
 from ..networks import differentiable, twin

@@ -172,7 +172,7 @@ def test_tunings_of_tunings_are_saved_as_one(host):
         ("", "there is no tuning yet"),
         ("gone.safetensors", "there is no file gone.safetensors"),
         ("../models/stylegan/tiny.safetensors", "outside of ComfyUI's folders"),
-        ("codes.safetensors", "codes.safetensors: not a tuning"),
+        ("codes.safetensors", "codes.safetensors holds no tuning"),
         ("foreign.safetensors", "load the generator that was tuned"),
     ],
 )
