@@ -11,8 +11,15 @@ from ..stylemix_core.encoder.network import ITERATIONS
 from ..stylemix_core.errors import StyleMixError
 from ..stylemix_core.faces.align import ALIGN_MODES
 from ..stylemix_core.images import from_comfy, pil_to_comfy, to_comfy
-from ..stylemix_core.inversion import METHODS, QUALITIES, check_encoder, invert, load_delta, save_delta
-from ..stylemix_core.inversion.invert import InversionOptions
+from ..stylemix_core.inversion import (
+    METHODS,
+    QUALITIES,
+    InversionOptions,
+    check_encoder,
+    invert,
+    load_delta,
+    save_delta,
+)
 from . import host
 from .inputs import file_input, filename_prefix_input, seed_input
 from .search import search_words
