@@ -12,12 +12,13 @@ import sys
 import torch
 
 import stylemix_core as sm
-from stylemix_core.codes.directions import Directions, sampled_w, stacked_affine_weights
-from stylemix_core.codes.latents import sample_latents
+from stylemix_core.codes.directions import Directions, stacked_affine_weights
+from stylemix_core.codes.sampling import sample_latents
 from stylemix_core.demo import truth
 from stylemix_core.demo.attributes import ATTRIBUTES, GROUPS
 from stylemix_core.encoder.identity import Identity
 from stylemix_core.generator import Generator
+from stylemix_core.generator.sampling import sampled_w
 
 COUNT = 10
 """Directions of a kind."""
@@ -41,7 +42,7 @@ def figures(small: bool) -> list[Row]:
 def definitions(generator: Generator, samples: int) -> list[Row]:
     """The largest difference of any number to the singular vectors that the papers define."""
     every = torch.ones(generator.num_ws, dtype=torch.bool)
-    w = torch.cat([*sampled_w(generator, samples, seed=0)]).double()
+    w = torch.cat([*sampled_w(generator.mapping, samples, seed=0)]).double()
     defined = {"SeFa": stacked_affine_weights(generator, every), "GANSpace": w - w.mean(0)}
     rows: list[Row] = []
     for method, matrix in defined.items():

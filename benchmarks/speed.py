@@ -30,7 +30,8 @@ sys.path.insert(0, str(ROOT))
 
 import stylemix_core as sm  # noqa: E402
 from stylemix_core.checkpoints import native  # noqa: E402
-from stylemix_core.codes.latents import Latents, join_latents  # noqa: E402
+from stylemix_core.codes.combine import join_latents  # noqa: E402
+from stylemix_core.codes.latents import Latents  # noqa: E402
 from stylemix_core.decoding import decode, distinct, distinct_in  # noqa: E402
 from stylemix_core.device import resolve_dtype  # noqa: E402
 from stylemix_core.encoder import Encoder, EncoderConfig  # noqa: E402

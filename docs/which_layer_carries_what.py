@@ -8,7 +8,7 @@ from PIL import Image
 import stylemix_core as sm
 from stylemix_core.checkpoints import DEMO
 from stylemix_core.images import to_pil
-from stylemix_core.masks import layers_text
+from stylemix_core.masks.mask_list import layers_text
 
 FOLDER = Path(__file__).parent
 SEED, PSI = 97, 0.8

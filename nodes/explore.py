@@ -18,7 +18,7 @@ from ..stylemix_core.faces.regions import name_masks
 from ..stylemix_core.images import pil_to_comfy, to_comfy
 from ..stylemix_core.inversion import check_encoder
 from ..stylemix_core.masks.mask_list import MaskText
-from ..stylemix_core.mixing.inject import check_styles
+from ..stylemix_core.mixing.pairing import check_styles
 from . import host
 from .search import search_words
 from .sockets import ENCODER, GENERATOR, LATENT, MASKS

@@ -1,12 +1,13 @@
 """Nodes that lay many faces out as one figure. They stand in the menu group explore."""
 
+from functools import partial
 from typing import Any
 
 import torch
 from comfy_api.v0_0_2 import io, ui
 
 from ..stylemix_core.codes.latents import Latents
-from ..stylemix_core.decoding import decode, distinct
+from ..stylemix_core.decoding import draw_distinct
 from ..stylemix_core.figures.grid import compare_grid
 from ..stylemix_core.figures.sheets import (
     MOST_COLUMNS,
@@ -16,7 +17,7 @@ from ..stylemix_core.figures.sheets import (
     strength_strip,
 )
 from ..stylemix_core.images import from_comfy, to_comfy
-from ..stylemix_core.masks.mask_list import MAX_STRENGTH, MIN_STRENGTH
+from ..stylemix_core.masks.grammar import MAX_STRENGTH, MIN_STRENGTH
 from . import host
 from .inject import masks_shown
 from .inputs import checked_masks, masks_input, mixing_inputs, pairing_input
@@ -191,8 +192,7 @@ def draw_figure(
 ) -> io.NodeOutput:
     """The outputs of `figure_outputs`, the figure shown on the node, and what else is `shown` there."""
     # Without previews: on the page they would stay in the figure's place.
-    codes, places = distinct(figure.codes)
-    drawn: torch.Tensor = host.run(generator, len(codes), lambda G, items: decode(G, codes.take(items)))
+    drawn, places = draw_distinct(figure.codes, partial(host.run, generator))
     sheet = to_comfy(figure.sheet([drawn[place] for place in places]))
     return io.NodeOutput(
         sheet,

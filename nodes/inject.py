@@ -1,26 +1,18 @@
 """Nodes that mix W+ codes, and the mask lists that say how."""
 
+from functools import partial
 from typing import Any
 
 import torch
 from comfy_api.v0_0_2 import io
 
-from ..stylemix_core.codes.latents import Latents, check_generator
+from ..stylemix_core.codes.latents import Latents
 from ..stylemix_core.encoder.identity import find_identity
 from ..stylemix_core.errors import StyleMixError
-from ..stylemix_core.generator.fingerprint import picture_shape
-from ..stylemix_core.masks.mask_list import MAX_STRENGTH, MaskList, MaskText
-from ..stylemix_core.mixing.identity_cap import cap_identity
-from ..stylemix_core.mixing.inject import (
-    CHANNEL_SHARE,
-    SPACES,
-    channel_changes,
-    check_acts,
-    check_styles,
-    inject_latents,
-    meetings,
-    result_labels,
-)
+from ..stylemix_core.masks.grammar import MAX_STRENGTH
+from ..stylemix_core.masks.mask_list import MaskList, MaskText
+from ..stylemix_core.mixing.identity_cap import cap_identity, seen_through
+from ..stylemix_core.mixing.inject import CHANNEL_SHARE, SPACES, Injection
 from . import host
 from .inputs import (
     alpha_input,
@@ -115,26 +107,12 @@ class Inject(io.ComfyNode):
         region: torch.Tensor | None = None,
         generator: host.AnyModel | None = None,
     ) -> io.NodeOutput:
-        num_ws = latent.w.shape[1]
-        resolved = MaskText.of(mask_list if masks is None else masks, alpha, seed).resolve(num_ws)
-        host.warn(cls.hidden.unique_id, check_styles(latent, style))
-        host.warn(cls.hidden.unique_id, check_acts(resolved, space, region, channel_share))
-        host.warn_of_proportions(
-            cls.hidden.unique_id, "region", region, picture_shape(num_ws, latent.generator)
-        )
-        labels = result_labels(resolved, len(latent), len(style), pairing)
-        if space == "channels" and region is not None and generator is not None:
-            host.warn(cls.hidden.unique_id, check_generator(latent, generator.network()))
-            met = meetings(latent, style, resolved, pairing, region)
-            channels = host.run(
-                generator,
-                len(met.sources),
-                lambda G, items: channel_changes(G, met.take(items), channel_share),
-            )
-            mixed = inject_latents(latent, style, resolved, pairing, space, channels=channels)
-        else:
-            mixed = inject_latents(latent, style, resolved, pairing, space, region)
-        return io.NodeOutput(mixed, "\n".join(labels), ui=masks_shown(resolved))
+        resolved = MaskText.of(mask_list if masks is None else masks, alpha, seed).resolve(latent.w.shape[1])
+        injection = Injection(resolved, pairing, space, region, channel_share)
+        injected = injection.run(latent, style, None if generator is None else partial(host.run, generator))
+        for warning in injected.warnings:
+            host.warn(cls.hidden.unique_id, warning)
+        return io.NodeOutput(injected.codes, "\n".join(injected.labels), ui=masks_shown(resolved))
 
 
 class MaskListNode(io.ComfyNode):
@@ -257,12 +235,7 @@ class IdentityCap(io.ComfyNode):
                 "model_ir_se50.pth into models/psp"
             )
         beside = [encoder] if encoder is not None and arcface is None else []
-
-        def see(w: torch.Tensor) -> torch.Tensor:
-            return host.run(
-                generator, len(w), lambda G, items: identity(G.synthesis(w[items])), beside=beside
-            )
-
+        see = seen_through(partial(host.run, generator, beside=beside), identity)
         capped = cap_identity(latent, style, resolved, limit, see, pairing, highest)
         host.tell(cls.hidden.unique_id, f"Identity by {identity.name}")
         report = capped.report(identity.name)

@@ -7,8 +7,9 @@ from comfy_api.v0_0_2 import io
 from ..stylemix_core.codes.latents import Latents, check_generator
 from ..stylemix_core.encoder.config import MAX_WS
 from ..stylemix_core.generator.engine.noise import NOISE_MODES
-from ..stylemix_core.masks.mask_list import MAX_STRENGTH, MIN_STRENGTH, STUDY_SWEEP, MaskList, MaskText
-from ..stylemix_core.mixing.inject import PAIRINGS, check_styles
+from ..stylemix_core.masks.grammar import MAX_STRENGTH, MIN_STRENGTH, STUDY_SWEEP
+from ..stylemix_core.masks.mask_list import MaskList, MaskText
+from ..stylemix_core.mixing.pairing import PAIRINGS, check_styles
 from . import host
 from .sockets import GENERATOR, LATENT, MASKS
 

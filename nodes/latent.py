@@ -3,16 +3,14 @@
 import torch
 from comfy_api.v0_0_2 import io
 
+from ..stylemix_core.codes.combine import blend_latents, join_latents, truncate_latents
 from ..stylemix_core.codes.latents import (
     Latents,
-    blend_latents,
     check_generator,
     for_other_generators,
-    join_latents,
     load_latents,
     pick_latents,
     save_latents,
-    truncate_latents,
 )
 from ..stylemix_core.figures.grid import overview
 from ..stylemix_core.files.pictures import save_image

@@ -1,12 +1,14 @@
 """Nodes that draw pictures: from seeds, and from W+ codes."""
 
+from functools import partial
+
 import torch
 from comfy_api.v0_0_2 import io
 
 from ..stylemix_core.checkpoints.base import MOST_CLASSES
 from ..stylemix_core.codes.latents import Latents, check_generator
-from ..stylemix_core.codes.seeds import class_labels, describe, sample_z
-from ..stylemix_core.decoding import decode, describe_leakage, distinct, leakage
+from ..stylemix_core.codes.sampling import sample_latents
+from ..stylemix_core.decoding import describe_leakage, draw_distinct, leakage
 from ..stylemix_core.images import to_comfy, to_pil
 from . import host
 from .inputs import cutoff_of, noise_mode_input, seed_input, truncation_inputs
@@ -65,17 +67,10 @@ class Sampler(io.ComfyNode):
         noise_mode: str,
     ) -> io.NodeOutput:
         seeds = range(seed, seed + batch_size)
-        z = sample_z(seeds, generator.network().z_dim)
         label = None if class_label < 0 else class_label
-        c = class_labels(label, generator.network().c_dim, batch_size)
+        runner = partial(host.run, generator)
         cutoff = cutoff_of(truncation_cutoff)
-        w = host.run(
-            generator,
-            batch_size,
-            lambda G, items: G.mapping(z[items], None if c is None else c[items], truncation_psi, cutoff),
-        )
-        origins = tuple(describe(s, truncation_psi, cutoff, label) for s in seeds)
-        latent = Latents(w, origins, generator.network().fingerprint())
+        latent = sample_latents(generator.network(), seeds, truncation_psi, cutoff, label, runner)
         images = draw(generator, latent, noise_mode, seed)
         return io.NodeOutput(images, latent, ui=host.pictures(images))
 
@@ -115,11 +110,5 @@ class Decode(io.ComfyNode):
 
 def draw(generator: host.AnyModel, latent: Latents, noise_mode: str, noise_seed: int) -> torch.Tensor:
     """The codes' pictures as IMAGE. Random noise depends on `noise_seed` and the place in the batch alone."""
-    latent, places = distinct(latent, noise_mode)
-    pictures = host.run(
-        generator,
-        len(latent),
-        lambda G, items: decode(G, latent.take(items), noise_mode, noise_seed + items.start),
-        preview=to_pil,
-    )
-    return to_comfy(pictures, places)
+    runner = partial(host.run, generator, preview=to_pil)
+    return to_comfy(*draw_distinct(latent, runner, noise_mode, noise_seed))

@@ -1,16 +1,20 @@
 """From codes to pictures, with all that injection can add to W+; and what a region lets through."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from itertools import count
+from itertools import chain, count
 
 import torch
 import torch.nn.functional as F
 
-from .codes.latents import Latents, sized
+from .codes.combine import resize_mask
+from .codes.latents import Latents
 from .codes.style_space import styles_of
 from .generator import Generator
+from .generator.batches import Runner
+from .generator.engine.parts import CHUNK
 from .generator.engine.regions import draw_regions
 from .images import average
 
@@ -31,13 +35,57 @@ def decode(
     """Draw codes of any kind in one pass; arguments, result and errors as for `Synthesis.draw`."""
     synthesis = generator.synthesis
     if not latents.regions and latents.channels is None and latents.w_rgb is None:
-        return synthesis(latents.w, noise_mode, noise_seed, resolution)
+        pictures: torch.Tensor = synthesis(latents.w, noise_mode, noise_seed, resolution)
+        return pictures
     styles = styles_of(generator, latents)
     if not latents.regions:
         return synthesis.draw(styles, noise_mode, noise_seed, resolution)
     streams = [styles, *(styles_of(generator, region.codes) for region in latents.regions)]
-    masks = torch.stack([sized(region.mask, *generator.img_shape) for region in latents.regions])
+    masks = torch.stack([resize_mask(region.mask, *generator.img_shape) for region in latents.regions])
     return draw_regions(synthesis, streams, masks, noise_mode, noise_seed, resolution)
+
+
+def draw_distinct(
+    latents: Latents, runner: Runner, noise_mode: str = "const", noise_seed: int | None = None
+) -> tuple[torch.Tensor, list[int]]:
+    """`decode` codes, equal ones once: the pictures, and for each code the place of its own among them.
+
+    noise_seed: of random noise, from which picture i takes its own, `noise_seed + i`.
+    """
+    codes, places = distinct(latents, noise_mode)
+
+    def forward(generator: Generator, items: slice) -> torch.Tensor:
+        seed = None if noise_seed is None else noise_seed + items.start
+        return decode(generator, codes.take(items), noise_mode, seed)
+
+    return runner(len(codes), forward), places
+
+
+def draw_each(
+    generator: Generator,
+    parts: Sequence[Latents],
+    noise_mode: str = "const",
+    noise_seeds: Sequence[int] | None = None,
+) -> Iterator[torch.Tensor]:
+    """Pictures `[C, H, W]` of all batches on the CPU, one by one, equal codes drawn once.
+
+    A few are drawn ahead at a time, and none is kept longer than it is awaited.
+    noise_seeds: of random noise, one per code of a batch; else 0, 1, …
+    """
+    kept, places = distinct_in(parts, noise_mode)
+    awaited = Counter(chain(*places))
+    drawn: dict[int, torch.Tensor] = {}
+    first = 0
+    for part, own in zip(kept, places, strict=True):
+        for place in own:
+            if place not in drawn:  # new codes come in their order, so it is the first of a chunk
+                chunk = slice(place - first, place - first + CHUNK)
+                seeds = (range(len(part)) if noise_seeds is None else noise_seeds)[chunk]
+                pictures = decode(generator, part.take(chunk), noise_mode, seeds).cpu()
+                drawn.update(enumerate(pictures, place))
+            awaited[place] -= 1
+            yield drawn[place] if awaited[place] else drawn.pop(place)
+        first += len(part)
 
 
 def distinct(latents: Latents, noise_mode: str = "const") -> tuple[Latents, list[int]]:
@@ -96,16 +144,17 @@ def leakage(generator: Generator, latents: Latents) -> torch.Tensor:
     mask = average(top.mask.to(source)[:, None] / 255, source.shape[2], source.shape[3])
     margin = max(1, round(MARGIN * max(source.shape[2:])))
     far = F.max_pool2d(mask, 2 * margin + 1, 1, margin) == 0
-    within = mask > 0.5
+    inside = mask > 0.5
 
     def part(place: torch.Tensor) -> torch.Tensor:
         changed, full = (((image - source).abs() * place).sum((1, 2, 3)) for image in (mixed, everywhere))
         return changed / full.clamp_min(1e-6)
 
-    return torch.stack([part(far), part(within)], 1)
+    return torch.stack([part(far), part(inside)], 1)
 
 
 def describe_leakage(outside: float, inside: float) -> str:
+    """What `leakage` of one code tells people."""
     return (
         f"Of what the style changes: {inside:.0%} inside the region, {outside:.1%} outside of it "
         "(beyond 8 px of 256 from its edge)."

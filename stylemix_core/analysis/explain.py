@@ -18,7 +18,8 @@ from ..faces.regions import faces_of, find_regions, regions_of
 from ..generator import Generator
 from ..images import resize
 from ..inversion.features import Features, cached_vgg, perceptual_features
-from ..mixing.inject import inject, refuse_same
+from ..mixing.inject import inject
+from ..mixing.pairing import refuse_same
 from ..progress import OnStep
 from .explain_report import LayerReport
 

@@ -9,7 +9,7 @@ import torch
 from ..encoder.identity import Identity
 from ..errors import LatentMismatchError, StyleMixError
 from ..generator import Generator
-from ..mixing.inject import refuse_same
+from ..mixing.pairing import refuse_same
 from ..networks import differentiable, twin, with_checkpoints
 from ..progress import OnStep
 from ..wording import counted, there_are

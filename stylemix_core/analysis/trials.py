@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 import torch
 
-from ..codes.directions import sampled_w
 from ..generator import Generator
+from ..generator.sampling import sampled_w
 from ..progress import OnStep
 from .found import FoundMask
 from .judges import Judge
@@ -48,7 +48,7 @@ class Pairs:
         """The source of every pair."""
         self.w, self.style = w, style
         if others:
-            random = torch.cat([*sampled_w(G, others, seed=0)]).to(style)
+            random = torch.cat([*sampled_w(G.mapping, others, seed=0)]).to(style)
             self.style = torch.cat([style, random[:, None].expand(-1, self.num_ws, -1)])
         self.decoded = 0
         """How many pictures have been drawn."""

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from ..encoder import EncoderConfig
 from ..errors import CheckpointError
 from ..files.info import CheckpointInfo
 from ..files.stored import StoredTensor, Tensors, Weights
 from ..generator import GeneratorConfig
+from ..generator.sampling import sampled_w
 from ..generator.stylegan2.mapping import MappingNetwork
 from ..networks import without_numbers
 
@@ -120,16 +120,10 @@ def sampled_w_avg(config: GeneratorConfig, tensors: Tensors) -> StoredTensor:
             if name.startswith("mapping.") and name != "mapping.w_avg"
         }
         mapping.load_state_dict({**weights, "w_avg": torch.zeros(config.w_dim)}, assign=True)
-        random = torch.Generator().manual_seed(0)
         total = torch.zeros(config.w_dim)
         with torch.no_grad():
-            for start in range(0, AVERAGE_SAMPLES, AVERAGE_CHUNK):
-                z = torch.randn(AVERAGE_CHUNK, config.z_dim, generator=random)
-                labels = None
-                if config.c_dim:
-                    classes = torch.arange(start, start + AVERAGE_CHUNK) % config.c_dim
-                    labels = F.one_hot(classes, config.c_dim).float()
-                total += mapping(z, labels)[:, 0].sum(0)
+            for w in sampled_w(mapping, AVERAGE_SAMPLES, seed=0, chunk=AVERAGE_CHUNK):
+                total += w.sum(0)
         return total / AVERAGE_SAMPLES
 
     return StoredTensor((config.w_dim,), load)

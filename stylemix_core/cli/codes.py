@@ -57,7 +57,8 @@ def decode(options: Options) -> None:
 @arguments.noise
 @arguments.models
 def blend(options: Options) -> None:
-    from ..codes.latents import blend_latents, join_latents, short_origin
+    from ..codes.combine import blend_latents, join_latents
+    from ..codes.latents import short_origin
     from .files import draw_codes, open_generator, read_codes
 
     generator = open_generator(options)
@@ -79,7 +80,7 @@ def blend(options: Options) -> None:
 @arguments.noise
 @arguments.models
 def truncate(options: Options) -> None:
-    from ..codes.latents import join_latents, truncate_latents
+    from ..codes.combine import join_latents, truncate_latents
     from .files import code_names, draw_codes, fitting, open_generator, reader, warn
 
     generator = open_generator(options)

@@ -83,8 +83,8 @@ if TYPE_CHECKING:
 @arguments.noise
 @arguments.models
 def directions(options: Options) -> None:
+    from ..codes.combine import join_latents
     from ..codes.directions import apply_direction, check_directions, save_directions
-    from ..codes.latents import join_latents
     from ..figures.sheets import direction_sheet, even_strengths
     from ..masks.mask_list import parse_masks
     from .files import code_names, decode, open_generator, say, source_codes, warn

@@ -1,33 +1,29 @@
 """From options to models and codes, and from codes to pictures: what the commands' files have in common."""
 
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
 from pathlib import Path
 
 import torch
 
 from ..checkpoints import inspect_checkpoint, load_encoder, load_generator
-from ..codes.latents import Latents, check_generator, join_latents, load_latents, sample_latents, short_origin
-from ..decoding import decode as decode_latents
-from ..decoding import distinct_in
+from ..codes.combine import join_latents
+from ..codes.latents import Latents, check_generator, load_latents, short_origin
+from ..codes.sampling import sample_latents
+from ..decoding import draw_each
 from ..encoder import Encoder
 from ..files.pictures import load_mask, open_image
 from ..generator import Generator
 from ..images import check_proportions
 from ..inversion import load_delta
 from ..masks.mask_list import MaskList, parse_masks
-from ..mixing.inject import check_styles
+from ..mixing.pairing import check_styles
 from ..progress import ProgressBar
 from ..wording import counted
 from .batch import naming
 from .fit import check_cutoff
 from .paths import LATENTS, numbered
 from .verb import Options
-
-CHUNK = 4
-"""Pictures that are decoded at a time."""
 
 AVATARS = (
     "the bundled encoder was trained on drawn avatars, so photographs become avatars; for photographs give a model of "
@@ -100,33 +96,14 @@ def source_and_style(generator: Generator, options: Options) -> tuple[Latents, L
 def decode(
     generator: Generator, parts: Sequence[Latents], options: Options, seeds: Sequence[int] | None = None
 ) -> Iterator[torch.Tensor]:
-    """Pictures `[C, R, R]` of all batches, a few decoded at a time, each once.
-
-    seeds: of random noise, one per code of a batch; else 0, 1, …
-    """
-    noise = options.noise
+    """`draw_each`, telling progress."""
     total = sum(map(len, parts))
-    kept, places = distinct_in(parts, noise)
-    awaited = Counter(chain(*places))
-    drawn: dict[int, torch.Tensor] = {}
-    first = done = 0
     with progress(options, total, "decode") as bar:
-        for part, own in zip(kept, places, strict=True):
-            for place in own:
-                if place not in drawn:  # new codes come in their order, so it is the first of a chunk
-                    chunk = slice(place - first, place - first + CHUNK)
-                    own_seeds = (range(len(part)) if seeds is None else seeds)[chunk]
-                    pictures = decode_latents(generator, part.take(chunk), noise, own_seeds).cpu()
-                    drawn.update(enumerate(pictures, place))
-                done += 1
-                bar.update(done)
-                if done == total:
-                    bar.close()  # now: nobody asks again after the last
-                yield drawn[place]
-                awaited[place] -= 1
-                if not awaited[place]:
-                    del drawn[place]
-            first += len(part)
+        for done, picture in enumerate(draw_each(generator, parts, options.noise, seeds), 1):
+            bar.update(done)
+            if done == total:
+                bar.close()  # now: nobody asks again after the last
+            yield picture
 
 
 def draw_codes(generator: Generator, latents: Latents, names: Iterable[str], options: Options) -> None:

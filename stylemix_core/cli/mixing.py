@@ -69,12 +69,12 @@ def mix(options: Options) -> None:
     from ..codes.latents import short_origin
     from ..decoding import describe_leakage, leakage
     from ..figures.grid import compare_grid
-    from ..mixing.inject import pairs
+    from ..mixing.pairing import pairs
     from .files import decode, mixed_codes, open_generator, say
 
     generator = open_generator(options)
     sources, styles, masks = mixed_codes(generator, options)
-    results = inject_into(sources, styles, masks, generator, options)
+    results = inject_into(generator, sources, styles, masks, options)
     for name, latents in (("sources", sources), ("styles", styles), ("results", results)):
         options.results.latents(name, latents)
     drawn = decode(generator, [results, sources, styles], options)
@@ -100,32 +100,27 @@ def mix(options: Options) -> None:
 
 
 def inject_into(
-    sources: "Latents", styles: "Latents", masks: "MaskList", generator: "Generator", options: Options
+    generator: "Generator", sources: "Latents", styles: "Latents", masks: "MaskList", options: Options
 ) -> "Latents":
-    """`inject_latents` in the space and the region asked for."""
+    """The codes injected in the space and the region asked for."""
     import torch
 
+    from ..generator.batches import in_chunks
+    from ..generator.fingerprint import picture_shape
     from ..images import resize
-    from ..mixing.inject import channel_changes, check_acts, inject_latents, meetings
-    from .files import CHUNK, progress, read_regions, warn
+    from ..mixing.inject import Injection
+    from .files import progress, read_regions, warn
 
     region = None
     if options.region:
         given = read_regions(options.region, generator, options)
-        sized = [resize(mask[None, None], *generator.img_shape) for mask in given]
-        region = torch.cat(sized)[:, 0]
-    warn(options, {check_acts(masks, options.space, region, options.channel_share)})
-    if options.space != "channels":
-        return inject_latents(sources, styles, masks, options.pairing, options.space, region)
-    assert region is not None  # refused by `check_region`
-    met = meetings(sources, styles, masks, options.pairing, region)
-    changes = []
-    with progress(options, len(met.sources), "channels") as bar:
-        for start in range(0, len(met.sources), CHUNK):
-            part = met.take(slice(start, start + CHUNK))
-            changes.append(channel_changes(generator, part, options.channel_share).cpu())
-            bar.update(start + len(part.sources))
-    return inject_latents(sources, styles, masks, options.pairing, options.space, channels=torch.cat(changes))
+        shape = picture_shape(generator.num_ws, sources.generator)
+        region = torch.cat([resize(mask[None, None], *shape) for mask in given])[:, 0]
+    injection = Injection(masks, options.pairing, options.space, region, options.channel_share)
+    with progress(options, title="channels") as bar:
+        injected = injection.run(sources, styles, in_chunks(generator, bar.step))
+    warn(options, injected.warnings)
+    return injected.codes
 
 
 @verb(

@@ -12,6 +12,7 @@ from ..checkpoints import what_is
 from ..checkpoints.beside import DIRECTIONS
 from ..errors import LatentMismatchError, StyleMixError
 from ..generator import Generator
+from ..generator.sampling import sampled_w
 from ..masks.grammar import refuse_several
 from ..masks.mask_list import MaskList, layers_text, parse_masks
 from ..progress import OnStep
@@ -25,8 +26,6 @@ SAMPLES = 10_000
 """Sampled w that GANSpace looks at, unless told otherwise."""
 UNIT_SAMPLES = 2_000
 """Sampled w that tell SeFa how long a step is."""
-CHUNK = 1_000
-"""w that are sampled at a time."""
 MAX_STRENGTH = 20.0
 
 
@@ -159,12 +158,12 @@ def find_directions(
     if method == "SeFa":
         weights = stacked_affine_weights(generator, chosen)
         values, vectors = strongest(weights.T @ weights)
-        spread = covariance(sampled_w(generator, UNIT_SAMPLES, 0))
+        spread = covariance(sampled_w(generator.mapping, UNIT_SAMPLES, 0))
         units = (vectors[:count] @ spread * vectors[:count]).sum(1).clamp_min(0).sqrt()
     else:
         if samples < generator.w_dim:
             raise StyleMixError(f"samples is {samples}; give {generator.w_dim} or more, usually {SAMPLES}")
-        values, vectors = strongest(covariance(sampled_w(generator, samples, seed, on_step)))
+        values, vectors = strongest(covariance(sampled_w(generator.mapping, samples, seed, on_step)))
         units = values[:count].sqrt()
     return Directions(
         vectors[:count].float(),
@@ -251,22 +250,6 @@ def stacked_affine_weights(generator: Generator, layers: torch.Tensor) -> torch.
     """
     affine = [module.affine for layer, module in generator.synthesis.styled() if layers[layer]]
     return torch.cat([(one.weight * one.weight_gain).detach().cpu().double() for one in affine])
-
-
-def sampled_w(
-    generator: Generator, count: int, seed: int, on_step: OnStep | None = None
-) -> Iterator[torch.Tensor]:
-    """w of random z, untruncated, a chunk `[n, w_dim]` at a time. A conditional generator's classes take turns."""
-    random = torch.Generator().manual_seed(seed % 2**63)
-    for start in range(0, count, CHUNK):
-        z = torch.randn(min(CHUNK, count - start), generator.z_dim, generator=random)
-        labels = None
-        if generator.c_dim:
-            classes = torch.arange(start, start + len(z)) % generator.c_dim
-            labels = torch.nn.functional.one_hot(classes, generator.c_dim).float()
-        yield generator.mapping(z, labels)[:, 0].detach().cpu()
-        if on_step is not None:
-            on_step(start + len(z), count, None)
 
 
 def covariance(chunks: Iterator[torch.Tensor]) -> torch.Tensor:

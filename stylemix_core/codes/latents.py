@@ -1,10 +1,9 @@
 """W+ codes with their provenance, and the files that keep both."""
 
 import json
-import math
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,13 +11,10 @@ import torch
 
 from ..checkpoints import what_is
 from ..checkpoints.beside import CODES
-from ..errors import LatentMismatchError, StyleMixError
+from ..errors import LatentMismatchError
 from ..files.tensor_file import header
 from ..generator import Generator
-from ..generator.fingerprint import picture_shape
-from ..images import resize
 from ..wording import counted
-from .seeds import class_labels, describe, sample_z
 
 LISTED = 20
 """Codes whose origin is told where codes are described to people."""
@@ -130,183 +126,6 @@ class Region:
             )
 
 
-def sample_latents(
-    generator: Generator,
-    seeds: Sequence[int],
-    psi: float,
-    cutoff: int | None = None,
-    label: int | None = None,
-) -> Latents:
-    """The codes of seeds, one each, on the CPU. Arguments and errors as for `Generator.mapping` and `class_labels`."""
-    labels = class_labels(label, generator.c_dim, len(seeds))
-    w = generator.mapping(sample_z(seeds, generator.z_dim), labels, psi, cutoff)
-    origins = tuple(describe(seed, psi, cutoff, label) for seed in seeds)
-    return Latents(w.cpu(), origins, generator.fingerprint())
-
-
-def join_latents(parts: Sequence[Latents]) -> Latents:
-    """One batch of all codes, in order. `LatentMismatchError` when there are none or their shapes differ."""
-    shapes = sorted({tuple(part.w.shape[1:]) for part in parts})
-    if len(shapes) != 1:
-        found = " and ".join(f"{layers} layers of {size} numbers" for layers, size in shapes) or "no codes"
-        raise LatentMismatchError(f"found {found}; give codes of one model")
-    generators = {part.generator for part in parts}
-    generator = generators.pop() if len(generators) == 1 else None
-    regions = []
-    for i in range(max(len(part.regions) for part in parts)):
-        there = [part.regions[i] if i < len(part.regions) else _nowhere(part) for part in parts]
-        sizes = [one.mask.shape[1:] for one in there]
-        masks = [sized(one.mask, *max(sizes)) for one in there]
-        regions.append(Region(_join([one.codes for one in there], generator), torch.cat(masks)))
-    return replace(_join([part.around() for part in parts], generator), regions=tuple(regions))
-
-
-def _join(parts: Sequence[Latents], generator: str | None) -> Latents:
-    """`join_latents` of codes without regions."""
-    w_rgb = channels = None
-    if any(part.w_rgb is not None for part in parts):
-        w_rgb = torch.cat([part.codes()[:, 1] for part in parts])
-    changed = [part.channels for part in parts if part.channels is not None]
-    if changed:
-        widths = sorted({one.shape[3] for one in changed})
-        if len(widths) > 1:
-            raise LatentMismatchError(
-                f"found style channels of {' and '.join(map(str, widths))} numbers; give codes of one model"
-            )
-        channels = torch.cat([_channels(part, widths[0]) for part in parts])
-    origins = tuple(origin for part in parts for origin in part.origins)
-    return Latents(torch.cat([part.w for part in parts]), origins, generator, w_rgb, channels)
-
-
-def sized(mask: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """A region's mask uint8 `[B, h, w]` as `[B, height, width]`."""
-    if mask.shape[1:] == (height, width):
-        return mask
-    return resize(mask[:, None].float(), height, width)[:, 0].round().to(torch.uint8)
-
-
-def _nowhere(part: Latents) -> Region:
-    """A region without extent."""
-    shape = picture_shape(part.w.shape[1], part.generator)
-    return Region(part.around(), torch.zeros(len(part), *shape, dtype=torch.uint8, device=part.w.device))
-
-
-def _channels(part: Latents, width: int) -> torch.Tensor:
-    count, layers, _ = part.w.shape
-    return part.w.new_zeros(count, 2, layers, width) if part.channels is None else part.channels
-
-
-def combine(
-    a: Latents,
-    b: Latents,
-    mix: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
-    origins: tuple[str, ...],
-    arrange: Callable[[torch.Tensor], torch.Tensor],
-) -> Latents:
-    """What `mix` makes of two batches, applied to everything that they hold. The generator is that of `a`.
-
-    mix: maps two `[·, 2, num_ws, size]` to the results' one, the same for codes and for style channels; linear.
-    arrange: brings what `a` or `b` has one of per code, such as a mask, to the results' order.
-    Where only one of them has regions, the other is the same everywhere. `LatentMismatchError` when both have and
-    they differ.
-    """
-    regions = a.regions or b.regions
-    if a.regions and b.regions:
-        same = len(a.regions) == len(b.regions) and all(
-            torch.equal(one.mask, other.mask) for one, other in zip(a.regions, b.regions)
-        )
-        if not same:
-            raise LatentMismatchError(
-                "both codes were injected in regions, and in different ones; give at least one side whole codes"
-            )
-    result = _combine(a.around(), b.around(), mix, origins)
-    return replace(
-        result,
-        regions=tuple(
-            Region(
-                _combine(
-                    a.regions[i].codes if a.regions else a.around(),
-                    b.regions[i].codes if b.regions else b.around(),
-                    mix,
-                    origins,
-                ),
-                arrange(region.mask),
-            )
-            for i, region in enumerate(regions)
-        ),
-    )
-
-
-def _combine(a: Latents, b: Latents, mix: Callable, origins: tuple[str, ...]) -> Latents:
-    """`combine` of codes without regions."""
-    w, w_rgb = (codes.contiguous() for codes in mix(a.codes(), b.codes()).unbind(1))
-    channels = None
-    widths = {part.channels.shape[3] for part in (a, b) if part.channels is not None}
-    if len(widths) > 1:
-        raise LatentMismatchError(
-            f"found style channels of {' and '.join(map(str, widths))} numbers; give codes of one model"
-        )
-    for width in widths:
-        channels = mix(_channels(a, width), _channels(b, width))
-    # To-RGBs take odd layers.
-    alike = torch.equal(w[:, 1::2], w_rgb[:, 1::2])
-    return Latents(w, origins, a.generator, None if alike else w_rgb, channels)
-
-
-def blend_latents(a: Latents, b: Latents, weight: float) -> Latents:
-    """a + weight·(b − a): 0 gives `a` and 1 gives `b`, bit for bit; numbers beyond them exaggerate.
-
-    A single code on either side meets every code of the other. The generator is that of `a`.
-    `LatentMismatchError` when shapes or counts do not fit.
-    """
-    if a.w.shape[1:] != b.w.shape[1:]:
-        (_, layers, size), (_, other_layers, other_size) = a.w.shape, b.w.shape
-        raise LatentMismatchError(
-            f"a has {layers} layers of {size} numbers, b has {other_layers} of {other_size}: they belong to models "
-            "of different shape. Sample or encode both for the same generator."
-        )
-    count = max(len(a), len(b))
-    if 0 in (len(a), len(b)) or not {len(a), len(b)} <= {1, count}:
-        raise LatentMismatchError(
-            f"{counted(len(a), 'code')} cannot be blended with {len(b)}; give equally many, or one on either side"
-        )
-    if not math.isfinite(weight):
-        raise StyleMixError(f"the weight is {weight}; give a number, usually 0 to 1")
-    # One on either side is repeated.
-    pairs = zip(a.origins * (count // len(a)), b.origins * (count // len(b)))
-    origins = tuple(f"{within(one)} ~ {within(other)}, weight {weight:g}" for one, other in pairs)
-    return combine(
-        a,
-        b,
-        lambda one, other: torch.lerp(one, other.to(one), weight),
-        origins,
-        lambda mask: mask.expand(count, -1, -1),
-    )
-
-
-def truncate_latents(
-    latents: Latents, generator: Generator, psi: float, cutoff: int | None = None
-) -> Latents:
-    """The truncation trick on codes of any origin; arguments as for `Generator.mapping`, errors of both."""
-    check_generator(latents, generator)
-    layers = "" if cutoff is None else f" before layer {cutoff}"
-    origins = tuple(f"{origin}, truncated to {psi:g}{layers}" for origin in latents.origins)
-
-    def truncate(w: torch.Tensor) -> torch.Tensor:
-        return generator.mapping.truncate(w.to(generator.w_avg), psi, cutoff).to(w)
-
-    def truncated(codes: Latents) -> Latents:
-        channels = codes.channels
-        if channels is not None:  # the average face has none
-            channels = channels.clone()
-            channels[:, :, :cutoff] *= psi
-        w_rgb = None if codes.w_rgb is None else truncate(codes.w_rgb)
-        return Latents(truncate(codes.w), origins, codes.generator, w_rgb, channels)
-
-    regions = tuple(Region(truncated(region.codes), region.mask) for region in latents.regions)
-    return replace(truncated(latents), regions=regions)
-
-
 def pick_latents(latents: Latents, index: int, length: int = 1) -> Latents:
     """`length` codes from `index` on; a negative index counts from the end. `LatentMismatchError` beyond it."""
     start = index + len(latents) if index < 0 else index
@@ -324,7 +143,7 @@ def for_other_generators(a: Latents, b: Latents) -> bool:
     return None not in (a.generator, b.generator) and a.generator != b.generator
 
 
-def within(origin: str) -> str:
+def nested_origin(origin: str) -> str:
     """An origin as part of another: in brackets when it is made of several itself."""
     return f"({origin})" if "←" in origin or "~" in origin else origin
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import torch
 
 from ..checkpoints import load_encoder, load_generator
-from ..codes.latents import Latents, sample_latents
+from ..codes.latents import Latents
+from ..codes.sampling import sample_latents
 from ..figures.grid import compare_grid
-from ..masks.mask_list import STUDY_SWEEP, parse_masks
+from ..masks.grammar import STUDY_SWEEP
+from ..masks.mask_list import parse_masks
 from ..mixing.inject import inject_latents
 from ..progress import OnStep
 from .attributes import ATTRIBUTES

@@ -13,12 +13,14 @@ from typing import Any, TypeVar
 
 import torch
 
+from ..codes.combine import join_latents
 from ..codes.directions import Directions, moves
-from ..codes.latents import Latents, join_latents, pick_latents, short_origin
+from ..codes.latents import Latents, pick_latents, short_origin
 from ..errors import StyleMixError
 from ..masks.grammar import MAX_STRENGTH, MIN_STRENGTH
 from ..masks.mask_list import MaskList, layers_text
-from ..mixing.inject import inject_latents, pairs, result_labels
+from ..mixing.inject import inject_latents
+from ..mixing.pairing import pairs, result_labels
 from .grid import compare_grid
 
 MOST_COLUMNS = 64

@@ -54,6 +54,8 @@ class Config(Protocol):
 class Mapping(nn.Module):
     """z → W+, as `forward(z, c=None, truncation_psi=1.0, truncation_cutoff=None)` → float32 `[B, num_ws, w_dim]`."""
 
+    z_dim: int
+    c_dim: int
     w_avg: torch.Tensor
     """The average w, float32 `[w_dim]`."""
 

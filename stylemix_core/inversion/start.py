@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 
 from ..encoder import Encoder
 from ..generator import Generator
+from ..generator.sampling import sampled_w
 from .losses import Objective
 from .options import InversionOptions
 
@@ -26,12 +26,7 @@ class Spread:
     @classmethod
     @torch.no_grad()
     def of(cls, generator: Generator, seed: int) -> "Spread":
-        random = torch.Generator().manual_seed(seed % 2**63)
-        z = torch.randn(SPREAD_SAMPLES, generator.z_dim, generator=random)
-        labels = None
-        if generator.c_dim:
-            labels = F.one_hot(torch.arange(len(z)) % generator.c_dim, generator.c_dim).float()
-        w = generator.mapping(z, labels)[:, 0]
+        w = torch.cat([*sampled_w(generator.mapping, SPREAD_SAMPLES, seed)]).to(generator.w_avg)
         return cls(w, float((w - generator.w_avg).square().mean().sqrt().clamp_min(1e-6)))
 
 

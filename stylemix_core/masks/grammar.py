@@ -10,7 +10,7 @@ they are: `[[0], [1], [0, 1, 2]]` is three masks, `[0, 2, 5]` is one. Typographi
 them, are hyphens in ranges and minus signs in strengths: `0–6`, `3@−1`. Full-width signs, as East Asian keyboards
 have them, are those of ASCII, and a tilde makes ranges, too: `０～６；８＠０.５`.
 
-What the masks are for a model is told by `masks`.
+What the masks are for a model is told by `mask_list`.
 """
 
 import json

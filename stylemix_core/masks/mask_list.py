@@ -1,4 +1,4 @@
-"""Mask lists for a model: which W+ layers take the style, and how strongly. `mask_text` has their grammar."""
+"""Mask lists for a model: which W+ layers take the style, and how strongly. `grammar` reads their text."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,11 +9,7 @@ import numpy as np
 import torch
 
 from ..errors import LatentMismatchError
-from .grammar import EXAMPLE as EXAMPLE
-from .grammar import MAX_STRENGTH as MAX_STRENGTH
-from .grammar import MIN_STRENGTH as MIN_STRENGTH
 from .grammar import NAMES, MaskSource, Term, check_strength, list_text, plain
-from .grammar import STUDY_SWEEP as STUDY_SWEEP
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +84,7 @@ class MaskText:
     """
 
     source: str
-    """Text in the grammar of `mask_text`."""
+    """Text in the grammar of mask lists."""
     strength: float = 1.0
     """What a term without `@` gets, −2 … 3."""
     seed: int = 0
@@ -133,7 +129,7 @@ def parse_masks(
 ) -> MaskList:
     """Read a mask list for a model with `num_ws` layers.
 
-    masks: text in the grammar of `mask_text`, a list of layers (one mask) or a list of such lists.
+    masks: text in the grammar of mask lists, a list of layers (one mask) or a list of such lists.
     strength: what a term without `@` gets, −2 … 3.
     seed: where `random` draws its layers from; several of them in one list draw different ones.
     `MaskSyntaxError` quotes the text, points at the column and shows a correct example.
@@ -183,7 +179,7 @@ def _resolve(source: MaskSource, num_ws: int, strength: float, seed: int) -> Mas
 def _layers(term: Term, num_ws: int, random: np.random.RandomState) -> Sequence[int]:
     """The layers of a model that a term means, which it has."""
     if term.name == "random":
-        return random.permutation(num_ws)[: term.numbers[0]].tolist()
+        return [int(layer) for layer in random.permutation(num_ws)[: term.numbers[0]]]
     if term.name:
         return range(num_ws)[NAMES[term.name]]
     return range(term.numbers[0], term.numbers[-1] + 1)

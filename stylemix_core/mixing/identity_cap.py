@@ -5,17 +5,18 @@ from dataclasses import dataclass
 
 import torch
 
-from ..codes.latents import Latents, within
+from ..codes.latents import Latents, nested_origin
 from ..encoder.identity import Identity
 from ..errors import StyleMixError
 from ..generator import Generator
-from ..masks.mask_list import MAX_STRENGTH, MaskList, layers_text
-from .inject import mix, pairs, result_labels
+from ..generator.batches import Runner, in_chunks
+from ..masks.grammar import MAX_STRENGTH
+from ..masks.mask_list import MaskList, layers_text
+from .inject import mix
+from .pairing import pairs, result_labels
 
 STEPS, HALVINGS = 8, 6
 """The strength is raised in so many steps; then the step that was too far is halved so often."""
-CHUNK = 4
-"""Pictures that are drawn at a time."""
 
 See = Callable[[torch.Tensor], torch.Tensor]
 """W+ codes `[N, num_ws, w_dim]` → who their pictures show, directions `[N, C]` of length one."""
@@ -74,50 +75,71 @@ def cap_identity(
     rows = [(i, j, m) for i, j in pairs(len(source), len(style), pairing) for m in range(len(masks))]
     i, j, m = map(list, zip(*rows, strict=True))
     w, target, full = source.w[i], style.w.to(source.w)[j], masks.strengths.to(source.w)[m]
-    faces = see(source.w)[i]  # [N, C]
-
-    low = torch.zeros(len(rows))  # within the limit
-    high = torch.full([len(rows)], torch.inf)  # beyond it, where one was met
-    drifts = torch.zeros(len(rows))
-
-    def try_strengths(strengths: torch.Tensor, which: torch.Tensor) -> None:
-        """See what these strengths do to the results `which`."""
-        at = which.nonzero()[:, 0]
-        mixed = mix(w[at], target[at], full[at] * strengths[at, None].to(full))
-        drift = 1 - (see(mixed) * faces[at]).sum(1).cpu()
-        fine = drift <= limit
-        low[at[fine]], drifts[at[fine]] = strengths[at[fine]], drift[fine]
-        high[at[~fine]] = strengths[at[~fine]]
-
+    search = _Search(w, target, full, see(source.w)[i], limit, see)
     for step in range(1, STEPS + 1):
-        rising = high.isinf()
-        if rising.any():
-            try_strengths(torch.full([len(rows)], highest * step / STEPS), rising)
-    limited = high.isfinite()
+        search.try_strengths(torch.full([len(w)], highest * step / STEPS), search.unlimited())
+    limited = ~search.unlimited()
     for _ in range(HALVINGS):
-        if limited.any():
-            try_strengths((low + high) / 2, limited)
+        search.try_strengths((search.low + search.high) / 2, limited)
 
-    strengths = full * low[:, None].to(full)
+    strengths = full * search.low[:, None].to(full)
     origins = tuple(
-        f"{source.origins[i]} ← {within(style.origins[j])}, layers {layers_text(row)}"
-        for (i, j, _), row in zip(rows, strengths, strict=True)
+        f"{source.origins[a]} ← {nested_origin(style.origins[b])}, layers {layers_text(row)}"
+        for a, b, row in zip(i, j, strengths, strict=True)
     )
     labels = [
-        f"{masks.labels[m]} ×{strength:.2f}{label[len(masks.labels[m]) :]}"
-        for (_, _, m), strength, label in zip(
-            rows, low, result_labels(masks, len(source), len(style), pairing), strict=True
+        f"{masks.labels[mask]} ×{strength:.2f}{label[len(masks.labels[mask]) :]}"
+        for mask, strength, label in zip(
+            m, search.low, result_labels(masks, len(source), len(style), pairing), strict=True
         )
     ]
-    return Capped(
-        Latents(mix(w, target, strengths), origins, source.generator), low, drifts, limited, labels, limit
-    )
+    results = Latents(mix(w, target, strengths), origins, source.generator)
+    return Capped(results, search.low, search.drifts, limited, labels, limit)
+
+
+class _Search:
+    """The strengths of N injections between which each one passes the limit."""
+
+    def __init__(
+        self,
+        w: torch.Tensor,
+        target: torch.Tensor,
+        full: torch.Tensor,
+        faces: torch.Tensor,
+        limit: float,
+        see: See,
+    ):
+        """w, target: `[N, L, D]`; full: what strength 1 is, `[N, L]`; faces: who the sources are, `[N, C]`."""
+        self.w, self.target, self.full, self.faces = w, target, full, faces
+        self.limit, self.see = limit, see
+        self.low = torch.zeros(len(w))
+        """The highest strength that was seen to stay within the limit."""
+        self.high = torch.full([len(w)], torch.inf)
+        """The lowest that was seen to pass it; infinite where none was."""
+        self.drifts = torch.zeros(len(w))
+        """Of `low`."""
+
+    def unlimited(self) -> torch.Tensor:
+        """Which of them have passed the limit at no strength so far, bool `[N]`."""
+        return self.high.isinf()
+
+    def try_strengths(self, strengths: torch.Tensor, which: torch.Tensor) -> None:
+        """See what strengths `[N]` do to those results that `which`, bool `[N]`, names; to none if it names none."""
+        at = which.nonzero()[:, 0]
+        if not len(at):
+            return
+        mixed = mix(self.w[at], self.target[at], self.full[at] * strengths[at, None].to(self.full))
+        drift = 1 - (self.see(mixed) * self.faces[at]).sum(1).cpu()
+        fine = drift <= self.limit
+        self.low[at[fine]], self.drifts[at[fine]] = strengths[at[fine]], drift[fine]
+        self.high[at[~fine]] = strengths[at[~fine]]
 
 
 def seen_by(generator: Generator, identity: Identity) -> See:
     """Who the pictures of codes show, with constant noise; a few are drawn at a time."""
+    return seen_through(in_chunks(generator), identity)
 
-    def see(w: torch.Tensor) -> torch.Tensor:
-        return torch.cat([identity(generator.synthesis(codes)) for codes in w.split(CHUNK)])
 
-    return see
+def seen_through(runner: Runner, identity: Identity) -> See:
+    """`seen_by` of a generator that somebody else runs."""
+    return lambda w: runner(len(w), lambda generator, items: identity(generator.synthesis(w[items])))

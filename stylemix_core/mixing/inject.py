@@ -1,21 +1,24 @@
 """Layer-wise style injection in W+: the style mixing of StyleGAN (Karras et al. 2019, section 3.1)
 with a strength for every layer.
+
+`inject` mixes plain codes. `Injection` is the whole job, for codes with provenance, in a part of each layer and in a
+region of the pictures.
 """
 
 from dataclasses import dataclass, replace
 
 import torch
 
-from ..codes.latents import Latents, Region, combine, for_other_generators, within
-from ..codes.style_space import channels_in, choose_channels, pack, styles_of
-from ..errors import LatentMismatchError, StyleMixError
-from ..generator import Generator
+from ..codes.combine import combine
+from ..codes.latents import Latents, Region
+from ..errors import StyleMixError
+from ..generator.batches import Runner
 from ..generator.fingerprint import picture_shape
-from ..images import as_masks, resize
-from ..masks.mask_list import MaskList, layers_text
-from ..wording import counted
+from ..images import as_masks, check_proportions, resize
+from ..masks.mask_list import MaskList
+from .channels import ChannelPairs, measure_channels
+from .pairing import Meeting, check_shapes, check_styles, pairs
 
-PAIRINGS = ("match", "all")
 SPACES = ("W+", "convolutions", "to-RGB", "channels")
 """What of a layer the style gives."""
 CHANNEL_SHARE = 0.25
@@ -47,11 +50,21 @@ def inject(
     strengths = masks.strengths if isinstance(masks, MaskList) else masks
     if not isinstance(strengths, torch.Tensor):
         raise StyleMixError(f"masks is a {type(masks).__name__}; make it with parse_masks(masks, num_ws)")
-    _check_shapes(w, style, strengths)
-    sources, styles = map(list, zip(*pairs(len(w), len(style), pairing), strict=True))
-    source = w[sources, None]  # [P, 1, L, D]
-    target = style.to(w)[styles, None]  # [P, 1, L, D]
-    return mix(source, target, strengths.to(w)).flatten(0, 1)  # [P, M, L, D] → [P·M, L, D]
+    check_shapes(w, style, strengths)
+    return mix_pairs(w, style, pairs(len(w), len(style), pairing), strengths)
+
+
+def mix_pairs(
+    w: torch.Tensor, style: torch.Tensor, paired: list[tuple[int, int]], strengths: torch.Tensor
+) -> torch.Tensor:
+    """`mix` of pairs of codes, all of strengths `[M, …, L]` for the first pair, then for the second, …
+
+    w, style: `[·, …, L, D]`, of which `paired` names the places that meet. Returns `[P·M, …, L, D]`.
+    """
+    sources, styles = map(list, zip(*paired, strict=True))
+    source = w[sources, None]  # [P, 1, …, L, D]
+    target = style.to(w)[styles, None]  # [P, 1, …, L, D]
+    return mix(source, target, strengths.to(w)).flatten(0, 1)  # [P, M, …, L, D] → [P·M, …, L, D]
 
 
 def mix(source: torch.Tensor, target: torch.Tensor, strengths: torch.Tensor) -> torch.Tensor:
@@ -76,216 +89,167 @@ def inject_latents(
         `channels`.
     region: one mask for all or one per mask of the list, as `as_masks` takes them: the style acts where it is 1, the
         source where it is 0. Where an earlier injection's region is below, the new one covers it.
-    channels: for space "channels": what `channel_changes` gives for the `meetings` of these.
+    channels: for space "channels": float32 `[N, 2, num_ws, C]`, what the style changes in the style channels of every
+        pair, or of every result (`channels.channel_changes`).
     `LatentMismatchError` when these do not fit each other, or when the style is one of several regions itself.
     """
-    if space not in SPACES:
-        raise StyleMixError(f"space {space!r} is unknown; choose one of: {', '.join(SPACES)}")
-    _refuse_regions(style)
-    _check_shapes(source.w, style.w, masks.strengths)
-    met = pairs(len(source), len(style), pairing)
-    origins = tuple(
-        f"{source.origins[i]} ← {within(style.origins[j])}, layers {layers_text(row)}"
-        + ("" if space == "W+" else f" of {space}")
-        + ("" if region is None else " in a region")
-        for i, j in met
-        for row in masks
-    )
-    count = len(masks)
-    sources = [i for i, _ in met for _ in range(count)]
-
-    if space == "channels":
-        if channels is None:
-            raise StyleMixError('space "channels" needs a generator and a region; give both')
-        each = channels.repeat_interleave(len(sources) // len(channels), 0).to(source.w)
-        added = each * masks.strengths.to(each).repeat(len(met), 1)[:, None, :, None]  # [P·M, 2, L, C]
-        before = source.take(sources).channels
-        added = added if before is None else before + added
-        mixed = replace(source.take(sources), origins=origins, channels=added)
-    else:
-        acts = torch.tensor([space != "to-RGB", space != "convolutions"])
-        strengths = (masks.strengths[:, None] * acts[:, None].to(masks.strengths)).flatten(1)  # [M, 2·L]
-
-        def mix(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-            return inject(one.flatten(1, 2), other.flatten(1, 2), strengths, pairing).unflatten(1, (2, -1))
-
-        mixed = combine(source, style, mix, origins, lambda mask: mask[sources])
-    if region is None:
-        return mixed
-    around = replace(source.take(sources), origins=origins)
-    mask = region_masks(region, count, around).to(around.w.device).repeat(len(met), 1, 1)
-    return replace(around, regions=(*around.regions, Region(mixed.around(), mask)))
-
-
-def region_masks(region: torch.Tensor, count: int, codes: Latents) -> torch.Tensor:
-    """A region for each of `count` masks, uint8 `[count, H, W]` as the pictures of `codes` are. region: as for
-    `inject_latents`."""
-    shape = picture_shape(codes.w.shape[1], codes.generator)
-    sized = resize(_regions(region, count)[:, None], *shape)[:, 0]
-    return (sized.clamp(0, 1) * 255).round().to(torch.uint8).expand(count, -1, -1)
+    _check_space(space)
+    meeting = Meeting.of(source, style, masks, pairing)
+    regions = None if region is None else _regions(region, masks)
+    return _mixed(meeting, space, channels, regions)
 
 
 @dataclass(frozen=True, eq=False)
-class Meetings:
-    """Which source meets which style in which region, for `channel_changes`; equally many of all."""
+class Injected:
+    """What an injection gives."""
 
-    sources: Latents
-    styles: Latents
-    regions: torch.Tensor
-    """float32 `[N, H, W]`."""
+    codes: Latents
+    """The results, in the order of `inject`."""
+    labels: list[str]
+    """One per result, for `compare_grid`."""
+    warnings: list[str]
+    """Sentences on what does not belong together or changes nothing."""
 
-    def take(self, places: slice) -> "Meetings":
-        return Meetings(self.sources.take(places), self.styles.take(places), self.regions[places])
 
+@dataclass(frozen=True, eq=False)
+class Injection:
+    """How to inject a style; `run` does it to codes."""
 
-def meetings(
-    source: Latents, style: Latents, masks: MaskList, pairing: str, region: torch.Tensor
-) -> Meetings:
-    """The pairs of `inject_latents`, or all its results where the masks have regions of their own.
+    masks: MaskList
+    pairing: str = "match"
+    """As for `inject`."""
+    space: str = "W+"
+    """As for `inject_latents`. Space "channels" takes those style channels that act in the region."""
+    region: torch.Tensor | None = None
+    """As for `inject_latents`."""
+    channel_share: float = CHANNEL_SHARE
+    """For space "channels": how many of every module's channels to take, 0…1."""
 
-    Errors as there; sources with regions are refused too, as they have several sets of channels.
-    """
-    _refuse_regions(style)
-    if source.regions:
-        raise LatentMismatchError(
-            "the source's codes were injected in a region before; inject channels first, and in regions after that"
+    def run(self, source: Latents, style: Latents, runner: Runner | None = None) -> Injected:
+        """Check that all fits, pair sources and styles, and mix.
+
+        runner: of the generator of the codes, for space "channels", which needs one and a region.
+        Errors as of `inject_latents`.
+        """
+        _check_space(self.space)
+        meeting = Meeting.of(source, style, self.masks, self.pairing)
+        regions = None if self.region is None else _regions(self.region, self.masks)
+        warnings = [check_styles(source, style), self._idle(regions), _squeezed(source, regions)]
+        channels = None
+        if self.space == "channels" and regions is not None and runner is not None:
+            measured = ChannelPairs.of(meeting, regions)
+            channels, warning = measure_channels(measured, self.channel_share, runner)
+            warnings.append(warning)
+            regions = None  # it told which channels to take; they act everywhere
+        return Injected(
+            _mixed(meeting, self.space, channels, regions),
+            meeting.labels(),
+            [warning for warning in warnings if warning is not None],
         )
-    _check_shapes(source.w, style.w, masks.strengths)
-    region = _regions(region, len(masks))
-    met = [pair for pair in pairs(len(source), len(style), pairing) for _ in range(len(region))]
-    sources, styles = map(list, zip(*met))
-    regions = region.repeat(len(met) // len(region), 1, 1)
-    return Meetings(source.take(sources), style.take(styles), regions)
+
+    def _idle(self, regions: torch.Tensor | None) -> str | None:
+        """A sentence to warn with when results are the source although their masks take layers, else None."""
+        reasons = [
+            _black(regions),
+            _without_modules(self.masks, self.space),
+            "a channel share of 0 takes no channels; give more"
+            if self.space == "channels" and self.channel_share == 0
+            else None,
+        ]
+        given = "; and ".join(reason for reason in reasons if reason is not None)
+        return f"results stay the source: {given}" if given else None
 
 
-def channel_changes(generator: Generator, met: Meetings, share: float) -> torch.Tensor:
-    """What the style changes in those style channels that act inside the region, float32 `[N, 2, num_ws, C]`.
+def _mixed(
+    meeting: Meeting, space: str, channels: torch.Tensor | None, regions: torch.Tensor | None
+) -> Latents:
+    """The results of a meeting. regions: of `_regions`, in which the style acts; None for everywhere."""
+    suffix = "" if space == "W+" else f" of {space}"
+    origins = meeting.origins(suffix if regions is None else f"{suffix} in a region")
+    if space == "channels":
+        return _in_regions(meeting, regions, _with_channels(meeting, channels, origins))
+    return _in_regions(meeting, regions, _with_layers(meeting, space, origins))
 
-    share: how many of every module's channels, 0…1: those that act inside the most, in source and style together.
-    """
-    inside, everywhere = channels_in(generator, met.sources, met.regions)
-    for sums, other in zip((inside, everywhere), channels_in(generator, met.styles, met.regions)):
-        sums.add_(other)
-    source, style = (pack(generator, styles_of(generator, codes)) for codes in (met.sources, met.styles))
-    return choose_channels(inside, everywhere, share) * (style - source)
 
-
-def check_styles(source: Latents, style: Latents) -> str | None:
-    """A sentence to warn with when the style's codes are for another generator than the source's, else None.
-
-    The layers of another generator mean other things, even where the shapes fit.
-    """
-    if not for_other_generators(source, style):
-        return None
-    return (
-        "the style's W+ codes were made for a generator with other weights than the source's, so its layers may "
-        "not mean the same; encode the style with the encoder that belongs to the source's generator"
+def _with_layers(meeting: Meeting, space: str, origins: tuple[str, ...]) -> Latents:
+    """The sources with the style's layers, or with what the convolutions or to-RGBs take of them."""
+    strengths = meeting.masks.strengths
+    acts = torch.tensor([space != "to-RGB", space != "convolutions"]).to(strengths)
+    strengths = strengths[:, None] * acts[:, None]  # [M, 2, L]
+    sources = meeting.sources
+    return combine(
+        meeting.source,
+        meeting.style,
+        lambda w, style: mix_pairs(w, style, meeting.pairs, strengths),
+        origins,
+        lambda mask: mask[sources],
     )
 
 
-def check_acts(
-    masks: MaskList, space: str = "W+", region: torch.Tensor | None = None, channel_share: float = 1.0
-) -> str | None:
-    """A sentence to warn with when results are the source although their masks take layers, else None.
+def _with_channels(meeting: Meeting, channels: torch.Tensor | None, origins: tuple[str, ...]) -> Latents:
+    """The sources with what the style changes in style channels added, each mask's layers by their strengths."""
+    if channels is None:
+        raise StyleMixError('space "channels" needs a generator and a region; give both')
+    results = meeting.source.take(meeting.sources)
+    each = channels.repeat_interleave(len(results) // len(channels), 0).to(results.w)
+    strengths = meeting.masks.strengths.to(each).repeat(len(meeting.pairs), 1)
+    added = each * strengths[:, None, :, None]  # [P·M, 2, L, C]
+    before = results.channels
+    return replace(results, origins=origins, channels=added if before is None else before + added)
 
-    space, region: as for `inject_latents`; channel_share: as for `channel_changes`.
-    """
-    warnings = []
-    if region is not None:
-        region = as_masks(region, REGION)
-        black = [number for number, one in enumerate(region, 1) if not (one > 0.5 / 255).any()]
-        if black:
-            which = (
-                f"region {', '.join(map(str, black))} of {len(region)}" if len(region) > 1 else "the region"
-            )
-            warnings.append(f"{which} is black everywhere; paint it white where the style shall act")
-    layers = torch.arange(masks.strengths.shape[1])
+
+def _in_regions(meeting: Meeting, regions: torch.Tensor | None, mixed: Latents) -> Latents:
+    """The sources with results in their regions, on top of those that they have; the results where there are none."""
+    if regions is None:
+        return mixed
+    around = replace(meeting.source.take(meeting.sources), origins=mixed.origins)
+    resized = resize(regions[:, None], *_picture_shape(around))[:, 0]
+    masks = (resized.clamp(0, 1) * 255).round().to(torch.uint8)
+    masks = masks.expand(len(meeting.masks), -1, -1).to(around.w.device).repeat(len(meeting.pairs), 1, 1)
+    return replace(around, regions=(*around.regions, Region(mixed.around(), masks)))
+
+
+def _picture_shape(codes: Latents) -> tuple[int, int]:
+    return picture_shape(codes.w.shape[1], codes.generator)
+
+
+def _check_space(space: str) -> None:
+    if space not in SPACES:
+        raise StyleMixError(f"space {space!r} is unknown; choose one of: {', '.join(SPACES)}")
+
+
+def _regions(region: torch.Tensor, masks: MaskList) -> torch.Tensor:
+    """One, or one for each mask of the list, float32 `[1 or masks, H, W]`."""
+    return as_masks(region, REGION, len(masks), "layer mask")
+
+
+def _squeezed(source: Latents, regions: torch.Tensor | None) -> str | None:
+    """A sentence to warn with when regions are of other proportions than the pictures, else None."""
+    if regions is None:
+        return None
+    return check_proportions("region", regions, _picture_shape(source))
+
+
+def _black(regions: torch.Tensor | None) -> str | None:
+    """Why the style acts nowhere, if a region has no place for it."""
+    if regions is None:
+        return None
+    black = [number for number, one in enumerate(regions, 1) if not (one > 0.5 / 255).any()]
+    if not black:
+        return None
+    which = f"region {', '.join(map(str, black))} of {len(regions)}" if len(regions) > 1 else REGION
+    return f"{which} is black everywhere; paint it white where the style shall act"
+
+
+def _without_modules(masks: MaskList, space: str) -> str | None:
+    """Why masks do nothing, if all their layers lack what `space` takes of them."""
+    layers = torch.arange(masks.num_ws)
     # To-RGBs take odd layers, and the last layer goes to the last of them alone.
     acting = {"to-RGB": layers % 2 == 1, "convolutions": layers < len(layers) - 1}.get(space, layers >= 0)
     takes = masks.strengths != 0
     idle = takes.any(1) & ~(takes & acting).any(1)
-    if idle.any():
-        names = ", ".join(label for label, nothing in zip(masks.labels, idle) if nothing)
-        why = "only odd layers have to-RGBs" if space == "to-RGB" else "the last layer has no convolution"
-        warnings.append(
-            f"in space {space} the masks {names} do nothing, as {why}; choose other layers, or space W+"
-        )
-    if space == "channels" and channel_share == 0:
-        warnings.append("a channel share of 0 takes no channels; give more")
-    return f"results stay the source: {'; and '.join(warnings)}" if warnings else None
-
-
-def refuse_same(w: torch.Tensor, style: torch.Tensor) -> None:
-    """`StyleMixError` when the style's codes are the sources' own, in all pairs `[B, num_ws, w_dim]`."""
-    if torch.equal(w, style.to(w).expand(len(w), -1, -1)):
-        raise StyleMixError(
-            "the style's codes are those of the source, so none of its layers changes anything; give another style"
-        )
-
-
-def result_labels(masks: MaskList, sources: int, styles: int, pairing: str = "match") -> list[str]:
-    """One label per result of `inject`, in its order.
-
-    The mask's label, then what tells results of one mask apart: "0-6 · source 1 · style 2".
-    """
-    labels = []
-    for i, j in pairs(sources, styles, pairing):
-        suffix = f" · source {i + 1}" if sources > 1 else ""
-        if styles > 1 and pairing == "all":
-            suffix += f" · style {j + 1}"
-        labels += [label + suffix for label in masks.labels]
-    return labels
-
-
-def pairs(sources: int, styles: int, pairing: str) -> list[tuple[int, int]]:
-    """Which source meets which style, in the order of the results."""
-    if not sources or not styles:
-        raise LatentMismatchError(
-            f"found {counted(sources, 'source')} and {counted(styles, 'style')}; injection needs one of each"
-        )
-    if pairing == "all":
-        return [(i, j) for i in range(sources) for j in range(styles)]
-    if pairing != "match":
-        raise StyleMixError(f"pairing {pairing!r} is unknown; choose one of: {', '.join(PAIRINGS)}")
-    if styles not in (1, sources):
-        raise LatentMismatchError(
-            f'{counted(sources, "source")} and {counted(styles, "style")} cannot be matched: pairing "match" takes '
-            'one style or one per source. Choose pairing "all" to give every source every style.'
-        )
-    return [(i, i if styles > 1 else 0) for i in range(sources)]
-
-
-def _regions(region: torch.Tensor, count: int) -> torch.Tensor:
-    """One, or one for each of `count` masks of the list, float32 `[1 or count, H, W]`."""
-    return as_masks(region, REGION, count, "layer mask")
-
-
-def _refuse_regions(style: Latents) -> None:
-    if style.regions:
-        raise LatentMismatchError(
-            "the style's codes were injected in a region, so they are not one style; give whole codes, or draw the "
-            "pictures and encode them"
-        )
-
-
-def _check_shapes(w: torch.Tensor, style: torch.Tensor, strengths: torch.Tensor) -> None:
-    for name, code in (("source", w), ("style", style)):
-        if code.ndim != 3:
-            raise LatentMismatchError(
-                f"the {name} has the shape {list(code.shape)}; expected [batch, num_ws, w_dim]"
-            )
-    (_, layers, size), (_, style_layers, style_size) = w.shape, style.shape
-    if (layers, size) != (style_layers, style_size):
-        raise LatentMismatchError(
-            f"the source has {layers} layers of {size} numbers, the style {style_layers} of {style_size}: "
-            "they belong to models of different shape. Sample or encode both for the same generator."
-        )
-    if strengths.ndim != 2 or not len(strengths):
-        raise LatentMismatchError(
-            f"the masks have the shape {list(strengths.shape)}; expected at least one: [masks, {layers}]"
-        )
-    if strengths.shape[1] != layers:
-        raise LatentMismatchError(
-            f"the masks are for a model with {strengths.shape[1]} layers, the codes have {layers}; "
-            f"make the mask list for num_ws = {layers}"
-        )
+    if not idle.any():
+        return None
+    names = ", ".join(label for label, nothing in zip(masks.labels, idle) if nothing)
+    why = "only odd layers have to-RGBs" if space == "to-RGB" else "the last layer has no convolution"
+    return f"in space {space} the masks {names} do nothing, as {why}; choose other layers, or space W+"

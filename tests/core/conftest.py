@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import stylemix_core as sm
-from stylemix_core.codes.latents import sample_latents
+from stylemix_core.codes.sampling import sample_latents
 from stylemix_core.generator.engine import strips
 
 from .. import builders

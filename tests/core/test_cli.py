@@ -8,13 +8,13 @@ import torch
 from PIL import Image
 
 import stylemix_core as sm
-from stylemix_core import cli
+from stylemix_core import cli, decoding
 from stylemix_core.checkpoints import inspect_checkpoint
-from stylemix_core.cli import files
 from stylemix_core.codes.latents import load_latents
 from stylemix_core.demo import experiment
 from stylemix_core.figures import grid
 from stylemix_core.files.pictures import load_image
+from stylemix_core.generator.engine.parts import CHUNK
 from stylemix_core.images import from_pil
 from tests import builders
 
@@ -91,14 +91,14 @@ def test_mix_draws_equal_codes_once(models, tmp_path, monkeypatch, noise, count)
     assert run("generate", "--seeds", "0-2", "--out", tmp_path / "a", *models["generator"]) == 0
     codes = tmp_path / "a" / "latents.safetensors"
     drawn = []
-    draw = files.decode_latents
+    draw = decoding.decode
     monkeypatch.setattr(
-        files, "decode_latents", lambda G, part, *others: (drawn.append(len(part)), draw(G, part, *others))[1]
+        decoding, "decode", lambda G, part, *others: (drawn.append(len(part)), draw(G, part, *others))[1]
     )
     arguments = ["--source", codes, "--style", codes, "--masks", "none; 0-3; all", "--pairing", "all"]
     assert run("mix", *arguments, "--noise", noise, "--out", tmp_path / "b", *models["generator"]) == 0
     # Sources and styles are the results of no and of all layers, and so is a face mixed with itself.
-    assert sum(drawn) == count and max(drawn) <= files.CHUNK
+    assert sum(drawn) == count and max(drawn) <= CHUNK
     assert len(list((tmp_path / "b" / "results").iterdir())) == 27
 
 

@@ -22,11 +22,12 @@ from stylemix_core.codes import directions
 from stylemix_core.device import DTYPES
 from stylemix_core.faces.align import ALIGN_MODES
 from stylemix_core.faces.paste import COLOUR_MATCHES
-from stylemix_core.figures import mixing as figures
+from stylemix_core.figures import sheets
 from stylemix_core.files.coloured import refuse_plainly_coloured
 from stylemix_core.generator.engine.noise import NOISE_MODES
 from stylemix_core.inversion import METHODS, QUALITIES
 from stylemix_core.mixing import inject as injection
+from stylemix_core.mixing.pairing import PAIRINGS
 from tests import builders
 
 without_windows = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
@@ -204,7 +205,7 @@ def test_devices_are_names_that_pytorch_knows():
 
 
 def test_choices_are_those_of_the_modules_that_act_on_them():
-    assert choices.PAIRINGS == injection.PAIRINGS and choices.SPACES == injection.SPACES
+    assert choices.PAIRINGS == PAIRINGS and choices.SPACES == injection.SPACES
     assert choices.CHANNEL_SHARE == injection.CHANNEL_SHARE
     assert (choices.DIRECTION_METHODS, choices.SAMPLES) == (directions.METHODS, directions.SAMPLES)
     assert (METHODS, tuple(QUALITIES)) == (choices.INVERSION_METHODS, choices.QUALITIES)
@@ -213,7 +214,7 @@ def test_choices_are_those_of_the_modules_that_act_on_them():
     assert (choices.COLOUR_MATCHES, choices.NOISE_MODES) == (COLOUR_MATCHES, NOISE_MODES)
     assert ("auto", *DTYPES) == choices.DTYPES
     assert choices.DIRECTION_STRENGTH == directions.MAX_STRENGTH
-    assert choices.MOST_COLUMNS == figures.MOST_COLUMNS
+    assert choices.MOST_COLUMNS == sheets.MOST_COLUMNS
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from safetensors.torch import load_file, save_file
 
 import stylemix_core as sm
 from stylemix_core.codes.direction_text import read_names
-from stylemix_core.codes.directions import check_directions, holds_directions, sampled_w
+from stylemix_core.codes.directions import check_directions, holds_directions
 from stylemix_core.codes.latents import Latents
+from stylemix_core.generator.sampling import sampled_w
 
 from .. import builders
 
@@ -60,7 +61,7 @@ def test_the_first_direction_changes_the_styles_most(generator, found):
 
 def test_ganspace_gives_the_svd_of_sampled_w(generator):
     found = sm.find_directions(generator, "GANSpace", count=16, samples=1500, seed=4)
-    w = torch.cat([*sampled_w(generator, 1500, 4)]).double()
+    w = torch.cat([*sampled_w(generator.mapping, 1500, 4)]).double()
     assert w.shape == (1500, 16)
     _, singular, right = torch.linalg.svd(w - w.mean(0), full_matrices=False)
     assert same_up_to_sign(found.vectors, right) < 1e-5
@@ -105,7 +106,7 @@ def test_layers_that_read_little_of_w_have_directions():
 def test_directions_are_orthonormal_and_their_unit_is_the_deviation_of_w(generator, method):
     found = sm.find_directions(generator, method, samples=4000)
     assert torch.allclose(found.vectors @ found.vectors.T, torch.eye(10), atol=1e-5)
-    w = torch.cat([*sampled_w(generator, 4000, 9)])
+    w = torch.cat([*sampled_w(generator.mapping, 4000, 9)])
     assert torch.allclose((w @ found.vectors.T).std(0), found.units, rtol=0.1)
     assert found.vectors.gather(1, found.vectors.abs().argmax(1, keepdim=True)).min() > 0
     assert found.names[:2] == (f"{method} 1", f"{method} 2")

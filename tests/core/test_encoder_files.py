@@ -20,7 +20,7 @@ from stylemix_core.checkpoints import (
 from stylemix_core.codes.latents import Latents, check_generator
 from stylemix_core.encoder import KINDS, Encoder
 from stylemix_core.errors import CheckpointError, StyleMixError
-from stylemix_core.mixing.inject import check_styles
+from stylemix_core.mixing.pairing import check_styles
 from tests import builders
 
 RESTYLE = {"kind": "BackboneEncoder", "input_nc": 6, "iterative": True}

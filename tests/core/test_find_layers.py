@@ -19,12 +19,12 @@ from stylemix_core.analysis.search import greedy, refine, simplest_first, useful
 from stylemix_core.analysis.trials import LAYER_COST
 from stylemix_core.analysis.wish_regions import regions_of_wish
 from stylemix_core.analysis.wish_text import Wish, check_wish, read_wish
-from stylemix_core.codes.directions import sampled_w
 from stylemix_core.demo import truth
 from stylemix_core.demo.renderer import render, sample_attributes
 from stylemix_core.encoder.identity import EncoderIdentity, Identity
 from stylemix_core.faces import regions
 from stylemix_core.files.pictures import save_image
+from stylemix_core.generator.sampling import sampled_w
 from stylemix_core.images import resize
 from tests import builders
 
@@ -296,7 +296,7 @@ def test_candidates_are_ranked_and_ready_for_a_mask_list(tiny, codes):
 def test_what_layers_do_in_general_counts_twice(tiny, codes):
     w, style = codes
     search, alone = (find_layers(tiny, w, style, LEFT, steps=0, others=others) for others in (2, 0))
-    random = torch.cat([*sampled_w(tiny, 2, seed=0)])[:, None].expand(-1, tiny.num_ws, -1)
+    random = torch.cat([*sampled_w(tiny.mapping, 2, seed=0)])[:, None].expand(-1, tiny.num_ws, -1)
     each = [find_layers(tiny, w, other[None], LEFT, steps=0, others=0).singles for other in random]
     general = [statistics.mean(single.score for single in layer) for layer in zip(*each)]
     here = {mask.mask_text: mask.score for mask in (*alone.without, *alone.singles)}

@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 
 import stylemix_core as sm
 from stylemix_core.checkpoints import inspect_checkpoint, load_encoder, load_generator
-from stylemix_core.codes.latents import sample_latents
+from stylemix_core.codes.sampling import sample_latents
 from stylemix_core.errors import CheckpointError, StyleMixError
 from stylemix_core.files.source import DEEPEST, MOST_ENTRIES, flat
 from stylemix_core.files.unpickle import read_torch

@@ -23,7 +23,7 @@ import torch
 import stylemix_core as sm
 from stylemix_core.checkpoints import FORMATS as READERS
 from stylemix_core.checkpoints import inspect_checkpoint, load_encoder, load_generator
-from stylemix_core.codes.latents import sample_latents
+from stylemix_core.codes.sampling import sample_latents
 from stylemix_core.errors import StyleMixError
 from stylemix_core.files.pickle_globals import NESTED_GLOBALS
 from stylemix_core.files.source import Source

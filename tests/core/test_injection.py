@@ -4,7 +4,8 @@ import torch
 from stylemix_core.codes.latents import Latents
 from stylemix_core.errors import LatentMismatchError, StyleMixError
 from stylemix_core.masks.mask_list import parse_masks
-from stylemix_core.mixing.inject import check_styles, inject, inject_latents, result_labels
+from stylemix_core.mixing.inject import Injection, inject, inject_latents
+from stylemix_core.mixing.pairing import check_styles, result_labels
 
 LAYERS, SIZE = 14, 16
 
@@ -165,6 +166,17 @@ def test_latents_tell_how_they_came_about_and_keep_the_sources_generator():
         "seed 8 ← photo.png, layers 0-6",
         "seed 8 ← photo.png, layers 1@0.5",
     )
+
+
+def test_an_injection_is_the_codes_their_labels_and_what_to_warn_of():
+    source, style = Latents(codes(2), ("a", "b"), "mine"), Latents.of(codes(2, seed=1), "c", "theirs")
+    list_ = masks("0-3; 12@0.5")
+    injected = Injection(list_, "all").run(source, style)
+    expected = inject_latents(source, style, list_, "all")
+    assert torch.equal(injected.codes.w, expected.w) and injected.codes.origins == expected.origins
+    assert injected.labels == result_labels(list_, 2, 2, "all")
+    assert injected.warnings == [check_styles(source, style)]
+    assert Injection(list_).run(source, source).warnings == []
 
 
 def test_origins_of_mixed_styles_are_bracketed():

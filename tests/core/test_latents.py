@@ -5,18 +5,16 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from stylemix_core.codes.combine import blend_latents, join_latents, truncate_latents
 from stylemix_core.codes.latents import (
     Latents,
-    blend_latents,
     check_generator,
     holds_latents,
-    join_latents,
     load_latents,
     pick_latents,
-    sample_latents,
     save_latents,
-    truncate_latents,
 )
+from stylemix_core.codes.sampling import sample_latents
 from stylemix_core.errors import LatentMismatchError, StyleMixError
 
 from .. import builders

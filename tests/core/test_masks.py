@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from stylemix_core.errors import LatentMismatchError, MaskSyntaxError
-from stylemix_core.masks.mask_list import EXAMPLE, MaskList, MaskText, layers_text, parse_masks
+from stylemix_core.masks.grammar import EXAMPLE
+from stylemix_core.masks.mask_list import MaskList, MaskText, layers_text, parse_masks
 
 # Shared with the JavaScript tests. Strengths are written as {layer: strength}, zeros left out; "drawn"
 # counts the layers of a random mask, whose choice depends on numpy.

@@ -15,13 +15,16 @@ from benchmarks import plain
 from stylemix_core.analysis.explain import explain_layers
 from stylemix_core.analysis.find import find_layers
 from stylemix_core.checkpoints import convert_checkpoint, inspect_checkpoint, load_encoder, load_generator
-from stylemix_core.codes.latents import Latents, join_latents, load_latents, sample_latents, save_latents
+from stylemix_core.codes.combine import join_latents
+from stylemix_core.codes.latents import Latents, load_latents, save_latents
+from stylemix_core.codes.sampling import sample_latents
 from stylemix_core.drawing import squared
 from stylemix_core.errors import CheckpointError, StyleMixError
+from stylemix_core.generator.batches import in_chunks
 from stylemix_core.generator.engine import strips
 from stylemix_core.generator.fingerprint import start_of
 from stylemix_core.inversion import invert
-from stylemix_core.mixing.inject import channel_changes, meetings
+from stylemix_core.mixing.inject import Injection
 from tests import builders
 
 STARTS = [(4, 2), (8, 4), (2, 6), (5, 5), (3, 4), (1, 1)]
@@ -111,9 +114,8 @@ def test_channels_of_a_region_are_found():
     masks = sm.parse_masks("all", generator.num_ws)
     region = torch.zeros(1, *generator.img_shape)
     region[:, :16] = 1
-    met = meetings(source, style, masks, "match", region)
-    changes = channel_changes(generator, met, 1.0)
-    mixed = sm.inject_latents(source, style, masks, space="channels", channels=changes)
+    injection = Injection(masks, space="channels", region=region, channel_share=1.0)
+    mixed = injection.run(source, style, in_chunks(generator)).codes
     whole = sm.decode(generator, style)
     assert (sm.decode(generator, mixed) - whole).abs().max() < 1e-4 * whole.abs().max()
 

@@ -5,20 +5,13 @@ import torch
 from torch.nn.functional import max_pool2d
 
 import stylemix_core as sm
-from stylemix_core.codes.latents import (
-    Latents,
-    blend_latents,
-    join_latents,
-    load_latents,
-    pick_latents,
-    sample_latents,
-    save_latents,
-    truncate_latents,
-)
+from stylemix_core.codes.combine import blend_latents, join_latents, truncate_latents
+from stylemix_core.codes.latents import Latents, load_latents, pick_latents, save_latents
+from stylemix_core.codes.sampling import sample_latents
 from stylemix_core.decoding import decode, leakage
 from stylemix_core.errors import CheckpointError, LatentMismatchError
 from stylemix_core.generator.engine import strips
-from stylemix_core.mixing.inject import check_acts, inject_latents
+from stylemix_core.mixing.inject import Injection, inject_latents
 
 from .. import builders
 
@@ -260,14 +253,16 @@ def test_layers_that_carry_nothing_in_a_space_are_told(generator, faces, space):
     for layer in range(generator.num_ws):
         mixed = inject_latents(source, style, masks(generator, str(layer)), space=space)
         same = torch.equal(drawn(generator, mixed), drawn(generator, source))
-        warning = check_acts(masks(generator, f"here: {layer}; none; all"), space)
-        assert (warning is not None) == same
-        assert warning is None or "the masks here do nothing" in warning
+        warnings = Injection(masks(generator, f"here: {layer}; none; all"), space=space).run(*faces).warnings
+        assert len(warnings) == same
+        assert not warnings or "the masks here do nothing" in warnings[0]
 
 
-def test_black_regions_are_told(generator):
-    two = masks(generator, "0; 1")
-    assert check_acts(two, region=half()) is None
-    assert "the region is black everywhere" in check_acts(two, region=torch.zeros(1, 8, 8))
-    assert "region 2 of 2 is black" in check_acts(two, region=torch.cat([half(8), torch.zeros(1, 8, 8)]))
-    assert "channel share" in check_acts(two, "channels", half(), channel_share=0.0)
+def test_black_regions_are_told(generator, faces):
+    def warnings(region: torch.Tensor) -> list[str]:
+        return Injection(masks(generator, "0; 1"), region=region).run(*faces).warnings
+
+    assert warnings(half()) == []
+    assert "the region is black everywhere" in warnings(torch.zeros(1, 8, 8))[0]
+    assert "region 2 of 2 is black" in warnings(torch.cat([half(8), torch.zeros(1, 8, 8)]))[0]
+    assert "region is 16×8 pixels, the pictures are 32×32" in warnings(torch.ones(1, 8, 16))[0]

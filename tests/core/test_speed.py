@@ -9,10 +9,10 @@ from collections import Counter
 import pytest
 import torch
 
-from stylemix_core import device
+from stylemix_core import decoding, device
 from stylemix_core.checkpoints import load_encoder, load_generator
 from stylemix_core.codes.latents import Latents
-from stylemix_core.decoding import decode, distinct, distinct_in
+from stylemix_core.decoding import decode, distinct, distinct_in, draw_each
 from stylemix_core.encoder import EncoderConfig
 from stylemix_core.generator import Generator, StyleGAN2
 from stylemix_core.generator.engine import graphs, parts, regions, strips, styles, synthesis
@@ -348,6 +348,25 @@ def test_codes_that_differ_in_what_they_carry_are_kept_apart():
     w_rgb = w.clone()
     w_rgb[1, 4, 5] += 1
     assert Counter(distinct(Latents(w, tuple("abc"), w_rgb=w_rgb))[1]) == {0: 2, 1: 1}
+
+
+def test_pictures_are_drawn_a_few_ahead_each_once_and_none_is_kept(monkeypatch):
+    generator, w = build(), codes(6)
+    batches = [Latents(w[[0, 1, 0, 2, 3, 4]], tuple("abcdef")), Latents(w[[5, 0]], tuple("gh"))]
+    drawn = []
+    draw = decoding.decode
+    monkeypatch.setattr(
+        decoding, "decode", lambda G, part, *how: drawn.append(len(part)) or draw(G, part, *how)
+    )
+    with torch.no_grad():
+        pictures = draw_each(generator, batches)
+        first = next(pictures)
+        assert drawn == [parts.CHUNK]
+        rest = [*pictures]
+        assert drawn == [parts.CHUNK, 1, 1]
+        assert torch.allclose(
+            torch.stack([first, *rest]), generator.synthesis(w[[0, 1, 0, 2, 3, 4, 5, 0]]), atol=1e-5
+        )
 
 
 class TestPhases:

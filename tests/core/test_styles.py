@@ -1,29 +1,32 @@
 """Style channels: S instead of W+."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 import stylemix_core as sm
-from stylemix_core.codes.latents import (
-    Latents,
-    blend_latents,
-    check_generator,
-    join_latents,
-    load_latents,
-    pick_latents,
-    save_latents,
-    truncate_latents,
-)
+from stylemix_core.codes.combine import blend_latents, join_latents, truncate_latents
+from stylemix_core.codes.latents import Latents, check_generator, load_latents, pick_latents, save_latents
 from stylemix_core.codes.style_space import channels_in, choose_channels, mix_styles, pack, styles_of, unpack
 from stylemix_core.decoding import decode
 from stylemix_core.errors import LatentMismatchError, StyleMixError
-from stylemix_core.mixing.inject import channel_changes, inject_latents, meetings
+from stylemix_core.generator.batches import in_chunks
+from stylemix_core.mixing.channels import ChannelPairs, channel_changes
+from stylemix_core.mixing.inject import Injected, Injection, inject_latents
+from stylemix_core.mixing.pairing import Meeting
 
 from .. import builders
 
 
 def masks(generator, text: str):
     return sm.parse_masks(text, generator.num_ws)
+
+
+@torch.no_grad()
+def in_channels(generator, source, style, masks, region, share=0.5) -> Injected:
+    injection = Injection(masks, space="channels", region=region, channel_share=share)
+    return injection.run(source, style, in_chunks(generator))
 
 
 def drawn(generator, latents: Latents) -> torch.Tensor:
@@ -79,9 +82,7 @@ def test_injecting_all_of_s_equals_injecting_all_of_w_plus_bit_for_bit(generator
 def test_all_channels_of_all_layers_are_the_style(generator, faces):
     source, style = faces
     everything = masks(generator, "all")
-    met = meetings(source, style, everything, "match", torch.ones(1, 8, 8))
-    changes = channel_changes(generator, met, share=1.0)
-    mixed = inject_latents(source, style, everything, space="channels", channels=changes)
+    mixed = in_channels(generator, source, style, everything, torch.ones(1, 8, 8), share=1.0).codes
     assert (drawn(generator, mixed) - drawn(generator, style)).abs().max() < 1e-5
 
 
@@ -135,6 +136,33 @@ def test_the_channels_with_the_largest_part_inside_are_chosen():
         choose_channels(inside, everywhere, 1.5)
 
 
+@torch.no_grad()
+def test_channels_are_measured_once_a_pair_in_whatever_batches(generator, faces):
+    two, region = masks(generator, "0-3@0.5; all"), torch.eye(32)[None]
+    met = ChannelPairs.of(Meeting.of(*faces, two, "match"), region)
+    changes = channel_changes(generator, met, 0.5)
+    expected = inject_latents(*faces, two, space="channels", channels=changes)
+    batches = []
+
+    def one_by_one(count, forward):
+        batches.append(count)
+        return torch.cat([forward(generator, slice(i, i + 1)) for i in range(count)])
+
+    injection = Injection(two, space="channels", region=region, channel_share=0.5)
+    for runner in (in_chunks(generator), one_by_one):
+        injected = injection.run(*faces, runner)
+        assert torch.allclose(injected.codes.channels, expected.channels, atol=1e-5)
+        assert injected.codes.origins == expected.origins and injected.warnings == []
+    assert batches == [2]
+
+
+def test_channels_of_another_generator_and_no_channels_at_all_are_told(generator, faces):
+    source, style = (replace(codes, generator="another") for codes in faces)
+    none, other = in_channels(generator, source, style, masks(generator, "all"), torch.eye(32), 0.0).warnings
+    assert none == "results stay the source: a channel share of 0 takes no channels; give more"
+    assert "for a generator with other weights" in other
+
+
 def test_channels_need_to_be_given(generator, faces):
     with pytest.raises(StyleMixError, match="needs a generator and a region"):
         inject_latents(*faces, masks(generator, "all"), space="channels")
@@ -144,18 +172,16 @@ def test_channels_of_codes_with_regions_are_refused(generator, faces):
     whole = torch.ones(1, 8, 8)
     mixed = inject_latents(*faces, masks(generator, "all"), region=whole)
     with pytest.raises(LatentMismatchError, match="inject channels first"):
-        meetings(mixed, faces[1], masks(generator, "all"), "match", whole)
+        in_channels(generator, mixed, faces[1], masks(generator, "all"), whole)
 
 
 @pytest.fixture(params=["to-RGB", "channels"])
 def changed(request, generator, faces):
     """Codes with something that is not W+."""
     everything = masks(generator, "0-3; 4, 5")
-    channels = None
     if request.param == "channels":
-        met = meetings(*faces, everything, "match", torch.eye(32)[None])
-        channels = channel_changes(generator, met, 0.5)
-    return inject_latents(*faces, everything, space=request.param, channels=channels)
+        return in_channels(generator, *faces, everything, torch.eye(32)[None]).codes
+    return inject_latents(*faces, everything, space=request.param)
 
 
 def test_what_is_not_w_plus_survives_a_file(generator, changed, tmp_path):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from stylemix_core.checkpoints import load_generator
-from stylemix_core.codes.latents import sample_latents
+from stylemix_core.codes.sampling import sample_latents
 
 
 @pytest.fixture

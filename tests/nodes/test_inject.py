@@ -6,8 +6,9 @@ import torch
 
 from stylemix_core.codes.latents import load_latents
 from stylemix_core.decoding import decode
+from stylemix_core.generator.batches import in_chunks
 from stylemix_core.masks.mask_list import parse_masks
-from stylemix_core.mixing.inject import channel_changes, inject_latents, meetings
+from stylemix_core.mixing.inject import Injection, inject_latents
 
 from ..host import Prompt
 from .prompts import inject, node, sampler
@@ -63,8 +64,8 @@ def test_a_space_takes_its_part_of_the_layers(host, tiny, codes, space):
 def test_channels_that_act_in_a_region_are_taken(host, tiny, codes):
     masks = parse_masks(MASKS, tiny.num_ws)
     with torch.no_grad():
-        changes = channel_changes(tiny, meetings(*codes, masks, "match", torch.ones(1, 16, 24)), 0.5)
-        expected = in_bytes(decode(tiny, inject_latents(*codes, masks, space="channels", channels=changes)))
+        injection = Injection(masks, space="channels", region=torch.ones(1, 16, 24), channel_share=0.5)
+        expected = in_bytes(decode(tiny, injection.run(*codes, in_chunks(tiny)).codes))
     inputs = {"space": "channels", "channel_share": 0.5, "region": ["region", 0]}
     pictures = drawn(host, **inputs, generator=["generator", 0])
     assert np.abs(pictures - expected).max() <= 1

@@ -11,13 +11,8 @@ from PIL import Image
 from safetensors import safe_open
 
 from stylemix_core.checkpoints import native
-from stylemix_core.codes.latents import (
-    Latents,
-    blend_latents,
-    load_latents,
-    save_latents,
-    truncate_latents,
-)
+from stylemix_core.codes.combine import blend_latents, truncate_latents
+from stylemix_core.codes.latents import Latents, load_latents, save_latents
 
 from .. import builders
 from ..host import Prompt, Run

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from stylemix_core.codes.latents import Latents
-from stylemix_core.masks.mask_list import STUDY_SWEEP, parse_masks
+from stylemix_core.masks.grammar import STUDY_SWEEP
+from stylemix_core.masks.mask_list import parse_masks
 
 from ..host import Prompt
 from .prompts import inject, node, sampler

@@ -31,19 +31,13 @@ from stylemix_core import (
     paste_face,
 )
 from stylemix_core.checkpoints import DEMO
-from stylemix_core.codes.latents import (
-    Latents,
-    blend_latents,
-    join_latents,
-    load_latents,
-    pick_latents,
-    sample_latents,
-    truncate_latents,
-)
+from stylemix_core.codes.combine import blend_latents, join_latents, truncate_latents
+from stylemix_core.codes.latents import Latents, load_latents, pick_latents
+from stylemix_core.codes.sampling import sample_latents
 from stylemix_core.faces import FaceTransform, parse_landmarks
 from stylemix_core.figures.sheets import even_strengths
 from stylemix_core.images import from_comfy, from_pil, to_comfy, to_pil
-from stylemix_core.mixing.inject import result_labels
+from stylemix_core.mixing.pairing import result_labels
 
 from . import find
 
