@@ -8,10 +8,17 @@ from comfy_api.v0_0_2 import io
 from ..stylemix_core.faces.align import align_pictures
 from ..stylemix_core.faces.landmarks import EXAMPLE, parse_landmarks
 from ..stylemix_core.faces.mediapipe import read_face_landmarks
-from ..stylemix_core.faces.paste import BLENDS, COLOUR_MATCHES, paste_faces
-from ..stylemix_core.faces.preview import draw_faces
-from ..stylemix_core.faces.transform import MAX_MARGIN, MAX_SIZE, MIN_MARGIN, MIN_SIZE, FaceTransform
-from ..stylemix_core.images import comfy_to_pil, from_comfy, from_pil, to_comfy
+from ..stylemix_core.faces.paste import BLENDS, COLOUR_MATCHES, MAX_FEATHER, paste_faces
+from ..stylemix_core.faces.preview import draw_all_faces
+from ..stylemix_core.faces.transform import (
+    MAX_MARGIN,
+    MAX_SIZE,
+    MIN_MARGIN,
+    MIN_SIZE,
+    FaceTransform,
+    real_areas,
+)
+from ..stylemix_core.images import comfy_to_pil, from_comfy, pil_to_comfy, to_comfy
 from . import host
 from .search import search_words
 from .sockets import FACE_LANDMARKS, TRANSFORM
@@ -125,15 +132,12 @@ class AlignFace(io.ComfyNode):
             any_angle,
             None if landmarks is None else read_face_landmarks(landmarks, pictures),
         )
-        drawn = [
-            draw_faces(picture, [aligned for aligned in faces if aligned.transform.picture == index])
-            for index, picture in enumerate(pictures)
-        ]
-        preview = to_comfy(torch.cat([from_pil(picture) for picture in drawn]))
+        transforms = tuple(aligned.transform for aligned in faces)
+        preview = pil_to_comfy(draw_all_faces(pictures, faces))
         return io.NodeOutput(
-            to_comfy(torch.cat([from_pil(aligned.crop) for aligned in faces])),
-            torch.stack([aligned.transform.real_area() for aligned in faces]),
-            tuple(aligned.transform for aligned in faces),
+            pil_to_comfy([aligned.crop for aligned in faces]),
+            real_areas(transforms),
+            transforms,
             preview,
             ui=host.pictures(preview),
         )
@@ -162,7 +166,7 @@ class PasteFace(io.ComfyNode):
                     "feather",
                     default=0.1,
                     min=0.0,
-                    max=0.5,
+                    max=MAX_FEATHER,
                     step=0.01,
                     tooltip="Width of the soft edge, as a fraction of the face's side; around a head half of it. 0 is "
                     "a hard edge.",

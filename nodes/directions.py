@@ -15,11 +15,11 @@ from ..stylemix_core.codes.directions import (
     save_directions,
 )
 from ..stylemix_core.codes.latents import Latents, check_generator
-from ..stylemix_core.errors import StyleMixError
 from ..stylemix_core.figures.sheets import direction_sheet, even_strengths
 from ..stylemix_core.masks.mask_list import MaskList, MaskText
 from . import host
 from .figures import draw_figure, figure_outputs
+from .inputs import file_input, filename_prefix_input, seed_input
 from .search import search_words
 from .sockets import DIRECTIONS, GENERATOR, LATENT, MASKS
 
@@ -80,15 +80,7 @@ class FindDirections(io.ComfyNode):
                     step=1000,
                     tooltip="How many sampled faces GANSpace looks at. SeFa needs none.",
                 ),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=2**64 - 1,
-                    # A seed that changes by itself would find other directions at every run.
-                    control_after_generate=False,
-                    tooltip="Of GANSpace's samples. The same seed gives the same directions.",
-                ),
+                seed_input("Of GANSpace's samples. The same seed gives the same directions."),
             ],
             outputs=[
                 DIRECTIONS.Output(
@@ -102,7 +94,7 @@ class FindDirections(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, generator: host.Model, method: str, layers: str, count: int, samples: int, seed: int
+        cls, generator: host.AnyModel, method: str, layers: str, count: int, samples: int, seed: int
     ) -> io.NodeOutput:
         found = find_directions(
             host.placed(generator), method, layers, count, samples, seed, host.step_reporter()
@@ -203,7 +195,7 @@ class DirectionSheet(io.ComfyNode):
     @host.speaking
     def execute(
         cls,
-        generator: host.Model,
+        generator: host.AnyModel,
         latent: Latents,
         directions: Directions,
         first: int,
@@ -236,12 +228,7 @@ class SaveDirections(io.ComfyNode):
             is_output_node=True,
             inputs=[
                 DIRECTIONS.Input("directions", tooltip="The directions to save."),
-                io.String.Input(
-                    "filename_prefix",
-                    default="directions/StyleMix",
-                    tooltip="Name of the file, with folders if you like. A number is added, so that nothing is "
-                    "overwritten. %date:yyyy-MM-dd%, %year% and the like are filled in.",
-                ),
+                filename_prefix_input("directions"),
                 io.String.Input(
                     "names",
                     default="",
@@ -283,11 +270,9 @@ class LoadDirections(io.ComfyNode):
             description="Load directions that Save Directions or the command line has saved.",
             **search_words("load", "slider", "import", "safetensors", "SeFa", "GANSpace", "StyleGAN"),
             inputs=[
-                io.Combo.Input(
-                    "file",
-                    options=host.direction_names(),
-                    upload=io.UploadType.model,
-                    tooltip="A .safetensors file with directions, from the input or the output folder.",
+                file_input(
+                    host.direction_names(),
+                    "A .safetensors file with directions, from the input or the output folder.",
                 )
             ],
             outputs=[
@@ -298,13 +283,7 @@ class LoadDirections(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, file: str | None) -> bool | str:
-        """Checked here and not against the list, which the page may have got before the file was written."""
-        try:
-            if file is not None:  # a wired name is not known yet
-                host.file_path(file)
-        except StyleMixError as error:
-            return str(error)
-        return True
+        return host.check_file(file)
 
     @classmethod
     def fingerprint_inputs(cls, file: str) -> str:

@@ -2,24 +2,7 @@
 
 from comfy_api.v0_0_2 import ComfyExtension, io
 
-from . import (
-    align,
-    cap,
-    directions,
-    encode,
-    explain,
-    explore,
-    figures,
-    find,
-    host,
-    inject,
-    invert,
-    latent,
-    load,
-    routes,
-    sample,
-    tuning,
-)
+from . import align, directions, encode, explore, figures, host, inject, latent, load, routes, sample
 
 
 class StyleMixExtension(ComfyExtension):
@@ -40,13 +23,13 @@ class StyleMixExtension(ComfyExtension):
             latent.TruncateLatent,
             latent.LatentFromBatch,
             latent.LatentBatch,
-            invert.Invert,
-            invert.InvertOptions,
-            tuning.SaveTuning,
-            tuning.LoadTuning,
-            explain.ExplainLayers,
-            find.FindLayers,
-            cap.IdentityCap,
+            encode.Invert,
+            encode.InvertOptions,
+            encode.SaveTuning,
+            encode.LoadTuning,
+            explore.ExplainLayers,
+            explore.FindLayers,
+            inject.IdentityCap,
             directions.FindDirections,
             directions.DirectionSheet,
             directions.ApplyDirection,
@@ -54,7 +37,7 @@ class StyleMixExtension(ComfyExtension):
             directions.LoadDirections,
             figures.Matrix,
             figures.Strip,
-            explore.Grid,
+            figures.Grid,
             align.AlignFace,
             align.PasteFace,
         ]

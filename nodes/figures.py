@@ -1,21 +1,28 @@
-"""Nodes that draw many mixed faces as one figure."""
+"""Nodes that lay many faces out as one figure. They stand in the menu group explore."""
 
 from functools import partial
 from typing import Any
 
+import torch
 from comfy_api.v0_0_2 import io, ui
 
-from ..stylemix_core.codes.latents import Latents, check_generator
+from ..stylemix_core.codes.latents import Latents
 from ..stylemix_core.decoding import draw_distinct
-from ..stylemix_core.figures.sheets import Figure, even_strengths, mixing_matrix, strength_strip
-from ..stylemix_core.images import to_comfy
+from ..stylemix_core.figures.grid import compare_grid
+from ..stylemix_core.figures.sheets import (
+    MOST_COLUMNS,
+    Figure,
+    even_strengths,
+    mixing_matrix,
+    strength_strip,
+)
+from ..stylemix_core.images import from_comfy, to_comfy
 from ..stylemix_core.masks.grammar import MAX_STRENGTH, MIN_STRENGTH
-from ..stylemix_core.masks.mask_list import MaskList, MaskText
-from ..stylemix_core.mixing.pairing import PAIRINGS, check_styles
 from . import host
-from .inject import alpha_input, mask_list_input, masks_shown, seed_input
+from .inject import masks_shown
+from .inputs import checked_masks, masks_input, mixing_inputs, pairing_input
 from .search import search_words
-from .sockets import GENERATOR, LATENT, MASKS
+from .sockets import LATENT
 
 
 class Matrix(io.ComfyNode):
@@ -38,7 +45,7 @@ class Matrix(io.ComfyNode):
     @host.speaking
     def execute(
         cls,
-        generator: host.Model,
+        generator: host.AnyModel,
         latent: Latents,
         style: Latents,
         mask_list: str,
@@ -68,13 +75,7 @@ class Strip(io.ComfyNode):
                 ),
                 strength_input("last", 1.0, "Strength of the last picture."),
                 io.Int.Input("steps", default=5, min=2, max=21, tooltip="How many pictures."),
-                io.Combo.Input(
-                    "pairing",
-                    options=list(PAIRINGS),
-                    default="match",
-                    tooltip="match: the one style for all sources, or the first style for the first source, and so "
-                    "on. all: every style for every source.",
-                ),
+                pairing_input(),
                 masks_input(),
             ],
             outputs=figure_outputs(),
@@ -85,7 +86,7 @@ class Strip(io.ComfyNode):
     @host.speaking
     def execute(
         cls,
-        generator: host.Model,
+        generator: host.AnyModel,
         latent: Latents,
         style: Latents,
         mask_list: str,
@@ -103,46 +104,78 @@ class Strip(io.ComfyNode):
         return draw_figure(cls, generator, figure, masks_shown(resolved))
 
 
-def mixing_inputs(masks: str) -> list[io.Input]:
-    """What to mix, and how; `checked_masks` reads it."""
-    return [
-        GENERATOR.Input("generator", tooltip="Draws the faces."),
-        LATENT.Input("latent", tooltip="The source: codes that keep what the masks leave alone."),
-        LATENT.Input("style", tooltip="The style: codes whose layers are put in."),
-        mask_list_input(masks),
-        alpha_input(),
-        seed_input(),
-    ]
+class Grid(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixGrid",
+            display_name="Compare Grid",
+            category="StyleMix/explore",
+            description="Lay pictures out side by side on one labelled sheet, and show it.",
+            **search_words("grid", "compare", "contact sheet", "table", "XY plot", "collage", "StyleGAN"),
+            is_output_node=True,
+            inputs=[
+                io.Image.Input("images", tooltip="The pictures, in order."),
+                io.String.Input(
+                    "labels",
+                    optional=True,
+                    multiline=True,
+                    default="",
+                    dynamic_prompts=False,
+                    tooltip="One line per picture, as InjectW+ gives them. Leave empty for none.",
+                ),
+                io.Int.Input(
+                    "columns",
+                    optional=True,
+                    default=0,
+                    min=0,
+                    max=MOST_COLUMNS,
+                    tooltip="Pictures in a row. 0: as many as make a well-shaped sheet. With a source or style: 0.",
+                ),
+                io.Image.Input(
+                    "source",
+                    optional=True,
+                    tooltip="The pictures before. Each starts a row, followed by its results.",
+                ),
+                io.Image.Input(
+                    "style", optional=True, tooltip="The picture of the style, shown beside the results."
+                ),
+                io.Image.Input(
+                    "top",
+                    optional=True,
+                    tooltip="Pictures above the columns, one each: the styles of a mixing matrix, where InjectW+ gave "
+                    "every style to every source.",
+                ),
+            ],
+            outputs=[io.Image.Output(display_name="image", tooltip="The sheet.")],
+        )
 
-
-def masks_input() -> io.Input:
-    return MASKS.Input(
-        "masks",
-        optional=True,
-        tooltip="A mask list from another node. Replaces mask_list, alpha and seed.",
-    )
+    @classmethod
+    def execute(
+        cls,
+        images: torch.Tensor,
+        labels: str = "",
+        columns: int = 0,
+        source: torch.Tensor | None = None,
+        style: torch.Tensor | None = None,
+        top: torch.Tensor | None = None,
+    ) -> io.NodeOutput:
+        sheet = compare_grid(
+            from_comfy(images),
+            labels.strip("\n").split("\n") if labels.strip() else None,
+            columns,
+            None if source is None else from_comfy(source),
+            None if style is None else from_comfy(style),
+            top=None if top is None else from_comfy(top),
+        )
+        picture = to_comfy(sheet)
+        return io.NodeOutput(picture, ui=ui.PreviewImage(picture, cls=cls))
 
 
 def strength_input(name: str, default: float, tooltip: str) -> io.Float.Input:
     return io.Float.Input(
         name, default=default, min=MIN_STRENGTH, max=MAX_STRENGTH, step=0.05, tooltip=tooltip
     )
-
-
-def checked_masks(
-    cls: Any,
-    generator: host.Model,
-    latent: Latents,
-    style: Latents,
-    mask_list: str,
-    alpha: float,
-    seed: int,
-    masks: object,
-) -> MaskList:
-    """The masks for the codes; warns at the node when codes and generator do not belong together."""
-    host.warn(cls.hidden.unique_id, check_generator(latent, generator.network()))
-    host.warn(cls.hidden.unique_id, check_styles(latent, style))
-    return MaskText.of(mask_list if masks is None else masks, alpha, seed).resolve(latent.w.shape[1])
 
 
 def figure_outputs() -> list[io.Output]:
@@ -155,7 +188,7 @@ def figure_outputs() -> list[io.Output]:
 
 
 def draw_figure(
-    cls: Any, generator: host.Model, figure: Figure, shown: dict[str, list] | None = None
+    cls: Any, generator: host.AnyModel, figure: Figure, shown: dict[str, list[Any]] | None = None
 ) -> io.NodeOutput:
     """The outputs of `figure_outputs`, the figure shown on the node, and what else is `shown` there."""
     # Without previews: on the page they would stay in the figure's place.

@@ -1,58 +1,34 @@
 """Nodes that mix W+ codes, and the mask lists that say how."""
 
 from functools import partial
+from typing import Any
 
 import torch
 from comfy_api.v0_0_2 import io
 
 from ..stylemix_core.codes.latents import Latents
-from ..stylemix_core.masks.grammar import MAX_STRENGTH, MIN_STRENGTH, STUDY_SWEEP
+from ..stylemix_core.encoder.identity import find_identity
+from ..stylemix_core.errors import StyleMixError
+from ..stylemix_core.masks.grammar import MAX_STRENGTH
 from ..stylemix_core.masks.mask_list import MaskList, MaskText
+from ..stylemix_core.mixing.identity_cap import cap_identity, seen_through
 from ..stylemix_core.mixing.inject import CHANNEL_SHARE, SPACES, Injection
-from ..stylemix_core.mixing.pairing import PAIRINGS
 from . import host
+from .inputs import (
+    alpha_input,
+    checked_masks,
+    codes_inputs,
+    mask_list_input,
+    mask_seed_input,
+    masks_input,
+    mixing_inputs,
+    pairing_input,
+)
 from .search import search_words
-from .sockets import GENERATOR, LATENT, MASKS
+from .sockets import ENCODER, GENERATOR, LATENT, MASKS
 
 
-def mask_list_input(default: str = STUDY_SWEEP) -> io.String.Input:
-    return io.String.Input(
-        "mask_list",
-        multiline=True,
-        default=default,
-        dynamic_prompts=False,
-        tooltip="Which layers to take from the style. Masks are separated by ; or line breaks, each gives "
-        "one result. A mask is a list of layers (0, 2, 5), ranges (0-6) and names (all, none, coarse, "
-        "middle, fine, random(3)). A label may come first, as in hair: 2-6, and a strength after an at sign. "
-        "# starts a comment.",
-    )
-
-
-def alpha_input() -> io.Float.Input:
-    return io.Float.Input(
-        "alpha",
-        default=1.0,
-        min=MIN_STRENGTH,
-        max=MAX_STRENGTH,
-        step=0.05,
-        tooltip="Strength where the mask list names none. 0 keeps the source, 1 takes the style, more "
-        "exaggerates it, negative values go the opposite way.",
-    )
-
-
-def seed_input() -> io.Int.Input:
-    return io.Int.Input(
-        "seed",
-        default=0,
-        min=0,
-        max=2**64 - 1,
-        # A seed that changes by itself would redraw everything for mask lists without `random`.
-        control_after_generate=False,
-        tooltip="Which layers random in a mask list draws. Without random it does nothing.",
-    )
-
-
-def masks_shown(resolved: MaskList) -> dict[str, list]:
+def masks_shown(resolved: MaskList) -> dict[str, list[Any]]:
     """What the page's grid shows after a run: as many columns as the model has layers, and the masks in force."""
     return {"stylemix_num_ws": [resolved.num_ws], "stylemix_masks": [resolved.text]}
 
@@ -71,23 +47,12 @@ class Inject(io.ComfyNode):
             ),
             **host.shows(),
             inputs=[
-                LATENT.Input("latent", tooltip="The source: codes that keep what the masks leave alone."),
-                LATENT.Input("style", tooltip="The style: codes whose layers are put in."),
+                *codes_inputs(),
                 mask_list_input(),
                 alpha_input(),
-                io.Combo.Input(
-                    "pairing",
-                    options=list(PAIRINGS),
-                    default="match",
-                    tooltip="match: the one style for all sources, or the first style for the first source, and so "
-                    "on. all: every style for every source.",
-                ),
-                seed_input(),
-                MASKS.Input(
-                    "masks",
-                    optional=True,
-                    tooltip="A mask list from another node. Replaces mask_list, alpha and seed.",
-                ),
+                pairing_input(),
+                mask_seed_input(),
+                masks_input(),
                 io.Combo.Input(
                     "space",
                     options=list(SPACES),
@@ -140,7 +105,7 @@ class Inject(io.ComfyNode):
         space: str = "W+",
         channel_share: float = CHANNEL_SHARE,
         region: torch.Tensor | None = None,
-        generator: host.Model | host.Tuned | None = None,
+        generator: host.AnyModel | None = None,
     ) -> io.NodeOutput:
         resolved = MaskText.of(mask_list if masks is None else masks, alpha, seed).resolve(latent.w.shape[1])
         injection = Injection(resolved, pairing, space, region, channel_share)
@@ -163,7 +128,7 @@ class MaskListNode(io.ComfyNode):
             inputs=[
                 mask_list_input(),
                 alpha_input(),
-                seed_input(),
+                mask_seed_input(),
                 MASKS.Input(
                     "masks",
                     optional=True,
@@ -184,3 +149,94 @@ class MaskListNode(io.ComfyNode):
         before = None if masks is None else MaskText.of(masks, alpha, seed)
         joined = MaskText(mask_list, alpha, seed, before)
         return io.NodeOutput(joined, joined.text)
+
+
+class IdentityCap(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixIdentityCap",
+            display_name="Identity Cap",
+            category="StyleMix/inject",
+            description="Inject as much of a style as a face can take before it becomes somebody else: every mask's "
+            "strength is raised until identity drifts as far as the limit.",
+            **search_words(
+                "identity", "ArcFace", "likeness", "limit", "style mixing", "face", "StyleGAN", "W+"
+            ),
+            **host.shows(),
+            inputs=[
+                *mixing_inputs("all"),
+                io.Float.Input(
+                    "limit",
+                    default=0.2,
+                    min=0.01,
+                    max=2.0,
+                    step=0.01,
+                    tooltip="How far identity may drift: 0 is the same face, 1 nothing in common (1 − cosine). What a "
+                    "number means depends on what recognises the faces, which the report names.",
+                ),
+                io.Float.Input(
+                    "highest",
+                    default=1.0,
+                    min=0.05,
+                    max=MAX_STRENGTH,
+                    step=0.05,
+                    tooltip="How far to raise where the limit is not reached: what the masks' strengths are times.",
+                ),
+                pairing_input(),
+                masks_input(),
+                ENCODER.Input(
+                    "encoder",
+                    optional=True,
+                    tooltip="Recognises faces by its features. Not needed where ArcFace's file model_ir_se50.pth is in "
+                    "models/psp or models/stylegan, which recognises them better.",
+                ),
+            ],
+            outputs=[
+                LATENT.Output(
+                    display_name="latent",
+                    tooltip="The results: all masks for the first source, then for the second, and so on.",
+                ),
+                io.String.Output(
+                    display_name="labels",
+                    tooltip="One line per result, with the strength that was found, for Compare Grid.",
+                ),
+                io.String.Output(
+                    display_name="report", tooltip="What recognised the faces, and every drift."
+                ),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    @host.speaking
+    def execute(
+        cls,
+        generator: host.AnyModel,
+        latent: Latents,
+        style: Latents,
+        mask_list: str,
+        alpha: float,
+        seed: int,
+        limit: float,
+        highest: float,
+        pairing: str,
+        masks: object = None,
+        encoder: host.Model | None = None,
+    ) -> io.NodeOutput:
+        resolved = checked_masks(cls, generator, latent, style, mask_list, alpha, seed, masks)
+        arcface = host.arcface_file()
+        identity = find_identity(
+            arcface, None if encoder is None else encoder.network(), generator.handle().load_device
+        )
+        if identity is None:
+            raise StyleMixError(
+                "nothing here recognises faces: connect an encoder that reads photos, or put ArcFace's "
+                "model_ir_se50.pth into models/psp"
+            )
+        beside = [encoder] if encoder is not None and arcface is None else []
+        see = seen_through(partial(host.run, generator, beside=beside), identity)
+        capped = cap_identity(latent, style, resolved, limit, see, pairing, highest)
+        host.tell(cls.hidden.unique_id, f"Identity by {identity.name}")
+        report = capped.report(identity.name)
+        return io.NodeOutput(capped.results, "\n".join(capped.labels), report, ui=masks_shown(resolved))

@@ -12,12 +12,12 @@ from ..stylemix_core.codes.latents import (
     pick_latents,
     save_latents,
 )
-from ..stylemix_core.errors import StyleMixError
 from ..stylemix_core.figures.grid import overview
 from ..stylemix_core.files.pictures import save_image
 from ..stylemix_core.images import from_comfy
 from . import host
-from .sample import draw, truncation_inputs
+from .inputs import cutoff_of, file_input, filename_prefix_input, truncation_inputs
+from .sample import draw
 from .search import search_words
 from .sockets import GENERATOR, LATENT
 
@@ -35,12 +35,7 @@ class SaveLatent(io.ComfyNode):
             is_output_node=True,
             inputs=[
                 LATENT.Input("latent", tooltip="The W+ codes to save. A batch becomes one file."),
-                io.String.Input(
-                    "filename_prefix",
-                    default="latents/StyleMix",
-                    tooltip="Name of the file, with folders if you like. A number is added, so that nothing is "
-                    "overwritten. %date:yyyy-MM-dd%, %year% and the like are filled in.",
-                ),
+                filename_prefix_input("latents"),
                 io.Image.Input(
                     "image",
                     optional=True,
@@ -61,7 +56,7 @@ class SaveLatent(io.ComfyNode):
         latent: Latents,
         filename_prefix: str,
         image: torch.Tensor | None = None,
-        generator: host.Model | None = None,
+        generator: host.AnyModel | None = None,
     ) -> io.NodeOutput:
         if image is None and generator is not None:
             host.warn(cls.hidden.unique_id, check_generator(latent, generator.network()))
@@ -88,13 +83,11 @@ class LoadLatent(io.ComfyNode):
             description="Load W+ codes that Save W+ or the command line has saved, to draw or mix those faces again.",
             **search_words("load latent", "W+", "import", "safetensors", "face", "StyleGAN"),
             inputs=[
-                io.Combo.Input(
-                    "file",
-                    options=host.latent_names(),
-                    default=host.BOB,
-                    upload=io.UploadType.model,
-                    tooltip="A .safetensors file with W+ codes from the input or the output folder, or the bundled bob "
+                file_input(
+                    host.latent_names(),
+                    "A .safetensors file with W+ codes from the input or the output folder, or the bundled bob "
                     "haircut, which suits the bundled demo models.",
+                    default=host.BOB,
                 )
             ],
             outputs=[
@@ -108,13 +101,7 @@ class LoadLatent(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, file: str | None) -> bool | str:
-        """Checked here and not against the list, which the page may have got before the file was written."""
-        try:
-            if file is not None:  # a wired name is not known yet
-                host.latent_path(file)
-        except StyleMixError as error:
-            return str(error)
-        return True
+        return host.check_file(file, host.latent_path)
 
     @classmethod
     def fingerprint_inputs(cls, file: str) -> str:
@@ -188,10 +175,10 @@ class TruncateLatent(io.ComfyNode):
     @classmethod
     @host.speaking
     def execute(
-        cls, generator: host.Model, latent: Latents, truncation_psi: float, truncation_cutoff: int
+        cls, generator: host.AnyModel, latent: Latents, truncation_psi: float, truncation_cutoff: int
     ) -> io.NodeOutput:
         host.warn(cls.hidden.unique_id, check_generator(latent, generator.network()))
-        cutoff = None if truncation_cutoff < 0 else truncation_cutoff
+        cutoff = cutoff_of(truncation_cutoff)
         return io.NodeOutput(truncate_latents(latent, generator.network(), truncation_psi, cutoff))
 
 

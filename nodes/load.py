@@ -64,7 +64,6 @@ class LoadGenerator(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, checkpoint: str | None) -> bool | str:
-        """Checked here and not against the list, whose names differ between systems."""
         return host.check_checkpoint(host.GENERATORS, checkpoint)
 
     @classmethod
@@ -114,7 +113,6 @@ class LoadEncoder(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, checkpoint: str | None) -> bool | str:
-        """Checked here and not against the list, whose names differ between systems."""
         return host.check_checkpoint(host.ENCODERS, checkpoint)
 
     @classmethod

@@ -17,12 +17,13 @@ def register() -> None:
     if routes is None:
         return
 
-    @routes.get("/stylemix/inspect")
-    async def answer(request):
+    async def answer(request: Any) -> Any:
         from aiohttp import web  # a server has it, a test without one need not
 
         # Reading a pickle's outline takes a second or two, which the server must not wait for.
         return web.json_response(await asyncio.to_thread(inspect, request.query))
+
+    routes.get("/stylemix/inspect")(answer)
 
 
 def inspect(query: Mapping[str, str]) -> dict[str, Any]:
@@ -46,7 +47,7 @@ def inspect(query: Mapping[str, str]) -> dict[str, Any]:
 @lru_cache(maxsize=256)
 def _inspect(source: str, part: str, stamp: str) -> dict[str, Any]:
     info = inspect_checkpoint(source, part)
-    answer = {"num_ws": info.num_ws, "resolution": info.resolution, "summary": info.summary()}
+    answer: dict[str, Any] = {"num_ws": info.num_ws, "resolution": info.resolution, "summary": info.summary()}
     if source == "demo":
         answer["layers"] = {group.name: [group.first_layer, group.last_layer] for group in GROUPS}
     return answer

@@ -9,47 +9,11 @@ from ..stylemix_core.checkpoints.base import MOST_CLASSES
 from ..stylemix_core.codes.latents import Latents, check_generator
 from ..stylemix_core.codes.sampling import sample_latents
 from ..stylemix_core.decoding import describe_leakage, draw_distinct, leakage
-from ..stylemix_core.generator.engine.noise import NOISE_MODES
 from ..stylemix_core.images import to_comfy, to_pil
 from . import host
+from .inputs import cutoff_of, noise_mode_input, seed_input, truncation_inputs
 from .search import search_words
 from .sockets import GENERATOR, LATENT
-
-MOST_LAYERS = 64
-"""What truncation_cutoff may say before the model is known, which has fewer."""
-
-
-def noise_mode_input() -> io.Combo.Input:
-    return io.Combo.Input(
-        "noise_mode",
-        options=list(NOISE_MODES),
-        default="const",
-        tooltip="Fine detail such as single hairs. const: the same in every picture, so that pictures can be "
-        "compared. random: different in every picture of a batch. none: without, which looks smoother.",
-    )
-
-
-def truncation_inputs() -> list[io.Input]:
-    return [
-        io.Float.Input(
-            "truncation_psi",
-            default=0.7,
-            min=-2.0,
-            max=2.0,
-            step=0.01,
-            tooltip="How far from the average face. 0 is the average itself, 0.7 gives good pictures, 1 the "
-            "full variety with odd ones among them; negative values give opposites.",
-        ),
-        io.Int.Input(
-            "truncation_cutoff",
-            default=-1,
-            min=-1,
-            max=MOST_LAYERS,
-            tooltip="How many layers truncation_psi acts on, counted from the coarsest; at most as many as the model "
-            "has. -1: on all of them. "
-            "8 keeps shapes typical while colours vary freely.",
-        ),
-    ]
 
 
 class Sampler(io.ComfyNode):
@@ -65,14 +29,10 @@ class Sampler(io.ComfyNode):
             is_output_node=True,
             inputs=[
                 GENERATOR.Input("generator", tooltip="The generator, from Load StyleGAN2."),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=2**64 - 1,
-                    control_after_generate=True,
-                    tooltip="Which picture. A batch takes this seed, the next one, and so on. Seeds mean the same as "
+                seed_input(
+                    "Which picture. A batch takes this seed, the next one, and so on. Seeds mean the same as "
                     "in NVIDIA's tools, where they go up to 4294967295.",
+                    control_after_generate=True,
                 ),
                 io.Int.Input(
                     "batch_size", default=1, min=1, max=64, tooltip="How many pictures, from as many seeds."
@@ -98,7 +58,7 @@ class Sampler(io.ComfyNode):
     @host.speaking
     def execute(
         cls,
-        generator: host.Model,
+        generator: host.AnyModel,
         seed: int,
         batch_size: int,
         truncation_psi: float,
@@ -107,9 +67,9 @@ class Sampler(io.ComfyNode):
         noise_mode: str,
     ) -> io.NodeOutput:
         seeds = range(seed, seed + batch_size)
-        cutoff = None if truncation_cutoff < 0 else truncation_cutoff
         label = None if class_label < 0 else class_label
         runner = partial(host.run, generator)
+        cutoff = cutoff_of(truncation_cutoff)
         latent = sample_latents(generator.network(), seeds, truncation_psi, cutoff, label, runner)
         images = draw(generator, latent, noise_mode, seed)
         return io.NodeOutput(images, latent, ui=host.pictures(images))
@@ -138,7 +98,7 @@ class Decode(io.ComfyNode):
 
     @classmethod
     @host.speaking
-    def execute(cls, generator: host.Model, latent: Latents, noise_mode: str) -> io.NodeOutput:
+    def execute(cls, generator: host.AnyModel, latent: Latents, noise_mode: str) -> io.NodeOutput:
         warning = check_generator(latent, generator.network())
         host.warn(cls.hidden.unique_id, warning)
         images = draw(generator, latent, noise_mode, noise_seed=0)
@@ -148,7 +108,7 @@ class Decode(io.ComfyNode):
         return io.NodeOutput(images, ui=host.pictures(images))
 
 
-def draw(generator: host.Model, latent: Latents, noise_mode: str, noise_seed: int) -> torch.Tensor:
+def draw(generator: host.AnyModel, latent: Latents, noise_mode: str, noise_seed: int) -> torch.Tensor:
     """The codes' pictures as IMAGE. Random noise depends on `noise_seed` and the place in the batch alone."""
     runner = partial(host.run, generator, preview=to_pil)
     return to_comfy(*draw_distinct(latent, runner, noise_mode, noise_seed))

@@ -3,7 +3,7 @@
 from comfy_api.v0_0_2 import io
 
 GENERATOR = io.Custom("STYLEMIX_GENERATOR")
-"""Carries a `host.Model` whose network is a `Generator`."""
+"""Carries a `host.AnyModel` whose network is a `Generator`."""
 
 ENCODER = io.Custom("STYLEMIX_ENCODER")
 """Carries a `host.Model` whose network is an `Encoder`."""
@@ -24,4 +24,4 @@ INVERSION = io.Custom("STYLEMIX_INVERSION")
 """Carries a dictionary of `InversionOptions`' fields."""
 
 FACE_LANDMARKS = io.Custom("FACE_LANDMARKS")
-"""ComfyUI's own, of cores that have Detect Face Landmarks: see `alignment.mediapipe`."""
+"""ComfyUI's own, of cores that have Detect Face Landmarks: see `faces.mediapipe`."""

@@ -240,6 +240,11 @@ def comfy_to_pil(image: torch.Tensor) -> list[Image.Image]:
     return [Image.fromarray(np.concatenate(bands)) for bands in zip(*parts, strict=True)]
 
 
+def pil_to_comfy(pictures: Sequence[Image.Image]) -> torch.Tensor:
+    """Pillow pictures of one size as a ComfyUI IMAGE, float32 `[B, H, W, 3]` in 0…1."""
+    return to_comfy(torch.cat([from_pil(picture) for picture in pictures]))
+
+
 def to_pil(image: torch.Tensor) -> Image.Image:
     """One picture `[C, H, W]` in −1…1, of 3 or 1 channels as an 8-bit RGB Pillow picture, of 4 as RGBA; clamped."""
     if image.ndim != 3:

@@ -21,6 +21,9 @@ from .transform import FaceTransform
 BLENDS = ("head", "square")
 """What `paste_face` puts back: hair and face, old and new, or all of the crop."""
 
+MAX_FEATHER = 0.5
+"""The widest soft edge, as a fraction of the crop's side: to the middle."""
+
 COLOUR_MATCHES = ("none", "seam", "whole")
 """How `paste_face` fits colours: not at all, the mean along the edge, or mean and contrast of all that is pasted."""
 
@@ -43,9 +46,9 @@ class _Edge:
     blend: str
 
     def __post_init__(self) -> None:
-        if not 0 <= self.feather <= 0.5:
+        if not 0 <= self.feather <= MAX_FEATHER:
             raise StyleMixError(
-                f"the feather is {self.feather:g}; choose 0 (a hard edge) to 0.5 (to the middle)"
+                f"the feather is {self.feather:g}; choose 0 (a hard edge) to {MAX_FEATHER:g} (to the middle)"
             )
         if self.colour_match not in COLOUR_MATCHES:
             raise StyleMixError(

@@ -14,6 +14,14 @@ MAX_SIDE = 1024
 FRAME, POINTS = (250, 204, 21), (52, 211, 153)
 
 
+def draw_all_faces(pictures: Sequence[Image.Image], faces: Sequence[AlignedFace]) -> list[Image.Image]:
+    """Every picture with the faces drawn that were found in it; see `draw_faces`."""
+    return [
+        draw_faces(picture, [face for face in faces if face.transform.picture == index])
+        for index, picture in enumerate(pictures)
+    ]
+
+
 def draw_faces(picture: Image.Image, faces: Sequence[AlignedFace]) -> Image.Image:
     """The picture with every face's crop and points drawn, at most 1024 pixels large. Faces carry their numbers."""
     scale = min(1.0, MAX_SIDE / max(picture.size))

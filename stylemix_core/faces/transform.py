@@ -1,7 +1,7 @@
 """Where a crop lies in its picture."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, replace
 from typing import Any
 
@@ -133,6 +133,11 @@ class FaceTransform:
         x, y = self.to_picture(line[None], line[:, None])
         width, height = self.picture_size
         return ((x >= -0.5) & (x < width - 0.5) & (y >= -0.5) & (y < height - 0.5)).float()
+
+
+def real_areas(transforms: Sequence[FaceTransform]) -> torch.Tensor:
+    """Which pixels of crops of one size show their pictures: float32 `[F, S, S]` of ones and zeros."""
+    return torch.stack([transform.real_area() for transform in transforms])
 
 
 def pixel_centres(size: int) -> torch.Tensor:

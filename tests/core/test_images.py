@@ -12,9 +12,11 @@ from stylemix_core.files.pictures import load_image, load_mask, open_image, pict
 from stylemix_core.images import (
     as_masks,
     check_proportions,
+    comfy_to_pil,
     cut,
     from_comfy,
     from_pil,
+    pil_to_comfy,
     resize,
     to_comfy,
     to_pil,
@@ -315,3 +317,10 @@ def test_a_mask_of_other_proportions_is_told_with_both_sizes():
     assert "hat.png is 300×200 pixels, the pictures are 256×256" in check_proportions(
         "hat.png", torch.zeros(200, 300), (256, 256)
     )
+
+
+def test_pictures_go_to_comfyui_and_back():
+    pixels = np.arange(2 * 3 * 5 * 3, dtype=np.uint8).reshape(2, 3, 5, 3)
+    batch = pil_to_comfy([Image.fromarray(picture) for picture in pixels])
+    assert batch.shape == (2, 3, 5, 3) and (batch * 255 - torch.from_numpy(pixels)).abs().max() < 1e-4
+    assert np.array_equal(np.stack([np.asarray(picture) for picture in comfy_to_pil(batch)]), pixels)

@@ -46,7 +46,7 @@ def test_the_projects_names_agree():
     name = PROJECT["tool"]["comfy"]["DisplayName"]
     assert PROJECT["project"]["name"] == name.lower() == "stylemix"
     assert re.findall(r'registerExtension\(\{\s+name: "([^"]+)"', page) == [name]
-    nodes = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "nodes").glob("*.py"))
+    nodes = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "nodes").rglob("*.py"))
     assert {found.partition("/")[0] for found in re.findall(r'category="([^"]+)"', nodes)} == {name}
     assert {found.split("/")[1] for found in re.findall(r'routes\.\w+\("([^"]+)"', nodes)} == {name.lower()}
     assert set(re.findall(r'logging\.\w+\("(\w+):', nodes)) == {name}

@@ -80,7 +80,7 @@ def test_a_mistake_is_explained_at_the_node(host, changes, message):
 def test_when_memory_runs_out_pictures_are_drawn_one_at_a_time(stand_in, monkeypatch):
     from comfy import model_management
 
-    explain = stand_in.module("nodes.explain")
+    explore = stand_in.module("nodes.explore")
     chunks = []
 
     def short_of_memory(*arguments):
@@ -89,6 +89,6 @@ def test_when_memory_runs_out_pictures_are_drawn_one_at_a_time(stand_in, monkeyp
             raise model_management.OOM_EXCEPTION("out of memory")
         return explain_layers(*arguments)
 
-    monkeypatch.setattr(explain, "explain_layers", short_of_memory)
+    monkeypatch.setattr(explore, "explain_layers", short_of_memory)
     assert not stand_in.run(explain_prompt()).errors
     assert chunks == [4, 1]

@@ -102,7 +102,7 @@ def test_a_mask_that_is_squeezed_and_a_wish_that_fails_come_with_warnings(stand_
         search = find_layers(*arguments, **options)
         return replace(search, candidates=tuple(replace(mask, inside=0.0) for mask in search))
 
-    monkeypatch.setattr(stand_in.module("nodes.find"), "find_layers", hopeless)
+    monkeypatch.setattr(stand_in.module("nodes.explore"), "find_layers", hopeless)
     prompt = find_prompt(steps=0, others=0)
     prompt["white"]["inputs"]["width"] = 48
     assert not stand_in.run(prompt).errors
@@ -132,7 +132,7 @@ def test_a_mistake_is_explained_at_the_node(host, changes, message):
 def test_when_memory_runs_out_pictures_are_drawn_one_at_a_time(stand_in, monkeypatch):
     from comfy import model_management
 
-    find = stand_in.module("nodes.find")
+    explore = stand_in.module("nodes.explore")
     chunks = []
 
     def short_of_memory(*arguments, chunk, **options):
@@ -141,6 +141,6 @@ def test_when_memory_runs_out_pictures_are_drawn_one_at_a_time(stand_in, monkeyp
             raise model_management.OOM_EXCEPTION("out of memory")
         return find_layers(*arguments, chunk=chunk, **options)
 
-    monkeypatch.setattr(find, "find_layers", short_of_memory)
+    monkeypatch.setattr(explore, "find_layers", short_of_memory)
     assert not stand_in.run(find_prompt(steps=0, others=0)).errors
     assert chunks == [4, 1]

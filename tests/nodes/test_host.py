@@ -3,6 +3,7 @@
 import gc
 import subprocess
 import sys
+import time
 import weakref
 
 import pytest
@@ -61,7 +62,7 @@ def test_the_newest_picture_is_shown_once_a_second(stand_in, comfy, model, monke
 
     host = stand_in.module("nodes.host")
     now = iter(range(0, 1000))
-    monkeypatch.setattr(host.time, "monotonic", lambda: next(now) * 0.4)
+    monkeypatch.setattr(time, "monotonic", lambda: next(now) * 0.4)
     monkeypatch.setattr(utils, "previews", [])
     sizes = torch.arange(100, 1000, 100)
 
@@ -159,7 +160,7 @@ def test_a_failed_run_leaves_nothing_behind(stand_in):
     inputs |= {"alpha": 1.0, "pairing": "match", "seed": 0}
     with pytest.raises(ValueError):
         stand_in.said("StyleMixInject", **inputs, mask_list="99")
-    assert stand_in.module("nodes.host")._said == {}
+    assert stand_in.module("nodes.host.messages")._said == {}
 
 
 def test_every_node_that_speaks_is_heard(stand_in):

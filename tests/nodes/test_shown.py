@@ -43,7 +43,8 @@ def test_large_pictures_are_shown_small_and_transparent_ones_over_white(stand_in
     pictures = stand_in.module("nodes.host").pictures
 
     def shown(image: torch.Tensor) -> list[Image.Image]:
-        return [Image.open(stand_in.base / "temp" / each["filename"]) for each in pictures(image)["images"]]
+        files = [stand_in.base / "temp" / each["filename"] for each in pictures(image)["images"]]
+        return [Image.open(file).convert("RGB") for file in files]
 
     assert [picture.size for picture in shown(torch.rand(1, 30, 5000, 3))] == [(1024, 6)]
     half = torch.tensor([0.2, 0.4, 0.6, 0.5]).expand(1, 16, 16, 4)
@@ -76,7 +77,7 @@ def test_messages_come_again_with_a_remembered_result(host):
 def test_dates_in_file_names_are_filled_in_as_in_comfyuis_own_nodes(stand_in, monkeypatch):
     host = stand_in.module("nodes.host")
     moment = time.struct_time((2026, 3, 9, 7, 5, 4, 0, 68, 0))
-    monkeypatch.setattr(host.time, "localtime", lambda: moment)
+    monkeypatch.setattr(time, "localtime", lambda: moment)
     file = host.new_file("%date:yyyy-MM-dd%/a_%date:yy-M-d_h-m-s%_%date:hhmmss%_%date:yyyy")
     assert (file.subfolder, file.stem) == ("2026-03-09", "a_26-3-9_7-5-4_070504_%date:yyyy_00001_")
 

@@ -34,7 +34,9 @@ def annotated_filepath(name: str) -> tuple[str, str | None]:
     return name, None
 
 
-def get_save_image_path(filename_prefix, output_dir, image_width=0, image_height=0):
+def get_save_image_path(
+    filename_prefix: str, output_dir: str, image_width: int = 0, image_height: int = 0
+) -> tuple[str, str, int, str, str]:
     subfolder, filename = os.path.split(os.path.normpath(filename_prefix))
     folder = os.path.join(output_dir, subfolder)
     if os.path.commonpath((output_dir, os.path.abspath(folder))) != output_dir:

@@ -1,7 +1,7 @@
 class ModelPatcher:
     """Moves a model. A load that is not full leaves the direct parameters of non-leaf modules, as the real one does."""
 
-    def __init__(self, model, load_device, offload_device, size=0, weight_inplace_update=False):
+    def __init__(self, model, load_device, offload_device, size=0, weight_inplace_update=False) -> None:
         self.model, self.load_device, self.offload_device = model, load_device, offload_device
         model.device = offload_device
 

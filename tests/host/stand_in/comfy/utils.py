@@ -7,10 +7,10 @@ previews: list[tuple[str, object, int | None]] = []
 
 
 class ProgressBar:
-    def __init__(self, total, node_id=None):
+    def __init__(self, total, node_id=None) -> None:
         self.total = total
 
-    def update_absolute(self, value, total=None, preview=None):
+    def update_absolute(self, value, total=None, preview=None) -> None:
         self.total = self.total if total is None else total
         model_management.throw_exception_if_processing_interrupted()
         updates.append((value, self.total))

@@ -7,7 +7,9 @@ from typing import Any
 class Input:
     io_type = ""
 
-    def __init__(self, id, display_name=None, optional=False, tooltip=None, lazy=None, extra_dict=None):
+    def __init__(
+        self, id, display_name=None, optional=False, tooltip=None, lazy=None, extra_dict=None
+    ) -> None:
         self.id, self.optional = id, optional
         self.options = {"display_name": display_name, "tooltip": tooltip, "lazy": lazy, **(extra_dict or {})}
 
@@ -15,7 +17,7 @@ class Input:
 class WidgetInput(Input):
     def __init__(
         self, id, display_name, optional, tooltip, lazy, default, socketless=None, force_input=None, **options
-    ):
+    ) -> None:
         super().__init__(id, display_name, optional, tooltip, lazy)
         self.options |= {"default": default, "socketless": socketless, "forceInput": force_input, **options}
 
@@ -23,7 +25,7 @@ class WidgetInput(Input):
 class Output:
     io_type = ""
 
-    def __init__(self, id=None, display_name=None, tooltip=None, is_output_list=False):
+    def __init__(self, id=None, display_name=None, tooltip=None, is_output_list=False) -> None:
         self.id, self.display_name, self.tooltip, self.is_output_list = (
             id,
             display_name,
@@ -32,10 +34,21 @@ class Output:
         )
 
 
-def Custom(io_type: str) -> type:
+InputKind = type[Input]
+OutputKind = type[Output]
+
+
+class Socket:
+    Input: InputKind
+    Output: OutputKind
+
+
+def Custom(io_type: str) -> type[Socket]:
     names = {"io_type": io_type}
     return type(
-        io_type, (), {"Input": type("Input", (Input,), names), "Output": type("Output", (Output,), names)}
+        io_type,
+        (Socket,),
+        {"Input": type("Input", (Input,), names), "Output": type("Output", (Output,), names)},
     )
 
 
@@ -50,7 +63,7 @@ class Boolean:
         def __init__(
             self, id, display_name=None, optional=False, tooltip=None, lazy=None, default=None, label_on=None,
             label_off=None, socketless=None, force_input=None,
-        ):  # fmt: skip
+        ) -> None:  # fmt: skip
             super().__init__(
                 id, display_name, optional, tooltip, lazy, default, socketless, force_input, label_on=label_on,
                 label_off=label_off,
@@ -64,7 +77,7 @@ class Int:
         def __init__(
             self, id, display_name=None, optional=False, tooltip=None, lazy=None, default=None, min=None, max=None,
             step=None, control_after_generate=None, display_mode=None, socketless=None, force_input=None,
-        ):  # fmt: skip
+        ) -> None:  # fmt: skip
             super().__init__(
                 id, display_name, optional, tooltip, lazy, default, socketless, force_input, min=min, max=max,
                 step=step, control_after_generate=control_after_generate, display=display_mode,
@@ -78,7 +91,7 @@ class Float:
         def __init__(
             self, id, display_name=None, optional=False, tooltip=None, lazy=None, default=None, min=None, max=None,
             step=None, round=None, display_mode=None, socketless=None, force_input=None,
-        ):  # fmt: skip
+        ) -> None:  # fmt: skip
             super().__init__(
                 id, display_name, optional, tooltip, lazy, default, socketless, force_input, min=min, max=max,
                 step=step, round=round, display=display_mode,
@@ -92,7 +105,7 @@ class String:
         def __init__(
             self, id, display_name=None, optional=False, tooltip=None, lazy=None, multiline=False, placeholder=None,
             default=None, dynamic_prompts=None, socketless=None, force_input=None,
-        ):  # fmt: skip
+        ) -> None:  # fmt: skip
             super().__init__(
                 id, display_name, optional, tooltip, lazy, default, socketless, force_input, multiline=multiline,
                 placeholder=placeholder, dynamicPrompts=dynamic_prompts,
@@ -109,7 +122,7 @@ class Combo:
         def __init__(
             self, id, options=None, display_name=None, optional=False, tooltip=None, lazy=None, default=None,
             control_after_generate=None, upload=None, image_folder=None, remote=None, socketless=None,
-        ):  # fmt: skip
+        ) -> None:  # fmt: skip
             super().__init__(
                 id, display_name, optional, tooltip, lazy, default, socketless, multiselect=False, options=options,
                 control_after_generate=control_after_generate, **({upload.value: True} if upload else {}),
@@ -127,7 +140,7 @@ class Hidden(str, Enum):
 
 
 class HiddenHolder:
-    def __init__(self, values: dict[Hidden, Any]):
+    def __init__(self, values: dict[Hidden, Any]) -> None:
         self.__dict__.update({key.name: value for key, value in values.items()})
 
     def __getattr__(self, name: str) -> None:
@@ -139,7 +152,7 @@ class Schema:
         self, node_id, display_name=None, category="sd", inputs=None, outputs=None, hidden=None, description="",
         is_input_list=False, is_output_node=False, is_deprecated=False, is_experimental=False, is_api_node=False,
         not_idempotent=False, enable_expand=False,
-    ):  # fmt: skip
+    ) -> None:  # fmt: skip
         self.node_id, self.display_name, self.category, self.description = (
             node_id,
             display_name,
@@ -187,11 +200,12 @@ class Schema:
 
 
 class ComfyNode:
-    hidden: HiddenHolder | None = None
+    hidden: HiddenHolder
+    """Set on the copy of the class that runs."""
 
 
 class NodeOutput:
-    def __init__(self, *args, ui=None, expand=None, block_execution=None):
+    def __init__(self, *args, ui=None, expand=None, block_execution=None) -> None:
         self.args, self.ui = args, ui
 
     @property

@@ -2,7 +2,7 @@
 
 
 class PreviewImage:
-    def __init__(self, image, animated=False, cls=None, **kwargs):
+    def __init__(self, image, animated=False, cls=None, **kwargs) -> None:
         self.image = image
 
     def as_dict(self) -> dict:
