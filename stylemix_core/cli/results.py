@@ -12,9 +12,9 @@ import torch
 from ..codes.latents import Latents, save_latents
 from ..files.pictures import save_image
 from ..files.writing import replacing
-from .files import warn
+from .options import Output
 from .paths import LATENTS
-from .verb import Options
+from .run import Run
 
 BLOCK = 1 << 20
 """Bytes compared at a time."""
@@ -27,9 +27,10 @@ class Results:
     is. With --overwrite the other one is replaced.
     """
 
-    def __init__(self, options: Options):
-        self.options = options
-        self.folder: Path = options.out
+    def __init__(self, output: Output, run: Run):
+        self.folder = output.out
+        self.overwrite = output.overwrite
+        self.run = run
         self.written: set[Path] = set()
         self.renamed: list[tuple[Path, Path]] = []
         """The names that others had, and the names taken instead."""
@@ -63,7 +64,7 @@ class Results:
 
         same: whether two files have the same content; None for `alike`.
         """
-        if self.options.overwrite or not path.exists():
+        if self.overwrite or not path.exists():
             save(path)
             self.written.add(path)
             return path
@@ -93,7 +94,7 @@ class Results:
                 f"{len(self.renamed)} files in {self.folder} were there already and are kept; this run's have other "
                 f"names, such as {free.name} for {path.name} (--overwrite replaces them)"
             )
-        warn(self.options, {kept})
+        self.run.warn({kept})
 
 
 def alike(one: Path, other: Path) -> bool:
