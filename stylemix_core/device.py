@@ -91,7 +91,7 @@ def computes_bfloat16() -> bool:
     return any(getattr(torch.cpu, flag, bool)() for flag in flags)
 
 
-def exact_convolutions(x: torch.Tensor) -> AbstractContextManager:
+def exact_convolutions(x: torch.Tensor) -> AbstractContextManager[None]:
     """Keep float32 convolutions float32 on NVIDIA GPUs, where TF32 is the default, and repeats identical."""
     if x.device.type != "cuda":
         return nullcontext()

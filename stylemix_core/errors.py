@@ -8,7 +8,7 @@ class StyleMixError(ValueError):
 
 
 class CheckpointError(StyleMixError):
-    """A file is not a checkpoint this package reads, or it is damaged."""
+    """A file is not one that this package reads, or it is damaged."""
 
 
 class MaskSyntaxError(StyleMixError):

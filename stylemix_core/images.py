@@ -1,7 +1,7 @@
-"""Pictures between their homes: ComfyUI's IMAGE, Pillow, files, and the networks' NCHW.
+"""Pictures between their homes: ComfyUI's IMAGE, Pillow, and the networks' NCHW; masks; sizes.
 
-Inside the package a batch of pictures is float32 `[B, 3, H, W]` in −1…1. Nothing else in the
-package converts or resizes pictures.
+Inside the package a batch of pictures is float32 `[B, 3, H, W]` in −1…1. Nothing else in the package converts or
+resizes pictures. Files are read and written by `files.pictures`.
 """
 
 import math
@@ -20,7 +20,6 @@ from .wording import counted
 
 SQUEEZED = 0.02
 """Proportions may differ by so much before a mask counts as squeezed."""
-
 _BAND_PIXELS = 1 << 20
 """Pixels converted at a time where a picture may be huge."""
 
@@ -41,7 +40,7 @@ def from_comfy(image: torch.Tensor) -> torch.Tensor:
     check_finite(image, "the image")
     image = image.to(torch.float32)
     if image.shape[3] == 4:
-        colour, alpha = image.split([3, 1], dim=3)
+        colour, alpha = image[..., :3], image[..., 3:]
         image = colour * alpha + (1 - alpha)
     return image.expand(-1, -1, -1, 3).permute(0, 3, 1, 2).mul(2).sub_(1)
 
@@ -165,7 +164,7 @@ def is_squeezed(size: Sequence[int], to: Sequence[int]) -> bool:
 
 
 @contextmanager
-def _large_ones() -> Iterator[None]:
+def without_size_warning() -> Iterator[None]:
     """Without Pillow's warning of large pictures: what it refuses to read is refused in words of our own."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -174,7 +173,7 @@ def _large_ones() -> Iterator[None]:
 
 def cut(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
     """Left, top, right and bottom of a Pillow picture, which may be huge."""
-    with _large_ones():
+    with without_size_warning():
         return image.crop(box)
 
 
@@ -212,6 +211,11 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+def bands(image: torch.Tensor, rows: int) -> Iterator[torch.Tensor]:
+    """Views of a tensor, so many rows of its second dimension at a time."""
+    return (image[:, top : top + rows] for top in range(0, max(image.shape[1], 1), rows))
+
+
 def _is_plain(image: Image.Image) -> bool:
     """Whether a Pillow picture is 8-bit RGB without transparency."""
     return image.mode == "RGB" and "transparency" not in image.info
@@ -231,7 +235,7 @@ def comfy_to_pil(image: torch.Tensor) -> list[Image.Image]:
         .permute(0, 2, 3, 1)
         .cpu()
         .numpy()
-        for part in image.split(rows, 1)
+        for part in bands(image, rows)
     ]
     return [Image.fromarray(np.concatenate(bands)) for bands in zip(*parts, strict=True)]
 
@@ -243,7 +247,7 @@ def to_pil(image: torch.Tensor) -> Image.Image:
     rows = max(1, _BAND_PIXELS // max(image.shape[2], 1))
     parts = [
         (to_comfy(part.detach()[None])[0] * 255).round().to(torch.uint8).cpu().numpy()
-        for part in image.split(rows, 1)
+        for part in bands(image, rows)
     ]
     return Image.fromarray(np.concatenate(parts))
 

@@ -1,14 +1,16 @@
 """Giving a network the weights of a file, and keeping what is computed from them."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
 
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
+from torch.utils.checkpoint import checkpoint
 
 from .errors import CheckpointError, StyleMixError
 
@@ -145,3 +147,9 @@ def put(network: nn.Module, name: str, tensor: torch.Tensor) -> None:
     if leaf not in slots:
         raise StyleMixError(f"the network has no tensor {name}")
     slots[leaf] = tensor  # type: ignore[assignment]
+
+
+def with_checkpoints(modules: Iterable[nn.Module]) -> None:
+    """Let modules compute their inner maps again in the backward pass: a third more time, far less memory."""
+    for module in modules:
+        module.forward = partial(checkpoint, module.forward, use_reentrant=False, preserve_rng_state=False)

@@ -1,8 +1,9 @@
-"""Words for people."""
+"""Numbers in words for people."""
 
 
 def counted(count: int, noun: str) -> str:
-    """
+    """A number and what it counts.
+
     >>> counted(1, "picture"), counted(2, "picture"), counted(0, "W+ file")
     ('1 picture', '2 pictures', '0 W+ files')
     """
@@ -10,7 +11,8 @@ def counted(count: int, noun: str) -> str:
 
 
 def there_are(count: int, noun: str) -> str:
-    """
+    """The start of a sentence on how many there are of something.
+
     >>> there_are(1, "face"), there_are(2, "face")
     ('there is 1 face', 'there are 2 faces')
     """
@@ -18,7 +20,8 @@ def there_are(count: int, noun: str) -> str:
 
 
 def percent(share: float) -> str:
-    """
+    """A share in whole percent, never "-0%".
+
     >>> percent(0.634), percent(-0.002), percent(-0.02)
     ('63%', '0%', '-2%')
     """

@@ -3,6 +3,8 @@
  * colours, uploads of files.
  */
 
+/** @import { TextKey } from "./stylemix/texts.js" */
+
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { chain } from "./stylemix/chain.js";
@@ -19,25 +21,43 @@ import { translate } from "./stylemix/templates.js";
 import { say, textsFor } from "./stylemix/texts.js";
 import { addUpload } from "./stylemix/upload.js";
 
-const NODES = [...INJECTING, "StyleMixMaskList"];
+/** @typedef {{ label: TextKey, failed: TextKey, summary: string }} UploadTexts */
+
+const NODES = new Set([...INJECTING, "StyleMixMaskList"]);
 const TEXT = "mask_list";
-/** Nodes that take an upload: what their button says, what is said when it fails, and under which title. */
+/**
+ * Nodes that take an upload: what their button says, what is said when it fails, and under which title.
+ *
+ * @type {Record<string, UploadTexts | undefined>}
+ */
 const UPLOADS = {
-  StyleMixLoadLatent: ["upload", "uploadFailed", "Load W+"],
-  StyleMixLoadTuning: ["uploadTuning", "uploadTuningFailed", "Load Tuning"],
-  StyleMixLoadDirections: ["uploadDirections", "uploadDirectionsFailed", "Load Directions"],
+  StyleMixLoadLatent: { label: "upload", failed: "uploadFailed", summary: "Load W+" },
+  StyleMixLoadTuning: { label: "uploadTuning", failed: "uploadTuningFailed", summary: "Load Tuning" },
+  StyleMixLoadDirections: {
+    label: "uploadDirections",
+    failed: "uploadDirectionsFailed",
+    summary: "Load Directions",
+  },
 };
 /** Above and below a DOM widget, in the classic canvas. */
 const MARGIN = 10;
 /** Width of a new node with a grid: room for the names of masks beside 18 layers. */
 const WIDTH = 460;
 
-/** Refreshes the grids of nodes that are in a graph. */
+/**
+ * Refreshes the grids of nodes that are in a graph.
+ *
+ * @type {Map<Comfy.Node, () => void>}
+ */
 const refreshers = new Map();
 
 let count = 0;
 
-/** Where the focus was when undo or redo was pressed: they bring back another node of that id. */
+/**
+ * Where the focus was when undo or redo was pressed: they bring back another node of that id.
+ *
+ * @type {{ row: number, column: number, id: Comfy.NodeId, time: number } | null}
+ */
 let lostFocus = null;
 
 function refreshAll() {
@@ -52,26 +72,33 @@ function refreshAllSoon() {
   coming = requestAnimationFrame(refreshAll);
 }
 
-/** What the last run of a node gave to the page. */
+/**
+ * What the last run of a node gave to the page.
+ *
+ * @param {Comfy.LinkedNode} node
+ * @returns {Comfy.Output | undefined}
+ */
 function runOf({ graph, id }) {
-  return app.nodeOutputs[graph.isRootGraph === false ? `${graph.id}:${id}` : id];
+  return app.nodeOutputs[graph?.isRootGraph === false ? `${graph.id}:${id}` : id];
 }
 
 function locale() {
   return app.extensionManager?.setting?.get("Comfy.Locale") ?? "en";
 }
 
-function addUploadTo(node) {
-  const [label, failed, summary] = UPLOADS[node.comfyClass];
+/** @param {Comfy.Node} node @param {UploadTexts} texts */
+function addUploadTo(node, { label, failed, summary }) {
   addUpload(node, api, say(textsFor(locale()), label), (name) => {
     const detail = say(textsFor(locale()), failed, { name });
     app.extensionManager.toast.add({ severity: "error", summary, detail, life: 10000 });
   });
 }
 
-function addGrid(node) {
-  const text = node.widgets?.find(({ name }) => name === TEXT);
-  if (!text) return;
+/**
+ * @param {Comfy.Node} node
+ * @param {Comfy.Widget} text
+ */
+function addGrid(node, text) {
   let placed = false;
   let height = 0;
   let later = 0;
@@ -81,7 +108,7 @@ function addGrid(node) {
     setText(value) {
       text.value = value; // calls back, which refreshes
       // Not every widget calls back when its value is set.
-      if (grid.document.text !== value) refresh();
+      if (grid.view.document.text !== value) refresh();
     },
     model: () => modelOf(node, api, runOf, refreshAll),
     alpha() {
@@ -103,20 +130,21 @@ function addGrid(node) {
       area?.setSelectionRange(start, end);
     },
     toCanvas(event) {
-      const take = {
-        wheel: "processMouseWheel",
-        pointerdown: "processMouseDown",
-        pointermove: "processMouseMove",
-        pointerup: "processMouseUp",
-      }[event.type];
       event.preventDefault();
-      app.canvas[take](event);
+      if (event.type === "wheel") app.canvas.processMouseWheel(event);
+      if (event.type === "pointerdown") app.canvas.processMouseDown(event);
+      if (event.type === "pointermove") app.canvas.processMouseMove(event);
+      if (event.type === "pointerup") app.canvas.processMouseUp(event);
     },
   });
 
-  /** The text field on the page: the widget's own, or the one of Vue nodes. */
+  /**
+   * The text field on the page: the widget's own, or the one of Vue nodes.
+   *
+   * @returns {HTMLTextAreaElement | null}
+   */
   function textArea() {
-    if (text.element?.isConnected) return text.element;
+    if (text.element instanceof HTMLTextAreaElement && text.element.isConnected) return text.element;
     return document.querySelector(`[data-node-id="${node.id}"] [data-widget-name="${TEXT}"] textarea`);
   }
 
@@ -181,27 +209,39 @@ function addGrid(node) {
     inspectAnew();
     refreshAllSoon();
   });
-  const alpha = node.widgets.find(({ name }) => name === "alpha");
+  const alpha = node.widgets?.find(({ name }) => name === "alpha");
   if (alpha) chain(alpha, "callback", refreshAllSoon);
   node.setSize([Math.max(node.size[0], WIDTH), node.size[1]]); // a saved node gets its own later
   refresh();
   layOut();
 }
 
-/** What an empty text field shows is its name, which the page leaves as it is in the node's definition. */
+/**
+ * What an empty text field shows is its name, which the page leaves as it is in the node's definition.
+ *
+ * @param {Comfy.Node} node
+ */
 function translatePlaceholders({ widgets }) {
   for (const { name, label, element } of widgets ?? [])
-    if (label && element?.placeholder === name) element.placeholder = label;
+    if (label && element instanceof HTMLTextAreaElement && element.placeholder === name)
+      element.placeholder = label;
 }
 
-/** Move a widget right below another one, without moving what is saved by position. */
+/**
+ * Move a widget right below another one, without moving what is saved by position.
+ *
+ * @param {Comfy.Node} node
+ * @param {Comfy.Widget} upper
+ * @param {Comfy.Widget} widget
+ */
 function showBelow(node, upper, widget) {
-  node.widgets.splice(node.widgets.indexOf(widget), 1);
-  node.widgets.splice(node.widgets.indexOf(upper) + 1, 0, widget);
+  const { widgets = [] } = node;
+  widgets.splice(widgets.indexOf(widget), 1);
+  widgets.splice(widgets.indexOf(upper) + 1, 0, widget);
   // Older front ends leave a hole where a widget is not saved, and read the values back without holes.
   chain(node, "onSerialize", (data) => {
     if (data.widgets_values)
-      data.widgets_values = node.widgets.filter((each) => each.serialize !== false).map((each) => each.value);
+      data.widgets_values = node.widgets?.filter((each) => each.serialize !== false).map((each) => each.value);
   });
 }
 
@@ -227,12 +267,14 @@ app.registerExtension({
     refreshAllSoon();
   },
   nodeCreated(node) {
-    if (node.comfyClass?.startsWith("StyleMix")) {
-      addMessages(node, app, runOf);
-      translatePlaceholders(node);
-    }
-    if (NODES.includes(node.comfyClass)) addGrid(node);
-    if (node.comfyClass in LOADERS) addInfo(node, api, LOADERS[node.comfyClass]);
-    if (node.comfyClass in UPLOADS) addUploadTo(node);
+    if (!node.comfyClass?.startsWith("StyleMix")) return;
+    addMessages(node, app, runOf);
+    translatePlaceholders(node);
+    const text = node.widgets?.find(({ name }) => name === TEXT);
+    if (text && NODES.has(node.comfyClass)) addGrid(node, text);
+    const folder = LOADERS.get(node.comfyClass);
+    if (folder) addInfo(node, api, folder);
+    const upload = UPLOADS[node.comfyClass];
+    if (upload) addUploadTo(node, upload);
   },
 });

@@ -9,9 +9,8 @@ import torch
 from ..encoder.identity import Identity
 from ..errors import LatentMismatchError, StyleMixError
 from ..generator import Generator
-from ..inversion.optimize import with_checkpoints
 from ..mixing.pairing import refuse_same
-from ..networks import differentiable, twin
+from ..networks import differentiable, twin, with_checkpoints
 from ..progress import OnStep
 from ..wording import counted, there_are
 from .found import FoundLayers
@@ -161,7 +160,7 @@ def _find(
     """Draw the ends, appoint the judges, search."""
     G = twin(G, differentiable)
     if options.chunk == 1:
-        with_checkpoints(G)
+        with_checkpoints(G.synthesis.stages())
     pairs = Pairs(G, differentiable(w), differentiable(style), options.others, options.chunk, on_step)
     ends = pairs.ends()
     places = find_wish_regions(ends, wanted.target, wanted.keep, wanted.regions, wanted.style_regions)

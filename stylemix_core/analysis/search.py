@@ -49,11 +49,12 @@ def search(trials: Trials, steps: int, count: int, wish: str) -> Tried:
     named = {name: layers[NAMES[name]] for name in ("coarse", "middle", "fine", "all") if layers[NAMES[name]]}
     presets = trials([mask_of(chosen, num_ws) for chosen in named.values()], list(named))
     sets = greedy(trials, [layer for layer in layers if singles[layer].score > HOPELESS])
-    tried = dict.fromkeys((*singles, *without, *presets, *sets))
+    tried = [*singles, *without, *presets, *sets]
     best = max(sets, key=lambda mask: mask.score, default=None)
     if steps and best is not None and best.score > 0:
-        tried |= {refine(trials, best, steps): None}
-    ranked = simplest_first(useful(rank(tried, count), wish), singles)[:count]
+        tried.append(refine(trials, best, steps))
+    ranked = rank(dict.fromkeys(tried), count)  # each once, as trials know it
+    ranked = simplest_first(useful(ranked, wish), singles)[:count]
     return Tried(tuple(ranked), tuple(singles), tuple(without), tuple(presets))
 
 

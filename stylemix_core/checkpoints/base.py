@@ -19,7 +19,6 @@ from ..networks import without_numbers
 AVERAGE_SAMPLES = 10_000
 AVERAGE_CHUNK = 500
 
-
 MADE_NUMBERS = 1 << 22
 """Numbers that readers may make up where a file keeps none, such as the noise of a 1024 px generator."""
 WIDEST = 4096

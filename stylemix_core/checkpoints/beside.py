@@ -1,70 +1,131 @@
-"""Files that this package writes beside models: W+ codes, directions, tunings. Here they are described, not read."""
+"""The files that this package writes beside models: W+ codes, directions, tunings. They are described here, not read.
 
+A new kind of them is a `Kind` in `KINDS`; what holds it in memory saves and loads it through `Kind.file`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ..encoder.config import MAX_WS
 from ..errors import CheckpointError
 from ..files.info import CheckpointInfo
 from ..files.source import Source, parse_json
+from ..files.stored import Tensors
+from ..files.tensor_file import TensorFormat
 from ..generator.fingerprint import picture_shape
 from ..wording import counted
 from .base import Checkpoint
-from .describe import OWN
 
-USE = {
-    "codes": "a source or a style",
-    "directions": "directions for codes of that generator",
-    "tuning": "a tuning on top of that generator",
-}
+Described = tuple[str, dict[str, Any]]
+"""What a file holds, as the start of a sentence, and fields of its `CheckpointInfo`."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of these files."""
+
+    file: TensorFormat
+    contents: str
+    """As `CheckpointInfo.contents` has it."""
+    format: str
+    """As `CheckpointInfo.format` has it."""
+    is_a: str
+    """What to say where a model was expected, as the rest of a sentence that starts with "it is"."""
+    use: str
+    """What the file is good for, as the rest of a sentence that starts with "use it as"."""
+    describe: Callable[[Tensors, Mapping[str, str]], Described]
+    """From tensors and metadata. `KeyError` and `ValueError` where these are not such a file's."""
+
+
+def describe_codes(tensors: Tensors, metadata: Mapping[str, str]) -> Described:
+    """How many codes of which size."""
+    *batch, num_ws, w_dim = tensors["w"].shape
+    if num_ws > MAX_WS:
+        raise ValueError(f"its codes have {num_ws} layers")
+    found = f"{counted(batch[0] if batch else 1, 'W+ code')} of {num_ws} w vectors of {w_dim}"
+    return found, {"num_ws": num_ws, "w_dim": w_dim}
+
+
+def describe_directions(tensors: Tensors, metadata: Mapping[str, str]) -> Described:
+    """How many directions, by which method, and their names."""
+    (count, w_dim), (num_ws,) = tensors["vectors"].shape, tensors["layers"].shape
+    names = parse_json(f'{{"names": {metadata.get("names", "[]")}}}').get("names")
+    listed = ", ".join(str(name)[:40] for name in names[:10]) if isinstance(names, list) else ""
+    method = metadata.get("method", "an unknown method")[:40]
+    found = f"{counted(count, 'direction')} by {method} in W of {w_dim} numbers ({listed})"
+    return found, {"num_ws": num_ws, "w_dim": w_dim}
+
+
+def describe_tuning(tensors: Tensors, metadata: Mapping[str, str]) -> Described:
+    """How many of the generator's tensors it changes."""
+    return f"changes of {counted(len(tensors), 'tensor')} of a generator", {}
+
+
+CODES = Kind(
+    TensorFormat("stylemix.latents", "W+ codes", version="2", older=("1",), foreign="w"),
+    contents="codes",
+    format="W+ codes",
+    is_a="a file of W+ codes, not a model; use it as a source or a style",
+    use="a source or a style",
+    describe=describe_codes,
+)
+"""Files with more than the tensor `w` are of version 2, those with `w` alone of version 1."""
+DIRECTIONS = Kind(
+    TensorFormat("stylemix.directions", "directions", version="1"),
+    contents="directions",
+    format="Directions",
+    is_a="a file of directions, not a model; apply them to codes",
+    use="directions for codes of that generator",
+    describe=describe_directions,
+)
+TUNING = Kind(
+    TensorFormat("stylemix.delta", "tuning of a generator", version="1"),
+    contents="tuning",
+    format="Tuning",
+    is_a="the tuning of a generator; apply it to the generator that was tuned",
+    use="a tuning on top of that generator",
+    describe=describe_tuning,
+)
+KINDS = (CODES, DIRECTIONS, TUNING)
+
+
+def kind_of(tensors: Tensors, metadata: Mapping[str, str]) -> Kind | None:
+    """Which of these a file says that it is; W+ codes where it holds such and nothing else."""
+    for kind in KINDS:
+        if kind.file.marks(metadata):
+            return kind
+    return CODES if [*tensors] == ["w"] and len(tensors["w"].shape) in (2, 3) else None
 
 
 def detect(source: Source) -> bool:
-    """Whether the file says that it is one of these, or holds W+ codes and nothing else."""
-    tensors, metadata = source.safetensors
-    return metadata.get("format") in OWN or ([*tensors] == ["w"] and len(tensors["w"].shape) in (2, 3))
+    """Whether the file is one of these."""
+    return kind_of(*source.safetensors) is not None
 
 
 def read(source: Source) -> Checkpoint:
-    """What the file is, from its header. `CheckpointError` when a tensor lacks."""
+    """What the file is, from its header. `CheckpointError` when it misses a tensor."""
     tensors, metadata = source.safetensors
-    format = metadata.get("format", "")
-    said = OWN.get(format, OWN["stylemix.latents"])
-    facts: dict[str, Any]
+    kind = kind_of(tensors, metadata) or CODES
     try:
-        if format == "stylemix.directions":
-            (count, w_dim), (num_ws,) = tensors["vectors"].shape, tensors["layers"].shape
-            names = parse_json(f'{{"names": {metadata.get("names", "[]")}}}').get("names")
-            listed = ", ".join(str(name)[:40] for name in names[:10]) if isinstance(names, list) else ""
-            contents, facts = "directions", {"num_ws": num_ws, "w_dim": w_dim}
-            method = metadata.get("method", "an unknown method")[:40]
-            found = f"{counted(count, 'direction')} by {method} in W of {w_dim} numbers ({listed})"
-        elif format == "stylemix.delta":
-            contents, facts = "tuning", {}
-            found = f"changes of {counted(len(tensors), 'tensor')} of a generator"
-        else:
-            *batch, num_ws, w_dim = tensors["w"].shape
-            if num_ws > MAX_WS:
-                raise ValueError(f"its codes have {num_ws} layers")
-            contents, facts = "codes", {"num_ws": num_ws, "w_dim": w_dim}
-            found = f"{counted(batch[0] if batch else 1, 'W+ code')} of {num_ws} w vectors of {w_dim}"
+        found, facts = kind.describe(tensors, metadata)
     except (KeyError, ValueError) as error:
-        raise CheckpointError(f"the file seems to be {said}, but is damaged ({error})") from None
+        reason = f"it lacks the tensor {error}" if isinstance(error, KeyError) else error
+        raise CheckpointError(f"the file seems to be {kind.is_a}, but is damaged ({reason})") from None
     generator = metadata.get("generator") or metadata.get("generator_fingerprint")
-    whose = (
-        "an unknown generator"
-        if generator is None
-        else f"the generator with the fingerprint {generator[:60]}"
-    )
-    if contents == "codes" and generator is not None:
-        height, width = picture_shape(num_ws, generator)
-        whose += f", which draws {width}×{height} pictures"
+    whose = "an unknown generator"
+    if generator is not None:
+        whose = f"the generator with the fingerprint {generator[:60]}"
+        if kind is CODES:
+            height, width = picture_shape(facts["num_ws"], generator)
+            whose += f", which draws {width}×{height} pictures"
     info = CheckpointInfo(
         path=str(source.path),
-        format={"codes": "W+ codes", "directions": "Directions", "tuning": "Tuning"}[contents],
-        contents=(contents,),
+        format=kind.format,
+        contents=(kind.contents,),
         generator_fingerprint=generator,
-        beside=f"{found}, for {whose}. Use it as {USE[contents]}.",
+        beside=f"{found}, for {whose}. Use it as {kind.use}.",
         **facts,
     )
-    described = f"the file holds no model: it is {said}"
+    described = f"the file holds no model: it is {kind.is_a}"
     return Checkpoint(info, refusals={"generator": described, "encoder": described})

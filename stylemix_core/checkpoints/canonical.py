@@ -30,7 +30,7 @@ def generator_checkpoint(
 ) -> Checkpoint:
     """What a file that holds a generator and nothing else is.
 
-    tensors: by NVIDIA's names; `complete` adds what lacks.
+    tensors: by NVIDIA's names; `complete` adds those that are missing.
     """
     averaged = "mapping.w_avg" in tensors
     config, tensors = complete(tensors, conv_clamp)
@@ -50,7 +50,7 @@ def complete(
 ) -> tuple[GeneratorConfig, dict[str, StoredTensor]]:
     """The generator's shape, and its tensors with filters, noise and average w where the file has none.
 
-    `CheckpointError` when a tensor lacks that cannot be made, or a low-pass filter does not have 4 taps.
+    `CheckpointError` when a tensor is missing that cannot be made, or a low-pass filter does not have 4 taps.
     """
     config = GeneratorConfig.from_shapes(shapes(tensors), conv_clamp)
     completed = dict(tensors)
@@ -109,6 +109,7 @@ def refuse_arguments(arguments: Mapping[str, Any], filter_name: str, *activation
 
 
 def refuse_activation(found: Any, expected: str, where: str) -> None:
+    """Refuses activation functions other than the one `expected`."""
     if found != expected:
         raise CheckpointError(
             f"the generator was built with {shown(found)} as {where}; expected {expected!r}, as in NVIDIA's "
@@ -117,6 +118,7 @@ def refuse_activation(found: Any, expected: str, where: str) -> None:
 
 
 def refuse_filter(taps: int) -> None:
+    """Refuses low-pass filters that do not have 4 taps."""
     raise CheckpointError(
         f"the generator was built with a resample filter of {taps or 'unknown'} taps; expected the 4 taps "
         "1, 3, 3, 1 of NVIDIA's published StyleGAN2"

@@ -4,14 +4,11 @@ import mmap
 from typing import Any
 
 from ..files.machine import Record, shown
+from ..files.pickle_globals import PROGAN_NETWORK, TF_NETWORK
 from ..files.source import Source, flat
 from ..files.stored import StoredTensor
-from ..files.unpickle import PROGAN_NETWORK, TF_NETWORK
+from . import beside
 
-ACCEPTED = (
-    "StyleMix reads StyleGAN2 generators (NVIDIA's PyTorch and TensorFlow .pkl, rosinality's .pt), encoders with "
-    "their generators (pSp, e4e, ReStyle .pt), and .safetensors of its own or with NVIDIA's tensor names"
-)
 PAGE = "a web page saved by a download that went wrong; download the file itself"
 HEADS = {
     b"\x89PNG": "a PNG picture",
@@ -107,17 +104,12 @@ COMPLETE = (
     ("principal components of W, as e4e edits with", {"mean", "comp", "std"}),
 )
 """All tensors of small files."""
-OWN = {
-    "stylemix.latents": "a file of W+ codes, not a model; use it as a source or a style",
-    "stylemix.directions": "a file of directions, not a model; apply them to codes",
-    "stylemix.delta": "the tuning of a generator; apply it to the generator that was tuned",
-}
-"""What this package writes beside models, by the metadata's `format`."""
 SEARCHED = 1 << 22
 """Bytes of a file that are searched for names."""
 
 
 def describe(source: Source) -> str:
+    """What the file is, by its kind, its content or its first bytes."""
     if source.size == 0:
         return "empty"
     for head, description in HEADS.items():
@@ -127,8 +119,9 @@ def describe(source: Source) -> str:
         return describe_zip(source.head)
     if source.kind == "safetensors":
         tensors, metadata = source.safetensors
-        if metadata.get("format") in OWN:
-            return OWN[metadata["format"]]
+        own = beside.kind_of(tensors, metadata)
+        if own is not None:
+            return own.is_a
         architecture = metadata.get("modelspec.architecture")
         known = f"a model of the architecture {shown(architecture)}" if architecture else None
         return describe_names(list(tensors)) or known or unknown(list(tensors))
@@ -138,6 +131,7 @@ def describe(source: Source) -> str:
 
 
 def describe_bytes(source: Source) -> str:
+    """What a file is that is neither an archive nor a pickle nor safetensors."""
     start = source.head.lstrip().lower()
     if start[:1] in (b"<", b"{"):
         return next(description for text, description in TEXTS.items() if text in start)
@@ -151,6 +145,7 @@ def describe_bytes(source: Source) -> str:
 
 
 def describe_zip(head: bytes) -> str:
+    """What an archive is, by the name of its first member."""
     name = head[30 : 30 + int.from_bytes(head[26:28], "little")]
     if name.endswith(b".npy"):
         return "an archive of numpy arrays (.npz), not a model"
@@ -179,7 +174,7 @@ def describe_value(value: Any) -> str:
 def describe_names(names: list[str]) -> str | None:
     """What a file with tensors of these names is, None if that is unknown."""
     if names == ["w"]:
-        return OWN["stylemix.latents"]
+        return beside.CODES.is_a
     for description, parts in PARTS:
         if any(part in name for name in names for part in parts):
             return description
@@ -193,6 +188,7 @@ def describe_names(names: list[str]) -> str | None:
 
 
 def unknown(names: list[str]) -> str:
+    """What is left to say of tensors that nothing is known of: the names of the first."""
     first = ", ".join(name[:60] for name in names[:3])
     return f"a file of tensors of another kind of model (the first: {first or 'none'})"
 

@@ -2,9 +2,9 @@
 
 Generator tensors carry NVIDIA's names (`mapping.*`, `synthesis.*`; other packs may put one prefix before all of
 them), encoder tensors pSp's (`encoder.*`, with the average as `encoder.latent_avg`); one file may hold both.
-Metadata: `format` "stylemix", `version`,
-`config` (JSON: the fields of `GeneratorConfig` and `EncoderConfig`), `num_ws`, `generator_fingerprint`,
-`source` (format and name of the file that was converted), `source_sha256`, `licence`.
+Metadata: `format` "stylemix", `version`, `config` (JSON: the fields of `GeneratorConfig` and `EncoderConfig`),
+`num_ws`, `generator_fingerprint`, `source` (format and name of the file that was converted), `source_sha256`,
+`licence`.
 """
 
 import json
@@ -13,20 +13,19 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 
 from ..encoder import Encoder, EncoderConfig
 from ..errors import CheckpointError, StyleMixError
 from ..files.info import CheckpointInfo
 from ..files.source import Source, below, parse_json, prefix_of
 from ..files.stored import StoredTensor, shapes
-from ..files.writing import replacing
+from ..files.tensor_file import TensorFormat
 from ..generator import Generator
 from ..generator.stylegan2.mapping import MAPPING_LR_MULTIPLIER
 from .base import Checkpoint, generator_facts
 from .canonical import complete, refuse_arguments, with_lr_multiplier
 
-VERSION = "1"
+FILE = TensorFormat("stylemix", "weights", version="1")
 ENCODER = "encoder."
 MARK = "synthesis.b4.const"
 """The tensor that every generator has."""
@@ -40,7 +39,7 @@ def detect(source: Source) -> bool:
     """Whether the file has a generator under NVIDIA's names, or is a safetensors file with an encoder."""
     tensors, metadata = source.safetensors
     return (
-        metadata.get("format") == "stylemix"
+        FILE.marks(metadata)
         or (prefix_of(source.tensors, MARK) is not None and not any(OTHER in name for name in source.tensors))
         or f"{ENCODER}input_layer.0.weight" in tensors
         or f"{ENCODER}conv1.weight" in tensors
@@ -50,11 +49,8 @@ def detect(source: Source) -> bool:
 def read(source: Source) -> Checkpoint:
     """What the file holds. `CheckpointError` when a tensor or a size does not fit."""
     tensors, metadata = source.tensors, source.safetensors[1]
-    if metadata.get("format") == "stylemix" and metadata.get("version") != VERSION:
-        raise CheckpointError(
-            f"the file is of version {metadata.get('version')} of this format, this program reads version "
-            f"{VERSION}; update StyleMix"
-        )
+    if FILE.marks(metadata):
+        FILE.check_version(metadata)
     stored = parse_json(metadata.get("config"))
     encoder_tensors = below(ENCODER, tensors) if source.kind == "safetensors" else {}
     generator_tensors = {
@@ -83,7 +79,7 @@ def read(source: Source) -> Checkpoint:
     info = CheckpointInfo(
         path=str(source.path),
         format="StyleMix safetensors"
-        if metadata.get("format") == "stylemix"
+        if FILE.marks(metadata)
         else f"{'safetensors' if source.kind == 'safetensors' else 'PyTorch state dict'} with NVIDIA's names",
         contents=("generator",) * bool(generator_tensors) + ("encoder",) * bool(encoder_tensors),
         has_w_avg=averaged,
@@ -103,7 +99,7 @@ def read(source: Source) -> Checkpoint:
 
 
 def write(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     generator: Generator | None = None,
     encoder: Encoder | None = None,
     *,
@@ -147,28 +143,26 @@ def write(
         config["encoder"] = asdict(encoder.config)
         fingerprint, num_ws = fingerprint or encoder.generator, encoder.num_ws
     metadata = {
-        "format": "stylemix",
-        "version": VERSION,
         "config": json.dumps(config),
         "num_ws": str(num_ws),
-        "generator_fingerprint": fingerprint or "",
-        "source": source,
-        "source_sha256": source_sha256,
-        "licence": licence,
+        "generator_fingerprint": fingerprint or None,
+        "source": source or None,
+        "source_sha256": source_sha256 or None,
+        "licence": licence or None,
     }
-    stored = {name: storable(name, tensor, dtype) for name, tensor in tensors.items()}
-    with replacing(path) as partial:
-        save_file(stored, partial, metadata={key: value for key, value in metadata.items() if value})
+    FILE.save(path, {name: rounded(name, tensor, dtype) for name, tensor in tensors.items()}, metadata)
 
 
-def storable(name: str, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+def rounded(name: str, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """A tensor as a file of weights of `dtype` stores it, on the CPU."""
     tensor = tensor.detach().cpu()
-    if tensor.is_floating_point():
-        exact = name in KEPT_EXACT or tensor.ndim < 2
-        rounded = tensor.float() if exact else tensor.to(dtype)
-        # A weight beyond float16's range stays as it is.
-        tensor = rounded if exact or rounded.isfinite().all() else tensor.float()
-    return tensor.clone(memory_format=torch.contiguous_format)
+    if not tensor.is_floating_point():
+        return tensor
+    if name in KEPT_EXACT or tensor.ndim < 2:
+        return tensor.float()
+    stored = tensor.to(dtype)
+    # A weight beyond float16's range stays as it is.
+    return stored if stored.isfinite().all() else tensor.float()
 
 
 def encoder_config(stored: Any, tensors: dict[str, StoredTensor]) -> EncoderConfig:

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import CheckpointError
-from ..files.machine import shown
+from ..files.machine import Record, shown
+from ..files.pickle_globals import PERSISTENT_OBJECT
 from ..files.source import Source
 from ..files.stored import StoredTensor
-from ..files.unpickle import PERSISTENT_OBJECT, Record
 from .base import Checkpoint
 from .canonical import generator_checkpoint, refuse_activation, with_lr_multiplier
 
@@ -55,6 +55,7 @@ def networks(content: Any) -> dict[str, Record]:
 
 
 def is_module(value: Any) -> bool:
+    """Whether a value is a module that was pickled with its source code."""
     return (
         isinstance(value, Record)
         and value.name == PERSISTENT_OBJECT
@@ -70,6 +71,7 @@ def module_state(module: Any) -> State:
 
 
 def modules_of(state: State) -> dict[str, Any]:
+    """A module's children by their names."""
     children = state.get("_modules")
     return children if isinstance(children, dict) else {}
 
@@ -130,6 +132,7 @@ def arguments(generator: State, *path: str) -> State:
 
 
 def refuse_other_networks(class_name: str, generator: State, synthesis: State) -> None:
+    """Refuses all but StyleGAN2's generator, by what its synthesis is made of."""
     children = modules_of(synthesis)
     if "b4" in children and is_module(children["b4"]):
         return

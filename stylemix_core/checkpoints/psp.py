@@ -11,10 +11,10 @@ from typing import Any
 from ..encoder import KINDS, Encoder, EncoderConfig, kind_of
 from ..errors import CheckpointError, StyleMixError
 from ..files.info import CheckpointInfo
-from ..files.machine import Global
+from ..files.machine import Global, Record
+from ..files.pickle_globals import NAMESPACES
 from ..files.source import Source, below, prefix_of
 from ..files.stored import StoredTensor, Tensors, shapes
-from ..files.unpickle import NAMESPACES, Record
 from ..generator import GeneratorConfig
 from ..networks import without_numbers
 from .base import Checkpoint, generator_facts, require_usual, sampled_w_avg
@@ -50,7 +50,7 @@ def root(tensors: Tensors) -> str | None:
     if found is None and any(
         name.startswith(("state_dict.encoder.", "state_dict.decoder.")) for name in tensors
     ):
-        return "state_dict."  # with tensors that lack, which is told by name
+        return "state_dict."  # its tensors are not complete, and `read` names those that are missing
     return found
 
 
@@ -66,24 +66,14 @@ def read(source: Source) -> Checkpoint:
         average = average.map(lambda x: x[0])  # [1, num_ws, w_dim]
 
     facts: dict[str, Any] = {}
-    config: GeneratorConfig | None = None
+    refusals: dict[str, str] = {}
+    config, encoder, encoder_name = None, None, None
     generator: dict[str, StoredTensor] = {}
     if decoder_tensors:
-        if NVIDIA_MARK in decoder_tensors:  # of StyleGAN2-ADA's code
-            _, generator = complete(decoder_tensors)
-        else:
-            generator = to_nvidia(decoder_tensors)
-        config = GeneratorConfig.from_shapes(shapes(generator))
+        config, generator = read_decoder(decoder_tensors)
         facts |= generator_facts(config)
         average = without_surplus(average, config.num_ws, encoder_tensors)
-        if average is None:
-            generator.setdefault("mapping.w_avg", sampled_w_avg(config, generator))
-        else:
-            require_average(average, config.w_dim, config.num_ws)
-            width = config.w_dim
-            generator["mapping.w_avg"] = average.map(lambda x: x.reshape(-1, width).mean(0), (width,))
-
-    encoder, kind, refusals = None, None, {}
+        generator["mapping.w_avg"] = average_w(config, generator, average)
     if encoder_tensors:
         try:
             kind = encoder_kind(opts, content, encoder_tensors)
@@ -91,32 +81,42 @@ def read(source: Source) -> Checkpoint:
             added = added_average(encoder, opts, average, generator.get("mapping.w_avg"))
             if added is not None:
                 encoder_tensors["latent_avg"] = added
+            encoder_name = encoder.name
             facts |= {"num_ws": encoder.num_ws, "w_dim": encoder.w_dim}
         except StyleMixError as error:
             if config is None:
                 raise
-            kind = str(opts.get("encoder_type") or "of an unknown kind")
+            encoder, encoder_name = None, str(opts.get("encoder_type") or "of an unknown kind")
             refusals["encoder"] = f"{error}. The file's generator can be loaded"
-            encoder = None
     info = CheckpointInfo(
         path=str(source.path),
         format=f"{tool(encoder, opts)} checkpoint",
         contents=("generator",) * bool(decoder_tensors) + ("encoder",) * bool(encoder_tensors),
         has_w_avg=average is not None or "mapping.w_avg" in decoder_tensors,
-        encoder=encoder.name if encoder else kind,
+        encoder=encoder_name,
         encoder_input=(encoder.picture_nc, encoder.input_size) if encoder else None,
         licence=LICENCE,
         opts=opts,
         **facts,
     )
-    return Checkpoint(
-        info,
-        generator=config,
-        generator_tensors=generator,
-        encoder=encoder,
-        encoder_tensors=encoder_tensors,
-        refusals=refusals,
-    )
+    return Checkpoint(info, config, generator, encoder, encoder_tensors, refusals)
+
+
+def read_decoder(tensors: Tensors) -> tuple[GeneratorConfig, dict[str, StoredTensor]]:
+    """The generator's configuration, and its tensors under NVIDIA's names."""
+    if NVIDIA_MARK in tensors:  # of StyleGAN2-ADA's code
+        _, generator = complete(tensors)
+    else:
+        generator = to_nvidia(tensors)
+    return GeneratorConfig.from_shapes(shapes(generator)), generator
+
+
+def average_w(config: GeneratorConfig, generator: Tensors, average: StoredTensor | None) -> StoredTensor:
+    """The generator's average w: the file's, else the generator's own, else one that is sampled."""
+    if average is None:
+        return generator.get("mapping.w_avg") or sampled_w_avg(config, generator)
+    require_average(average, config.w_dim, config.num_ws)
+    return average.map(lambda x: x.reshape(-1, config.w_dim).mean(0), (config.w_dim,))
 
 
 def encoder_kind(opts: Mapping[str, Any], content: Mapping[Any, Any], tensors: Tensors) -> str:
@@ -187,8 +187,9 @@ def encoder_config(
 
 def announced_num_ws(opts: Mapping[str, Any]) -> int:
     """Layers of the generator that the options name; the tools' default is 1024 px."""
-    if isinstance(opts.get("n_styles"), int):
-        return opts["n_styles"]
+    announced = opts.get("n_styles")
+    if isinstance(announced, int):
+        return announced
     size = opts.get("output_size") or opts.get("stylegan_size") or 1024
     return 2 * int(size).bit_length() - 4  # 2·log2(size) − 2
 
@@ -215,6 +216,7 @@ def added_average(
 
 
 def is_e4e(encoder: EncoderConfig, opts: Mapping[str, Any]) -> bool:
+    """Whether e4e's tool, or one that descends from it, trained the encoder."""
     return encoder.traits.progressive or "stylegan_size" in opts
 
 
@@ -234,6 +236,7 @@ def without_surplus(average: StoredTensor | None, num_ws: int, encoder: Tensors)
 
 
 def require_average(average: StoredTensor, w_dim: int, num_ws: int) -> None:
+    """`CheckpointError` unless the average is one w, or one for each layer."""
     if average.shape not in ((w_dim,), (1, w_dim), (num_ws, w_dim)):
         raise CheckpointError(
             f"latent_avg has the shape {list(average.shape)}; expected [{num_ws}, {w_dim}] or [1, {w_dim}]"
@@ -250,6 +253,7 @@ def plain_opts(opts: Any) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
+    """A value of the options as a number, a text, a list of such, or the name of what else it is."""
     if isinstance(value, str):
         return value[:MAX_TEXT]
     if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**64):

@@ -46,7 +46,7 @@ def latent_avg(tensors: Tensors, prefix: str) -> StoredTensor | None:
 def to_nvidia(tensors: Tensors) -> dict[str, StoredTensor]:
     """A generator's tensors under NVIDIA's names, without `mapping.w_avg`.
 
-    tensors: by rosinality's names, without a prefix. `CheckpointError` names a tensor that lacks.
+    tensors: by rosinality's names, without a prefix. `CheckpointError` names one that is missing.
     """
     _, completed = complete(convert(tensors))
     del completed["mapping.w_avg"]
@@ -66,6 +66,7 @@ def convert(tensors: Tensors) -> dict[str, StoredTensor]:
 
 
 def renamed(tensors: Tensors) -> dict[str, StoredTensor]:
+    """The tensors under NVIDIA's names. `KeyError` with rosinality's name of one that is missing."""
     found: dict[str, StoredTensor] = {}
     layers = 0
     while f"style.{layers + 1}.weight" in tensors:

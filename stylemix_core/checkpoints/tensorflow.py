@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from ..errors import CheckpointError
-from ..files.machine import shown
+from ..files.machine import Record, shown
+from ..files.pickle_globals import PROGAN_NETWORK, TF_NETWORK, StoredArray
 from ..files.source import Source
 from ..files.stored import StoredTensor
-from ..files.unpickle import PROGAN_NETWORK, TF_NETWORK, Record, StoredArray
 from ..generator.stylegan2.ops import fir_filter
 from .base import Checkpoint
 from .canonical import generator_checkpoint, refuse_arguments, with_lr_multiplier
@@ -85,6 +85,7 @@ def components(state: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def described(states: list[dict[str, Any]]) -> str:
+    """The names of the functions that built the networks."""
     return ", ".join(shown(state.get("build_func_name")).strip("'") for state in states[:3])
 
 
@@ -193,4 +194,5 @@ def convolution(variables: Tensors, name: str, to: str, up: bool = False) -> Ten
 
 
 def oihw(weight: torch.Tensor) -> torch.Tensor:
+    """A convolution's weight in PyTorch's order of dimensions."""
     return weight.permute(3, 2, 0, 1)  # [h, w, I, O] → [O, I, h, w]

@@ -1,15 +1,14 @@
 """Whether options fit the model, as far as its file tells without PyTorch. What it does not is told later."""
 
-import json
 import re
 from pathlib import Path
 
-from ..errors import StyleMixError
+from ..errors import CheckpointError, StyleMixError
+from ..files.header import read_header
 from ..masks.grammar import MaskSource
 from .options import GeneratorOptions
 
 DEMO = Path(__file__).parent.parent / "demo"
-LONGEST_HEADER = 1 << 22
 
 
 def check_layers(models: GeneratorOptions, *masks: str | None, cutoff: int | None = None) -> None:
@@ -46,13 +45,11 @@ def own_metadata(path: Path) -> dict[str, str] | None:
     """The metadata of a model file that this package has written, None for other files."""
     try:
         with open(path, "rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(length)) if length <= LONGEST_HEADER else {}
-        metadata = {name: str(text) for name, text in header["__metadata__"].items()}
-        own = metadata["format"] == "stylemix" and re.fullmatch(r"[1-9][0-9]?", metadata["num_ws"])
-        return metadata if own else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            _, metadata = read_header(file)
+    except (OSError, CheckpointError):
         return None
+    own = metadata.get("format") == "stylemix" and re.fullmatch(r"[1-9][0-9]?", metadata.get("num_ws", ""))
+    return metadata if own else None
 
 
 def holds_generator(metadata: dict[str, str]) -> bool:

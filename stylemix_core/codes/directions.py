@@ -5,23 +5,22 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
+from ..checkpoints import what_is
+from ..checkpoints.beside import DIRECTIONS
 from ..errors import LatentMismatchError, StyleMixError
-from ..files.writing import replacing
 from ..generator import Generator
 from ..generator.sampling import sampled_w
 from ..masks.grammar import refuse_several
 from ..masks.mask_list import MaskList, layers_text, parse_masks
 from ..progress import OnStep
 from ..wording import counted, there_are
-from .latents import Latents, foreign
+from .latents import Latents
 
-FORMAT, VERSION = "stylemix.directions", "1"
+TENSORS = ("vectors", "units", "shares", "layers")
+"""Those fields of `Directions` that files keep as tensors."""
 METHODS = ("SeFa", "GANSpace")
 SAMPLES = 10_000
 """Sampled w that GANSpace looks at, unless told otherwise."""
@@ -283,56 +282,28 @@ def save_directions(
     extra: further metadata, such as the workflow that found them.
     """
     metadata = {
-        **(extra or {}),
-        "format": FORMAT,
-        "version": VERSION,
         "method": directions.method,
         "names": json.dumps(directions.names, ensure_ascii=False),
+        "generator": directions.generator,
     }
-    if directions.generator is not None:
-        metadata["generator"] = directions.generator
-    tensors = {
-        name: getattr(directions, name).detach().float().cpu().contiguous().clone()
-        for name in ("vectors", "units", "shares", "layers")
-    }
-    with replacing(path) as partial:
-        save_file(tensors, partial, metadata)
+    DIRECTIONS.file.save(path, {name: getattr(directions, name).float() for name in TENSORS}, metadata, extra)
 
 
 def holds_directions(path: str | os.PathLike[str]) -> bool:
     """Whether a file looks like one for `load_directions`. Only its header is read."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            return (file.metadata() or {}).get("format") == FORMAT
-    except (SafetensorError, OSError):
-        return False
+    return DIRECTIONS.file.holds(path)
 
 
 def load_directions(path: str | os.PathLike[str]) -> Directions:
-    """Read directions that `save_directions` wrote, onto the CPU. `StyleMixError` when the file is another one."""
-    path = Path(path)
-    if not path.is_file():
-        raise StyleMixError(f"there is no file with directions at {path}; check the path")
-    if not holds_directions(path):
-        raise StyleMixError(foreign(path, "directions"))
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("version") != VERSION:
-                raise StyleMixError(
-                    f"{path} has version {metadata.get('version')}, this program reads {VERSION}; update StyleMix"
-                )
-            tensors = [file.get_tensor(name).float() for name in ("vectors", "units", "shares", "layers")]
-        vectors, units, shares, layers = tensors
+    """Read directions that `save_directions` wrote, onto the CPU. `CheckpointError` when the file is another one."""
+
+    def build(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> Directions:
         names = json.loads(metadata["names"])
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ValueError("the names are no texts")
-        if not all(tensor.isfinite().all() for tensor in tensors):
-            raise ValueError("a tensor holds NaN or infinite numbers")
+        vectors, units, shares, layers = (tensors[name].float() for name in TENSORS)
         return Directions(
             vectors, units, shares, tuple(names), layers, metadata["method"], metadata.get("generator")
         )
-    except StyleMixError:
-        raise
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise StyleMixError(f"{path} is damaged ({error}); save the directions anew") from error
+
+    return DIRECTIONS.file.load(path, build, what_is)

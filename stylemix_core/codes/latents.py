@@ -8,17 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
-from ..errors import LatentMismatchError, StyleMixError
-from ..files.writing import replacing
+from ..checkpoints import what_is
+from ..checkpoints.beside import CODES
+from ..errors import LatentMismatchError
+from ..files.tensor_file import header
 from ..generator import Generator
 from ..wording import counted
-
-FORMAT = "stylemix.latents"
-VERSION = "2"
-"""Of files with more than `w`; those with `w` alone are of version 1."""
 
 LISTED = 20
 """Codes whose origin is told where codes are described to people."""
@@ -197,16 +193,10 @@ def save_latents(
     """
     if not isinstance(latents, Latents):
         latents = Latents.of(latents)
-    origins = json.dumps(latents.origins, ensure_ascii=False)
     tensors = _tensors(latents)
-    version = "1" if len(tensors) == 1 else VERSION
-    metadata = {**(extra or {}), "format": FORMAT, "version": version, "origins": origins}
-    if latents.generator is not None:
-        metadata["generator"] = latents.generator
-    with replacing(path) as partial:
-        save_file(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial, metadata
-        )
+    origins = json.dumps(latents.origins, ensure_ascii=False)
+    version = "1" if len(tensors) == 1 else None
+    CODES.file.save(path, tensors, {"origins": origins, "generator": latents.generator}, extra, version)
 
 
 def _tensors(latents: Latents) -> dict[str, torch.Tensor]:
@@ -241,62 +231,33 @@ def _from_tensors(
 
 def holds_latents(path: str | os.PathLike[str]) -> bool:
     """Whether a file looks like one for `load_latents`. Only its header is read."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            return "w" in file.keys() and len(file.get_slice("w").get_shape()) in (2, 3)  # noqa: SIM118
-    except (SafetensorError, OSError):
-        return False
+    w = header(path)[0].get("w")
+    return w is not None and len(w.shape) in (2, 3)
 
 
 def load_latents(path: str | os.PathLike[str]) -> Latents:
     """Read codes from safetensors, onto the CPU.
 
     A file of another tool will do when its tensor `w` is `[B, num_ws, w_dim]` or `[num_ws, w_dim]`; its
-    name then is the origin. `StyleMixError` when the file is missing or is none, `LatentMismatchError`
-    when `w` is not a W+ code.
+    name then is the origin. `CheckpointError` when the file is missing, damaged or holds no codes,
+    `LatentMismatchError` when `w` is not a W+ code.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise StyleMixError(f"there is no latent file at {path}; check the path")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            names = list(file.keys())
-            ours = "w" in names and metadata.get("format") == FORMAT
-            tensors = {name: file.get_tensor(name) for name in (names if ours else {"w"} & {*names})}
-    except (SafetensorError, OSError) as error:
-        raise StyleMixError(foreign(path, "W+ codes")) from error
-    if "w" not in tensors:
-        raise LatentMismatchError(foreign(path, "W+ codes"))
-    try:
-        latents = Latents.of(tensors["w"], path.name, metadata.get("generator"))
-        if ours:
-            if metadata.get("version") not in ("1", VERSION):
-                raise LatentMismatchError(f"it is of version {metadata.get('version')}; update StyleMix")
-            latents = _from_tensors(
-                {**tensors, "w": latents.w}, _read_origins(path, metadata, len(latents)), latents.generator
-            )
-    except LatentMismatchError as error:
-        raise LatentMismatchError(f"{path} cannot be used: {error}") from None
-    except KeyError as missing:
-        raise LatentMismatchError(f"{path} is damaged: it lacks {missing}; save the codes anew") from None
-    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
-        raise LatentMismatchError(f"{path} holds NaN or infinite numbers; make the codes anew")
-    return latents
+
+    def build(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> Latents:
+        latents = Latents.of(tensors["w"], Path(path).name, metadata.get("generator"))
+        if not CODES.file.marks(metadata):
+            return latents
+        origins = _read_origins(metadata, len(latents))
+        return _from_tensors({**tensors, "w": latents.w}, origins, latents.generator)
+
+    return CODES.file.load(path, build, what_is)
 
 
-def foreign(path: Path, expected: str) -> str:
-    """The sentence that refuses a file which does not hold what was `expected`."""
-    from ..checkpoints import what_is  # which knows all formats; codes alone need none of them
-
-    return f"{path} holds no {expected}: it is {what_is(path)}. Expected {expected} saved by StyleMix"
-
-
-def _read_origins(path: Path, metadata: dict[str, str], count: int) -> tuple[str, ...]:
+def _read_origins(metadata: Mapping[str, str], count: int) -> tuple[str, ...]:
     try:
         origins = json.loads(metadata["origins"])
     except (KeyError, ValueError):
         origins = None
     if not isinstance(origins, list) or len(origins) != count or not all(isinstance(o, str) for o in origins):
-        raise StyleMixError(f"the metadata of {path} is damaged: expected {count} origins; save them anew")
+        raise ValueError(f"expected {count} origins in its metadata")
     return tuple(origins)

@@ -9,7 +9,12 @@ The order of the groups follows what is published for FFHQ models: pose first, t
 of head and hair, the features, and colours and light last.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from types import SimpleNamespace
+
+Values = SimpleNamespace
+"""Every attribute's numbers by its name, `[B, 1, 1]` each, where B avatars are drawn."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ def index(name: str) -> int:
     raise KeyError(f"no attribute is called {name!r}; there are: {', '.join(a.name for a in ATTRIBUTES)}")
 
 
-def columns_of_layers(layers) -> list[int]:
-    """Columns whose attribute is carried by one of `layers` (any iterable of layer indices)."""
+def columns_of_layers(layers: Iterable[int]) -> list[int]:
+    """Columns whose attribute is carried by one of `layers`."""
     wanted = set(layers)
     return [column for column, attribute in enumerate(ATTRIBUTES) if attribute.layer in wanted]

@@ -80,7 +80,7 @@ def run(on_step: OnStep | None = None) -> Experiment:
 
     source_pictures = generator.synthesis(sources.w)
     drawn: list[torch.Tensor] = []
-    for w in results.w.split(4):
+    for w in torch.split(results.w, 4):
         drawn += generator.synthesis(w)
         if on_step is not None:
             on_step(len(drawn), len(results))

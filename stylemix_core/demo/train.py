@@ -11,7 +11,7 @@ beside them. On two idle CPU cores the generator takes about an hour and the enc
 import argparse
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,7 +88,9 @@ def bind_layers(generator: Generator) -> None:
         carried = truth.coordinates_of(layer).to(module.affine.weight)
         module.affine.weight.data.mul_(carried)
         if module.affine.weight.requires_grad:
-            module.affine.weight.register_hook(lambda gradient, carried=carried: gradient * carried)
+            module.affine.weight.register_hook(  # type: ignore[no-untyped-call]
+                lambda gradient, carried=carried: gradient * carried
+            )
 
 
 def picture_loss(drawn: torch.Tensor, target: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -120,7 +122,7 @@ def new_generator() -> Generator:
     return generator
 
 
-def train_generator(out: Path, phases=GENERATOR_PHASES) -> Generator:
+def train_generator(out: Path, phases: Sequence[Phase] = GENERATOR_PHASES) -> Generator:
     """Train, or go on training, the generator; returns the moving average of its weights."""
     generator = new_generator()
     averaged = new_generator().requires_grad_(False)
@@ -147,7 +149,7 @@ def train_generator(out: Path, phases=GENERATOR_PHASES) -> Generator:
             drawn = generator.synthesis(w, "none", resolution=phase.resolution)
         loss = picture_loss(drawn.float(), target, weights)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         follow(averaged, generator, min(0.999, (1 + step) / (10 + step)))
         run.report(loss)
@@ -169,7 +171,7 @@ def new_encoder(generator: Generator) -> Encoder:
     return encoder
 
 
-def train_encoder(out: Path, generator: Generator, phases=ENCODER_PHASES) -> Encoder:
+def train_encoder(out: Path, generator: Generator, phases: Sequence[Phase] = ENCODER_PHASES) -> Encoder:
     """Train, or go on training, the encoder for `generator`; returns the moving average of its weights."""
     generator.requires_grad_(False)
     encoder = new_encoder(generator)
@@ -219,7 +221,7 @@ def encoder_batch(generator: Generator, count: int) -> tuple[torch.Tensor, torch
 class Run:
     """Steps with a progress bar that go on where the last checkpoint stopped."""
 
-    def __init__(self, checkpoint: Path, parts: dict):
+    def __init__(self, checkpoint: Path, parts: Mapping[str, nn.Module | torch.optim.Optimizer]):
         self.checkpoint, self.parts = checkpoint, parts
         self.step, self.loss = 0, 0.0
         if checkpoint.exists():
@@ -229,7 +231,7 @@ class Run:
             for name, state in saved.items():
                 parts[name].load_state_dict(state)
 
-    def steps(self, phases, title: str) -> Iterator[tuple[int, Phase]]:
+    def steps(self, phases: Sequence[Phase], title: str) -> Iterator[tuple[int, Phase]]:
         schedule = [phase for phase in phases for _ in range(phase.steps)]
         saved = time.monotonic()
         with ProgressBar(len(schedule), title) as bar:
@@ -259,7 +261,7 @@ class Run:
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, peak: float, step: int, total: int) -> None:
-    """Short warm-up, then half a cosine down to a hundredth."""
+    """Set the rate of a step: a short warm-up, then half a cosine down to a hundredth."""
     rate = peak * min(1.0, (step + 1) / 200) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / total)))
     for group in optimizer.param_groups:
         group["lr"] = rate * group.get("factor", 1.0)

@@ -11,6 +11,7 @@ thresholds. A synthesis layer reads only the coordinates of the attributes it ca
 
 import functools
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -35,28 +36,31 @@ def projection() -> torch.Tensor:
     """The attribute directions in z, orthonormal columns, float32 `[z_dim, attributes]`."""
     random = np.random.Generator(np.random.PCG64(20200603)).standard_normal((CONFIG.z_dim, len(ATTRIBUTES)))
     q, r = np.linalg.qr(random)
-    return torch.from_numpy(q * np.sign(np.diag(r))).float()
+    directions: torch.Tensor = torch.from_numpy(q * np.sign(np.diag(r)))
+    return directions.float()
 
 
 def attributes_of(z: torch.Tensor) -> torch.Tensor:
     """Attributes 0…1 of the avatars that z `[B, z_dim]` stands for; float32 `[B, attributes]`."""
     normalized = z * torch.rsqrt(z.square().mean(1, keepdim=True) + 1e-8)
-    return torch.special.ndtr(normalized @ projection().to(z))
+    values: torch.Tensor = torch.special.ndtr(normalized @ projection().to(z))
+    return values
 
 
 def z_of(attributes: torch.Tensor) -> torch.Tensor:
     """The shortest way back: a latent `[B, z_dim]` whose attributes are these; `attributes_of` inverts it."""
-    values = torch.special.ndtri(attributes.clamp(1e-4, 1 - 1e-4))
+    values: torch.Tensor = torch.special.ndtri(attributes.clamp(1e-4, 1 - 1e-4))
     p = projection().to(attributes)
     # Length √z_dim makes the mapping's normalisation the identity; what is missing goes into one
     # direction that no attribute reads.
     spare = torch.ones(CONFIG.z_dim).to(p)
     spare = spare - p @ (p.t() @ spare)
     missing = (CONFIG.z_dim - values.square().sum(1, keepdim=True)).clamp_min(0).sqrt()
-    return values @ p.t() + missing * spare / spare.norm()
+    latents: torch.Tensor = values @ p.t() + missing * spare / spare.norm()
+    return latents
 
 
-def mix(source: torch.Tensor, style: torch.Tensor, layers) -> torch.Tensor:
+def mix(source: torch.Tensor, style: torch.Tensor, layers: Iterable[int]) -> torch.Tensor:
     """The attributes that injecting `layers` of `style` into `source` must show; all `[B, attributes]`."""
     mixed = source.clone()
     columns = columns_of_layers(layers)

@@ -3,7 +3,7 @@
 import torch
 from PIL import Image
 
-from ..faces.align import _crop, align_batch
+from ..faces.align import align_batch, crop_largest
 from ..images import from_pil, to_rgb
 from . import Encoder
 
@@ -26,5 +26,5 @@ def align_for(
     size = size or encoder.input_size
     if isinstance(images, torch.Tensor):
         return align_batch(images, size, mode, any_angle)[0]
-    (face,) = _crop([to_rgb(images)], size, mode == "always", any_angle)
+    (face,) = crop_largest([to_rgb(images)], size, mode, any_angle)
     return from_pil(images if face is None else face.crop)

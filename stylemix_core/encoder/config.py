@@ -69,7 +69,7 @@ class EncoderConfig:
     input_height: int | None = None
     """Height of the pictures where it is less than the width: 192 for models of cars."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         # JSON metadata brings lists.
         object.__setattr__(self, "stage_channels", tuple(self.stage_channels))
         object.__setattr__(self, "stage_units", tuple(self.stage_units))
@@ -138,8 +138,8 @@ class EncoderConfig:
 
         known: fields that are known from elsewhere. Shapes do not tell `iterative`, `input_height`, a progressive
             `kind`, and of encoders without style heads `input_size` and mostly `num_ws`.
-        A new stage is seen by its change of channels. `CheckpointError` when a tensor lacks or the build is another
-        one.
+        A new stage is seen by its change of channels. `CheckpointError` when a tensor is missing or the build is
+        another one.
         """
         kind = known.get("kind") or kind_of(shapes)
         try:

@@ -5,6 +5,8 @@ the weight of every convolution into an order of its own before it starts, which
 weight is read as it lies where pixels are fewest, and kept in oneDNN's order where they are more.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -26,9 +28,9 @@ class Conv3x3(nn.Conv2d):
         super().__init__(in_channels, channels, 3, stride, padding=1, bias=bias)
         self.packed = Packed()
 
-    def _apply(self, fn, recurse=True):
+    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> "Conv3x3":
         self.packed.forget()  # the weight is about to move or to change its type
-        return super()._apply(fn, recurse)
+        return super()._apply(fn, recurse)  # type: ignore[no-untyped-call, no-any-return]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.weight.numel() < HEAVY or not onednn_computes(x):
@@ -40,9 +42,10 @@ class Conv3x3(nn.Conv2d):
         if traced or self.weight.is_inference() or not can_pack():
             return super().forward(x)
         setting = (self.padding, self.stride, self.dilation, self.groups)
-        return torch.ops.mkldnn._convolution_pointwise(
+        y: torch.Tensor = torch.ops.mkldnn._convolution_pointwise(
             x, self.packed(self.weight), self.bias, *setting, "none", [], ""
         )
+        return y
 
 
 class Packed(Derived):
@@ -61,7 +64,7 @@ def can_pack() -> bool:
 
 def onednn_computes(x: torch.Tensor) -> bool:
     """Whether a convolution of x runs in oneDNN."""
-    if x.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+    if x.device.type != "cpu" or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
     return x.dtype == torch.float32 or (x.dtype == torch.bfloat16 and computes_bfloat16())
 
@@ -84,4 +87,4 @@ def by_rows(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, st
         y = rows @ columns.t()
     if bias is not None:
         y = y + bias[:, None]
-    return y.unflatten(1, (batch, height, width)).transpose(0, 1)
+    return torch.unflatten(y, 1, (batch, height, width)).transpose(0, 1)

@@ -9,9 +9,10 @@ from torch import nn
 
 from ..device import exact_convolutions
 from ..errors import CheckpointError
+from ..files.damage import about
 from ..files.info import file_of
-from ..files.source import Source, about
-from ..files.stored import StoredTensor, shapes
+from ..files.source import Source
+from ..files.stored import shapes
 from ..images import average, shrink
 from ..networks import adopt, without_numbers
 from . import Encoder
@@ -44,8 +45,9 @@ class Identity(nn.Module):
 
         reference: as many pictures, or one for all; or their directions, where they are at hand.
         """
-        seen = reference if reference.ndim == 2 else self(reference)
-        return (1 - (self(images) * seen).sum(1)).clamp_min(0)
+        direction: torch.Tensor = self(images)
+        cosine = (direction * (reference if reference.ndim == 2 else self(reference))).sum(1)
+        return (1 - cosine).clamp_min(0)
 
 
 class EncoderIdentity(Identity):
@@ -98,7 +100,7 @@ class ArcFace(Identity):
 
 
 def find_identity(
-    arcface: str | os.PathLike | None, encoder: Encoder | None, device: torch.device | None = None
+    arcface: str | os.PathLike[str] | None, encoder: Encoder | None, device: torch.device | None = None
 ) -> Identity | None:
     """The best measure at hand: ArcFace of a file, else the encoder's features, else none.
 
@@ -113,19 +115,19 @@ def find_identity(
     return EncoderIdentity(encoder)
 
 
-def holds_arcface(path: str | os.PathLike) -> bool:
+def holds_arcface(path: str | os.PathLike[str]) -> bool:
     """Whether a file has the tensors of ArcFace's IR-SE50."""
     try:
         with about(path):
-            return "output_layer.4.running_mean" in arcface_tensors(path)
+            return "output_layer.4.running_mean" in Source(path).tensors
     except CheckpointError:
         return False
 
 
-def read_arcface(path: str | os.PathLike) -> ArcFace:
+def read_arcface(path: str | os.PathLike[str]) -> ArcFace:
     """ArcFace from a file such as `model_ir_se50.pth`, onto the CPU. `CheckpointError` when the file holds none."""
     with about(path):
-        tensors = arcface_tensors(path)
+        tensors = Source(path).tensors
         expected = "expected the state dict of ArcFace's IR-SE50, model_ir_se50.pth"
         if "output_layer.4.running_mean" not in tensors:
             raise CheckpointError(f"the file holds no ArcFace network; {expected}")
@@ -147,13 +149,6 @@ def read_arcface(path: str | os.PathLike) -> ArcFace:
     return adopted
 
 
-def arcface_tensors(path: str | os.PathLike) -> dict[str, StoredTensor]:
-    source = Source(path)
-    content = source.safetensors[0] or source.content
-    stored = content if isinstance(content, dict) else {}
-    return {str(name): tensor for name, tensor in stored.items() if isinstance(tensor, StoredTensor)}
-
-
 def face_alone(images: torch.Tensor) -> torch.Tensor:
     """FFHQ crops `[B, C, R, R]` that fade to mid grey around the face."""
     x, y, width, height = OVAL
@@ -163,7 +158,7 @@ def face_alone(images: torch.Tensor) -> torch.Tensor:
 
 
 def crop(images: torch.Tensor) -> torch.Tensor:
-    """The face of FFHQ crops `[B, C, H, W]`."""
+    """What ArcFace looks at (`FACE`) of FFHQ crops `[B, C, H, W]`."""
     height, width = images.shape[2:]
     top, bottom = (round(place * height) for place in FACE[:2])
     left, right = (round(place * width) for place in FACE[2:])

@@ -195,9 +195,11 @@ class Encoder(nn.Module):
         _, c1, c2, c3 = self.features(x.to(self.dtype).contiguous(memory_format=torch.channels_last))
         heads = config.traits.heads
         if heads == "w":
-            return self.linear(c3.float().mean([2, 3]))[:, None].expand(-1, config.num_ws, -1)
+            w: torch.Tensor = self.linear(c3.float().mean([2, 3]))
+            return w[:, None].expand(-1, config.num_ws, -1)
         if heads == "w+":
-            return self.linear(self.output_layer_2(c3).float()).unflatten(1, (config.num_ws, config.w_dim))
+            all_w: torch.Tensor = self.linear(self.output_layer_2(c3).float())
+            return torch.unflatten(all_w, 1, (config.num_ws, config.w_dim))
         pyramid = [c3]
         if heads == "pyramid":
             pyramid.append(upsample_add(c3, self.latlayer1(c2)))
@@ -233,7 +235,8 @@ class StyleHead(nn.Module):
         self.linear = EqualLinear(channels, w_dim)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.linear(self.convs(x).flatten(1).float())  # [B, D]
+        w: torch.Tensor = self.linear(self.convs(x).flatten(1).float())
+        return w  # [B, D]
 
 
 def upsample_add(x: torch.Tensor, lateral: torch.Tensor) -> torch.Tensor:

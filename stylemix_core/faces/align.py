@@ -15,7 +15,7 @@ from .landmarks import Landmarks
 from .transform import FaceTransform
 
 ALIGN_MODES = ("auto", "always", "never")
-"""When `align_batch` and `align_for` crop: where a picture is not aligned yet, always, or never."""
+"""When a picture is cropped to its face: where it is not aligned yet, always, or never."""
 
 NEVER = "set align to never if it is a crop already or shows something else"
 """What to do with a picture without a face where there is a choice of modes."""
@@ -115,7 +115,7 @@ def align_pictures(
 def align_batch(
     images: torch.Tensor, output_size: int, mode: str = "auto", any_angle: bool = True
 ) -> tuple[torch.Tensor, tuple[FaceTransform | None, ...]]:
-    """The largest face of every picture, as an encoder wants it.
+    """The largest face of every picture of a batch, framed as in FFHQ.
 
     images: float32 `[B, 3, H, W]` in −1…1.
     mode: "auto" only resizes pictures that are aligned already (see `is_aligned`), "always" crops all, "never"
@@ -129,7 +129,7 @@ def align_batch(
     check_finite(images, "the image")
     if mode == "never":
         return resize(images, output_size, output_size), (None,) * len(images)
-    faces = _crop([to_pil(image) for image in images], output_size, mode == "always", any_angle)
+    faces = crop_largest([to_pil(image) for image in images], output_size, mode, any_angle)
     crops = [
         resize(images[index : index + 1], output_size, output_size)
         if face is None
@@ -153,16 +153,19 @@ def is_aligned(transform: FaceTransform) -> bool:
     )
 
 
-def _crop(
-    pictures: Sequence[Image.Image], size: int, always: bool, any_angle: bool
+def crop_largest(
+    pictures: Sequence[Image.Image], output_size: int, mode: str = "auto", any_angle: bool = True
 ) -> list[AlignedFace | None]:
-    """The largest face of every RGB picture; None where the picture is aligned already and need not be cropped."""
+    """The largest face of every RGB picture, cropped; None where the picture need not be, as it is aligned already.
+
+    mode: "auto", or "always" to crop aligned ones as well. any_angle and errors: as for `align_batch`.
+    """
     faces: list[AlignedFace | None] = []
     for index, (picture, found) in enumerate(zip(pictures, find_faces(pictures, any_angle), strict=True)):
         (number,) = _choose(found, "largest", _name(index, len(pictures)), NEVER)
         landmarks = found[number].landmarks
-        transform = FaceTransform.ffhq(landmarks, picture.size, size, picture=index)
-        if always or not is_aligned(transform):
+        transform = FaceTransform.ffhq(landmarks, picture.size, output_size, picture=index)
+        if mode == "always" or not is_aligned(transform):
             faces.append(AlignedFace(crop_face(picture, transform), transform, landmarks, number))
         else:
             faces.append(None)

@@ -136,7 +136,7 @@ def _sample_padded(
 
 
 def _blurred(picture: Image.Image, sigma: float) -> Image.Image:
-    """After a Gaussian blur for which the picture mirrors at its edges."""
+    """The picture after a Gaussian blur, for which it goes on mirrored beyond its edges."""
     edge = math.ceil(3 * sigma)
     pixels = np.pad(np.asarray(picture), ((edge, edge), (edge, edge), (0, 0)), "reflect")
     blurred = Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(sigma))

@@ -128,7 +128,9 @@ def _detect(
         return []
     squares = {index: _letterbox(pictures[index], detector.input_size) for index, _ in views}
     inputs = torch.stack([squares[index].rot90(quarters, (1, 2)) for index, quarters in views])
-    boxes, scores = (torch.cat(parts) for parts in zip(*map(detector, inputs.split(CHUNK)), strict=True))
+    boxes, scores = (
+        torch.cat(parts) for parts in zip(*map(detector, torch.split(inputs, CHUNK)), strict=True)
+    )
     boxes, scores = boxes / detector.input_size, scores.clamp(-80, 80).sigmoid()
     points = boxes + anchors()[:, None]
     points[:, :, 1] = boxes[:, :, 1]  # sizes are not relative to the anchor
@@ -184,7 +186,9 @@ def _suppress(boxes: np.ndarray, scores: np.ndarray, min_score: float) -> Iterat
 def _overlap(low: np.ndarray, high: np.ndarray, lows: np.ndarray, highs: np.ndarray) -> np.ndarray:
     """Intersection over union of one box with several."""
     shared = (np.minimum(high, highs) - np.maximum(low, lows)).clip(0).prod(-1)
-    return shared / ((high - low).prod(-1) + (highs - lows).prod(-1) - shared).clip(1e-12)
+    either = (high - low).prod(-1) + (highs - lows).prod(-1) - shared
+    overlap: np.ndarray = shared / either.clip(1e-12)
+    return overlap
 
 
 def _meshes(
@@ -230,7 +234,7 @@ def _view(picture: Image.Image, region: _Region, side: int) -> torch.Tensor:
 
 
 def _tensor(picture: Image.Image) -> torch.Tensor:
-    """`[3, H, W]` in 0…1."""
+    """A picture as `[3, H, W]` in 0…1."""
     return torch.from_numpy(np.asarray(picture, dtype=np.float32) / 255).permute(2, 0, 1)
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import nn
 
+from ..files.mapped import read_safetensors
 from ..networks import Network, adopt
 
 WEIGHTS = Path(__file__).parent / "weights.safetensors"
@@ -46,7 +46,8 @@ class BlazeBlock(nn.Module):
         shortcut = F.max_pool2d(x, 2) if self.stride == 2 else x
         if self.widen:
             shortcut = F.pad(shortcut, (0, 0, 0, 0, 0, self.widen))
-        return self.activation(shortcut + self.pointwise(self.depthwise(x)))
+        activated: torch.Tensor = self.activation(shortcut + self.pointwise(self.depthwise(x)))
+        return activated
 
 
 class Detector(nn.Module):
@@ -77,7 +78,7 @@ class Detector(nn.Module):
         far = self.far(near)  # [B, C, 8, 8]
         scores = [_rows(self.near_scores(near), 1), _rows(self.far_scores(far), 1)]
         boxes = [_rows(self.near_boxes(near), 16), _rows(self.far_boxes(far), 16)]
-        return torch.cat(boxes, 1).unflatten(2, (8, 2)), torch.cat(scores, 1)[:, :, 0]
+        return torch.unflatten(torch.cat(boxes, 1), 2, (8, 2)), torch.cat(scores, 1)[:, :, 0]
 
 
 class BackDetector(Detector):
@@ -142,7 +143,7 @@ class Mesh(nn.Module):
 @cache
 def networks() -> tuple[Detector, Detector, Mesh]:
     """The back detector, the short one and the mesh, on the CPU; read once."""
-    weights = load_file(WEIGHTS)
+    weights = {name: tensor.load() for name, tensor in read_safetensors(WEIGHTS)[0].items()}
     with torch.device("meta"):
         back, short, mesh = BackDetector(), ShortDetector(), Mesh()
     return _load(back, "back", weights), _load(short, "short", weights), _load(mesh, "mesh", weights)

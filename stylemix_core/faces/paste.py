@@ -115,27 +115,8 @@ def paste_faces(
     `StyleMixError` when counts or sizes do not fit, and where `check_finite` and `as_masks` have it.
     """
     edge = _Edge(feather, colour_match, blend)
-    check_finite(pictures, "the image")
-    check_finite(faces, "the face")
-    count = len(transforms)
-    if not count or len(faces) % count or not len(faces):
-        raise StyleMixError(
-            f"{len(faces)} faces do not belong to {count} transforms; give every face that Align Face found as "
-            "many versions"
-        )
-    versions = len(faces) // count
-    masks = None if masks is None else as_masks(masks, "the mask")
-    if masks is not None and len(masks) not in (1, count, len(faces)):
-        raise StyleMixError(
-            f"there are {len(masks)} masks; expected one, or one for each of the {len(faces)} faces"
-        )
-    for transform in transforms:
-        if not 0 <= transform.picture < len(pictures):
-            raise StyleMixError(
-                f"a face belongs to picture {transform.picture + 1}, but there are {len(pictures)}; give the pictures "
-                "that went into Align Face"
-            )
-        _check_size(transform, (pictures.shape[2], pictures.shape[1]))
+    masks = _check_batches(pictures, faces, transforms, masks)
+    versions = len(faces) // len(transforms)
     if pictures.shape[3] == 1:
         pictures = pictures.expand(-1, -1, -1, 3)
     device = pictures.device
@@ -161,6 +142,36 @@ def paste_faces(
     return result.to(device)
 
 
+def _check_batches(
+    pictures: torch.Tensor,
+    faces: torch.Tensor,
+    transforms: Sequence[FaceTransform],
+    masks: torch.Tensor | None,
+) -> torch.Tensor | None:
+    """The masks as `as_masks` gives them. `StyleMixError` when what `paste_faces` takes does not fit together."""
+    check_finite(pictures, "the image")
+    check_finite(faces, "the face")
+    count = len(transforms)
+    if not count or len(faces) % count or not len(faces):
+        raise StyleMixError(
+            f"{len(faces)} faces do not belong to {count} transforms; give every face that Align Face found as "
+            "many versions"
+        )
+    masks = None if masks is None else as_masks(masks, "the mask")
+    if masks is not None and len(masks) not in (1, count, len(faces)):
+        raise StyleMixError(
+            f"there are {len(masks)} masks; expected one, or one for each of the {len(faces)} faces"
+        )
+    for transform in transforms:
+        if not 0 <= transform.picture < len(pictures):
+            raise StyleMixError(
+                f"a face belongs to picture {transform.picture + 1}, but there are {len(pictures)}; give the pictures "
+                "that went into Align Face"
+            )
+        _check_size(transform, (pictures.shape[2], pictures.shape[1]))
+    return masks
+
+
 @dataclass(frozen=True, eq=False)
 class _Before:
     """The crop that a face takes the place of."""
@@ -172,7 +183,7 @@ class _Before:
 
     @classmethod
     def of(cls, picture: Image.Image, transform: FaceTransform) -> "_Before":
-        """picture: RGB."""
+        """The place that `transform` describes in an RGB picture."""
         crop = from_pil(crop_face(picture, replace(transform, size=SIDE)))
         return cls(crop, find_heads(crop)[0])
 
@@ -203,7 +214,7 @@ def _head(
 
 
 def _to_float(picture: Image.Image) -> torch.Tensor:
-    """`[H, W, 3]` in 0…1."""
+    """A picture as `[H, W, 3]` in 0…1."""
     return torch.from_numpy(np.array(picture)).float().div_(255)
 
 
@@ -239,12 +250,18 @@ def _paste(
         area[band.rows] = torch.where(band.alpha > 0, torch.lerp(there, colours, band.alpha), there)
 
 
-def _match(area: torch.Tensor, *arguments) -> tuple[torch.Tensor, torch.Tensor]:
+def _match(
+    area: torch.Tensor,
+    corner: tuple[int, int],
+    face: torch.Tensor,
+    transform: FaceTransform,
+    mask: torch.Tensor | None,
+    edge: _Edge,
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Gain and offset `[3]` that give the face the picture's colours."""
-    edge: _Edge = arguments[-1]
     # Weighted sums of 1, colour and colour², of the picture and of the face.
     sums = torch.zeros(2, 3, 3, dtype=torch.float64)
-    for band in _bands(area, *arguments):
+    for band in _bands(area, corner, face, transform, mask, edge):
         weight = (band.seam if edge.colour_match == "seam" else 1) * (band.alpha > 0)
         for total, colours in zip(sums, (area[band.rows], band.face)):
             powers = (torch.ones_like(colours), colours, colours.square())

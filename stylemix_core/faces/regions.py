@@ -1,6 +1,6 @@
 """Where in a picture of a face hair, eyes, … and background are: soft masks by name.
 
-The face mesh (`alignment`) draws the face and its features. What lies around them is told apart by colour: every
+The face mesh (`detection`) draws the face and its features. What lies around them is told apart by colour: every
 pixel belongs to hair, background, body or face as likely as its colour is common among the pixels that surely do
 (histograms, refined by expectation and maximisation as in GrabCut, Rother et al. 2004), times how likely its place
 beside the face is. Masks of the user's own replace all of this (`regions_of`).
@@ -154,7 +154,7 @@ def name_masks(masks: torch.Tensor, names: str) -> dict[str, torch.Tensor]:
 
 
 def _small(images: torch.Tensor) -> torch.Tensor:
-    """On the CPU, `SIDE` pixels square."""
+    """The pictures as this room looks at them: on the CPU, `SIDE` pixels square."""
     if images.ndim != 4 or images.shape[1] != 3 or not len(images):
         raise StyleMixError(
             f"the pictures have the shape {list(images.shape)}; expected [batch, 3, height, width]"
@@ -176,12 +176,12 @@ def _largest_faces(small: torch.Tensor) -> list[Face]:
 
 
 def _faces(small: torch.Tensor) -> list[list[Face]]:
-    """Of pictures that are crops, so upright."""
+    """The faces of every picture. They are crops, so faces are upright."""
     return find_faces([to_pil(picture) for picture in small], any_angle=False)
 
 
 def _width(face: Face) -> float:
-    """In pixels."""
+    """The face's width in pixels."""
     left, right = face.points[234], face.points[454]
     return float(((right - left) ** 2).sum() ** 0.5)
 

@@ -34,7 +34,7 @@ class FaceTransform:
     """Which picture of a batch."""
 
     def __repr__(self) -> str:
-        """For people."""
+        """The square in words, for people."""
         (x, y), (width, height) = self.centre, self.picture_size
         return (
             f"a square of {self.side:.0f} pixels around ({x:.0f}, {y:.0f}) of picture {self.picture + 1} "
@@ -94,7 +94,7 @@ class FaceTransform:
         return replace(self, quad=_points(*moved), picture_size=size)
 
     def as_dict(self) -> dict[str, Any]:
-        """As a dict that `json.dumps` takes."""
+        """The transform as a dict that `json.dumps` takes."""
         return asdict(self)
 
     @property
@@ -141,7 +141,7 @@ def pixel_centres(size: int) -> torch.Tensor:
 
 
 def _turned(vector: np.ndarray) -> np.ndarray:
-    """By 90° clockwise as seen in the picture."""
+    """The vector turned by 90° clockwise, as seen in the picture."""
     return np.array([-vector[1], vector[0]])
 
 

@@ -49,6 +49,7 @@ def refuse_plainly_coloured(path: str | os.PathLike[str]) -> None:
 
 
 def refusal(path: str | os.PathLike[str]) -> StyleMixError:
+    """The error that says so."""
     return StyleMixError(
         f"{path} is a coloured picture; a mask is grey: white inside the region, black outside"
     )

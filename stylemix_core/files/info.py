@@ -1,4 +1,7 @@
-"""What a checkpoint file is, as `inspect_checkpoint` tells it."""
+"""What a checkpoint file is, as `inspect_checkpoint` tells it.
+
+It lies below the networks because each keeps what its file is as `info`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -73,6 +76,8 @@ class CheckpointInfo:
 
 
 class FromFile(Protocol):
+    """A network that says what file it is of."""
+
     info: CheckpointInfo | None
 
 

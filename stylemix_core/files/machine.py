@@ -26,6 +26,9 @@ LONGEST_INTEGER = 1 << 10
 """Bytes of an integer."""
 
 
+Known = Mapping[str, Callable[..., Any]]
+"""Allowed globals, and what stands in for each."""
+
 OPERATIONS = {operation.code: operation.name for operation in pickletools.opcodes}
 
 
@@ -48,7 +51,7 @@ class Record:
     """What a class or a constructor call of the file has become: its name and its data."""
 
     name: str
-    args: tuple
+    args: tuple[Any, ...]
     state: Any = None
 
 
@@ -75,11 +78,9 @@ class Global:
 
 
 class Machine:
-    """Runs pickles. `known` maps each allowed global to what stands in for it."""
+    """Runs pickles that name none but the `known` globals."""
 
-    def __init__(
-        self, known: Mapping[str, Callable], budget: Budget, persistent: Callable[[Any], Any] | None = None
-    ):
+    def __init__(self, known: Known, budget: Budget, persistent: Callable[[Any], Any] | None = None):
         self.known, self.budget, self.persistent = known, budget, persistent
 
     def run(self, stream: "Stream") -> Any:
@@ -247,6 +248,7 @@ class Machine:
 
 
 def number(layout: str) -> Callable[[Machine], None]:
+    """A step that reads a packed number."""
     packed = struct.Struct(layout)
     return lambda machine: machine.push(packed.unpack(machine.stream.read(packed.size))[0])
 

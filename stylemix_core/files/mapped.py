@@ -1,18 +1,16 @@
-"""Numbers that lie in a mapped file until they are asked for; safetensors, a format that is nothing but such."""
+"""Numbers that lie in a mapped file until they are asked for, and safetensors, a format that is nothing but such."""
 
-import json
 import mmap
 import os
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 
 from ..errors import CheckpointError
+from .header import damaged, read_header
 from .stored import StoredTensor
 
-LONGEST_HEADER = 1 << 22
-"""Of a safetensors file. Those of the largest image models have a quarter of it."""
 SAFETENSORS_DTYPES = {
     "F32": torch.float32,
     "F64": torch.float64,
@@ -31,10 +29,15 @@ AS_NUMPY = {
 }
 
 
-def map_file(path: str | os.PathLike) -> memoryview:
+def map_file(path: str | os.PathLike[str]) -> memoryview:
     """The file's bytes, read-only."""
     with open(path, "rb") as file:
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        return map_bytes(file)
+
+
+def map_bytes(file: BinaryIO) -> memoryview:
+    """The same of an open file."""
+    return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def release(view: memoryview) -> None:
@@ -55,6 +58,7 @@ class Storage:
         return self.size * self.dtype.itemsize
 
     def fill(self, data: memoryview) -> None:
+        """Gives it its place: the first bytes of `data`."""
         if len(data) < self.nbytes:
             raise CheckpointError(f"a tensor's data is cut off: {len(data)} of {self.nbytes} bytes are there")
         self.data = data[: self.nbytes]
@@ -62,7 +66,7 @@ class Storage:
     def read(self, size: tuple[int, ...], stride: tuple[int, ...], offset: int = 0) -> torch.Tensor:
         """A part of it, in memory of its own."""
         if self.data is None:
-            raise CheckpointError("the file lacks the data of a tensor")
+            raise CheckpointError("the file lacks the data of one of its tensors; it is damaged")
         step = self.dtype.itemsize
         strides = tuple(step * n for n in stride)
         view: np.ndarray = np.ndarray(size, AS_NUMPY[self.dtype], self.data, step * offset, strides)
@@ -85,25 +89,19 @@ def require_sizes(shape: Any) -> int:
     return product
 
 
-def read_safetensors(path: str | os.PathLike) -> tuple[dict[str, StoredTensor], dict[str, str]]:
-    """Tensors and metadata. `CheckpointError` when the file is damaged or cut off.
+def read_safetensors(path: str | os.PathLike[str]) -> tuple[dict[str, StoredTensor], dict[str, str]]:
+    """Tensors and metadata of a safetensors file. `CheckpointError` when the file is damaged or cut off.
 
     Tensors of a type that no supported network has, such as float8, are listed and cannot be loaded.
+    The library's own reader is not used: its tensors are pages of the mapped file, which change when the file does and
+    keep it from being replaced on Windows; it reads headers of a hundred megabytes from anybody; and the formats of
+    other tools need the same `StoredTensor`s.
     """
-    data = map_file(path)
-    length = int.from_bytes(data[:8], "little")
-    if length > min(LONGEST_HEADER, len(data) - 8):
-        raise damaged(f"its header of {length} bytes does not fit")
-    try:
-        header = json.loads(bytes(data[8 : 8 + length]))
-    except (ValueError, RecursionError) as error:
-        raise damaged("its header is not JSON") from error
-    if not isinstance(header, dict):
-        raise damaged("its header is not a list of tensors")
-    metadata = header.pop("__metadata__", None) or {}
-    numbers = data[8 + length :]
+    with open(path, "rb") as file:
+        entries, metadata = read_header(file)
+        numbers = map_bytes(file)[file.tell() :]
     tensors, end = {}, 0
-    for name, entry in sorted(header.items(), key=lambda item: offsets(*item)):
+    for name, entry in sorted(entries.items(), key=lambda item: offsets(*item)):
         start, stop = offsets(name, entry)
         if start != end or stop > len(numbers):
             raise damaged(f"the data of {name[:80]} is not where it belongs")
@@ -111,12 +109,7 @@ def read_safetensors(path: str | os.PathLike) -> tuple[dict[str, StoredTensor], 
         tensors[name] = stored_tensor(name, entry, numbers[start:stop])
     if end != len(numbers):
         raise damaged(f"its tensors take {end} bytes, it has {len(numbers)}")
-    texts = metadata.items() if isinstance(metadata, dict) else ()
-    return tensors, {key: value for key, value in texts if isinstance(value, str)}
-
-
-def damaged(why: str) -> CheckpointError:
-    return CheckpointError(f"the safetensors file is damaged or cut off ({why}); download or copy it again")
+    return tensors, metadata
 
 
 def offsets(name: str, entry: Any) -> tuple[int, int]:
@@ -130,6 +123,7 @@ def offsets(name: str, entry: Any) -> tuple[int, int]:
 
 
 def stored_tensor(name: str, entry: dict[str, Any], data: memoryview) -> StoredTensor:
+    """A tensor of a safetensors file, from its entry in the header and its bytes."""
     shape, kind = entry.get("shape"), entry.get("dtype")
     size = tuple(shape) if isinstance(shape, list) else ()
     count = require_sizes(size)

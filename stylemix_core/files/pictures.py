@@ -13,15 +13,13 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from ..errors import StyleMixError
-from ..images import _large_ones, from_pil, to_pil
+from ..images import from_pil, to_pil, without_size_warning
 from .coloured import refuse_coloured
 from .endings import HEIC, HEIC_REFUSED, PICTURES, listed
 from .writing import replacing
 
 _SRGB = ("sRGB IEC61966-2", "sRGB2014", "sRGB built-in")
 """How descriptions of profiles begin that need no conversion, which takes a second for a phone's photo."""
-
-
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 """What such files have from their ninth byte on, after "ftyp"."""
 
@@ -47,7 +45,7 @@ def open_image(path: str | os.PathLike[str]) -> Image.Image:
     `StyleMixError` when the file is missing, damaged, too large or not a picture.
     """
     try:
-        with _large_ones(), Image.open(path) as image:
+        with without_size_warning(), Image.open(path) as image:
             return _in_srgb(ImageOps.exif_transpose(image))
     except FileNotFoundError:
         raise StyleMixError(f"there is no picture at {path}; check the path") from None

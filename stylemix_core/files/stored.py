@@ -20,6 +20,7 @@ class StoredTensor:
 
     @classmethod
     def of(cls, tensor: torch.Tensor) -> "StoredTensor":
+        """A tensor in memory as a stored one."""
         return cls(tuple(tensor.shape), tensor.clone)
 
     def map(

@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -13,26 +15,51 @@ from ..errors import StyleMixError, why_unwritable
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Write to the path this yields; it takes the name `path` when the block ends well.
+    """Write to the path this yields, an empty file; it takes the name `path` when the block ends well.
 
-    Missing folders are made. `StyleMixError` when the place cannot be written to.
+    Missing folders are made. `StyleMixError` when the place cannot be written to. Where `path` is there and cannot be
+    replaced, because a program on Windows has it open, what was written is kept under the name that the error tells.
     """
     path = Path(path)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        mode = create(partial)
         yield partial
-        partial.chmod(0o666 & ~current_umask())  # safetensors makes files that only their owner can read
-        os.replace(partial, path)
+        partial.chmod(mode)  # safetensors makes files that only their owner can read
+        move(partial, path)
     except (OSError, SafetensorError) as error:
         reason = why_unwritable(path.parent, error)
-        advice = "check the folder and its free space"
-        if os.name == "nt" and isinstance(error, PermissionError) and path.is_file():
-            advice = "close the programs that have the file open"
-        raise StyleMixError(f"cannot write {path}: {reason}; {advice}") from error
+        raise StyleMixError(f"cannot write {path}: {reason}; check the folder and its free space") from error
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def create(path: Path) -> int:
+    """Make an empty file in place of any; returns the permissions that the system gives to new files here."""
+    path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    try:
+        return os.fstat(handle).st_mode & 0o777
+    finally:
+        os.close(handle)
+
+
+def move(partial: Path, path: Path) -> None:
+    """Give a finished file its name; see `replacing`."""
+    try:
+        os.replace(partial, path)
+    except PermissionError as error:
+        if not path.is_file():
+            raise
+        names = (path.with_name(f"{path.stem}_{number}{path.suffix}") for number in count(2))
+        kept = next(name for name in names if not name.exists())
+        os.replace(partial, kept)
+        raise StyleMixError(
+            f"{path} cannot be replaced, perhaps because a program has it open; close that one. What was to be "
+            f"written is kept as {kept.name}"
+        ) from error
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
@@ -42,10 +69,3 @@ def sha256(path: str | os.PathLike[str]) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
-
-
-def current_umask() -> int:
-    """Which permissions new files of this process lack. It can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -3,24 +3,19 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
 
 from ..checkpoints import what_is
+from ..checkpoints.beside import TUNING
 from ..device import resolve_dtype
 from ..errors import CheckpointError
 from ..files.info import file_of
-from ..files.source import Source, about
-from ..files.writing import replacing
 from ..generator import Generator
 from ..networks import is_parameter, put, twin
 
-FORMAT, VERSION = "stylemix.delta", "1"
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -76,38 +71,20 @@ def save_delta(
     texts: more metadata, such as the workflow. The file appears complete or not at all.
     """
     precision = resolve_dtype(dtype, torch.device("cpu"))
-    tensors = {
-        name: tensor.detach().to("cpu", precision).clone(memory_format=torch.contiguous_format)
-        for name, tensor in delta.tensors.items()
-    }
-    own = {"format": FORMAT, "version": VERSION, "generator_fingerprint": delta.generator}
-    metadata = {**(texts or {}), **own}
-    with replacing(path) as partial:
-        save_file(tensors, partial, metadata)
+    tensors = {name: tensor.to(precision) for name, tensor in delta.tensors.items()}
+    TUNING.file.save(path, tensors, {"generator_fingerprint": delta.generator}, texts)
 
 
 def holds_delta(path: str | os.PathLike[str]) -> bool:
     """Whether a file looks like one for `load_delta`. Only its header is read."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            return (file.metadata() or {}).get("format") == FORMAT
-    except (SafetensorError, OSError):
-        return False
+    return TUNING.file.holds(path)
 
 
 def load_delta(path: str | os.PathLike[str]) -> Delta:
     """Read a tuning that `save_delta` wrote, onto the CPU. `CheckpointError` when the file is another one."""
-    with about(path):
-        tensors, metadata = Source(Path(path)).safetensors
-        if metadata.get("format") != FORMAT:
-            raise CheckpointError(
-                f"not a tuning of a generator: it is {what_is(path)}. Expected a file that StyleMix's inversion saved"
-            )
-        if metadata.get("version") != VERSION:
-            raise CheckpointError(
-                f"the tuning has version {metadata.get('version')}, this program reads {VERSION}; update StyleMix"
-            )
-        loaded = {name: tensor.load().float() for name, tensor in tensors.items()}
-        if not all(tensor.isfinite().all() for tensor in loaded.values()):
-            raise CheckpointError("the tuning holds NaN or infinite numbers; make it anew")
-    return Delta(loaded, metadata.get("generator_fingerprint", ""))
+
+    def build(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> Delta:
+        changes = {name: tensor.float() for name, tensor in tensors.items()}
+        return Delta(changes, metadata.get("generator_fingerprint", ""))
+
+    return TUNING.file.load(path, build, what_is)

@@ -12,8 +12,9 @@ from torch import nn
 
 from ..encoder import Encoder
 from ..errors import CheckpointError, StyleMixError
+from ..files.damage import about
 from ..files.info import file_of
-from ..files.source import Source, about
+from ..files.source import Source
 from ..files.stored import StoredTensor
 from ..images import shrink
 from ..networks import differentiable, twin
@@ -31,14 +32,15 @@ class Features:
 
     name: str
     """What they come from, for the report."""
-    network: "nn.Module"
+    network: nn.Module
     """`[B, 3, s, s]` in −1…1 → a list of maps."""
     side: int
     """Pictures are compared at this size, or their own where that is smaller."""
 
     def __call__(self, images: torch.Tensor) -> list[torch.Tensor]:
         """Maps of square pictures `[B, 1 or 3, R, R]`, every pixel scaled to a weighted length of one."""
-        return self.network(shrink(images.expand(-1, 3, -1, -1), self.side))
+        maps: list[torch.Tensor] = self.network(shrink(images.expand(-1, 3, -1, -1), self.side))
+        return maps
 
     def distance(self, maps: Sequence[torch.Tensor], target: Sequence[torch.Tensor]) -> torch.Tensor:
         """LPIPS (Zhang et al. 2018, arXiv:1801.03924, equation 1): `[B]`, zero where the pictures are equal."""
@@ -115,7 +117,7 @@ class EncoderStages(nn.Module):
 
 
 def perceptual_features(
-    source: str | os.PathLike | None, encoder: Encoder | None, device: torch.device
+    source: str | os.PathLike[str] | None, encoder: Encoder | None, device: torch.device
 ) -> Features | None:
     """The best features at hand.
 
@@ -158,7 +160,7 @@ def cached_vgg() -> Path | None:
     return next(iter(sorted(folder.glob("vgg16-*.pth"))), None)
 
 
-def holds_vgg(path: str | os.PathLike) -> bool:
+def holds_vgg(path: str | os.PathLike[str]) -> bool:
     """Whether a file has all tensors of VGG16, under one of the names that `read_vgg` knows."""
     try:
         with about(path):
@@ -167,7 +169,7 @@ def holds_vgg(path: str | os.PathLike) -> bool:
         return False
 
 
-def read_vgg(path: str | os.PathLike) -> Vgg16:
+def read_vgg(path: str | os.PathLike[str]) -> Vgg16:
     """VGG16 from a file with torchvision's names, or with the names of LPIPS' authors (which may bring `lin`).
 
     `CheckpointError` when the file holds no VGG16.
@@ -183,16 +185,13 @@ def read_vgg(path: str | os.PathLike) -> Vgg16:
         return Vgg16({name: tensor.load() for name, tensor in tensors.items()})
 
 
-def vgg_tensors(path: str | os.PathLike) -> dict[str, StoredTensor]:
+def vgg_tensors(path: str | os.PathLike[str]) -> dict[str, StoredTensor]:
     """The tensors of a file that a `Vgg16` takes, by its names."""
-    source = Source(path)
-    content = source.safetensors[0] or source.content
-    stored = content if isinstance(content, dict) else {}
     tensors = {}
-    for name, tensor in stored.items():
-        name = re.sub(r"^(?:net\.)?slice\d+\.(\d+)\.", r"features.\1.", str(name))
+    for name, tensor in Source(path).tensors.items():
+        name = re.sub(r"^(?:net\.)?slice\d+\.(\d+)\.", r"features.\1.", name)
         name = re.sub(r"^lins?\.?(\d)\.model\.1\.weight$", r"lin\1", name)
-        if isinstance(tensor, StoredTensor) and name.startswith(("features.", "lin")):
+        if name.startswith(("features.", "lin")):
             tensors[name] = tensor
     return tensors
 

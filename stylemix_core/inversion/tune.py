@@ -4,8 +4,9 @@ import torch
 
 from ..generator import Generator
 from ..networks import put
-from .losses import Objective, pyramid, sum_of_means
-from .optimize import Spread, Watch, descend
+from .descent import Found, Task, descend
+from .losses import pyramid, sum_of_means
+from .start import Spread
 
 RAMP_UP = 0.2
 """Share of the steps over which the learning rate rises: all weights start to move at once."""
@@ -17,26 +18,15 @@ LOCALITY_DISTANCE = 0.6
 """How far from the pivot it looks, in mean distances between codes."""
 
 
-def tune(
-    generator: Generator,
-    base: Generator,
-    objective: Objective,
-    w: torch.Tensor,
-    spread: Spread,
-    steps: int,
-    seed: int,
-    learning_rate: float,
-    locality: float,
-    watch: Watch,
-) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-    """Tune so that the pivots `w` `[B, L, D]` draw their targets; one generator for the whole batch.
+def tune(task: Task, base: Generator, w: torch.Tensor, steps: int) -> Found:
+    """Tune the task's generator so that the pivots `w` `[B, L, D]` draw their targets; one for the whole batch.
 
-    generator: a working copy whose weights are replaced. base: one that stays as it is.
-    learning_rate: the highest rate of the widest convolution, times the root of its inputs: a step moves a map by
-        about as much in any generator. With fewer than 40 steps it is lower.
-    locality: strength of the regularisation: codes near the pivots shall draw what `base` draws (section 3.3).
-    Returns the changes of the weights by name, and the losses `[steps, B]`.
+    base: a generator with the same weights that stays as it is: codes near the pivots shall draw what it draws, as far
+        as `InversionOptions.locality` asks for it (section 3.3).
+    The learning rate is that of the options over the root of the inputs of the widest convolution, so that a step moves
+    a map by about as much in any generator.
     """
+    generator, options = task.generator, task.options
     # `state_dict` gives what the copy's slots hold now; `put` fills the slots anew at every step.
     held = {name: tensor for name, tensor in generator.state_dict().items() if is_tuned(name)}
     changes = {
@@ -44,34 +34,28 @@ def tune(
         for name, tensor in held.items()
     }
     inputs = max(tensor[0].numel() for tensor in held.values())
-    random = torch.Generator().manual_seed(seed % 2**63)
+    random = task.random()
 
-    def evaluate(progress: float):
+    def evaluate(progress: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         for name, tensor in held.items():
             put(generator, name, (tensor.float() + changes[name]).to(tensor.dtype))
         images = generator.synthesis(w)
         penalty = w.new_zeros([])
-        if locality and round(progress * steps) % LOCALITY_EVERY == 0:
-            near = nearby(w, spread, random)
+        if options.locality and round(progress * steps) % LOCALITY_EVERY == 0:
+            near = nearby(w, task.spread, random)
             with torch.no_grad():
                 before = pyramid(base.synthesis(near))
             after = pyramid(generator.synthesis(near))
-            penalty = locality * sum_of_means(after, before).sum()
-        return images, objective(images), penalty
+            penalty = options.locality * sum_of_means(after, before).sum()
+        return images, task.objective(images), penalty
 
-    losses = descend(
-        [(list(changes.values()), learning_rate * min(1, steps / FULL_RATE_STEPS) / inputs**0.5)],
-        evaluate,
-        steps,
-        generator.dtype,
-        watch,
-        RAMP_UP,
-    )
-    return {name: change.detach() for name, change in changes.items()} if steps else {}, losses
+    rate = options.tune_learning_rate * min(1, steps / FULL_RATE_STEPS) / inputs**0.5
+    losses = descend([(list(changes.values()), rate)], evaluate, steps, generator.dtype, task.watch, RAMP_UP)
+    return Found(w, losses, {name: change.detach() for name, change in changes.items()})
 
 
 def is_tuned(name: str) -> bool:
-    """The convolutions' and to-RGB weights.
+    """Whether a tensor of the generator is tuned: the weights of convolutions and to-RGB layers are.
 
     Biases stay: they carry little, and with them a generator keeps its fingerprint, as codes for it stay valid.
     """
@@ -86,4 +70,5 @@ def nearby(w: torch.Tensor, spread: Spread, random: torch.Generator) -> torch.Te
     other = int(torch.randint(len(spread.codes), [1], generator=random))
     direction = spread.codes[other] - w[pivot]
     distance = LOCALITY_DISTANCE * spread.deviation * (2 * direction.numel()) ** 0.5
-    return (w[pivot] + direction * (distance / direction.norm().clamp_min(1e-8)))[None]
+    moved: torch.Tensor = w[pivot] + direction * (distance / direction.norm().clamp_min(1e-8))
+    return moved[None]

@@ -2,8 +2,10 @@
 
 import argparse
 import hashlib
+import importlib
 import json
 import os
+import pkgutil
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from stylemix_core import checkpoints
-from stylemix_core.checkpoints import inspect_checkpoint, load_encoder, load_generator, native
+from stylemix_core.checkpoints import formats, inspect_checkpoint, load_encoder, load_generator, native
 from stylemix_core.errors import CheckpointError, StyleMixError
 from tests import builders
 
@@ -226,12 +228,12 @@ def test_writing_nothing_or_into_nowhere_is_an_error(tiny, tmp_path):
 
 def test_precision_and_demo_names(tmp_path, monkeypatch):
     builders.write_tiny_native(tmp_path)
-    monkeypatch.setattr(checkpoints, "DEMO", tmp_path)
+    monkeypatch.setattr(formats, "DEMO", tmp_path)
     generator = load_generator("demo", device="cpu", dtype="bfloat16")
     assert generator.dtype == torch.bfloat16 and generator.mapping.fc0.weight.dtype == torch.float32
     assert load_encoder("demo", device="cpu").generator == load_generator("demo", device="cpu").fingerprint()
     assert inspect_checkpoint("demo").resolution == 32
-    monkeypatch.setattr(checkpoints, "DEMO", tmp_path / "nowhere")
+    monkeypatch.setattr(formats, "DEMO", tmp_path / "nowhere")
     with pytest.raises(CheckpointError, match="demo generator is missing"):
         load_generator("demo")
 
@@ -294,3 +296,10 @@ def test_of_a_file_whose_encoder_is_unknown_the_generator_is_converted(tmp_path)
     assert checkpoints.convert_checkpoint(source, target).contents == ("generator",)
     with pytest.raises(CheckpointError, match="SomeEncoder"):
         checkpoints.convert_checkpoint(source, target, part="both")
+
+
+def test_every_format_is_asked():
+    names = [module.name for module in pkgutil.iter_modules(checkpoints.__path__)]
+    modules = [importlib.import_module(f"stylemix_core.checkpoints.{name}") for name in names]
+    known = [module for module in modules if hasattr(module, "detect") and hasattr(module, "read")]
+    assert {*formats.FORMATS} == {*known}

@@ -22,7 +22,7 @@ from stylemix_core.codes import directions
 from stylemix_core.device import DTYPES
 from stylemix_core.faces.align import ALIGN_MODES
 from stylemix_core.faces.paste import COLOUR_MATCHES
-from stylemix_core.figures import sheets as figures
+from stylemix_core.figures import sheets
 from stylemix_core.files.coloured import refuse_plainly_coloured
 from stylemix_core.generator.engine.noise import NOISE_MODES
 from stylemix_core.inversion import METHODS, QUALITIES
@@ -218,7 +218,7 @@ def test_choices_are_those_of_the_modules_that_act_on_them():
     assert (choices.COLOUR_MATCHES, choices.NOISE_MODES) == (COLOUR_MATCHES, NOISE_MODES)
     assert ("auto", *DTYPES) == choices.DTYPES
     assert choices.DIRECTION_STRENGTH == directions.MAX_STRENGTH
-    assert choices.MOST_COLUMNS == figures.MOST_COLUMNS
+    assert choices.MOST_COLUMNS == sheets.MOST_COLUMNS
 
 
 @pytest.mark.parametrize(

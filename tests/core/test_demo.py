@@ -6,7 +6,8 @@ import torch
 import stylemix_core as sm
 from stylemix_core.demo import truth
 from stylemix_core.demo.attributes import ATTRIBUTES, GROUPS, columns_of_layers, index
-from stylemix_core.demo.renderer import REGIONS, render, sample_attributes
+from stylemix_core.demo.canvas import REGIONS
+from stylemix_core.demo.renderer import render, sample_attributes
 
 
 def rows(count: int, seed: int = 0) -> torch.Tensor:

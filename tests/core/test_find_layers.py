@@ -15,7 +15,7 @@ from stylemix_core.analysis.find import find_layers
 from stylemix_core.analysis.found import FoundMask
 from stylemix_core.analysis.judges import Judge
 from stylemix_core.analysis.measures import colour_change, difference, find_motion, shape_change
-from stylemix_core.analysis.search import simplest_first, useful
+from stylemix_core.analysis.search import greedy, refine, simplest_first, useful
 from stylemix_core.analysis.trials import LAYER_COST
 from stylemix_core.analysis.wish_regions import regions_of_wish
 from stylemix_core.analysis.wish_text import Wish, check_wish, read_wish
@@ -183,6 +183,41 @@ def test_wishes_know_the_regions_that_are_found():
 def test_how_a_wish_was_read_can_be_told():
     assert read_wish("nose hair").describe() == "nose and hair: anything"
     assert read_wish("everything but the face").describe("colour") == "everything but face: colour"
+
+
+class Told:
+    """Trials whose scores are told by a function of the strengths."""
+
+    def __init__(self, num_ws, score, slope=None):
+        self.num_ws, self.score, self.slope = num_ws, score, slope
+
+    def __call__(self, masks, origins):
+        return [FoundMask(torch.tensor(mask), 0.0, 0.0, 0.0, self.score(mask), origins) for mask in masks]
+
+
+def test_layers_are_added_while_it_helps_and_left_out_where_others_do_better():
+    worth = {(0,): 0.3, (1,): 0.2, (2,): 0.1, (0, 1): 0.4, (0, 2): 0.35, (1, 2): 0.6, (0, 1, 2): 0.5}
+    trials = Told(3, lambda mask: worth[tuple(layer for layer in range(3) if mask[layer])])
+    tried = greedy(trials, range(3))
+    assert [sorted(mask.layers) for mask in tried[:7]] == [[0], [1], [2], [0, 1], [0, 2], [0, 1, 2], [1, 2]]
+    assert max(tried, key=lambda mask: mask.score).layers == {1, 2}
+    assert [sorted(mask.layers) for mask in greedy(Told(2, lambda mask: -0.1), range(2))] == [[0], [1]]
+
+
+def test_strengths_climb_and_keep_only_the_moves_that_help():
+    """The first layer is best at 0.5; the slope moves the second one as well, which changes nothing."""
+
+    def score(mask):
+        return 1 - (mask[0] - 0.5) ** 2
+
+    def slope(strengths):
+        return torch.stack([1 - 2 * strengths[0], torch.tensor(0.3)])
+
+    trials = Told(2, score, slope)
+    (start,) = trials([(1.0, 0.0)], "greedy")
+    found = refine(trials, start, 8)
+    assert found.strengths.tolist() == pytest.approx([0.5, 0.0], abs=0.051)
+    assert found.origin == "strengths"
 
 
 def test_masks_that_gain_nothing_are_not_offered():

@@ -354,7 +354,7 @@ FOREIGN = {
     [
         (sm.load_directions, "holds no directions: it is"),
         (sm.load_latents, "holds no W\\+ codes: it is"),
-        (load_delta, "not a tuning of a generator: it is"),
+        (load_delta, "holds no tuning of a generator: it is"),
     ],
 )
 def test_what_a_foreign_file_is_and_what_was_expected_is_said(name, load, expected, tmp_path):

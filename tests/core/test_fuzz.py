@@ -25,8 +25,8 @@ from stylemix_core.checkpoints import FORMATS as READERS
 from stylemix_core.checkpoints import inspect_checkpoint, load_encoder, load_generator
 from stylemix_core.codes.sampling import sample_latents
 from stylemix_core.errors import StyleMixError
+from stylemix_core.files.pickle_globals import NESTED_GLOBALS
 from stylemix_core.files.source import Source
-from stylemix_core.files.unpickle import NESTED_GLOBALS
 from stylemix_core.inversion.delta import Delta, load_delta, save_delta
 from tests import builders
 

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 import stylemix_core as sm
-from stylemix_core.inversion import QUALITIES, optimize
-from stylemix_core.inversion.optimize import noise_correlation, off_w, schedule
+from stylemix_core.inversion import QUALITIES, descent
+from stylemix_core.inversion.descent import schedule
+from stylemix_core.inversion.optimize import noise_correlation, off_w
 
 from .. import builders
 
@@ -210,7 +211,7 @@ def test_each_picture_may_have_a_mask(generator, encoder, pictures):
 
 
 def test_progress_counts_all_steps_and_shows_the_newest_pictures(generator, encoder, pictures, monkeypatch):
-    monkeypatch.setattr(optimize.Watch, "interval", 0.0)
+    monkeypatch.setattr(descent.Watch, "interval", 0.0)
     calls = []
     invert(generator, pictures, encoder, "tune", 3, on_step=lambda *call: calls.append(call), tune_steps=2)
     assert [call[:2] for call in calls] == [(done, 5) for done in range(1, 6)]
@@ -219,7 +220,7 @@ def test_progress_counts_all_steps_and_shows_the_newest_pictures(generator, enco
 
 def test_a_picture_is_shown_about_once_a_second(generator, encoder, pictures, monkeypatch):
     clock = iter(range(1000))
-    monkeypatch.setattr(optimize.time, "monotonic", lambda: 0.4 * next(clock))  # a step takes 0.4 s
+    monkeypatch.setattr(descent.time, "monotonic", lambda: 0.4 * next(clock))  # a step takes 0.4 s
     shown = []
     invert(generator, pictures, encoder, steps=9, on_step=lambda done, total, images: shown.append(images))
     assert [step for step, images in enumerate(shown, 1) if images is not None] == [3, 6, 9]

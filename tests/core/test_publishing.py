@@ -64,6 +64,7 @@ def test_the_registry_gets_the_pack_and_nothing_that_only_developers_need():
     tracked = {*git("ls-files", "-z").split("\0")}
     assert {file for file in tracked - files if file.partition("/")[0] in folders - {"docs"}} == set()
     assert {"__init__.py", "pyproject.toml", "requirements.txt", "LICENSE", "README.md"} <= files
+    assert {".npmrc", "eslint.config.js", "package.json", "tsconfig.json"} <= tracked - files
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)

@@ -9,7 +9,7 @@ from stylemix_core.codes.combine import blend_latents, join_latents, truncate_la
 from stylemix_core.codes.latents import Latents, load_latents, pick_latents, save_latents
 from stylemix_core.codes.sampling import sample_latents
 from stylemix_core.decoding import decode, leakage
-from stylemix_core.errors import LatentMismatchError
+from stylemix_core.errors import CheckpointError, LatentMismatchError
 from stylemix_core.generator.engine import strips
 from stylemix_core.mixing.inject import Injection, inject_latents
 
@@ -169,7 +169,7 @@ def test_a_damaged_region_is_refused(mixed, tmp_path):
     del tensors["region0.mask"]
     metadata = {"format": "stylemix.latents", "version": "2", "origins": '["a", "b", "c", "d"]'}
     save_file(tensors, path, metadata)
-    with pytest.raises(LatentMismatchError, match="lacks 'mask'"):
+    with pytest.raises(CheckpointError, match="is damaged: it lacks 'mask'; save the W. codes anew"):
         load_latents(path)
 
 
@@ -179,7 +179,7 @@ def test_files_of_a_later_version_are_refused(mixed, tmp_path):
     path = tmp_path / "codes.safetensors"
     metadata = {"format": "stylemix.latents", "version": "3", "origins": '["a", "b", "c", "d"]'}
     save_file({"w": mixed.w.contiguous()}, path, metadata)
-    with pytest.raises(LatentMismatchError, match="version 3; update StyleMix"):
+    with pytest.raises(CheckpointError, match="is of version 3, this program reads up to 2; update StyleMix"):
         load_latents(path)
 
 

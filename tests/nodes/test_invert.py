@@ -172,7 +172,7 @@ def test_tunings_of_tunings_are_saved_as_one(host):
         ("", "there is no tuning yet"),
         ("gone.safetensors", "there is no file gone.safetensors"),
         ("../models/stylegan/tiny.safetensors", "outside of ComfyUI's folders"),
-        ("codes.safetensors", "codes.safetensors: not a tuning"),
+        ("codes.safetensors", "codes.safetensors holds no tuning"),
         ("foreign.safetensors", "load the generator that was tuned"),
     ],
 )
@@ -258,7 +258,7 @@ def test_the_newest_pictures_are_shown_on_the_node(stand_in, comfy, models, monk
     from comfy import utils
 
     monkeypatch.setattr(utils, "previews", [])
-    watch = stand_in.module("stylemix_core.inversion.optimize").Watch
+    watch = stand_in.module("stylemix_core.inversion.descent").Watch
     monkeypatch.setattr(watch, "interval", 0.0)
     call(stand_in, models, image=torch.rand(2, 32, 32, 3))
     assert [(kind, picture.size) for kind, picture, _ in utils.previews] == [("JPEG", (64, 32))] * 4

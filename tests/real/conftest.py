@@ -43,7 +43,7 @@ def pytest_collection_modifyitems(items):
     ]
     for item in items:
         page = item.callspec.params.get("page") if hasattr(item, "callspec") else None
-        if page is not None:
+        if isinstance(page, find.FrontEnd):
             item.add_marker(pytest.mark.xdist_group(page.name))
 
 

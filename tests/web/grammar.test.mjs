@@ -4,38 +4,49 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
+import { ALPHA, cellStrength, pixels } from "../../web/stylemix/cells.js";
 import * as edit from "../../web/stylemix/edit.js";
-import {
-  ALPHA,
-  cellStrength,
-  firstError,
-  format,
-  formatCells,
-  formatStrength,
-  parse,
-  pixels,
-  plain,
-} from "../../web/stylemix/grammar.js";
+import { format, formatCells, formatStrength } from "../../web/stylemix/format.js";
+import { firstError, parse } from "../../web/stylemix/grammar.js";
 import { presets, STUDY_SWEEP } from "../../web/stylemix/presets.js";
+import { plain } from "../../web/stylemix/signs.js";
 import { describe, say, textsFor } from "../../web/stylemix/texts.js";
 
+/** @import { Cell } from "../../web/stylemix/cells.js" */
+/** @import { Mask, MaskDocument } from "../../web/stylemix/grammar.js" */
+/** @import { TextKey } from "../../web/stylemix/texts.js" */
+
+/** @typedef {Record<string, number>} Strengths by their layers */
+
+/**
+ * @typedef {object} Case
+ * @property {string} text
+ * @property {number} num_ws
+ * @property {number} [strength]
+ * @property {string[]} labels
+ * @property {Strengths[]} strengths
+ * @property {number[]} [drawn]
+ * @property {{ line: number, column: number, says: string }} [error]
+ */
+
+/** @type {Case[]} */
 const CASES = JSON.parse(readFileSync(new URL("../mask_cases.json", import.meta.url), "utf8"));
 const en = textsFor("en");
 
-/** A mask's strengths as the cases write them: {layer: strength}, zeros left out. */
+/**
+ * A mask's strengths as the cases write them: {layer: strength}, zeros left out.
+ *
+ * @param {Mask} mask
+ */
 function strengths(mask, alpha = 1) {
-  const entries = mask.cells.map((cell, layer) => [layer, Math.fround(cellStrength(cell, alpha))]);
-  return Object.fromEntries(entries.filter(([, strength]) => strength !== 0));
+  return rounded(mask.cells.map((cell) => cellStrength(cell, alpha)));
 }
 
-const rounded = (masks) =>
-  masks.map((mask) =>
-    Object.fromEntries(
-      Object.entries(mask)
-        .filter(([, v]) => v !== 0)
-        .map(([layer, v]) => [layer, Math.fround(v)]),
-    ),
-  );
+/** @param {Strengths | number[]} strengths */
+function rounded(strengths) {
+  const present = Object.entries(strengths).filter(([, strength]) => strength !== 0);
+  return Object.fromEntries(present.map(([layer, strength]) => [layer, Math.fround(strength)]));
+}
 
 for (const item of CASES) {
   test(`case ${JSON.stringify(item.text)}`, () => {
@@ -44,7 +55,8 @@ for (const item of CASES) {
     const error = firstError(document);
     if (item.error) {
       const { line, column, says } = item.error;
-      assert.deepEqual([error?.line, error?.column], [line, column]);
+      assert.ok(error);
+      assert.deepEqual([error.line, error.column], [line, column]);
       assert.ok(describe(en, error).includes(says), describe(en, error));
     } else {
       assert.equal(error, null);
@@ -60,13 +72,17 @@ for (const item of CASES) {
       else
         assert.deepEqual(
           masks.map((mask) => strengths(mask, item.strength)),
-          rounded(item.strengths),
+          item.strengths.map(rounded),
         );
     }
   });
 }
 
-/** Repeatable numbers from 0 to 1: mulberry32. */
+/**
+ * Repeatable numbers from 0 to 1: mulberry32.
+ *
+ * @param {number} seed
+ */
 function generator(seed) {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0;
@@ -76,10 +92,17 @@ function generator(seed) {
   };
 }
 
-/** Cells of one mask in runs, as people and `random` make them. */
+/**
+ * Cells of one mask in runs, as people and `random` make them.
+ *
+ * @param {() => number} random
+ * @param {number} numWs
+ */
 function randomCells(random, numWs) {
+  /** @type {Cell[]} */
   const values = [0, 0, ALPHA, ALPHA, 0.5, -1, 2.25, random() * 5 - 2];
   const keep = random();
+  /** @type {Cell[]} */
   const cells = [];
   for (let layer = 0; layer < numWs; layer++) {
     cells.push(layer && random() < keep ? cells[layer - 1] : values[Math.floor(random() * values.length)]);
@@ -115,6 +138,7 @@ test("no text of up to three terms is shorter than the formatted one", () => {
   }
   const terms = ranges.flatMap((range) => [range, `${range}@0.5`, `${range}@0`]);
   const shortest = new Map();
+  /** @param {string[]} texts */
   const check = (texts) => {
     const text = texts.join(", ");
     const key = parse(text, numWs).masks[0].cells.join();
@@ -149,6 +173,7 @@ test("formatting makes no text longer", () => {
 });
 
 test("formatted cells look like this", () => {
+  /** @param {string} text */
   const cells = (text, numWs = 18) => formatCells(parse(text, numWs).masks[0].cells, numWs);
   assert.equal(cells("0, 1, 2, 5"), "0-2, 5");
   assert.equal(cells("0-17"), "all");
@@ -206,7 +231,17 @@ test("a layer's pixels", () => {
   );
 });
 
-const change = (name, text, ...rest) => edit[name](parse(text, 18), ...rest, 18);
+/**
+ * Changes by their names. What they take differs.
+ *
+ * @type {Record<string, (document: MaskDocument, ...rest: any[]) => string>}
+ */
+const CHANGES = edit;
+
+/** @param {string} name @param {string} text @param {unknown[]} rest */
+const change = (name, text, ...rest) => CHANGES[name](parse(text, 18), ...rest, 18);
+
+/** @param {string} text */
 const cellsOf = (text) => parse(text, 18).masks[0].cells;
 
 test("painting rewrites one mask and nothing else", () => {
@@ -257,21 +292,29 @@ test("any change leaves the other masks and all comments as they were", () => {
   const random = generator(2);
   const parts = ["0", "hair:2-6 , 7@.5", "random(3)", "oops oops", "all", "fine@-1", "[a] b: 3 -5"];
   const joints = [";", " ;; ", "\n", " # note; 9\n", ";\n\n  ", "\n# line\n"];
+  /**
+   * @template Item
+   * @param {Item[]} list
+   */
   const pick = (list) => list[Math.floor(random() * list.length)];
+  /** @param {MaskDocument} document */
   const codes = ({ text, masks }) => masks.map(({ start, end }) => text.slice(start, end));
   for (let round = 0; round < 500; round++) {
     const count = 2 + Math.floor(random() * 4);
     const text = Array.from({ length: count }, (_, i) => (i ? pick(joints) : "") + pick(parts)).join("");
     const before = parse(text, 18);
     const index = Math.floor(random() * count);
-    const [name, rest, expected] = pick([
-      ["setCells", [index, cellsOf("1, 4@0.5")], (all) => all.with(index, null)],
-      ["duplicate", [index], (all) => all.toSpliced(index, 0, all[index])],
-      ["append", ["none"], (all) => [...all, "none"]],
-      ["remove", [index], (all) => all.toSpliced(index, 1)],
-    ]);
-    const after = parse(edit[name](before, ...rest, 18), 18);
-    const wanted = expected(codes(before));
+    /** @type {(string | null)[]} */
+    const all = codes(before);
+    /** @type {[name: string, rest: unknown[], wanted: (string | null)[]][]} */
+    const changes = [
+      ["setCells", [index, cellsOf("1, 4@0.5")], all.with(index, null)],
+      ["duplicate", [index], all.toSpliced(index, 0, all[index])],
+      ["append", ["none"], [...all, "none"]],
+      ["remove", [index], all.toSpliced(index, 1)],
+    ];
+    const [name, rest, wanted] = pick(changes);
+    const after = parse(CHANGES[name](before, ...rest, 18), 18);
     assert.equal(after.masks.length, wanted.length, text);
     codes(after).forEach((code, i) => wanted[i] === null || assert.equal(code, wanted[i], text));
     if (name !== "remove") {
@@ -282,9 +325,9 @@ test("any change leaves the other masks and all comments as they were", () => {
 
 test("presets are masks of the model", () => {
   for (const numWs of [2, 8, 14, 18]) {
-    for (const { id, masks, usable } of presets(numWs)) {
+    for (const { id, tip, masks, usable } of presets(numWs)) {
       assert.equal(parse(masks, numWs).errors.length === 0, usable, `${id} ${numWs}`);
-      assert.ok(en[id] && en[`${id}Tip`], id);
+      assert.ok(en[id] && en[tip], id);
     }
   }
   const lists = Object.fromEntries(presets(18).map(({ id, masks }) => [id, parse(masks, 18).masks.length]));
@@ -298,8 +341,9 @@ test("both languages say the same things", () => {
   assert.notEqual(ko, en);
   assert.equal(textsFor("de"), en);
   assert.deepEqual(Object.keys(ko).sort(), Object.keys(en).sort());
-  for (const key of Object.keys(en)) {
-    const names = (text) => [...new Set(text.match(/\{\w+\}/g))].sort();
+  /** @param {string} text */
+  const names = (text) => [...new Set(text.match(/\{\w+\}/g))].sort();
+  for (const key of /** @type {TextKey[]} */ (Object.keys(en))) {
     assert.deepEqual(names(ko[key]), names(en[key]), key);
   }
   assert.equal(say(ko, "layers", { count: 18 }), "레이어 18개");

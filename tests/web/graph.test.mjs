@@ -14,33 +14,55 @@ const GENERATOR = "STYLEMIX_GENERATOR";
 const BYPASSED = 4;
 const MUTED = 2;
 
+/** @import { RunOf } from "../../web/stylemix/given.js" */
+
+/** @typedef {Comfy.LinkedNode & { widgets: Comfy.Widget[] }} Node */
+/** @typedef {Record<string, string>} Types of slots by their names */
+
 /** As much of LiteGraph's graph as links need. */
 class Graph {
+  /** @type {Node[]} */
+  nodes = [];
+  /** @type {Map<number, Comfy.Link>} */
+  links = new Map();
+  /** @type {Map<string, Graph>} */
+  subgraphs = new Map();
+  /** @type {{ linkIds: number[] }[]} */
+  inputs = [];
+  /** @type {{ linkIds: number[] }[]} */
+  outputs = [];
+
+  /** @param {Graph | null} root */
   constructor(root = null) {
-    this.nodes = [];
-    this.links = new Map();
+    /** @type {Graph} */
     this.rootGraph = root ?? this;
     this.id = root ? `sub ${root.subgraphs.size}` : "root";
-    if (!root) this.subgraphs = new Map();
-    else {
-      root.subgraphs.set(this.id, this);
-      this.inputs = [];
-      this.outputs = [];
-    }
+    root?.subgraphs.set(this.id, this);
   }
 
+  setDirtyCanvas() {}
+
+  /** @param {number} id */
   getLink(id) {
     return this.links.get(id);
   }
 
+  /** @param {Comfy.NodeId} id */
   getNodeById(id) {
     return this.nodes.find((node) => `${node.id}` === `${id}`);
   }
 
-  /** inputs and outputs: their types by name; widgets: their values by name, which have an input each. */
+  /**
+   * @param {string} comfyClass
+   * @param {Types} inputs
+   * @param {Types} outputs
+   * @param {Record<string, unknown>} widgets their values by name, which have an input each
+   * @param {Partial<Node>} more
+   */
   add(comfyClass, inputs = {}, outputs = {}, widgets = {}, more = {}) {
     const slots = Object.entries(inputs).map(([name, type]) => ({ name, type, link: null }));
     const fields = Object.keys(widgets).map((name) => ({ name, type: "*", link: null, widget: { name } }));
+    /** @type {Node} */
     const node = {
       graph: this,
       id: this.nodes.length + 1,
@@ -49,28 +71,33 @@ class Graph {
       mode: 0,
       inputs: [...slots, ...fields],
       outputs: Object.entries(outputs).map(([name, type]) => ({ name, type, links: [] })),
-      widgets: Object.entries(widgets).map(([name, value]) => ({ name, value })),
+      widgets: Object.entries(widgets).map(([name, value]) => ({ name, value, options: {} })),
       findInputSlot: (name) => node.inputs.findIndex((input) => input.name === name),
-      getInputLink: (slot) => this.links.get(node.inputs[slot]?.link) ?? null,
+      getInputLink: (slot) => this.links.get(node.inputs[slot]?.link ?? 0) ?? null,
       ...more,
     };
     this.nodes.push(node);
     return node;
   }
 
-  /** Link an output to an input by its name. Numbers in place of nodes are a subgraph's own slots. */
-  link(source, slot, target, input) {
+  /**
+   * Link an output to an input by its name. Numbers in place of nodes are a subgraph's own slots.
+   *
+   * @param {Node | number} source
+   * @param {number} slot
+   * @param {Node | number} target
+   */
+  link(source, slot, target, input = "") {
     const id = this.links.size + 1;
     const target_slot = typeof target === "number" ? target : target.findInputSlot(input);
     this.links.set(id, {
-      id,
       origin_id: typeof source === "number" ? -10 : source.id,
       origin_slot: typeof source === "number" ? source : slot,
       target_id: typeof target === "number" ? -20 : target.id,
       target_slot,
     });
     if (typeof source === "number") (this.inputs[source] ??= { linkIds: [] }).linkIds.push(id);
-    else source.outputs[slot].links.push(id);
+    else source.outputs[slot].links?.push(id);
     if (typeof target === "number") (this.outputs[target] ??= { linkIds: [] }).linkIds.push(id);
     else target.inputs[target_slot].link = id;
   }
@@ -88,12 +115,19 @@ class Graph {
     return this.add("StyleMixInject", inputs, { latent: LATENT }, { mask_list: text, alpha: 1 });
   }
 
+  /** @param {string} text */
   list(text, alpha = 1) {
     const outputs = { masks: MASKS, mask_list: "STRING" };
     return this.add("StyleMixMaskList", { masks: MASKS }, outputs, { mask_list: text, alpha });
   }
 
-  /** A node that stands for a graph inside. */
+  /**
+   * A node that stands for a graph inside.
+   *
+   * @param {Graph} subgraph
+   * @param {Types} inputs
+   * @param {Types} outputs
+   */
   use(subgraph, inputs = {}, outputs = {}, widgets = {}) {
     return this.add("subgraph", inputs, outputs, widgets, { subgraph });
   }
@@ -101,19 +135,25 @@ class Graph {
 
 /** A server that knows two files. */
 const api = {
-  asked: [],
+  /** @param {string} query */
   async fetchApi(query) {
-    this.asked.push(query);
     const demo = query.includes("checkpoint=demo");
     const answer = demo ? { num_ws: 14, layers: { "hair shape": [4, 5], colour: [8, 10] } } : { num_ws: 16 };
-    return { json: async () => answer };
+    return { ok: true, json: async () => answer };
   },
 };
 
-/** What is known once the server has answered. */
-async function model(node, runOf = () => undefined) {
+/** @type {RunOf} */
+const noRun = () => undefined;
+
+/**
+ * What is known once the server has answered.
+ *
+ * @param {Node} node
+ */
+async function model(node, runOf = noRun) {
   inspectAnew();
-  await new Promise((arrived) => {
+  await new Promise((/** @type {(value?: unknown) => void} */ arrived) => {
     modelOf(node, api, runOf, arrived);
     setTimeout(arrived, 5);
   });
@@ -144,7 +184,7 @@ test("a model stays known while the server is asked anew", async () => {
   graph.link(sampler, 1, inject, "latent");
   await model(inject);
   inspectAnew();
-  assert.equal(modelOf(inject, api, () => undefined, () => {}).numWs, 14);
+  assert.equal(modelOf(inject, api, noRun, () => {}).numWs, 14);
 });
 
 test("the last run tells where no loader does", async () => {
@@ -160,8 +200,8 @@ test("into a subgraph and out of it, however deep", async () => {
   const innerUse = outer.use(inner, { latent: LATENT });
   const inject = inner.inject();
   graph.link(sampler, 1, use, "latent");
-  outer.link(0, null, innerUse, "latent");
-  inner.link(0, null, inject, "latent");
+  outer.link(0, 0, innerUse, "latent");
+  inner.link(0, 0, inject, "latent");
   assert.equal((await model(inject)).numWs, 14);
 });
 
@@ -189,7 +229,7 @@ test("a checkpoint that is chosen on the subgraph", async () => {
   const graph = new Graph();
   const inside = new Graph(graph);
   const { loader, sampler } = started(inside);
-  inside.link(0, null, loader, "checkpoint");
+  inside.link(0, 0, loader, "checkpoint");
   inside.link(sampler, 1, 0);
   const use = graph.use(inside, {}, { latent: LATENT }, { checkpoint: "other.pkl" });
   const inject = graph.inject();
@@ -226,6 +266,17 @@ test("links in a circle come to an end", () => {
   assert.deepEqual(targetsOf(nodes[0], 0), []);
 });
 
+test("a subgraph's slot whose link is gone leads nowhere", () => {
+  const graph = new Graph();
+  const inside = new Graph(graph);
+  const use = graph.use(inside, {}, { latent: LATENT });
+  const inject = graph.inject();
+  graph.link(use, 0, inject, "latent");
+  inside.link(inside.sampler(), 1, 0);
+  inside.links.clear();
+  assert.deepEqual(sourcesOf(inject, 0), []);
+});
+
 test("a Mask List is for the model of the nodes that use it", async () => {
   const { graph, sampler } = started();
   const first = graph.list("0");
@@ -236,8 +287,8 @@ test("a Mask List is for the model of the nodes that use it", async () => {
   graph.link(first, 0, second, "masks");
   graph.link(second, 0, use, "masks");
   graph.link(sampler, 1, use, "latent");
-  inside.link(0, null, inject, "latent");
-  inside.link(1, null, inject, "masks");
+  inside.link(0, 0, inject, "latent");
+  inside.link(1, 0, inject, "masks");
   assert.equal((await model(first)).numWs, 14);
   assert.equal((await model(second)).numWs, 14);
 });
@@ -252,16 +303,16 @@ test("figures tell their own model", async () => {
 test("masks of Mask Lists are in force at once, with their strengths", () => {
   const graph = new Graph();
   const inject = graph.inject("9");
-  assert.equal(givenMasks(inject, 14, () => undefined), null);
+  assert.equal(givenMasks(inject, 14, noRun), null);
   const first = graph.list("hair: 4-5; 2@0.2", 0.5);
   const second = graph.list("random(2), 3");
   graph.link(first, 0, second, "masks");
   graph.link(second, 0, inject, "masks");
   const text = "hair: 4-5@0.5; 2@0.2; random(2), 3";
-  assert.deepEqual(givenMasks(inject, 14, () => undefined), { key: "fromMasks", text, name: "MaskList" });
-  assert.equal(givenMasks(second, 14, () => undefined), null); // its own come behind those of the first
+  assert.deepEqual(givenMasks(inject, 14, noRun), { key: "fromMasks", text, name: "MaskList" });
+  assert.equal(givenMasks(second, 14, noRun), null); // its own come behind those of the first
   graph.link(second, 0, first, "masks");
-  assert.equal(givenMasks(inject, 14, () => undefined).text, null); // no run could tell, either
+  assert.equal(givenMasks(inject, 14, noRun)?.text, null); // no run could tell, either
 });
 
 test("masks of other nodes are those of the last run", () => {
@@ -269,7 +320,7 @@ test("masks of other nodes are those of the last run", () => {
   const inject = graph.inject("9");
   const find = graph.add("StyleMixFindLayers", {}, { masks: MASKS, mask_list: "STRING" });
   graph.link(find, 0, inject, "masks");
-  assert.deepEqual(givenMasks(inject, 14, () => undefined), {
+  assert.deepEqual(givenMasks(inject, 14, noRun), {
     key: "fromMasksLater",
     text: null,
     name: "FindLayers",
@@ -283,19 +334,20 @@ test("a linked text is shown: that of a primitive at once, others after a run", 
   const inject = graph.inject("9");
   const primitive = graph.add("PrimitiveNode", {}, { out: "STRING" }, {}, { isVirtualNode: true });
   primitive.inputs = [];
-  primitive.widgets = [{ name: "value", value: "2-6" }];
+  primitive.widgets = [{ name: "value", value: "2-6", options: {} }];
   graph.link(primitive, 0, inject, "mask_list");
-  assert.deepEqual(givenMasks(inject, 14, () => undefined), { key: "linked", text: "2-6", name: "PrimitiveNode" });
+  assert.deepEqual(givenMasks(inject, 14, noRun), { key: "linked", text: "2-6", name: "PrimitiveNode" });
   graph.link(graph.list("4-5; 6@0.5", 1), 1, inject, "mask_list");
   inject.widgets[1].value = 0.3; // the strength of terms that have none, also of linked ones
-  assert.equal(givenMasks(inject, 14, () => undefined).text, "4-5@0.3; 6@0.5");
+  assert.equal(givenMasks(inject, 14, noRun)?.text, "4-5@0.3; 6@0.5");
   const find = graph.add("StyleMixFindLayers", {}, { masks: MASKS, mask_list: "STRING" });
   graph.link(find, 1, inject, "mask_list");
-  assert.equal(givenMasks(inject, 14, () => undefined).key, "linkedLater");
-  assert.equal(givenMasks(inject, 14, () => ({ stylemix_masks: ["0"] })).text, "0");
+  assert.equal(givenMasks(inject, 14, noRun)?.key, "linkedLater");
+  assert.equal(givenMasks(inject, 14, () => ({ stylemix_masks: ["0"] }))?.text, "0");
 });
 
 test("presets for hair fit the model", () => {
+  /** @param {Parameters<typeof presets>} model */
   const hair = (...model) =>
     presets(...model)
       .filter(({ id }) => id.startsWith("hair"))

@@ -10,7 +10,11 @@ export const SOCKET_COLORS = {
   STYLEMIX_TRANSFORM: "#8B83D6",
 };
 
-/** Give the sockets their colours, in the classic canvas and on Vue nodes. To be called in an extension's `setup`. */
+/**
+ * Give the sockets their colours, in the classic canvas and on Vue nodes. To be called in an extension's `setup`.
+ *
+ * @param {Comfy.App} app
+ */
 export function colorSockets(app) {
   for (const colors of [app.canvas.default_connection_color_byType, app.canvas.constructor.link_type_colors]) {
     for (const [type, color] of Object.entries(SOCKET_COLORS)) keepColor(colors, type, color);
@@ -22,13 +26,21 @@ export function colorSockets(app) {
   document.head.append(sheet);
 }
 
-/** A palette that does not know the type writes "" over its colour, at start and at every change of the theme. */
+/**
+ * A palette that does not know the type writes "" over its colour, at start and at every change of the theme.
+ *
+ * @param {Comfy.Colors} colors
+ * @param {string} type
+ * @param {string} color
+ */
 function keepColor(colors, type, color) {
   let chosen = colors[type];
   Object.defineProperty(colors, type, {
     configurable: true,
     enumerable: true,
     get: () => chosen || color,
-    set: (value) => (chosen = value),
+    set(value) {
+      chosen = value;
+    },
   });
 }

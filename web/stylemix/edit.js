@@ -3,9 +3,20 @@
  * separators. Every function takes a document from `parse` and returns the new text.
  */
 
-import { format, formatCells, parse } from "./grammar.js";
+/** @import { Cell } from "./cells.js" */
+/** @import { Mask, MaskDocument } from "./grammar.js" */
 
-/** Give one mask other cells. */
+import { format, formatCells } from "./format.js";
+import { parse } from "./grammar.js";
+
+/**
+ * Give one mask other cells.
+ *
+ * @param {MaskDocument} document
+ * @param {number} index
+ * @param {Cell[]} cells
+ * @param {number} numWs
+ */
 export function setCells(document, index, cells, numWs) {
   document = asText(document, numWs);
   const { terms, end } = document.masks[index];
@@ -13,7 +24,14 @@ export function setCells(document, index, cells, numWs) {
   return splice(document.text, terms, end, gap + formatCells(cells, numWs));
 }
 
-/** Give one mask another label, or none. What a label cannot contain becomes a space. */
+/**
+ * Give one mask another label, or none. What a label cannot contain becomes a space.
+ *
+ * @param {MaskDocument} document
+ * @param {number} index
+ * @param {string} label
+ * @param {number} numWs
+ */
 export function setLabel(document, index, label, numWs) {
   document = asText(document, numWs);
   const { start, terms } = document.masks[index];
@@ -24,7 +42,13 @@ export function setLabel(document, index, label, numWs) {
   return splice(document.text, start, terms, clean ? `${clean}: ` : "");
 }
 
-/** Take one mask out, with its separator, or with its line and that line's comment when it stands alone there. */
+/**
+ * Take one mask out, with its separator, or with its line and that line's comment when it stands alone there.
+ *
+ * @param {MaskDocument} document
+ * @param {number} index
+ * @param {number} numWs
+ */
 export function remove(document, index, numWs) {
   document = asText(document, numWs);
   const { text, source } = document;
@@ -41,14 +65,27 @@ export function remove(document, index, numWs) {
   return splice(text, mask.start - (before?.[0].length ?? 0), mask.end, "");
 }
 
-/** Insert a copy behind the mask. */
+/**
+ * Insert a copy behind the mask.
+ *
+ * @param {MaskDocument} document
+ * @param {number} index
+ * @param {number} numWs
+ */
 export function duplicate(document, index, numWs) {
   document = asText(document, numWs);
   const mask = document.masks[index];
   return insertAfter(document, mask, document.text.slice(mask.start, mask.end));
 }
 
-/** Exchange a mask with the one before (`by` −1) or behind it (1). Comments go with masks on lines of their own. */
+/**
+ * Exchange a mask with the one before or behind it. Comments go with masks on lines of their own.
+ *
+ * @param {MaskDocument} document
+ * @param {number} index
+ * @param {number} by -1 or 1
+ * @param {number} numWs
+ */
 export function move(document, index, by, numWs) {
   document = asText(document, numWs);
   const { text } = document;
@@ -64,7 +101,13 @@ export function move(document, index, by, numWs) {
   );
 }
 
-/** Append masks, written in the grammar. */
+/**
+ * Append masks, written in the grammar.
+ *
+ * @param {MaskDocument} document
+ * @param {string} masks
+ * @param {number} numWs
+ */
 export function append(document, masks, numWs) {
   document = asText(document, numWs);
   const { text } = document;
@@ -73,28 +116,44 @@ export function append(document, masks, numWs) {
   return text.trim() ? `${text.trimEnd()}\n${masks}` : masks;
 }
 
-/** Replace all masks. Comments on lines of their own stay, above. */
+/**
+ * Replace all masks. Comments on lines of their own stay, above.
+ *
+ * @param {MaskDocument} document
+ * @param {string} masks
+ */
 export function replaceAll(document, masks) {
   const comments = document.text.split("\n").filter((line) => /^\s*[#＃]/.test(line));
   return [...comments, masks].join("\n");
 }
 
-/** A list `[[0], [1]]` in the grammar, which can say more, below its comments; other documents as they are. */
+/**
+ * A list `[[0], [1]]` in the grammar, which can say more, below its comments; other documents as they are.
+ *
+ * @param {MaskDocument} document
+ * @param {number} numWs
+ */
 function asText(document, numWs) {
   if (!document.isList) return document;
   const comments = document.text.match(/[#＃][^\n]*/g) ?? [];
-  const masks = document.masks.map(({ cells }) => ({ cells }));
+  const masks = document.masks.map(({ label, cells }) => ({ label, cells }));
   return parse([...comments, format(masks, numWs)].filter(Boolean).join("\n"), numWs);
 }
 
+/** @param {MaskDocument} document @param {Mask} mask @param {string} code */
 function insertAfter(document, mask, code) {
   const line = lineOf(document, mask);
   if (!line.alone || document.masks.length < 2) return splice(document.text, mask.end, mask.end, `; ${code}`);
-  const indent = document.text.slice(line.start).match(/^[^\S\n]*/)[0];
+  const indent = document.text.slice(line.start).match(/^[^\S\n]*/)?.[0] ?? "";
   return splice(document.text, line.end, line.end, `\n${indent}${code.replace(/;\s*/g, `\n${indent}`)}`);
 }
 
-/** The mask's line, and whether no other mask stands there. */
+/**
+ * The mask's line, and whether no other mask stands there.
+ *
+ * @param {MaskDocument} document
+ * @param {Mask} mask
+ */
 function lineOf({ text, source }, mask) {
   const start = text.lastIndexOf("\n", mask.start - 1) + 1;
   const end = text.indexOf("\n", mask.end) < 0 ? text.length : text.indexOf("\n", mask.end);
@@ -103,6 +162,7 @@ function lineOf({ text, source }, mask) {
   return { start, end, alone };
 }
 
+/** @param {string} text @param {number} start @param {number} end @param {string} insert */
 function splice(text, start, end, insert) {
   return text.slice(0, start) + insert + text.slice(end);
 }

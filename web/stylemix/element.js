@@ -3,8 +3,11 @@
 /**
  * Put an element on a node; neither the workflow nor the prompt knows of it.
  *
- * type: of the widget that holds it; heightOf: gives its height in pixels
- * @returns the widget
+ * @param {Comfy.Node} node
+ * @param {string} name
+ * @param {string} type of the widget that holds it
+ * @param {HTMLElement} element
+ * @param {() => number} heightOf gives its height in pixels
  */
 export function addElement(node, name, type, element, heightOf) {
   const widget = node.addDOMWidget(name, type, element, {

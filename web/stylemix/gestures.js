@@ -1,6 +1,21 @@
 /** Pointer, wheel and keys on a mask grid. They go no further than the grid where they mean something there. */
 
-import { ALPHA, cellStrength } from "./grammar.js";
+/** @import { Cell } from "./cells.js" */
+/** @import { MaskGrid } from "./grid.js" */
+
+import { ALPHA, cellStrength } from "./cells.js";
+
+/**
+ * @typedef {object} Gesture a press that goes on
+ * @property {"click" | "paint" | "strength" | "label"} kind a click until it has moved
+ * @property {string} text at its start
+ * @property {number} row where it is now
+ * @property {number} layer where it is now
+ * @property {Cell} cell what it paints
+ * @property {number} strength of the first cell
+ * @property {number} x
+ * @property {number} y
+ */
 
 /** Pixels that the pointer may move and still click; a finger is less steady. */
 const CLICK = 4;
@@ -11,35 +26,45 @@ const LONG = 500;
 const DRAG = 40;
 const STEP = 0.1;
 
-/** What Alt + wheel does, by a grid's element: one listener serves all. */
+/**
+ * What Alt + wheel does, by a grid's element: one listener serves all.
+ *
+ * @type {WeakMap<Element, (event: WheelEvent) => void>}
+ */
 const turns = new WeakMap();
 
-/** Let a `MaskGrid` be painted. */
+/**
+ * Let a grid be painted.
+ *
+ * @param {MaskGrid} grid
+ */
 export function listen(grid) {
   const { element, rows } = grid;
-  /** The press that goes on: a "click" until it has moved, then "paint", "strength" or, on a label, "label". */
+  /** @type {Gesture | null} */
   let gesture = null;
-  let turning = 0;
-  let resting = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let turning;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let resting;
 
   rows.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || grid.readOnly || grid.editing || event.target.closest("button")) return;
+    if (event.button !== 0 || grid.view.readOnly || grid.editing || above(event.target, "button")) return;
     const row = rowOf(event.target);
     const layer = layerOf(event.target);
     if (row < 0) return;
-    const label = event.target.closest(".stylemix-label");
+    const label = above(event.target, ".stylemix-label");
     grid.focus(row, label ? -1 : Math.max(0, layer));
-    if (!label && (layer < 0 || !grid.paintable(row))) return;
+    if (!label && (layer < 0 || !grid.view.paintable(row))) return;
     rows.setPointerCapture(event.pointerId);
-    const cell = label ? 0 : grid.cell(row, layer);
+    const cell = label ? 0 : grid.view.cell(row, layer);
     const painted = cell === 0 ? ALPHA : 0;
     gesture = {
       kind: label ? "label" : "click",
-      text: grid.document.text,
+      text: grid.view.document.text,
       row,
       layer,
       cell: event.shiftKey ? cell : painted, // Shift paints what the first cell has
-      strength: cellStrength(cell, grid.alpha),
+      strength: cellStrength(cell, grid.view.alpha),
       x: event.clientX,
       y: event.clientY,
     };
@@ -48,12 +73,15 @@ export function listen(grid) {
     if (event.pointerType === "touch") resting = setTimeout(() => openMenuOf(row), LONG);
   });
 
+  /** @param {number} row */
   function openMenuOf(row) {
     gesture = null;
     grid.busy = false;
-    grid.openRowMenu(row, grid.elementAt(row, grid.columns));
+    const more = grid.elementAt(row, grid.view.columns);
+    if (more) grid.openRowMenu(row, more);
   }
 
+  /** @param {PointerEvent} event */
   function follow(event) {
     if (!gesture) return;
     const right = event.clientX - gesture.x;
@@ -71,7 +99,7 @@ export function listen(grid) {
       const scale = rows.getBoundingClientRect().width / rows.offsetWidth || 1;
       grid.setStrength(gesture.row, gesture.layer, gesture.strength + up / (DRAG * scale));
     } else if (gesture.kind === "paint" && row >= 0 && layerOf(target) >= 0) {
-      paintTo(row, layerOf(target));
+      paintTo(gesture, row, layerOf(target));
     } else if (gesture.kind === "label" && row >= 0 && row !== gesture.row) {
       const by = Math.sign(row - gesture.row);
       grid.moveRow(gesture.row, by);
@@ -80,7 +108,8 @@ export function listen(grid) {
   }
   rows.addEventListener("pointermove", follow);
 
-  function paintTo(row, layer) {
+  /** @param {Gesture} gesture @param {number} row @param {number} layer */
+  function paintTo(gesture, row, layer) {
     // A fast pointer skips cells.
     const before = row === gesture.row ? gesture.layer : layer;
     const first = Math.min(before, layer);
@@ -90,6 +119,7 @@ export function listen(grid) {
     grid.showStatus(row, layer);
   }
 
+  /** @param {PointerEvent} event */
   function end(event) {
     clearTimeout(resting);
     if (!gesture) return;
@@ -99,7 +129,7 @@ export function listen(grid) {
     gesture = null;
     grid.busy = false;
     if (kind === "click" && event.type === "pointerup") grid.setCells(row, [layer], cell);
-    if (grid.document.text !== text) grid.host.changed();
+    if (grid.view.document.text !== text) grid.host.changed();
     if (kind !== "label") grid.focus(row, layer);
   }
   rows.addEventListener("pointerup", end);
@@ -113,14 +143,14 @@ export function listen(grid) {
 
   // Focus is ours to move, and nothing here is text to select.
   rows.addEventListener("mousedown", (event) => {
-    if (!grid.editing && !event.target.closest("button")) event.preventDefault();
+    if (!grid.editing && !above(event.target, "button")) event.preventDefault();
   });
   rows.addEventListener("pointerover", ({ target }) => grid.showStatus(rowOf(target), layerOf(target)));
   // A lifted finger leaves, too, and what it did should be read.
   rows.addEventListener("pointerleave", ({ pointerType }) => pointerType === "touch" || grid.showStatus());
   rows.addEventListener("contextmenu", (event) => {
     const row = rowOf(event.target);
-    if (row < 0 || grid.readOnly || grid.editing) return;
+    if (row < 0 || grid.view.readOnly || grid.editing) return;
     event.preventDefault();
     event.stopPropagation();
     if (event.pointerType !== "touch") openMenuOf(row);
@@ -128,11 +158,11 @@ export function listen(grid) {
   rows.addEventListener("dblclick", (event) => {
     event.stopPropagation();
     // Not the event's target, which has captured the pointer.
-    const label = document.elementFromPoint(event.clientX, event.clientY)?.closest(".stylemix-label");
+    const label = above(document.elementFromPoint(event.clientX, event.clientY), ".stylemix-label");
     if (label) grid.editLabel(rowOf(label));
   });
   rows.addEventListener("click", ({ target }) => {
-    const more = target.closest(".stylemix-more:enabled");
+    const more = above(target, ".stylemix-more:enabled");
     if (more) grid.openRowMenu(rowOf(more), more);
   });
   rows.addEventListener("focusin", ({ target }) => {
@@ -140,8 +170,8 @@ export function listen(grid) {
     if (row < 0 || grid.editing) return;
     const layer = layerOf(target);
     let { column } = grid.focused; // kept in rows without cells
-    if (target.closest(".stylemix-label")) column = -1;
-    else if (target.closest("button")) column = grid.columns;
+    if (above(target, ".stylemix-label")) column = -1;
+    else if (above(target, "button")) column = grid.view.columns;
     else if (layer >= 0) column = layer;
     if (row !== grid.focused.row || column !== grid.focused.column) grid.focus(row, column, false);
     grid.showStatus(row, layer);
@@ -160,37 +190,46 @@ export function listen(grid) {
     event.preventDefault();
   });
 
-  /** Do what a key means in the grid; false if nothing. */
+  /**
+   * Do what a key means in the grid; false if nothing.
+   *
+   * @param {KeyboardEvent} event
+   */
   function keyed({ key, altKey }) {
     const { row, column } = grid.focused;
     if (altKey && (key === "ArrowUp" || key === "ArrowDown")) {
-      if (!grid.readOnly) change(() => grid.moveRow(row, key === "ArrowUp" ? -1 : 1));
+      if (!grid.view.readOnly) change(() => grid.moveRow(row, key === "ArrowUp" ? -1 : 1));
       return true;
     }
-    const whole = grid.document.masks[row]?.locked && column >= 0; // one cell instead of many
-    const to = {
-      ArrowLeft: [row, whole && column < grid.columns ? -1 : column - 1],
-      ArrowRight: [row, whole ? grid.columns : column + 1],
+    const whole = grid.view.document.masks[row]?.locked && column >= 0; // one cell instead of many
+    /** @type {Record<string, [row: number, column: number]>} */
+    const places = {
+      ArrowLeft: [row, whole && column < grid.view.columns ? -1 : column - 1],
+      ArrowRight: [row, whole ? grid.view.columns : column + 1],
       ArrowUp: [row - 1, column],
       ArrowDown: [row + 1, column],
       Home: [row, -1],
-      End: [row, grid.columns],
+      End: [row, grid.view.columns],
       PageUp: [0, column],
       PageDown: [Infinity, column],
-    }[key];
+    };
+    const to = places[key];
     if (to) grid.focus(...to);
     else if (column < 0 && (key === "Enter" || key === "F2")) grid.editLabel(row);
-    else if (column >= 0 && column < grid.columns && grid.paintable(row)) return keyedCell(key, row, column);
+    else if (column >= 0 && column < grid.view.columns && grid.view.paintable(row))
+      return keyedCell(key, row, column);
     else return false;
     return true;
   }
 
+  /** @param {string} key @param {number} row @param {number} layer */
   function keyedCell(key, row, layer) {
-    const toggle = () => grid.setCells(row, [layer], grid.cell(row, layer) === 0 ? ALPHA : 0);
+    const toggle = () => grid.setCells(row, [layer], grid.view.cell(row, layer) === 0 ? ALPHA : 0);
     const clear = () => grid.setCells(row, [layer], 0);
     const more = () => grid.step(row, layer, STEP);
     const less = () => grid.step(row, layer, -STEP);
-    const action = {
+    /** @type {Record<string, () => void>} */
+    const actions = {
       " ": toggle,
       Enter: toggle,
       Delete: clear,
@@ -199,11 +238,13 @@ export function listen(grid) {
       "=": more,
       "-": less,
       _: less,
-    }[key];
+    };
+    const action = actions[key];
     if (action) change(action);
     return Boolean(action);
   }
 
+  /** @param {() => void} action */
   function change(action) {
     action();
     grid.showStatus(grid.focused.row, grid.focused.column);
@@ -211,20 +252,20 @@ export function listen(grid) {
   }
 
   // As in ComfyUI's own text fields, the middle button and the plain wheel belong to the canvas.
-  for (const name of ["pointerdown", "pointermove", "pointerup"]) {
+  for (const name of /** @type {const} */ (["pointerdown", "pointermove", "pointerup"])) {
     element.addEventListener(name, (event) => {
       if (event.button === 1 || event.buttons & 4) grid.host.toCanvas(event);
     });
   }
   element.addEventListener("wheel", (event) => {
-    const scrolls = rows.scrollHeight > rows.clientHeight && rows.contains(event.target);
+    const scrolls = rows.scrollHeight > rows.clientHeight && above(event.target, ".stylemix-rows");
     if (scrolls && !event.ctrlKey && !event.metaKey) event.stopPropagation();
     else grid.host.toCanvas(event);
   });
   turns.set(element, (event) => {
     const row = rowOf(event.target);
     const layer = layerOf(event.target);
-    if (layer < 0 || !grid.paintable(row)) return;
+    if (layer < 0 || !grid.view.paintable(row)) return;
     event.preventDefault();
     event.stopPropagation();
     grid.step(row, layer, -Math.sign(event.deltaY || event.deltaX) * STEP);
@@ -238,15 +279,29 @@ export function listen(grid) {
 window.addEventListener(
   "wheel",
   (event) => {
-    if (event.altKey) turns.get(event.target.closest?.(".stylemix-masks"))?.(event);
+    const masks = event.altKey ? above(event.target, ".stylemix-masks") : null;
+    if (masks) turns.get(masks)?.(event);
   },
   { capture: true, passive: false },
 );
 
-function rowOf(element) {
-  return Number(element?.closest("[data-row]")?.dataset.row ?? -1);
+/** @param {EventTarget | null} target */
+function rowOf(target) {
+  return Number(above(target, "[data-row]")?.dataset.row ?? -1);
 }
 
-function layerOf(element) {
-  return Number(element?.closest("[data-layer]")?.dataset.layer ?? -1);
+/** @param {EventTarget | null} target */
+function layerOf(target) {
+  return Number(above(target, "[data-layer]")?.dataset.layer ?? -1);
+}
+
+/**
+ * The target, or the nearest element around it, that a selector means.
+ *
+ * @param {EventTarget | null} target
+ * @param {string} selector
+ * @returns {HTMLElement | null}
+ */
+function above(target, selector) {
+  return target instanceof Element ? target.closest(selector) : null;
 }

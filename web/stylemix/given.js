@@ -1,17 +1,31 @@
 /** The masks that act on a node and are not its own: of its `masks` input, or of what is linked to its text. */
 
-import { ALPHA, format, parse } from "./grammar.js";
+/** @import { Cell } from "./cells.js" */
+
+import { ALPHA } from "./cells.js";
+import { format } from "./format.js";
+import { parse } from "./grammar.js";
 import { sourcesOf, usesOf, valueOf } from "./links.js";
+
+/** @typedef {(node: Comfy.LinkedNode) => Comfy.Output | undefined} RunOf what a node's last run gave to the page */
+
+/**
+ * Masks that a node gets from elsewhere.
+ *
+ * @typedef {object} GivenMasks
+ * @property {`${"fromMasks" | "linked"}${"" | "Run" | "Later"}`} key of the text that says where they come from
+ * @property {string | null} text null until a run tells
+ * @property {string} name the title of the node that makes them
+ */
 
 const LIST = "StyleMixMaskList";
 
 /**
  * Masks that a node gets from elsewhere, with every strength in the text; null where its own text is in force.
  *
- * runOf: what a node's last run gave to the page
- * @returns {{key: string, text: ?string, name: string}}
- *   key: the text that says where they come from; text: null until a run tells; name: the title of the node that
- *   makes them
+ * @param {Comfy.LinkedNode} node
+ * @param {number} numWs
+ * @param {RunOf} runOf
  */
 export function givenMasks(node, numWs, runOf) {
   const adds = node.comfyClass === LIST; // its own masks come behind those of `masks`
@@ -24,6 +38,14 @@ export function givenMasks(node, numWs, runOf) {
   return linked(node, text) ? given(node, "linked", text, ownText(node, numWs), runOf) : null;
 }
 
+/**
+ * @param {Comfy.LinkedNode} node
+ * @param {"fromMasks" | "linked"} key
+ * @param {number} slot
+ * @param {string | null | undefined} text
+ * @param {RunOf} runOf
+ * @returns {GivenMasks}
+ */
 function given(node, key, slot, text, runOf) {
   // Where nothing is linked to a subgraph's input, the subgraph's own widget gives the value.
   const [source = usesOf(node.graph)[0]] = sourcesOf(node, slot).map((place) => place.node);
@@ -33,7 +55,14 @@ function given(node, key, slot, text, runOf) {
   return last ? { key: `${key}Run`, text: last, name } : { key: `${key}Later`, text: null, name };
 }
 
-/** All masks of a Mask List; null where only a run can tell, or none, because lists are wired in a circle. */
+/**
+ * All masks of a Mask List; null where only a run can tell, or none, because lists are wired in a circle.
+ *
+ * @param {Comfy.LinkedNode} node
+ * @param {number} numWs
+ * @param {Set<Comfy.LinkedNode>} [seen]
+ * @returns {string | null}
+ */
 function listText(node, numWs, seen = new Set()) {
   if (node.comfyClass !== LIST || seen.has(node)) return null;
   seen.add(node);
@@ -42,10 +71,16 @@ function listText(node, numWs, seen = new Set()) {
   if (!own || !linked(node, slot)) return own;
   const [source] = sourcesOf(node, slot);
   const before = source && listText(source.node, numWs, seen);
-  return before && `${before}; ${own}`;
+  return before ? `${before}; ${own}` : null;
 }
 
-/** A node's own masks with `alpha` written out; null where only a run can tell. A broken text stays as it is. */
+/**
+ * A node's own masks with `alpha` written out; null where only a run can tell. A broken text stays as it is.
+ *
+ * @param {Comfy.LinkedNode} node
+ * @param {number} numWs
+ * @param {Set<Comfy.LinkedNode>} [seen]
+ */
 function ownText(node, numWs, seen) {
   const [linkedTo] = sourcesOf(node, textSlot(node));
   const text = valueOf(node, "mask_list") ?? (linkedTo && listText(linkedTo.node, numWs, seen));
@@ -53,6 +88,7 @@ function ownText(node, numWs, seen) {
   if (typeof text !== "string" || typeof alpha !== "number") return null;
   const document = parse(text, numWs);
   if (!document.masks.length) return text;
+  /** @param {Cell} cell */
   const written = (cell) => (cell === ALPHA && alpha !== 1 ? alpha : cell);
   const masks = document.masks.map(({ label, cells, locked, terms, end }) =>
     locked ? { label, text: document.text.slice(terms, end) } : { label, cells: cells.map(written) },
@@ -60,11 +96,16 @@ function ownText(node, numWs, seen) {
   return format(masks, numWs);
 }
 
-/** The input that the widget of the text has, for those who link to it. */
+/**
+ * The input that the widget of the text has, for those who link to it.
+ *
+ * @param {Comfy.LinkedNode} node
+ */
 function textSlot(node) {
-  return node.inputs?.findIndex(({ widget }) => widget?.name === "mask_list") ?? -1;
+  return node.inputs.findIndex(({ widget }) => widget?.name === "mask_list");
 }
 
+/** @param {Comfy.LinkedNode} node @param {number} slot */
 function linked(node, slot) {
-  return node.inputs?.[slot]?.link != null;
+  return node.inputs[slot]?.link != null;
 }

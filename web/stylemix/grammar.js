@@ -1,32 +1,59 @@
 /**
  * Mask lists in the page: the grammar of `stylemix_core/masks/grammar.py`, kept close to it on purpose. Both are tested
  * with `tests/mask_cases.json`. Nothing here touches the page.
- *
- * A cell is what a mask does with one layer: 0 (keeps the source), a strength, or ALPHA (the node's own
- * strength, written as a term without `@`).
  */
 
-export const MIN_STRENGTH = -2;
-export const MAX_STRENGTH = 3;
-export const ALPHA = "alpha";
+/** @import { Cell } from "./cells.js" */
+/** @import { TextKey } from "./texts.js" */
 
-/** Most columns that can be shown. The largest models have 20 layers. */
-export const MAX_COLUMNS = 32;
+import { ALPHA, BANDS, MAX_COLUMNS, MAX_STRENGTH, MIN_STRENGTH, setCell } from "./cells.js";
+import { formatLayers } from "./format.js";
+import { readLists } from "./lists.js";
+import { plain, repr } from "./signs.js";
 
+/**
+ * A text and what was read from it. Positions count from 0.
+ *
+ * @typedef {object} MaskDocument
+ * @property {string} text
+ * @property {string} source the text with ASCII's own signs and with comments blanked out
+ * @property {boolean} isList whether it is `[[0], [1]]`
+ * @property {boolean} readable false for a broken list
+ * @property {Mask[]} masks every mask that could be read
+ * @property {MaskError[]} errors in the text's order
+ */
+
+/**
+ * @typedef {object} Mask
+ * @property {string} label as written, "" where there is none
+ * @property {string} name the label, or the layers in words
+ * @property {Cell[]} cells one for each layer of the model, and more for layers beyond it
+ * @property {"" | "random" | "range" | "error"} locked why cells cannot stand for it, if they cannot
+ * @property {number} start where its label or its first term begins
+ * @property {number} terms where its first term begins
+ * @property {number} end
+ */
+
+/**
+ * @typedef {object} MaskError
+ * @property {TextKey} code of the text that says it
+ * @property {Record<string, string | number>} values for that text
+ * @property {"syntax" | "range"} kind "range" if it depends on the model
+ * @property {number} position
+ * @property {number} line from 1
+ * @property {number} column from 1, in characters
+ * @property {Mask | null} mask
+ */
+
+/** @type {Record<string, { first: number, end: number }>} */
 const NAMES = {
-  all: [0, Infinity],
-  none: [0, 0],
-  coarse: [0, 4], // 4–8 pixels
-  middle: [4, 8], // 16–32 pixels
-  fine: [8, Infinity], // 64 pixels and up
+  all: { first: 0, end: Infinity },
+  none: { first: 0, end: 0 },
+  ...Object.fromEntries(BANDS.map((band) => [band.name, band])),
 };
 
 const MASK = /[^;\n]+/g;
 const COMMENT = /#[^\n]*/g;
-/** What stands for a hyphen or a minus sign: en dashes and their like. */
-const DASHES = /[\u2010-\u2015\u2212]/g;
-/** The full-width forms of all of ASCII's signs. */
-const FULL_WIDTH = /[\uff01-\uff5e]/g;
 const LAYERS =
   /([0-9]+)(\s*[-~]\s*([0-9]+))?|(random)([ \t\r\f\v]*\([ \t\r\f\v]*([0-9]+)[ \t\r\f\v]*\))?|([a-z]+)/iy;
 const AT = /\s*@\s*/y;
@@ -38,27 +65,21 @@ const SPACE = /\s*/y;
 const LIST = /^\s*\[(?![^;:,\n]*:)/;
 const LIST_ITEM = /[^\s[\],]+/g;
 const TRAILING_COMMA = /,(?=\s*\])/g;
-const SCALAR =
-  /-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?|NaN|-?Infinity|true|false|null|"(?:[^"\\\n]|\\.)*"/y;
-const JSON_SPACE = /[ \t\n\r]*/y;
 
 /**
  * Read a mask list for a model with `numWs` layers.
  *
  * Unlike Python's parser this one goes on after an error: `errors` holds all of them, and every mask that could
- * be read is there. Errors that depend on the model, such as layers that it does not have, are of `kind` "range";
- * such layers are in their mask's cells all the same.
+ * be read is there. Layers that the model does not have are errors, and in their mask's cells all the same.
  *
- * @returns {{text, source, isList, readable, masks, errors}}
- *   source: the `plain` text with comments blanked out; isList: it is `[[0], [1]]`; readable: false for a broken list;
- *   masks: `{label, name, cells, locked, error, start, terms, end}` with the span `start … end` in the text and
- *   its terms from `terms` on. `locked` says why cells cannot stand for it: "random", "range" or "error".
- *   errors: `{code, values, kind, position, line, column, mask}` with positions from 0, line and column from 1.
+ * @param {string} text
+ * @param {number} numWs
  */
 export function parse(text, numWs) {
   text = text.replaceAll("\r\n", "\n");
   // Comments become spaces, which keeps every position.
   const source = plain(text).replace(COMMENT, (comment) => " ".repeat(comment.length));
+  /** @type {MaskDocument} */
   const document = { text, source, isList: LIST.test(source), readable: true, masks: [], errors: [] };
   const parser = new Parser(document, numWs);
   if (document.isList) parser.lists();
@@ -67,101 +88,47 @@ export function parse(text, numWs) {
   return document;
 }
 
-/** The text with ASCII's own signs instead of full-width ones and typographic dashes; every position stays. */
-export function plain(text) {
-  return text
-    .replace(FULL_WIDTH, (sign) => String.fromCharCode(sign.charCodeAt(0) - 0xfee0))
-    .replace(DASHES, "-")
-    .replaceAll("〜", "~")
-    .replaceAll("、", ",");
-}
-
-/** The error that Python reports: what is wrong for every model comes before what is wrong for this one. */
+/**
+ * The error that Python reports: what is wrong for every model comes before what is wrong for this one.
+ *
+ * @param {Pick<MaskDocument, "errors">} document
+ */
 export function firstError({ errors }) {
   return errors.find(({ kind }) => kind === "syntax") ?? errors[0] ?? null;
-}
-
-/** One text of all masks, each as short as it can be. Masks: `{label, cells}`, or `{label, text}` as it is. */
-export function format(masks, numWs) {
-  return masks
-    .map(({ label, cells, text }) => (label ? `${label}: ` : "") + (text ?? formatCells(cells, numWs)))
-    .join("; ");
-}
-
-/** The shortest terms that give these cells: "all, 5@0" rather than "0-4, 6-17". */
-export function formatCells(cells, numWs) {
-  const known = new Map();
-  const last = cells.length - 1;
-
-  // A term covers the layers from its first to its last visible one; later terms repaint parts of it. So the
-  // best text of i … j, where all cells show `under` already, is found from shorter spans.
-  function best(i, j, under) {
-    while (i <= j && cells[i] === under) i++;
-    if (i > j) return [];
-    const key = `${i} ${j} ${under}`;
-    if (!known.has(key)) {
-      let shortest = null;
-      for (let k = i; k <= j; k++) {
-        if (cells[k] !== cells[i]) continue;
-        const terms = [
-          term(i, k, cells[i], numWs),
-          ...best(i + 1, k - 1, cells[i]),
-          ...best(k + 1, j, under),
-        ];
-        if (!shortest || size(terms) < size(shortest)) shortest = terms;
-      }
-      known.set(key, shortest);
-    }
-    return known.get(key);
-  }
-
-  return best(0, last, 0).join(", ") || "none";
-}
-
-/** A strength in the grammar's form, which has no exponents. */
-export function formatStrength(strength) {
-  const text = String(strength);
-  return text.includes("e") ? strength.toFixed(20).replace(/\.?0+$/, "") : text;
-}
-
-/** A cell's number, given the node's own strength. */
-export function cellStrength(cell, alpha = 1) {
-  return cell === ALPHA ? alpha : cell;
-}
-
-/** Pixels of the feature maps that a layer acts on. The last one is the last to-RGB, at the model's own size. */
-export function pixels(layer, numWs) {
-  return 4 * 2 ** Math.min(Math.ceil(layer / 2), Math.floor((numWs - 1) / 2));
-}
-
-function size(terms) {
-  return terms.reduce((sum, text) => sum + text.length + 2, 0);
-}
-
-function term(first, last, cell, numWs) {
-  const range = first === last ? `${first}` : `${first}-${last}`;
-  const end = last === numWs - 1;
-  // Names that are no longer than the range: they hold for other models, too.
-  const name = end && first === 0 ? "all" : end && first === 8 ? "fine" : "";
-  const layers = name && name.length <= range.length ? name : range;
-  return cell === ALPHA ? layers : `${layers}@${formatStrength(cell)}`;
 }
 
 /** Thrown where a mask cannot be read any further. */
 class Unreadable extends Error {}
 
 class Parser {
+  /**
+   * The mask that is being read.
+   *
+   * @type {Mask | null}
+   */
+  current = null;
+
+  /**
+   * @param {MaskDocument} document to be filled
+   * @param {number} numWs
+   */
   constructor(document, numWs) {
     this.document = document;
     this.source = document.source;
     this.numWs = numWs;
   }
 
-  /** Read one mask, `text` at `from` of the source. */
+  /**
+   * Read one mask, `text` at `from` of the source.
+   *
+   * @param {number} from
+   * @param {string} text
+   */
   mask(from, text) {
     const to = from + text.length;
     const start = to - text.trimStart().length;
     const end = from + text.trimEnd().length;
+    /** @type {Mask} */
     const mask = {
       label: "",
       name: "",
@@ -178,7 +145,7 @@ class Parser {
       const colon = this.source.slice(0, to).indexOf(":", from);
       if (colon >= 0) {
         mask.label = words(this.document.text.slice(from, colon)).join(" "); // as it was written
-        mask.terms = Math.min(this.skip(SPACE, colon + 1, to), end);
+        mask.terms = Math.min(this.skipSpace(colon + 1, to), end);
         if (!mask.label) this.fail("noLabel", colon);
         const comma = this.source.slice(0, colon).indexOf(",", from);
         if (comma >= 0) this.fail("labelComma", comma);
@@ -197,8 +164,9 @@ class Parser {
     this.current = null;
   }
 
+  /** @param {Mask} mask @param {number} start @param {number} end */
   term(mask, start, end) {
-    start = this.skip(SPACE, start, end);
+    start = this.skipSpace(start, end);
     const found = this.match(LAYERS, start, end);
     if (!found) this.fail("expectedLayer", start, { found: this.quote(start, end) });
     if (found[7] !== undefined && !Object.hasOwn(NAMES, found[7].toLowerCase()))
@@ -213,20 +181,38 @@ class Parser {
       if (!amount) this.fail("expectedStrength", position, { found: this.quote(position, end) });
       position += amount[0].length;
     }
-    position = this.skip(SPACE, position, end);
+    position = this.skipSpace(position, end);
     if (position < end) this.failRest(found, position, start, end);
 
     // What a term means is looked at when all of it is understood.
     const layers = this.layers(mask, found);
-    const strength = amount ? Number(amount[0]) + 0 : ALPHA; // + 0: -0 is 0
-    if (amount && !(MIN_STRENGTH <= strength && strength <= MAX_STRENGTH)) {
-      const written = this.document.text.slice(amount.index, amount.index + amount[0].length);
-      this.fail("strengthRange", amount.index, { strength: written.slice(0, 20) });
-    }
-    for (const layer of layers) set(mask.cells, layer, strength);
+    const strength = amount ? this.strength(amount) : ALPHA;
+    for (const layer of layers) setCell(mask.cells, layer, strength);
   }
 
-  /** For the term at `start … end`, which goes on at `position`, after the layers that were `found`. */
+  /**
+   * The number that a match of STRENGTH means.
+   *
+   * @param {RegExpExecArray} found
+   */
+  strength(found) {
+    const strength = Number(found[0]) + 0; // + 0: -0 is 0
+    if (!(MIN_STRENGTH <= strength && strength <= MAX_STRENGTH)) {
+      const written = this.document.text.slice(found.index, found.index + found[0].length);
+      this.fail("strengthRange", found.index, { strength: written.slice(0, 20) });
+    }
+    return strength;
+  }
+
+  /**
+   * For the term at `start … end`, which goes on at `position`, after the layers that were `found`.
+   *
+   * @param {RegExpExecArray} found
+   * @param {number} position
+   * @param {number} start
+   * @param {number} end
+   * @returns {never}
+   */
   failRest(found, position, start, end) {
     const written = this.quote(start, end);
     const after = this.match(OTHER_RANGE, found.index + found[0].length, end);
@@ -235,7 +221,12 @@ class Parser {
     this.fail("otherRange", position, { found: written, first: number(found[1]), last: number(after[1]) });
   }
 
-  /** The layers that a match of LAYERS means, those that can be shown. */
+  /**
+   * The layers that a match of LAYERS means, those that can be shown.
+   *
+   * @param {Mask} mask
+   * @param {RegExpExecArray} found
+   */
   layers(mask, found) {
     const start = found.index;
     if (found[1] !== undefined) {
@@ -257,7 +248,7 @@ class Parser {
       return [];
     }
     const name = found[7].toLowerCase();
-    const [first, end] = NAMES[name];
+    const { first, end } = NAMES[name];
     const layers = range(first, Math.min(end, this.numWs));
     if (!layers.length && name !== "none") {
       this.note("nameBeyond", start, { name, first, last: this.numWs - 1 }, "range");
@@ -266,7 +257,12 @@ class Parser {
     return layers;
   }
 
-  /** Whether the model has that layer; an error of kind "range" if not. */
+  /**
+   * Whether the model has that layer; an error of kind "range" if not.
+   *
+   * @param {number} layer
+   * @param {number} position
+   */
   index(layer, position) {
     const inside = 0 <= layer && layer < this.numWs;
     if (!inside) this.note("noLayer", position, { layer, last: this.numWs - 1 }, "range");
@@ -277,7 +273,7 @@ class Parser {
   lists() {
     const { document } = this;
     try {
-      const value = readJson(this.source.replace(TRAILING_COMMA, " "), (position) =>
+      const value = readLists(this.source.replace(TRAILING_COMMA, " "), (position) =>
         this.fail("list", position),
       );
       const masks = value.some(Array.isArray) ? value : value.length ? [value] : [];
@@ -293,12 +289,12 @@ class Parser {
           if (typeof layer !== "number")
             this.fail("wholeNumbers", index, { found: this.quote(index, index + found.length) });
           this.index(layer, index);
-          if (0 <= layer && layer < MAX_COLUMNS) set(cells, layer, ALPHA);
+          if (0 <= layer && layer < MAX_COLUMNS) setCell(cells, layer, ALPHA);
           else document.readable = false;
         }
         document.masks.push({
           label: "",
-          name: runs(cells),
+          name: formatLayers(cells),
           cells,
           locked: "",
           start: 0,
@@ -313,17 +309,29 @@ class Parser {
     if (!document.readable) document.masks = [];
   }
 
-  /** A sticky pattern's match at `start`, or null. */
+  /**
+   * A sticky pattern's match at `start`, or null.
+   *
+   * @param {RegExp} pattern
+   * @param {number} start
+   * @param {number} end
+   */
   match(pattern, start, end) {
     pattern.lastIndex = start;
     return pattern.exec(this.source.slice(0, end));
   }
 
-  skip(pattern, start, end) {
-    return start + this.match(pattern, start, end)[0].length;
+  /** @param {number} start @param {number} end */
+  skipSpace(start, end) {
+    return start + (this.match(SPACE, start, end)?.[0].length ?? 0);
   }
 
-  /** What stands there as it was written, without the comment that may end it. */
+  /**
+   * What stands there as it was written, without the comment that may end it.
+   *
+   * @param {number} start
+   * @param {number} end
+   */
   quote(start, end) {
     const length = this.source.slice(start, end).trimEnd().length;
     const found = [...this.document.text.slice(start, start + length).trim()];
@@ -332,6 +340,12 @@ class Parser {
       : "nothing";
   }
 
+  /**
+   * @param {TextKey} code
+   * @param {number} position
+   * @param {MaskError["values"]} [values]
+   * @param {MaskError["kind"]} [kind]
+   */
   note(code, position, values = {}, kind = "syntax") {
     const before = this.document.text.slice(0, position);
     const line = before.slice(before.lastIndexOf("\n") + 1);
@@ -342,98 +356,37 @@ class Parser {
       position,
       line: before.split("\n").length,
       column: [...line].length + 1, // as Python counts
-      mask: this.current ?? null,
+      mask: this.current,
     });
   }
 
+  /**
+   * @param {TextKey} code
+   * @param {number} position
+   * @param {MaskError["values"]} [values]
+   * @returns {never}
+   */
   fail(code, position, values) {
     this.note(code, position, values);
     throw new Unreadable();
   }
 }
 
-/** Nested arrays of whole numbers, with null for everything else. `fail(position)` must throw. */
-function readJson(source, fail) {
-  const at = (pattern, position) => {
-    pattern.lastIndex = position;
-    return pattern.exec(source);
-  };
-  const skip = (position) => position + at(JSON_SPACE, position)[0].length;
-  const open = [];
-  let position = skip(0);
-  let value;
-  for (;;) {
-    // A value starts here.
-    if (source[position] === "[") {
-      open.push([]);
-      position = skip(position + 1);
-      if (source[position] !== "]") continue;
-      value = open.pop();
-      position++;
-    } else {
-      const scalar = at(SCALAR, position);
-      if (!scalar) fail(position);
-      const whole = scalar[1] !== undefined && scalar[2] === undefined && scalar[3] === undefined;
-      value = whole ? Number(scalar[0]) + 0 : null;
-      position += scalar[0].length;
-    }
-    // A value has ended here; so may have the arrays around it.
-    for (;;) {
-      position = skip(position);
-      if (!open.length) {
-        if (position < source.length) fail(position);
-        return value;
-      }
-      open.at(-1).push(value);
-      if (source[position] === ",") break;
-      if (source[position] !== "]") fail(position);
-      value = open.pop();
-      position++;
-    }
-    position = skip(position + 1);
-  }
-}
-
-/** The layers as Python labels them: "0-2, 5". */
-function runs(cells) {
-  const found = [];
-  for (let first = 0; first < cells.length; first++) {
-    if (cells[first] === 0) continue;
-    let last = first;
-    while (last + 1 < cells.length && cells[last + 1] !== 0) last++;
-    found.push(first === last ? `${first}` : `${first}-${last}`);
-    first = last;
-  }
-  return found.join(", ") || "none";
-}
-
-function set(cells, layer, cell) {
-  while (cells.length <= layer) cells.push(0);
-  cells[layer] = cell;
-}
-
+/** @param {number} first @param {number} end */
 function range(first, end) {
   return Array.from({ length: Math.max(0, end - first) }, (_, i) => first + i);
 }
 
-/** Nine digits are enough to be out of range. */
+/**
+ * Nine digits are enough to be out of range.
+ *
+ * @param {string} digits
+ */
 function number(digits) {
   return Number(digits.replace(/^0+/, "").slice(0, 9));
 }
 
+/** @param {string} text */
 function words(text) {
   return text.split(/\s+/).filter(Boolean);
-}
-
-/** As Python quotes strings. */
-function repr(text) {
-  const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
-  const escaped = text
-    .replaceAll("\\", "\\\\")
-    .replaceAll("\t", "\\t")
-    .replace(/(?! )[\p{Z}\p{C}]/gu, (sign) => {
-      const code = sign.codePointAt(0).toString(16);
-      return code.length > 2 ? `\\u${code.padStart(4, "0")}` : `\\x${code.padStart(2, "0")}`;
-    });
-  return quote + (quote === "'" ? escaped.replaceAll("'", "\\'") : escaped) + quote;
 }

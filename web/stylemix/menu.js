@@ -1,10 +1,21 @@
 /** A small menu over the page, below or above a button. */
 
 /**
- * Open a menu at `anchor`. Items: `{label, detail, title, disabled, run, extra}`; `extra` is `{label, title, run}`
- * for a second button at the item's end. Arrow keys move, Escape and a press elsewhere close.
+ * @typedef {object} Button
+ * @property {string} label
+ * @property {string} [title]
+ * @property {boolean} [disabled]
+ * @property {() => void} run
+ */
+
+/** @typedef {Button & { detail?: string, extra?: Button }} Item with a second button at its end, if any */
+
+/**
+ * Open a menu. Arrow keys move, Escape and a press elsewhere close.
  *
- * note: a line below the items, if any
+ * @param {HTMLElement} anchor
+ * @param {Item[]} items
+ * @param {string} note a line below the items, if any
  */
 export function openMenu(anchor, items, note = "") {
   const menu = document.createElement("div");
@@ -16,7 +27,12 @@ export function openMenu(anchor, items, note = "") {
     window.removeEventListener("wheel", outside, true);
     menu.remove();
   };
-  const outside = (event) => menu.contains(event.target) || close();
+  /** @param {Event} event */
+  const outside = (event) => {
+    if (!(event.target instanceof Node && menu.contains(event.target))) close();
+  };
+  const enabled = () => [...menu.querySelectorAll("button")].filter(({ disabled }) => !disabled);
+  /** @param {string} className @param {Button} options */
   const button = (className, { label, title, disabled, run }) => {
     const element = document.createElement("button");
     element.className = className;
@@ -62,22 +78,23 @@ export function openMenu(anchor, items, note = "") {
 
   menu.addEventListener("keydown", (event) => {
     event.stopPropagation();
-    const buttons = [...menu.querySelectorAll("button:enabled")];
-    const mains = buttons.filter((element) => element.matches(".stylemix-menu-item"));
+    const mains = enabled().filter((element) => element.matches(".stylemix-menu-item"));
     const active = document.activeElement;
-    const row = mains.indexOf(active.parentElement?.querySelector(".stylemix-menu-item"));
-    const to = {
+    const row = mains.findIndex((main) => main.parentElement === active?.parentElement);
+    /** @type {Record<string, Element | null | undefined>} */
+    const places = {
       ArrowDown: mains[(row + 1) % mains.length],
       ArrowUp: mains[(row - 1 + mains.length) % mains.length],
       Home: mains[0],
       End: mains.at(-1),
-      ArrowRight: active.nextElementSibling,
-      ArrowLeft: active.previousElementSibling,
-    }[event.key];
+      ArrowRight: active?.nextElementSibling,
+      ArrowLeft: active?.previousElementSibling,
+    };
+    const to = places[event.key];
     if (event.key === "Escape" || event.key === "Tab") {
       close();
       anchor.focus({ preventScroll: true });
-    } else if (to?.matches("button")) to.focus();
+    } else if (to instanceof HTMLButtonElement) to.focus();
     else if (event.key === "Enter" || event.key === " ") return;
     event.preventDefault();
   });
@@ -90,5 +107,5 @@ export function openMenu(anchor, items, note = "") {
   menu.style.left = `${Math.max(4, Math.min(place.left, window.innerWidth - offsetWidth - 4))}px`;
   window.addEventListener("pointerdown", outside, true);
   window.addEventListener("wheel", outside, true);
-  menu.querySelector("button:enabled")?.focus();
+  enabled()[0]?.focus();
 }

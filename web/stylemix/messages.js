@@ -3,10 +3,14 @@
  * for it where there is nothing.
  */
 
+/** @import { RunOf } from "./given.js" */
+
 import { chain } from "./chain.js";
 import { addElement } from "./element.js";
 import { nodeAt } from "./links.js";
 import { say, textsFor } from "./texts.js";
+
+/** @typedef {[kind: "warning" | "note" | "refused", text: string]} Message */
 
 /** Above and below a DOM widget, in the classic canvas. */
 const MARGIN = 10;
@@ -18,7 +22,11 @@ const MOST = 120;
 const LINE = 14;
 const LETTER = 5.5;
 
-/** Of every node that is in a graph: what shows its messages. */
+/**
+ * Of every node that is in a graph: what shows its messages.
+ *
+ * @type {Map<Comfy.LinkedNode, { recall(): void, refuse(errors?: Comfy.Refusal[]): void }>}
+ */
 const places = new Map();
 
 let count = 0;
@@ -26,19 +34,24 @@ let count = 0;
 /**
  * Give a node a place for the messages of its runs, which come with what a run shows on the page.
  *
- * runOf: what a node's last run gave to the page
+ * @param {Comfy.Node} node
+ * @param {Comfy.App} app
+ * @param {RunOf} runOf
  */
 export function addMessages(node, app, runOf) {
   const element = document.createElement("div");
   element.className = "stylemix-messages";
   const content = document.createElement("div");
   element.append(content);
+  /** @type {Message[]} */
   let said = [];
+  /** @type {Comfy.Widget | null} */
   let widget = null;
   let refused = false;
   /** By how much the messages have made the node higher. */
   let height = 0;
 
+  /** @param {Message[]} messages */
   function show(messages = []) {
     said = messages;
     refused = false;
@@ -85,7 +98,11 @@ export function addMessages(node, app, runOf) {
     if (output) show(output.stylemix_messages);
   }
 
-  /** Show why the node has been left out; without errors, take back those of the prompt before. */
+  /**
+   * Show why the node has been left out; without errors, take back those of the prompt before.
+   *
+   * @param {Comfy.Refusal[]} [errors]
+   */
   function refuse(errors) {
     if (errors) show(errors.map((error) => ["refused", reasonOf(error)]));
     else if (refused) show(runOf(node)?.stylemix_messages);
@@ -107,16 +124,26 @@ export function recallMessages() {
   for (const { recall } of places.values()) recall();
 }
 
-/** Let nodes say why they are refused. Older pages only mark them when the rest of the prompt can run. */
+/**
+ * Let nodes say why they are refused. Older pages only mark them when the rest of the prompt can run.
+ *
+ * @param {Comfy.Api} api
+ * @param {Comfy.App} app
+ */
 export function showRefusals(api, app) {
   api.addEventListener("promptQueued", () => {
-    const refused = Object.entries(app.lastNodeErrors ?? {}).map(([id, { errors }]) => [nodeAt(app, id), errors]);
-    const errorsOf = new Map(refused);
+    /** @type {Map<Comfy.LinkedNode | null | undefined, Comfy.Refusal[]>} */
+    const errorsOf = new Map();
+    for (const [id, { errors }] of Object.entries(app.lastNodeErrors ?? {})) errorsOf.set(nodeAt(app, id), errors);
     for (const [node, { refuse }] of places) refuse(errorsOf.get(node));
   });
 }
 
-/** In words. What a node checks itself comes behind the name of the input. */
+/**
+ * In words. What a node checks itself comes behind the name of the input.
+ *
+ * @param {Comfy.Refusal} error
+ */
 function reasonOf({ type, message, details }) {
   return type === "custom_validation_failed" ? details.replace(/^\w+ - /, "") : `${message}: ${details}`;
 }
@@ -125,8 +152,12 @@ function reasonOf({ type, message, details }) {
  * Let nodes whose result is remembered show again what it showed. Older cores send it of outputs only, so that after a
  * reload of the page the nodes before them would stay empty. Older pages keep of a run, for when its workflow is opened
  * again, what comes between the answer to its prompt and its end. Remembered results come earlier or later than that.
+ *
+ * @param {Comfy.Api} api
+ * @param {Comfy.App} app
  */
 export function showRemembered(api, app) {
+  /** @type {{ id: string, remembered: string[], sent: Set<string> } | null} */
   let run = null;
   api.addEventListener("execution_start", ({ detail }) => {
     run = { id: detail.prompt_id, remembered: [], sent: new Set() };
@@ -153,7 +184,11 @@ export function showRemembered(api, app) {
   api.addEventListener("promptQueued", () => keepShown(app));
 }
 
-/** With the open workflow, as newer pages do when it is left. */
+/**
+ * With the open workflow, as newer pages do when it is left.
+ *
+ * @param {Comfy.App} app
+ */
 function keepShown(app) {
   const tracker = app.extensionManager?.workflow?.activeWorkflow?.changeTracker;
   if (tracker) tracker.nodeOutputs = { ...app.nodeOutputs };

@@ -3,10 +3,16 @@
  * shows, or beside them.
  */
 
-/** Let go of it when a run of one of this pack's nodes is complete, on the node and on the subgraphs around it. */
+/**
+ * Let go of it when a run of one of this pack's nodes is complete, on the node and on the subgraphs around it.
+ *
+ * @param {Comfy.Api} api
+ * @param {Comfy.App} app
+ */
 export function dropPreviews(api, app) {
   api.addEventListener("executed", ({ detail }) => {
     if (!detail.output?.stylemix_messages) return; // another pack's
+    /** @type {Comfy.Graph | undefined} */
     let graph = app.rootGraph ?? app.graph;
     let around = "";
     for (const id of `${detail.display_node ?? detail.node}`.split(":")) {
@@ -17,7 +23,12 @@ export function dropPreviews(api, app) {
   });
 }
 
-/** No page offers this to packs: the store of newer ones does it, of older ones what holds the pictures is at hand. */
+/**
+ * No page offers this to packs: the store of newer ones does it, of older ones what holds the pictures is at hand.
+ *
+ * @param {Comfy.App} app
+ * @param {string} place
+ */
 function drop(app, place) {
   const store = app.extensionManager?._p?._s?.get("nodeOutput");
   if (store?.revokePreviewsByLocatorId) return store.revokePreviewsByLocatorId(place);

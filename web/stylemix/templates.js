@@ -8,15 +8,18 @@ const NOTES = ["MarkdownNote", "Note"];
  * Put a workflow's notes, and its nodes' and groups' titles, into a language before the page takes them. A text that
  * its user has changed is none of the known ones and stays as it is.
  *
- * workflow: as saved, changed in place; locale: such as "ko" or "ko-KR".
+ * @param {Comfy.Workflow} workflow as saved, changed in place
+ * @param {string} locale such as "ko" or "ko-KR"
  */
 export function translate(workflow, locale) {
   const graphs = [workflow, ...(workflow.definitions?.subgraphs ?? [])];
+  /** @type {Record<string, string>[]} */
   const texts = graphs.flatMap(({ extra }) => (Array.isArray(extra?.[TEXTS]) ? extra[TEXTS] : []));
   if (!texts.length) return;
   const language = String(locale).split(/[-_]/)[0];
+  /** @type {<Text>(text: Text) => Text | string} */
   const translated = (text) => {
-    const known = texts.find((each) => Object.values(each).includes(text));
+    const known = texts.find((each) => Object.values(each).some((said) => said === text));
     return known?.[language] ?? known?.en ?? text;
   };
   for (const { nodes = [], groups = [] } of graphs) {

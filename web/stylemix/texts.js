@@ -1,5 +1,10 @@
 /** Everything that the widget says, in English and Korean. `{x}` is filled in by `say`. */
 
+/** @import { MaskError } from "./grammar.js" */
+
+/** @typedef {keyof typeof en} TextKey */
+/** @typedef {Record<TextKey, string>} Texts */
+
 const en = {
   // Errors of the grammar, worded as in `stylemix_core/masks/grammar.py`.
   empty: "the mask list is empty",
@@ -92,6 +97,7 @@ const en = {
   needsLayers: "This model has {count} layers; these are layers of larger ones.",
 };
 
+/** @type {Texts} */
 const ko = {
   empty: "마스크 목록이 비어 있습니다",
   noLabel: "콜론 앞에 이름이 없습니다",
@@ -181,19 +187,35 @@ const ko = {
   needsLayers: "이 모델의 레이어는 {count}개라서 쓸 수 없습니다. 더 큰 모델의 레이어입니다.",
 };
 
+/** @type {Record<string, Texts>} */
 const LANGUAGES = { en, ko };
 
-/** The texts of a locale such as "ko" or "ko-KR", English where there are none. */
+/**
+ * The texts of a locale such as "ko" or "ko-KR", English where there are none.
+ *
+ * @param {string} locale
+ */
 export function textsFor(locale) {
   return LANGUAGES[String(locale).split(/[-_]/)[0]] ?? en;
 }
 
-/** One text with its values filled in. */
+/**
+ * One text with its values filled in.
+ *
+ * @param {Texts} texts
+ * @param {TextKey} key
+ * @param {Record<string, unknown>} [values]
+ */
 export function say(texts, key, values = {}) {
-  return texts[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  return texts[key].replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
 }
 
-/** An error of the grammar in words, without its place. */
+/**
+ * An error of the grammar in words, without its place.
+ *
+ * @param {Texts} texts
+ * @param {Pick<MaskError, "code" | "values">} error
+ */
 export function describe(texts, { code, values }) {
   return say(texts, code, values.found === "nothing" ? { ...values, found: texts.nothing } : values);
 }

@@ -3,17 +3,24 @@
 const ENDING = ".safetensors";
 
 /**
- * api: ComfyUI's; label: what the button says; fail: called with a file's name when it cannot be taken.
+ * @param {Comfy.Node} node
+ * @param {Comfy.Api} api
+ * @param {string} label what the button says
+ * @param {(name: string) => void} fail called with a file's name when it cannot be taken
  */
 export function addUpload(node, api, label, fail) {
-  const file = node.widgets.find(({ name }) => name === "file");
+  const file = node.widgets?.find(({ name }) => name === "file");
+  if (!file) return;
   const picker = Object.assign(document.createElement("input"), { type: "file", accept: ENDING });
 
-  async function take(chosen) {
+  /** @param {File} chosen */
+  const take = async (chosen) => {
     const form = new FormData();
     form.append("image", chosen); // the route's name for any file
     form.append("type", "input");
-    const response = chosen.name.endsWith(ENDING) && (await api.fetchApi("/upload/image", { method: "POST", body: form }));
+    const response = chosen.name.endsWith(ENDING)
+      ? await api.fetchApi("/upload/image", { method: "POST", body: form })
+      : null;
     if (!response?.ok) return fail(chosen.name);
     const { name, subfolder } = await response.json();
     const path = subfolder ? `${subfolder}/${name}` : name;
@@ -22,10 +29,10 @@ export function addUpload(node, api, label, fail) {
     file.value = path;
     file.callback?.(path);
     node.graph?.setDirtyCanvas(true, true);
-  }
+  };
 
   picker.addEventListener("change", () => {
-    if (picker.files[0]) take(picker.files[0]);
+    if (picker.files?.[0]) take(picker.files[0]);
     picker.value = ""; // the same file may be chosen again
   });
   const button = node.addWidget("button", "upload", null, () => picker.click(), { serialize: false });

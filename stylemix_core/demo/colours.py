@@ -1,0 +1,95 @@
+"""The colours of an avatar."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from .attributes import Values
+from .shapes import between
+
+Colour = tuple[float, float, float]
+
+LIGHT_SKIN_TO_DARK = (
+    (0.99, 0.87, 0.79),
+    (0.94, 0.76, 0.64),
+    (0.82, 0.60, 0.46),
+    (0.64, 0.44, 0.32),
+    (0.45, 0.30, 0.22),
+)
+COOL_HAIR = (
+    (0.10, 0.10, 0.13),
+    (0.21, 0.17, 0.17),
+    (0.38, 0.30, 0.26),
+    (0.62, 0.55, 0.47),
+    (0.83, 0.82, 0.81),
+)
+WARM_HAIR = (
+    (0.16, 0.09, 0.07),
+    (0.32, 0.16, 0.09),
+    (0.55, 0.26, 0.12),
+    (0.80, 0.44, 0.17),
+    (0.94, 0.74, 0.40),
+)
+IRISES = ((0.30, 0.17, 0.09), (0.45, 0.28, 0.12), (0.35, 0.47, 0.24), (0.22, 0.50, 0.55), (0.28, 0.52, 0.82))
+
+
+@dataclass(frozen=True, eq=False)
+class Colours:
+    """Each `[B, 3, 1, 1]` in 0…1."""
+
+    skin: torch.Tensor
+    skin_shadow: torch.Tensor
+    """What the skin's colour is multiplied by in its shadow."""
+    hair: torch.Tensor
+    hair_dark: torch.Tensor
+    hair_bright: torch.Tensor
+    brows: torch.Tensor
+    iris: torch.Tensor
+    lips: torch.Tensor
+    lip_cover: torch.Tensor
+    """How much of the skin the lips' colour covers, `[B, 1, 1]`."""
+    background: torch.Tensor
+    clothes: torch.Tensor
+
+
+def mix_colours(a: Values) -> Colours:
+    skin = ramp(a.skin_tone, LIGHT_SKIN_TO_DARK)
+    rosy, golden = colour(1.04, 0.92, 0.98, skin), colour(0.99, 1.0, 0.78, skin)
+    skin = (skin * torch.lerp(rosy, golden, a.skin_warmth[:, None])).clamp_(max=1)
+    hair = torch.lerp(ramp(a.hair_tone, COOL_HAIR), ramp(a.hair_tone, WARM_HAIR), a.hair_warmth[:, None])
+    lips = torch.lerp(colour(0.80, 0.36, 0.36, skin), colour(0.74, 0.08, 0.20, skin), a.lip_colour[:, None])
+    strength = a.background_strength
+    background = hue(a.background_hue, between(0.16, 0.55, strength), between(0.95, 0.66, strength))
+    clothes = hue(a.clothes_hue, between(0.62, 0.38, a.clothes_tone), between(0.34, 0.92, a.clothes_tone))
+    return Colours(
+        skin=skin,
+        skin_shadow=colour(0.78, 0.62, 0.60, skin),
+        hair=hair,
+        hair_dark=hair * 0.50,
+        hair_bright=hair * 1.15 + 0.16,
+        brows=hair * 0.42 + 0.02,
+        iris=ramp(a.eye_colour, IRISES),
+        lips=lips,
+        lip_cover=between(0.50, 0.95, a.lip_colour),
+        background=background,
+        clothes=clothes,
+    )
+
+
+def colour(red: float, green: float, blue: float, like: torch.Tensor) -> torch.Tensor:
+    return like.new_tensor((red, green, blue)).view(1, 3, 1, 1)
+
+
+def ramp(position: torch.Tensor, table: tuple[Colour, ...]) -> torch.Tensor:
+    """The colour at `position` (0…1) on a row of evenly spaced colours."""
+    keys = torch.arange(len(table), device=position.device)
+    weights = (1 - (position.flatten(1) * (len(table) - 1) - keys).abs()).clamp_(min=0)
+    return (weights @ position.new_tensor(table))[:, :, None, None]
+
+
+def hue(hue: torch.Tensor, saturation: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    """A smooth colour wheel (cosines instead of the corners of HSV)."""
+    third = torch.arange(3, device=hue.device).view(1, 3, 1, 1) / 3
+    wheel = 0.5 + 0.5 * torch.cos(2 * math.pi * (hue[:, None] - third))
+    return value[:, None] * (1 - saturation[:, None] * (1 - wheel))

@@ -1,0 +1,50 @@
+"""What a damaged or hostile file does to the code that reads it becomes an error in words, here."""
+
+import os
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import CheckpointError, StyleMixError
+
+DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+)
+"""What reading a damaged file may end in before any of its values has been checked."""
+LONGEST_MESSAGE = 1000
+"""Characters of an error, whatever the file's names and values are."""
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Makes a `CheckpointError` of all that reading `what`, a damaged file or a part of it, ends in.
+
+    Errors of this package pass: they say already what is wrong.
+    """
+    try:
+        yield
+    except StyleMixError:
+        raise
+    except DAMAGE as error:
+        problem = f"the {what} is damaged or cut off ({error!r}); download or copy it again"
+        raise CheckpointError(problem[:LONGEST_MESSAGE]) from error
+
+
+@contextmanager
+def about(path: str | os.PathLike[str]) -> Iterator[None]:
+    """As `reading` the file at `path`, whose name then stands before every error, those of this package among them."""
+    try:
+        with reading("file"):
+            yield
+    except StyleMixError as error:
+        name = Path(path).name or str(path)
+        raise CheckpointError(f"{name}: {error}"[:LONGEST_MESSAGE]) from error
