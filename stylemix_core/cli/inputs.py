@@ -79,8 +79,8 @@ def source_and_style(
     run: Run,
 ) -> tuple[Latents, Latents]:
     """The codes of both; warns where they do not belong together."""
-    source_parts = source_codes(generator, sources, sampling, models, run)
-    source, styles = join_latents(source_parts), join_latents(read_codes(style, generator, models, run))
+    given = source_codes(generator, sources, sampling, models, run), read_codes(style, generator, models, run)
+    source, styles = map(join_latents, given)
     run.warn({check_styles(source, styles)})
     return source, styles
 

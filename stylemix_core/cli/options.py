@@ -67,7 +67,7 @@ def output(name: str, help: str = "Folder for results.", ending: str | None = No
 strict = click.option("--strict", is_flag=True, help="Stop at the first file that cannot be used.")
 
 
-def codes(name: str, **more: Any) -> Decorator:
+def code_files(name: str, **more: Any) -> Decorator:
     """An option for whatever W+ codes are read from."""
     return click.option(
         name,
@@ -96,6 +96,7 @@ def one_source(ctx: click.Context, param: click.Parameter, value: str | None) ->
 
 
 def one_source_at_least(ctx: click.Context, param: click.Parameter, value: str | None) -> list[int] | None:
+    """`one_source`, where one of both must be given."""
     if value is None and not ctx.params["source"]:
         raise click.UsageError("give --source or --seeds", ctx)
     return one_source(ctx, param, value)
@@ -107,14 +108,16 @@ def sources(required: bool = True) -> Decorator:
         callback=one_source_at_least if required else one_source,
         help="Sample the sources: for instance 0-3,7.",
     )
-    return gathered("sources", Sources, codes("--source", is_eager=True), seeds)
+    return gathered("sources", Sources, code_files("--source", is_eager=True), seeds)
 
 
-style = codes("--style", required=True)
+style = code_files("--style", required=True)
 
 
 @dataclass(frozen=True)
 class Truncation:
+    """How far codes are moved to the average."""
+
     psi: float
     cutoff: int | None
 

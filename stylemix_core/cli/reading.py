@@ -47,7 +47,7 @@ def files(endings: Collection[str]) -> Callback:
     return lambda ctx, param, value: expand(value, endings)
 
 
-def some(check: Callable[[Any], object], find: Callable[[Any], list[Any]] = list) -> Callback:
+def some(check: Callable[[Any], object], find: Callable[[Any], list[Any]]) -> Callback:
     """A callback for what a `Batch` works on: what `find` makes of it, refused where `check` refuses all."""
 
     def read(ctx: click.Context, param: click.Parameter, value: Any) -> list[Any]:

@@ -1,6 +1,5 @@
 """What a verb writes into `--out`, beside what lies there already."""
 
-import json
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -10,6 +9,8 @@ from pathlib import Path
 import torch
 
 from ..codes.latents import Latents, save_latents
+from ..errors import CheckpointError
+from ..files.header import read_header
 from ..files.pictures import save_image
 from ..files.writing import replacing
 from .options import Output
@@ -101,16 +102,11 @@ def alike(one: Path, other: Path) -> bool:
     """Whether two files hold the same. The metadata of safetensors may stand in any order."""
     try:
         with open(one, "rb") as ours, open(other, "rb") as theirs:
-            if one.suffix == LATENTS:
-                head = ours.read(8)
-                if head != theirs.read(8):
-                    return False
-                length = int.from_bytes(head, "little")
-                if json.loads(ours.read(length)) != json.loads(theirs.read(length)):
-                    return False
+            if one.suffix == LATENTS and read_header(ours) != read_header(theirs):
+                return False
             while block := ours.read(BLOCK):
                 if block != theirs.read(BLOCK):
                     return False
             return not theirs.read(1)
-    except (OSError, ValueError, RecursionError):  # the other one is damaged, or none that can be read
+    except (OSError, CheckpointError):  # the other one is damaged, or none that can be read
         return False
