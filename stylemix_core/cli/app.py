@@ -6,17 +6,18 @@ import sys
 from collections.abc import Sequence
 
 import click
+from click.shell_completion import shell_complete
 
 from .. import __version__
 from ..errors import StyleMixError
-from . import codes, directions, faces, layers, mixing, models
 from .batch import SomeFailed
+from .verbs import checkpoints, codes, directions, encoding, faces, layers, mixing
 
 VERBS = (
     faces.demo,
     faces.generate,
-    faces.encode,
-    faces.invert,
+    encoding.encode,
+    encoding.invert,
     faces.paste,
     codes.decode,
     codes.blend,
@@ -27,8 +28,8 @@ VERBS = (
     directions.directions,
     layers.explain,
     layers.find,
-    models.convert,
-    models.inspect,
+    checkpoints.convert,
+    checkpoints.inspect,
 )
 
 
@@ -47,6 +48,9 @@ stylemix = Verbs(
 )
 click.version_option(__version__, prog_name="stylemix", message="%(prog)s %(version)s")(stylemix)
 
+COMPLETE = "_STYLEMIX_COMPLETE"
+"""The environment variable by which a shell asks how a line goes on."""
+
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code, or raises `SystemExit` with it where options are wrong."""
@@ -54,6 +58,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # Redirected output on Windows has a code page that lacks arrows and Hangul.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    if arguments is None and (instruction := os.environ.get(COMPLETE)):
+        return shell_complete(stylemix, {}, "stylemix", COMPLETE, instruction)
     given = sys.argv[1:] if arguments is None else [*arguments]
     name = " ".join(["stylemix", *(word for word in given[:1] if word in stylemix.commands)])
     try:

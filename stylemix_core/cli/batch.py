@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import StyleMixError
-from ..progress import ProgressBar
 from ..wording import counted
 from .paths import check_file
-from .verb import Options
+from .run import Run
 
 Item = TypeVar("Item", bound=str | Path)
 Result = TypeVar("Result")
@@ -25,13 +24,14 @@ class SomeFailed(Exception):
 
 
 class Batch:
-    """Goes on after items that cannot be read, and tells of them at the end; with --strict stops at the first.
+    """Goes on after items that cannot be read, and tells of them at the end; where it is `strict` stops at the first.
 
     endings: as for `check_file`; None where `read` refuses all that cannot be used.
     """
 
-    def __init__(self, options: Options, endings: Collection[str] | None = None):
-        self.options = options
+    def __init__(self, run: Run, strict: bool, endings: Collection[str] | None = None):
+        self.run = run
+        self.strict = strict
         self.endings = endings
         self.done = 0
         self.failures: list[str] = []
@@ -40,7 +40,7 @@ class Batch:
         self, items: Sequence[Item], read: Callable[[Item], Result], told: bool = True
     ) -> Iterator[tuple[int, Result]]:
         """The place of every item that can be read, and what `read` gives. told: with a progress bar."""
-        with ProgressBar(len(items), self.options.name, self.options.quiet or not told) as bar:
+        with self.run.progress(len(items), shown=told) as bar:
             for place, item in enumerate(items):
                 try:
                     with naming(item):
@@ -48,7 +48,7 @@ class Batch:
                             check_file(Path(item), self.endings)
                         result = read(item)
                 except StyleMixError as error:
-                    if self.options.strict:
+                    if self.strict:
                         raise
                     self.failures.append(str(error))
                 else:

@@ -6,20 +6,20 @@ from pathlib import Path
 from ..errors import CheckpointError, StyleMixError
 from ..files.header import read_header
 from ..masks.grammar import MaskSource
-from .verb import Options
+from .options import GeneratorOptions
 
 DEMO = Path(__file__).parent.parent / "demo"
 
 
-def check_layers(options: Options) -> None:
-    """Errors where masks, layers or a cutoff go beyond the layers of the generator."""
-    num_ws = known_layers(options)
+def check_layers(models: GeneratorOptions, *masks: str | None, cutoff: int | None = None) -> None:
+    """Errors where masks or a cutoff go beyond the layers of the generator."""
+    num_ws = known_layers(models)
     if num_ws is None:
         return
-    for text in (getattr(options, "masks", None), getattr(options, "layers", None)):
+    for text in masks:
         if text is not None:
             MaskSource(text).require(num_ws)
-    check_cutoff(getattr(options, "cutoff", None), num_ws)
+    check_cutoff(cutoff, num_ws)
 
 
 def check_cutoff(cutoff: int | None, num_ws: int) -> None:
@@ -29,13 +29,13 @@ def check_cutoff(cutoff: int | None, num_ws: int) -> None:
         )
 
 
-def known_layers(options: Options) -> int | None:
+def known_layers(models: GeneratorOptions) -> int | None:
     """The layers of the generator that the options name; None where only its reader can tell."""
-    source, encoder = options.generator, getattr(options, "encoder", "demo")
-    if source is None and encoder != "demo":
-        if (metadata := own_metadata(Path(encoder))) is None:
+    source = models.generator
+    if source is None and models.encoder != "demo":
+        if (metadata := own_metadata(Path(models.encoder))) is None:
             return None
-        source = encoder if holds_generator(metadata) else "demo"
+        source = models.encoder if holds_generator(metadata) else "demo"
     path = DEMO / "generator.safetensors" if source in (None, "demo") else Path(source)
     metadata = own_metadata(path)
     return None if metadata is None or not holds_generator(metadata) else int(metadata["num_ws"])

@@ -14,6 +14,8 @@ from ..masks.grammar import MaskSource
 PICTURES = frozenset((*endings.PICTURES, *endings.HEIC))
 """Endings that are taken for pictures; those of HEIC to be refused with advice."""
 LATENTS = ".safetensors"
+CODES = PICTURES | {LATENTS}
+"""Endings of what W+ codes are read from."""
 MASK_FILE = ".txt"
 """Ending of files with a mask list, as `find` writes them."""
 LONGEST_NAME = 180
@@ -121,7 +123,7 @@ def result_name(*parts: str) -> str:
         path = Path(part)
         if seed:
             words.append(f"seed{int(seed[1]):04d}")
-        elif path.suffix.lower() in PICTURES | {LATENTS}:
+        elif path.suffix.lower() in CODES:
             words.append(path.stem)
         else:
             words.append(f"layers_{part}" if re.match(r"\d", part) else part)

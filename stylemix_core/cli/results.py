@@ -1,6 +1,5 @@
 """What a verb writes into `--out`, beside what lies there already."""
 
-import json
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -10,11 +9,13 @@ from pathlib import Path
 import torch
 
 from ..codes.latents import Latents, save_latents
+from ..errors import CheckpointError
+from ..files.header import read_header
 from ..files.pictures import save_image
 from ..files.writing import replacing
-from .files import warn
+from .options import Output
 from .paths import LATENTS
-from .verb import Options
+from .run import Run
 
 BLOCK = 1 << 20
 """Bytes compared at a time."""
@@ -27,9 +28,10 @@ class Results:
     is. With --overwrite the other one is replaced.
     """
 
-    def __init__(self, options: Options):
-        self.options = options
-        self.folder: Path = options.out
+    def __init__(self, output: Output, run: Run):
+        self.folder = output.out
+        self.overwrite = output.overwrite
+        self.run = run
         self.written: set[Path] = set()
         self.renamed: list[tuple[Path, Path]] = []
         """The names that others had, and the names taken instead."""
@@ -63,7 +65,7 @@ class Results:
 
         same: whether two files have the same content; None for `alike`.
         """
-        if self.options.overwrite or not path.exists():
+        if self.overwrite or not path.exists():
             save(path)
             self.written.add(path)
             return path
@@ -93,23 +95,18 @@ class Results:
                 f"{len(self.renamed)} files in {self.folder} were there already and are kept; this run's have other "
                 f"names, such as {free.name} for {path.name} (--overwrite replaces them)"
             )
-        warn(self.options, {kept})
+        self.run.warn({kept})
 
 
 def alike(one: Path, other: Path) -> bool:
     """Whether two files hold the same. The metadata of safetensors may stand in any order."""
     try:
         with open(one, "rb") as ours, open(other, "rb") as theirs:
-            if one.suffix == LATENTS:
-                head = ours.read(8)
-                if head != theirs.read(8):
-                    return False
-                length = int.from_bytes(head, "little")
-                if json.loads(ours.read(length)) != json.loads(theirs.read(length)):
-                    return False
+            if one.suffix == LATENTS and read_header(ours) != read_header(theirs):
+                return False
             while block := ours.read(BLOCK):
                 if block != theirs.read(BLOCK):
                     return False
             return not theirs.read(1)
-    except (OSError, ValueError, RecursionError):  # the other one is damaged, or none that can be read
+    except (OSError, CheckpointError):  # the other one is damaged, or none that can be read
         return False

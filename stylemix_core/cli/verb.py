@@ -1,44 +1,20 @@
-"""What all verbs have in common: how one is made of a function, and the options that several share.
+"""How a verb is made of a function and the options above it."""
 
-Whatever can be checked without a tensor is checked while options are read, so that help and refusals cost no import
-of PyTorch.
-"""
-
-import os
-import signal
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields
+from functools import wraps
+from typing import Any
 
 import click
 
-from ..errors import StyleMixError, why_unwritable
+from ..errors import StyleMixError
 
-if TYPE_CHECKING:
-    from .results import Results
-
-
-class Options(SimpleNamespace):
-    """What the options of a verb were read to. `name` is the verb's own."""
-
-    results: "Results"
-    """Where its files go; there is none without --out."""
-    warned: set[str]
-    """What it has warned of already."""
-
-
-Check = Callable[[Options], None]
-"""Raises an error where options do not fit each other."""
+Function = Callable[..., Any]
+Decorator = Callable[[Function], Function]
 
 
 class Verb(click.Command):
     """A command whose options of `multiple` values take them in a row, too: `--style a.png b.png`."""
-
-    checks: tuple["Check", ...] = ()
-    """What is asked of the options together before PyTorch is imported."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         several = {
@@ -50,41 +26,14 @@ class Verb(click.Command):
         return super().parse_args(ctx, list(repeated(args, several)))
 
     def invoke(self, ctx: click.Context) -> None:
-        options = Options(name=self.name, warned=set(), **ctx.params)
-        for check in self.checks:
-            check(options)
-        with stopping_at_once():
-            import torch
-
-            from .results import Results  # and with it most of what verbs import
-        assert self.callback is not None
-        if "out" in ctx.params:
-            options.results = Results(options)
-            ctx.call_on_close(options.results.tell)
         try:
-            with torch.inference_mode():
-                self.callback(options)
-        except torch.OutOfMemoryError as error:
+            super().invoke(ctx)
+        except RuntimeError as error:
+            import torch  # which has most likely raised it
+
+            if not isinstance(error, torch.OutOfMemoryError):
+                raise
             raise StyleMixError(str(error)) from error
-
-
-@contextmanager
-def stopping_at_once() -> Iterator[None]:
-    """While PyTorch and NumPy are imported, which swallow an interrupt and go on broken, Ctrl-C ends the process."""
-
-    def stop(*_: object) -> None:
-        os.write(2, b"stylemix: stopped before it had begun\n")
-        os._exit(130)
-
-    try:
-        before = signal.signal(signal.SIGINT, stop)
-    except ValueError:  # not the main thread, which alone hears of interrupts
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def repeated(words: Sequence[str], several: set[str]) -> Iterator[str]:
@@ -101,90 +50,41 @@ def repeated(words: Sequence[str], several: set[str]) -> Iterator[str]:
         yield word
 
 
-Decorator = Callable[[Callable], Callable]
+def verb(summary: str, about: str = "", epilog: str | None = None) -> Callable[[Function], Verb]:
+    """Make a verb of a function, which is called as the function is. about: what its arguments are."""
 
-
-def verb(
-    summary: str,
-    out: Decorator | None = None,
-    about: str = "",
-    epilog: str | None = None,
-    checks: tuple[Check, ...] = (),
-) -> Callable[[Callable], Verb]:
-    """Make a verb of a function of `Options`; it is called as the function is. about: what its arguments are."""
-
-    def decorate(function: Callable) -> Verb:
-        quiet(function)
-        if out is not None:
-            out(function)
-        command = click.command(
+    def decorate(function: Function) -> Verb:
+        return click.command(
             function.__name__, Verb, help=f"{summary}\n\n{about}", short_help=summary, epilog=epilog
         )(function)
-        command.checks = checks
-        return command
 
     return decorate
 
 
-def group(*options: Decorator) -> Decorator:
+def in_order(*options: Decorator) -> Decorator:
     """Several options as one decorator, in that order."""
 
-    def decorate(function: Callable) -> Callable:
+    def decorate(function: Function) -> Function:
         for option in reversed(options):
-            option(function)
+            function = option(function)
         return function
 
     return decorate
 
 
-quiet = click.option("--quiet", is_flag=True, help="Print warnings and errors only.")
+def gathered(name: str, group: type[Any], *options: Decorator) -> Decorator:
+    """Several options as one decorator, in that order; the function gets them as `name`, in the dataclass `group`.
 
-strict = click.option("--strict", is_flag=True, help="Stop at the first file that cannot be used.")
+    Options have the names of its fields. A field with a default needs none.
+    """
+    names = [field.name for field in fields(group)]
 
+    def gather(function: Function) -> Function:
+        @wraps(function)
+        def with_group(**values: Any) -> Any:
+            own = {field: values.pop(field) for field in names if field in values}
+            return function(**values, **{name: group(**own)})
 
-class Place(click.ParamType):
-    """Where results go: a folder, made if need be, or a file with `ending`. It is tried out at once."""
+        return with_group
 
-    name = "folder"
-
-    def __init__(self, ending: str | None = None):
-        self.ending = ending
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        path = Path(value)
-        if not str(value).strip():
-            raise StyleMixError("--out names no folder; give one, or leave the option out")
-        is_file = self.ending is not None and path.suffix.lower() == self.ending and not path.is_dir()
-        check_writable(path.parent if is_file else path)
-        return path
-
-
-overwrite = click.option(
-    "--overwrite",
-    is_flag=True,
-    help="Replace files of earlier runs in that folder. Without it, they are kept, and new ones get a number.",
-)
-
-
-def out_folder(name: str) -> Decorator:
-    place = click.option("--out", type=Place(), default=f"stylemix_{name}", help="Folder for results.")
-    return group(place, overwrite)
-
-
-def check_writable(folder: Path) -> None:
-    """`StyleMixError` when nothing can be written there. Leaves everything as it was."""
-    made = []
-    try:
-        missing = [place for place in (folder, *folder.parents) if not place.exists()]
-        for place in reversed(missing):
-            place.mkdir()
-            made.append(place)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        reason = why_unwritable(folder, error)
-        raise StyleMixError(f"cannot write to {folder}: {reason}; choose another folder by --out") from None
-    finally:
-        for place in reversed(made):
-            with suppress(OSError):  # another run has begun to write there
-                place.rmdir()
+    return in_order(*options, gather)

@@ -15,9 +15,9 @@ from stylemix_core import cli
 from stylemix_core.analysis import find as finding
 from stylemix_core.checkpoints import PARTS
 from stylemix_core.cli import app, choices
-from stylemix_core.cli.arguments import device, seed_list
 from stylemix_core.cli.fit import known_layers
-from stylemix_core.cli.verb import Options
+from stylemix_core.cli.options import GeneratorOptions
+from stylemix_core.cli.reading import device, seed_list
 from stylemix_core.codes import directions
 from stylemix_core.device import DTYPES
 from stylemix_core.faces.align import ALIGN_MODES
@@ -183,20 +183,24 @@ def test_a_photo_as_a_mask_is_refused_before_tensors_are_imported(tmp_path):
 
 
 def test_the_layers_of_files_that_others_wrote_are_told_by_their_readers(tmp_path):
+    def layers(**files) -> int | None:
+        models = {"generator": None, "tuning": None, "device": None, "dtype": "float32", "compile": False}
+        return known_layers(GeneratorOptions(**models | files))
+
     own = {"format": "stylemix", "config": '{"generator": {}}'}
     headers = [{}, {"num_ws": "3"}, own, own | {"num_ws": "9" * 5000}, own | {"num_ws": "0"}, [own]]
     contents = [builders.safetensors_bytes({"__metadata__": metadata}) for metadata in headers]
     model = tmp_path / "model.safetensors"
     for content in (*contents, b"", b"{", b"\x02" + bytes(7) + b"[]", b"\xff" * 50):
         model.write_bytes(content)
-        assert known_layers(Options(generator=model)) is None
-        assert known_layers(Options(generator=None, encoder=model)) is None
+        assert layers(generator=str(model)) is None
+        assert layers(encoder=str(model)) is None
     model.write_bytes(builders.safetensors_bytes({"__metadata__": own | {"num_ws": "18"}}))
-    assert known_layers(Options(generator=model)) == 18
-    assert known_layers(Options(generator=None, encoder=model)) == 18
+    assert layers(generator=str(model)) == 18
+    assert layers(encoder=str(model)) == 18
     model.unlink()
-    assert known_layers(Options(generator=model)) is None
-    assert known_layers(Options(generator=None, encoder=ENCODER)) == 14
+    assert layers(generator=str(model)) is None
+    assert layers(encoder=ENCODER) == 14
 
 
 def test_devices_are_names_that_pytorch_knows():
@@ -292,3 +296,39 @@ def test_a_narrow_encoding_ends_nothing(encoding, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert b"? photo.png" in done.stdout
+
+
+SHELLS = {"bash": "complete -o nosort", "zsh": "compdef", "fish": "complete --no-files"}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_shells_are_told_how_to_complete_a_line(monkeypatch, capfdbinary, shell):
+    monkeypatch.setenv("_STYLEMIX_COMPLETE", f"{shell}_source")
+    assert cli.main() == 0
+    script = capfdbinary.readouterr().out.decode()
+    assert SHELLS[shell] in script and "_STYLEMIX_COMPLETE=" + f"{shell}_complete" in script
+
+
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [
+        ("stylemix in", ["plain,invert", "plain,inspect"]),
+        ("stylemix mix --pair", ["plain,--pairing"]),
+        ("stylemix mix --space c", ["plain,convolutions", "plain,channels"]),
+        ("stylemix mix --style a.png --region fac", ["file,fac"]),
+        ("stylemix mix --out res", ["dir,res"]),
+        ("stylemix convert --out res", ["file,res"]),
+        ("stylemix find --target ey", ["file,ey"]),
+        ("stylemix encode --strict pho", ["file,pho"]),
+        ("stylemix inspect gen", ["file,gen"]),
+        ("stylemix generate --generator gen", ["file,gen"]),
+    ],
+)
+def test_a_line_is_completed_and_nothing_is_tried_out(tmp_path, monkeypatch, capfdbinary, line, completed):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("_STYLEMIX_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(len(line.split()) - 1))
+    monkeypatch.setattr("stylemix_core.cli.reading.check_writable", lambda folder: pytest.fail("tried out"))
+    assert cli.main() == 0
+    assert capfdbinary.readouterr().out.decode().split() == completed

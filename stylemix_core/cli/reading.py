@@ -1,25 +1,26 @@
-"""Options that several verbs share, and how their texts are read."""
+"""How the values of options are read: callbacks that refuse what can be refused without a tensor."""
 
 import math
 import re
+import tempfile
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from ..analysis.wish_text import check_wish, read_wish
-from ..errors import StyleMixError
+from ..errors import StyleMixError, why_unwritable
 from ..masks.grammar import OTHER_RANGE, RANGE_SIGN, check_strength, plain, refuse_several
-from .choices import ALIGN_MODES, DEVICES, DTYPES, NOISE_MODES, PAIRINGS
-from .paths import LATENTS, PICTURES, check_file, expand, inside, mask_text, matching
-from .verb import Decorator, group
+from .choices import DEVICES
+from .paths import PICTURES, check_file, expand, inside, matching
 
 MAX_SEED = 2**64 - 1
 """As ComfyUI's nodes have them."""
 MAX_SEEDS = 100_000
-MIN_PSI, MAX_PSI = -2.0, 2.0
 
 Callback = Callable[[click.Context, click.Parameter, Any], Any]
 
@@ -42,14 +43,14 @@ def number(name: str, least: float, most: float = math.inf, usual: str = "") -> 
 
 
 def files(endings: Collection[str]) -> Callback:
-    """A callback for paths: the files meant, None where none are given."""
-    return lambda ctx, param, value: expand(value, endings) if value else None
+    """A callback for paths: the files meant."""
+    return lambda ctx, param, value: expand(value, endings)
 
 
-def some(check: Callable[[Any], object], find: Callable[[Any], list] = list) -> Callback:
+def some(check: Callable[[Any], object], find: Callable[[Any], list[Any]]) -> Callback:
     """A callback for what a `Batch` works on: what `find` makes of it, refused where `check` refuses all."""
 
-    def read(ctx: click.Context, param: click.Parameter, value: Any) -> list:
+    def read(ctx: click.Context, param: click.Parameter, value: Any) -> list[Any]:
         found = find(value)
         refusals = []
         for item in found:
@@ -112,9 +113,9 @@ def mask_picture(path: str | Path) -> Path:
     return Path(path)
 
 
-def mask_pictures(ctx: click.Context, param: click.Parameter, value: Sequence[Path]) -> list[Path]:
-    """A callback for several pictures of regions."""
-    return [mask_picture(path) for path in value]
+def each(read: Callable[[Any], Any]) -> Callback:
+    """A callback that gives `read` every value of an option of several."""
+    return lambda ctx, param, value: [read(item) for item in value]
 
 
 def one_path(endings: Collection[str]) -> Callback:
@@ -174,18 +175,12 @@ def strength(value: float) -> float:
     return value
 
 
-class NamedMask(click.ParamType):
+def named_mask(text: str) -> tuple[str, Path]:
     """Name and file of "hat=hat.png"."""
-
-    name = "region"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, Path]:
-        name, _, path = value.partition("=")
-        if not name.strip() or not path:
-            self.fail(f"{value!r} names no region and file; write for instance hat=hat.png", param, ctx)
-        return name.strip(), mask_picture(path)
+    name, _, path = text.partition("=")
+    if not name.strip() or not path:
+        raise click.BadParameter(f"{text!r} names no region and file; write for instance hat=hat.png")
+    return name.strip(), mask_picture(path)
 
 
 def wish_or_picture(text: str) -> str | Path:
@@ -196,153 +191,45 @@ def wish_or_picture(text: str) -> str | Path:
     return text
 
 
-def one_source(ctx: click.Context, param: click.Parameter, value: str | None) -> list[int] | None:
-    """For `--seeds`, after the eager `--source`: they exclude each other."""
-    if value is not None and ctx.params["source"]:
-        raise click.UsageError("--source and --seeds exclude each other; give one of them", ctx)
-    return None if value is None else seed_list(value)
+def place(ending: str | None = None) -> Callback:
+    """A callback for where results go: a folder, made if need be, or a file with the ending. It is tried at once."""
+
+    def read(ctx: click.Context, param: click.Parameter, value: str) -> Path:
+        if not value.strip():
+            raise StyleMixError("--out names no folder; give one, or leave the option out")
+        path = Path(value)
+        is_file = ending is not None and path.suffix.lower() == ending and not path.is_dir()
+        if not ctx.resilient_parsing:  # a shell completes the line
+            check_writable(path.parent if is_file else path)
+        return path
+
+    return read
 
 
-def one_source_at_least(ctx: click.Context, param: click.Parameter, value: str | None) -> list[int] | None:
-    if value is None and not ctx.params["source"]:
-        raise click.UsageError("give --source or --seeds", ctx)
-    return one_source(ctx, param, value)
+def check_writable(folder: Path) -> None:
+    """`StyleMixError` when nothing can be written there. Leaves everything as it was."""
+    made = []
+    try:
+        missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+        for parent in reversed(missing):
+            parent.mkdir()
+            made.append(parent)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = why_unwritable(folder, error)
+        raise StyleMixError(f"cannot write to {folder}: {reason}; choose another folder by --out") from None
+    finally:
+        for parent in reversed(made):
+            with suppress(OSError):  # another run has begun to write there
+                parent.rmdir()
 
 
-def sources(required: bool = True) -> Decorator:
-    return group(
-        click.option(
-            "--source",
-            multiple=True,
-            metavar="PATH...",
-            type=Path,
-            is_eager=True,
-            callback=files(PICTURES | {LATENTS}),
-            help="W+ files, pictures or folders of them.",
-        ),
-        click.option(
-            "--seeds",
-            callback=one_source_at_least if required else one_source,
-            help="Sample the sources: for instance 0-3,7.",
-        ),
-    )
+def any_file(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """For `shell_complete`: the shell's own completion of paths."""
+    return [CompletionItem(incomplete, type="file")]
 
 
-style = click.option(
-    "--style",
-    multiple=True,
-    metavar="PATH...",
-    type=Path,
-    required=True,
-    callback=files(PICTURES | {LATENTS}),
-    help="W+ files, pictures or folders of them.",
-)
-
-truncation = group(
-    click.option(
-        "--psi",
-        type=float,
-        default=0.7,
-        callback=number("truncation_psi", MIN_PSI, MAX_PSI, ", usually 0 to 1"),
-        help="Truncation: 1 varied, 0 average.",
-    ),
-    click.option(
-        "--cutoff",
-        type=int,
-        callback=number("truncation_cutoff", 0, usual=" layers, or none of it for all"),
-        help="Truncate only layers before this one.",
-    ),
-)
-
-sampling = group(
-    truncation,
-    click.option(
-        "--class-label",
-        type=int,
-        callback=number("class_label", 0),
-        help="Class of a conditional generator.",
-    ),
-)
-
-noise = click.option(
-    "--noise", type=click.Choice(NOISE_MODES), default="const", help="Noise of the pictures."
-)
-
-generator_file = group(
-    click.option(
-        "--generator",
-        callback=model_file("demo"),
-        help="Generator checkpoint (the one in the encoder's file if it has one, else the bundled demo).",
-    ),
-    click.option(
-        "--tuning",
-        type=Path,
-        callback=model_file(),
-        help="A generator's tuning that stylemix invert has saved.",
-    ),
-)
-
-upright = click.option(
-    "--upright", is_flag=True, help="Look for upright faces only, which is quicker; photos are not turned."
-)
-
-encoder_file = group(
-    click.option(
-        "--encoder",
-        default="demo",
-        callback=model_file("demo"),
-        help="Encoder checkpoint (the bundled demo).",
-    ),
-    click.option(
-        "--align",
-        type=click.Choice(ALIGN_MODES),
-        default="auto",
-        help="Crop pictures to the largest face; auto: unless they are such crops already, or the encoder reads "
-        "sketches or label maps.",
-    ),
-    upright,
-)
-
-running = group(
-    click.option(
-        "--device", callback=reading(device), help="cpu, cuda, cuda:1 and so on, mps (the fastest there is)."
-    ),
-    click.option("--dtype", type=click.Choice(DTYPES), default="float32", help="Precision."),
-    click.option(
-        "--compile",
-        is_flag=True,
-        help="On a CPU, draw with code that PyTorch compiles: at most a tenth faster, after up to a minute.",
-    ),
-)
-
-generator_only = group(generator_file, running)
-models = group(generator_file, encoder_file, running)
-
-
-def masks(default: str | None, help: str = "Mask list, or a .txt file of one, as find writes.") -> Decorator:
-    return click.option("--masks", default=default, callback=reading(mask_text), help=help)
-
-
-def mixing(default: str) -> Decorator:
-    """What `mixed_codes` reads."""
-    return group(
-        sources(),
-        style,
-        masks(default),
-        click.option(
-            "--alpha",
-            type=float,
-            default=1.0,
-            callback=reading(strength),
-            help="Strength of terms without @, -2 to 3.",
-        ),
-        click.option("--seed", type=int, default=0, help="For random layers in the mask list."),
-        sampling,
-        noise,
-        models,
-    )
-
-
-pairing = click.option(
-    "--pairing", type=click.Choice(PAIRINGS), default="match", help="Which source meets which style."
-)
+def any_folder(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """For `shell_complete`: the shell's own completion of folders."""
+    return [CompletionItem(incomplete, type="dir")]

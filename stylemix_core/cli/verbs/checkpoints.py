@@ -8,50 +8,36 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import StyleMixError
-from ..wording import counted
-from . import arguments
-from .batch import Batch
-from .choices import PARTS
-from .paths import LATENTS, file_name, unique
-from .verb import Options, Place, group, overwrite, strict, verb
+from ...errors import StyleMixError
+from ...wording import counted
+from .. import options
+from ..batch import Batch
+from ..begin import begin, begin_results
+from ..choices import PARTS
+from ..options import Output
+from ..paths import LATENTS, file_name, unique
+from ..reading import any_file, check_model, model_files, some
+from ..run import Run
+from ..verb import verb
 
 if TYPE_CHECKING:
-    from ..checkpoints import CheckpointInfo
+    from ...checkpoints import CheckpointInfo
 
 SHOWN = 10
 """Origins of codes that are printed, at most."""
 
 
-def check_target(options: Options) -> None:
-    if len(options.files) > 1 and names_file(options.out):
-        raise StyleMixError(
-            f"--out names one file, {options.out}, for {len(options.files)} checkpoints; name a folder, or give one "
-            "checkpoint"
-        )
-
-
-def names_file(out: Path) -> bool:
-    return out.suffix.lower() == LATENTS and not out.is_dir()
+checkpoint_files = click.argument(
+    "files", nargs=-1, required=True, callback=some(check_model, model_files), shell_complete=any_file
+)
 
 
 @verb(
     "Write checkpoints as safetensors, which load faster and cannot run code.",
-    group(
-        click.option(
-            "--out",
-            type=Place(LATENTS),
-            default="stylemix_convert",
-            help="Folder for results, or a .safetensors file for one.",
-        ),
-        overwrite,
-    ),
     'FILES are checkpoint files of any supported format, or "demo".',
-    checks=(check_target,),
 )
-@click.argument(
-    "files", nargs=-1, required=True, callback=arguments.some(arguments.check_model, arguments.model_files)
-)
+@options.output("convert", "Folder for results, or a .safetensors file for one.", LATENTS)
+@checkpoint_files
 @click.option(
     "--part",
     type=click.Choice((*PARTS, "both")),
@@ -60,64 +46,70 @@ def names_file(out: Path) -> bool:
 @click.option(
     "--dtype", type=click.Choice(("float32", "float16")), default="float32", help="float16 halves the file."
 )
-@strict
-def convert(options: Options) -> None:
-    from ..checkpoints import convert_checkpoint, inspect_checkpoint
-    from .files import say
+@options.strict
+def convert(run: Run, output: Output, files: list[str], part: str | None, dtype: str, strict: bool) -> None:
+    targets = targets_of(files, output.out)
+    results = begin_results(output, run)
+    from ...checkpoints import convert_checkpoint, inspect_checkpoint
 
-    names = unique([file_name(Path(file).stem) for file in options.files])
-    targets = [options.out / f"{name}{LATENTS}" for name in names]
-    if names_file(options.out):
-        targets = [options.out]
-    batch, next_target = Batch(options), iter(targets).__next__
+    batch, next_target = Batch(run, strict), iter(targets).__next__
 
     def read(file: str) -> str:
-        save = partial(convert_checkpoint, file, dtype=options.dtype, part=options.part)
-        written = options.results.file(next_target(), save)
+        save = partial(convert_checkpoint, file, dtype=dtype, part=part)
+        written = results.file(next_target(), save)
         return f"{written}: {inspect_checkpoint(written).summary()}"
 
-    for _, text in batch.each(options.files, read):
-        say(options, text)
+    for _, text in batch.each(files, read):
+        run.say(text)
     batch.end()
+
+
+def targets_of(files: list[str], out: Path) -> list[Path]:
+    """Where each file goes. `StyleMixError` where several would go into one."""
+    if out.suffix.lower() != LATENTS or out.is_dir():
+        return [out / f"{name}{LATENTS}" for name in unique([file_name(Path(file).stem) for file in files])]
+    if len(files) > 1:
+        raise StyleMixError(
+            f"--out names one file, {out}, for {len(files)} checkpoints; name a folder, or give one checkpoint"
+        )
+    return [out]
 
 
 @verb(
     "Say what checkpoint files are, without loading them, and what files of W+ codes hold.",
-    about='FILES are checkpoint files, files of W+ codes, directions or tunings, or "demo".',
+    'FILES are checkpoint files, files of W+ codes, directions or tunings, or "demo".',
 )
-@click.argument(
-    "files", nargs=-1, required=True, callback=arguments.some(arguments.check_model, arguments.model_files)
-)
+@options.quiet
+@checkpoint_files
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per file.")
-@strict
-def inspect(options: Options) -> None:
-    from .files import say
-
-    batch = Batch(options)
-    for _, text in batch.each(options.files, lambda file: describe(file, options.as_json), told=False):
-        say(options, text)
+@options.strict
+def inspect(run: Run, files: list[str], as_json: bool, strict: bool) -> None:
+    begin()
+    batch = Batch(run, strict)
+    for _, text in batch.each(files, lambda file: describe(file, as_json), told=False):
+        run.say(text)
     batch.end()
 
 
 def describe(file: str, as_json: bool) -> str:
     """What `inspect` tells of a file."""
-    from ..checkpoints import inspect_checkpoint
-    from ..codes.latents import holds_latents
+    from ...checkpoints import inspect_checkpoint
+    from ...codes.latents import holds_latents
 
     if holds_latents(file):
         return describe_codes(file, as_json)
     info: CheckpointInfo = inspect_checkpoint(file)
     if as_json:
         return json.dumps({"file": file} | dataclasses.asdict(info))
-    options = ", ".join(f"{name}={value}" for name, value in sorted(info.opts.items()))
-    return f"{file}: {info.summary()}" + (f"\n  options: {options}" if options else "")
+    trained = ", ".join(f"{name}={value}" for name, value in sorted(info.opts.items()))
+    return f"{file}: {info.summary()}" + (f"\n  options: {trained}" if trained else "")
 
 
 def describe_codes(file: str, as_json: bool) -> str:
     """Say what a file of W+ codes holds, where they come from, and which generator they are for."""
-    from ..checkpoints import inspect_checkpoint
-    from ..codes.latents import load_latents
-    from ..generator.fingerprint import picture_shape
+    from ...checkpoints import inspect_checkpoint
+    from ...codes.latents import load_latents
+    from ...generator.fingerprint import picture_shape
 
     latents = load_latents(file)
     count, num_ws, w_dim = latents.w.shape

@@ -1,0 +1,113 @@
+"""W+ codes that are at hand: decode, blend, truncate."""
+
+from pathlib import Path
+
+import click
+
+from ...wording import counted
+from .. import options
+from ..batch import Batch
+from ..begin import begin_results
+from ..fit import check_cutoff, check_layers
+from ..options import PATH, GeneratorOptions, ModelOptions, Output, Truncation
+from ..paths import CODES, LATENTS, numbered
+from ..reading import number, one_path, some_files
+from ..run import Run
+from ..verb import verb
+
+
+@verb("Draw the pictures of W+ codes.", "FILES are W+ files or folders of them.")
+@options.output("decode")
+@click.argument("files", nargs=-1, required=True, type=PATH, callback=some_files({LATENTS}))
+@options.strict
+@options.noise
+@options.generator_only
+def decode(
+    run: Run, output: Output, files: list[Path], strict: bool, noise: str, models: GeneratorOptions
+) -> None:
+    results = begin_results(output, run)
+    from ...codes.latents import load_latents
+    from ..inputs import fitting, open_generator
+    from ..pictures import code_names
+    from ..pictures import decode as draw
+
+    generator = open_generator(models)
+    batch = Batch(run, strict, {LATENTS})
+    warnings: list[str | None] = []
+    read = fitting(generator, load_latents, warnings)
+    parts = [latents for _, latents in batch.each(files, read)]
+    run.warn(warnings)
+    if parts:
+        results.pictures("", zip(code_names(*parts), draw(generator, parts, noise, run)))
+        run.say(f"{counted(sum(map(len, parts)), 'picture')} in {output.out}")
+    batch.end()
+
+
+@verb(
+    "Blend faces: from a to b in all layers alike.",
+    "A and B are W+ files, pictures or folders of them: as many on both sides, or one on one.",
+)
+@options.output("blend")
+@click.argument("a", type=PATH, callback=one_path(CODES))
+@click.argument("b", type=PATH, callback=one_path(CODES))
+@click.option(
+    "--weight",
+    type=float,
+    default=0.5,
+    callback=number("weight", -1, 2, ", 0 is a and 1 is b"),
+    help="How much of b: 0 is a, 1 is b; beyond that exaggerates.",
+)
+@options.noise
+@options.models
+def blend(
+    run: Run, output: Output, a: list[Path], b: list[Path], weight: float, noise: str, models: ModelOptions
+) -> None:
+    results = begin_results(output, run)
+    from ...codes.combine import blend_latents, join_latents
+    from ...codes.latents import short_origin
+    from ..inputs import open_generator, read_codes
+    from ..pictures import draw_codes
+
+    generator = open_generator(models)
+    sides = [join_latents(read_codes(paths, generator, models, run)) for paths in (a, b)]
+    blended = blend_latents(sides[0], sides[1], weight)
+    of = ([short_origin(side, place % len(side)) for side in sides] for place in range(len(blended)))
+    draw_codes(generator, blended, numbered(of), noise, results)
+
+
+@verb(
+    "Move faces towards the generator's average face, or away from it.",
+    "FILES are W+ files, pictures or folders of them.",
+)
+@options.output("truncate")
+@click.argument("files", nargs=-1, required=True, type=PATH, callback=some_files(CODES))
+@options.strict
+@options.truncation
+@options.noise
+@options.models
+def truncate(
+    run: Run,
+    output: Output,
+    files: list[Path],
+    strict: bool,
+    truncation: Truncation,
+    noise: str,
+    models: ModelOptions,
+) -> None:
+    check_layers(models, cutoff=truncation.cutoff)
+    results = begin_results(output, run)
+    from ...codes.combine import join_latents, truncate_latents
+    from ..inputs import fitting, open_generator, reader
+    from ..pictures import code_names, draw_codes
+
+    generator = open_generator(models)
+    check_cutoff(truncation.cutoff, generator.num_ws)
+    batch = Batch(run, strict, CODES)
+    warnings: list[str | None] = []
+    read = fitting(generator, reader(files, models, run), warnings)
+    parts = [latents for _, latents in batch.each(files, read)]
+    run.warn(warnings)
+    if parts:
+        codes = truncate_latents(join_latents(parts), generator, truncation.psi, truncation.cutoff)
+        draw_codes(generator, codes, code_names(codes), noise, results)
+    batch.end()

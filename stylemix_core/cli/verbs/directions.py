@@ -1,0 +1,154 @@
+"""Sliders that nobody had to train."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ...codes.direction_text import read_names
+from ...wording import counted
+from .. import options
+from ..begin import begin_results
+from ..choices import DIRECTION_METHODS, DIRECTION_STRENGTH, MOST_COLUMNS, SAMPLES
+from ..fit import check_layers
+from ..options import PATH, ModelOptions, Output, Sampling, Sources
+from ..paths import LATENTS
+from ..reading import existing, number, one_mask, reading
+from ..run import Run
+from ..verb import gathered, verb
+
+if TYPE_CHECKING:
+    from ...codes.directions import Directions
+    from ...generator import Generator
+
+
+@dataclass(frozen=True)
+class Search:
+    """How directions are found, or which are loaded."""
+
+    method: str
+    layers: str
+    count: int
+    samples: int
+    seed: int
+    load: Path | None
+    names: dict[int, str]
+
+
+search = gathered(
+    "search",
+    Search,
+    click.option(
+        "--method",
+        type=click.Choice(DIRECTION_METHODS, case_sensitive=False),
+        metavar=f"[{'|'.join(DIRECTION_METHODS)}]",
+        default="SeFa",
+        help="How to find them.",
+    ),
+    click.option(
+        "--layers", default="all", callback=reading(one_mask), help="Where to find them, as in a mask."
+    ),
+    click.option("--count", type=int, default=10, callback=number("count", 1), help="How many."),
+    click.option(
+        "--samples",
+        type=int,
+        default=SAMPLES,
+        callback=number("samples", 1),
+        help="Sampled w that GANSpace looks at.",
+    ),
+    click.option("--seed", type=int, default=0, help="Of GANSpace's samples."),
+    click.option(
+        "--load",
+        type=PATH,
+        callback=existing("there is no file with directions at {path}; check the path"),
+        help="Take saved directions instead of finding some.",
+    ),
+    click.option(
+        "--name",
+        "names",
+        multiple=True,
+        metavar="NUMBER:NAME...",
+        callback=reading(lambda lines: read_names("\n".join(lines))),
+        help="Name directions, as in 1:smile.",
+    ),
+)
+
+
+@verb("Find sliders that nobody had to train, show and apply them.")
+@options.output("directions")
+@search
+@options.sources(required=False)
+@click.option("--apply", metavar="DIRECTION", help="Move the faces along one, by its number or name.")
+@click.option(
+    "--strength",
+    type=float,
+    default=3.0,
+    callback=number("strength", -DIRECTION_STRENGTH, DIRECTION_STRENGTH),
+    help="How far to apply, or to show both ways.",
+)
+@click.option(
+    "--steps",
+    type=int,
+    default=5,
+    callback=number("steps", 1, MOST_COLUMNS),
+    help="Strengths on the sheet.",
+)
+@options.mask_list(
+    None,
+    help="The layers to move: mask list, or a .txt file of one (those where the directions were found).",
+)
+@options.sampling
+@options.noise
+@options.models
+def directions(
+    run: Run,
+    output: Output,
+    search: Search,
+    sources: Sources,
+    apply: str | None,
+    strength: float,
+    steps: int,
+    masks: str | None,
+    sampling: Sampling,
+    noise: str,
+    models: ModelOptions,
+) -> None:
+    check_layers(models, masks, search.layers, cutoff=sampling.cutoff)
+    results = begin_results(output, run)
+    from ...codes.combine import join_latents
+    from ...codes.directions import apply_direction, check_directions, save_directions
+    from ...figures.sheets import direction_sheet, even_strengths
+    from ...masks.mask_list import parse_masks
+    from ..inputs import open_generator, source_codes
+    from ..pictures import code_names, decode, draw_figure
+
+    generator = open_generator(models)
+    found = directions_of(generator, search, run).named(search.names)
+    faces = join_latents(source_codes(generator, sources, sampling, models, run))
+    moving = None if masks is None else parse_masks(masks, generator.num_ws)
+    run.warn({check_directions(faces, found)})
+    if apply is None:
+        strengths = even_strengths(-strength, strength, steps)
+        figure = direction_sheet(faces, found, strengths, moving)
+    else:
+        moved = apply_direction(faces, found, apply, strength, moving)
+    results.file(output.out / f"directions{LATENTS}", lambda path: save_directions(path, found))
+    run.say(found.report())
+    if apply is None:
+        draw_figure(generator, figure, noise, results)
+        return
+    results.latents("results", moved)
+    results.pictures("results", zip(code_names(moved), decode(generator, [moved], noise, run)))
+    run.say(f"{counted(len(moved), 'result')} in {output.out}")
+
+
+def directions_of(generator: "Generator", search: Search, run: Run) -> "Directions":
+    from ...codes.directions import find_directions, load_directions
+
+    if search.load is not None:
+        return load_directions(search.load)
+    with run.progress(search.samples, search.method) as bar:
+        return find_directions(
+            generator, search.method, search.layers, search.count, search.samples, search.seed, bar.step
+        )

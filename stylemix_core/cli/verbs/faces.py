@@ -1,0 +1,146 @@
+"""Faces as the generator draws them, and back in their photo: demo, generate, paste."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ...wording import counted
+from .. import options
+from ..batch import Batch, naming
+from ..begin import begin_results
+from ..choices import BLENDS, COLOUR_MATCHES
+from ..fit import check_layers
+from ..options import PATH, GeneratorOptions, Output, Sampling
+from ..paths import PICTURES, file_name, numbered, result_name, unique
+from ..reading import mask_picture, number, picture, reading, seed_list, some_files
+from ..run import Run
+from ..verb import verb
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from ... import FaceTransform
+
+
+@verb("The experiment on the bundled models: four faces, one bob, seven masks.")
+@options.output("demo")
+def demo(run: Run, output: Output) -> None:
+    results = begin_results(output, run)
+    from ...demo import experiment
+
+    with run.progress() as bar:
+        done = experiment.run(bar.step)
+    for name, latents in (("faces", done.sources), ("style", done.style), ("results", done.results)):
+        results.latents(name, latents)
+    faces = [f"seed {seed}" for seed in experiment.SEEDS]
+    results.pictures("faces", zip(map(result_name, faces), done.source_pictures))
+    results.picture("style", done.style_picture[0])
+    names = numbered((face, done.style.origins[0], label) for face in faces for label in done.labels)
+    results.pictures("results", zip(names, done.result_pictures))
+    sheet = results.picture("grid", done.grid[0])
+    run.say(f"{counted(len(done.results), 'result')}; the comparison is {sheet}")
+
+
+@verb("Sample faces: pictures and their W+ codes.")
+@options.output("generate")
+@click.option("--seeds", required=True, callback=reading(seed_list), help="For instance 0-3,7.")
+@options.sampling
+@options.noise
+@options.generator_only
+def generate(
+    run: Run, output: Output, seeds: list[int], sampling: Sampling, noise: str, models: GeneratorOptions
+) -> None:
+    check_layers(models, cutoff=sampling.cutoff)
+    results = begin_results(output, run)
+    from ..inputs import open_generator, sample
+    from ..pictures import decode
+
+    generator = open_generator(models)
+    latents = sample(generator, seeds, sampling)
+    written = results.latents("latents", latents)
+    names = (result_name(f"seed {seed}") for seed in seeds)
+    results.pictures("", zip(names, decode(generator, [latents], noise, run, seeds)))
+    run.say(f"{counted(len(latents), 'picture')} and {written.name} in {output.out}")
+
+
+@verb(
+    "Put changed faces back into the photo that encode or invert cropped them from.",
+    "PHOTO is the whole picture, FACES are changed crops of it, in files or folders.",
+)
+@options.output("paste")
+@click.argument("photo", type=PATH, callback=picture)
+@click.argument("faces", nargs=-1, required=True, type=PATH, callback=some_files(PICTURES))
+@click.option(
+    "--face", type=int, callback=number("face", 0), help="Which of its faces, 0 the leftmost (the largest)."
+)
+@click.option(
+    "--feather",
+    type=float,
+    default=0.1,
+    callback=number("feather", 0, 0.5),
+    help="Width of the soft edge, of the face's side.",
+)
+@click.option(
+    "--colour-match", type=click.Choice(COLOUR_MATCHES), default="seam", help="What of the colours to fit."
+)
+@click.option(
+    "--blend",
+    type=click.Choice(BLENDS),
+    default="head",
+    help="What is pasted: hair and face, so that the background stays, or all of the crop.",
+)
+@click.option(
+    "--mask",
+    type=PATH,
+    callback=reading(mask_picture),
+    help="A picture that is white where on the crop faces are pasted, instead of the blend.",
+)
+@options.upright
+@options.strict
+def paste(
+    run: Run,
+    output: Output,
+    photo: Path,
+    faces: list[Path],
+    face: int | None,
+    feather: float,
+    colour_match: str,
+    blend: str,
+    mask: Path | None,
+    upright: bool,
+    strict: bool,
+) -> None:
+    results = begin_results(output, run)
+    from ... import paste_face
+    from ...files.pictures import load_mask, open_image
+    from ...images import from_pil
+
+    whole = open_image(photo)
+    where = None if mask is None else load_mask(mask)
+    with naming(photo):
+        transform = crop_of(whole, face, upright)
+    names = unique([file_name(path.stem) for path in faces])
+    batch = Batch(run, strict, PICTURES)
+
+    def read(path: Path) -> "Image":
+        return paste_face(whole, open_image(path), transform, feather, where, colour_match, blend)
+
+    for place, pasted in batch.each(faces, read):
+        results.picture(f"{result_name(photo.name)}_{names[place]}", from_pil(pasted)[0])
+    if batch.done:
+        run.say(f"{counted(batch.done, 'picture')} in {output.out}")
+    batch.end()
+
+
+def crop_of(photo: "Image", face: int | None, upright: bool) -> "FaceTransform":
+    """Where encode and invert crop the photo: nowhere where it is a crop already."""
+    from ... import FaceTransform, align_face
+    from ...faces import is_aligned
+
+    _, transform = align_face(photo, face="largest" if face is None else face, any_angle=not upright)
+    if face is not None or not is_aligned(transform):
+        return transform
+    end = photo.width - 0.5
+    corners = (-0.5, -0.5), (-0.5, end), (end, end), (end, -0.5)
+    return FaceTransform(corners, photo.width, photo.size)
