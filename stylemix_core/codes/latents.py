@@ -11,7 +11,7 @@ import torch
 
 from ..checkpoints import what_is
 from ..checkpoints.beside import CODES
-from ..errors import LatentMismatchError, StyleMixError
+from ..errors import LatentMismatchError
 from ..files.tensor_file import header
 from ..generator import Generator
 from ..wording import counted
