@@ -44,7 +44,11 @@ def test_large_pictures_are_shown_small_and_transparent_ones_over_white(stand_in
 
     def shown(image: torch.Tensor) -> list[Image.Image]:
         files = [stand_in.base / "temp" / each["filename"] for each in pictures(image)["images"]]
-        return [Image.open(file).convert("RGB") for file in files]
+        opened = []
+        for file in files:
+            with Image.open(file) as picture:
+                opened.append(picture.convert("RGB"))
+        return opened
 
     assert [picture.size for picture in shown(torch.rand(1, 30, 5000, 3))] == [(1024, 6)]
     half = torch.tensor([0.2, 0.4, 0.6, 0.5]).expand(1, 16, 16, 4)
