@@ -18,7 +18,7 @@ import torch.nn.functional as F
 
 import stylemix_core as sm
 from stylemix_core.codes.latents import Latents
-from stylemix_core.codes.style_space import mix_styles, styles_of
+from stylemix_core.codes.style_space import styles_of
 from stylemix_core.decoding import decode
 from stylemix_core.demo import truth
 from stylemix_core.demo.renderer import render
@@ -140,8 +140,7 @@ def style_space(generator: Generator, sources: Latents, styles: Latents, small: 
     least of what it is to keep, among those that change nearly as much of what it is to change.
     """
     everything = sm.parse_masks("all", generator.num_ws)
-    mine, other = styles_of(generator, sources), styles_of(generator, styles)
-    mixed = generator.synthesis.draw(mix_styles(mine, other, [torch.ones_like(one) for one in mine]))
+    mixed = generator.synthesis.draw(styles_of(generator, styles))
     whole = decode(generator, inject_latents(sources, styles, everything))
     before = pictures(generator, sources)
 

@@ -20,7 +20,7 @@ from ..stylemix_core.faces.transform import (
 )
 from ..stylemix_core.images import comfy_to_pil, from_comfy, pil_to_comfy, to_comfy
 from . import host
-from .search import search_words
+from .search_words import search_words
 from .sockets import FACE_LANDMARKS, TRANSFORM
 
 

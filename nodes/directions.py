@@ -20,7 +20,7 @@ from ..stylemix_core.masks.mask_list import MaskList, MaskText
 from . import host
 from .figures import draw_figure, figure_outputs
 from .inputs import file_input, filename_prefix_input, seed_input
-from .search import search_words
+from .search_words import search_words
 from .sockets import DIRECTIONS, GENERATOR, LATENT, MASKS
 
 

@@ -22,7 +22,7 @@ from ..stylemix_core.inversion import (
 )
 from . import host
 from .inputs import file_input, filename_prefix_input, seed_input
-from .search import search_words
+from .search_words import search_words
 from .sockets import ENCODER, GENERATOR, INVERSION, LATENT
 
 AS_QUALITY = -0.01

@@ -20,7 +20,7 @@ from ..stylemix_core.inversion import check_encoder
 from ..stylemix_core.masks.mask_list import MaskText
 from ..stylemix_core.mixing.pairing import check_styles
 from . import host
-from .search import search_words
+from .search_words import search_words
 from .sockets import ENCODER, GENERATOR, LATENT, MASKS
 
 PAINTED = "mask"

@@ -21,7 +21,7 @@ from ..stylemix_core.masks.grammar import MAX_STRENGTH, MIN_STRENGTH
 from . import host
 from .inject import masks_shown
 from .inputs import checked_masks, masks_input, mixing_inputs, pairing_input
-from .search import search_words
+from .search_words import search_words
 from .sockets import LATENT
 
 

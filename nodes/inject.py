@@ -24,7 +24,7 @@ from .inputs import (
     mixing_inputs,
     pairing_input,
 )
-from .search import search_words
+from .search_words import search_words
 from .sockets import ENCODER, GENERATOR, LATENT, MASKS
 
 

@@ -18,7 +18,7 @@ from ..stylemix_core.images import from_comfy
 from . import host
 from .inputs import cutoff_of, file_input, filename_prefix_input, truncation_inputs
 from .sample import draw
-from .search import search_words
+from .search_words import search_words
 from .sockets import GENERATOR, LATENT
 
 

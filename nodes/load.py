@@ -6,7 +6,7 @@ from ..stylemix_core.checkpoints import load_encoder, load_generator
 from ..stylemix_core.device import DTYPES
 from ..stylemix_core.generator.engine.compiled import cannot_compile
 from . import host
-from .search import search_words
+from .search_words import search_words
 from .sockets import ENCODER, GENERATOR
 
 

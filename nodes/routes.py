@@ -47,7 +47,7 @@ def inspect(query: Mapping[str, str]) -> dict[str, Any]:
 @lru_cache(maxsize=256)
 def _inspect(source: str, part: str, stamp: str) -> dict[str, Any]:
     info = inspect_checkpoint(source, part)
-    answer: dict[str, Any] = {"num_ws": info.num_ws, "resolution": info.resolution, "summary": info.summary()}
+    answer: dict[str, Any] = {"num_ws": info.num_ws, "summary": info.summary()}
     if source == "demo":
         answer["layers"] = {group.name: [group.first_layer, group.last_layer] for group in GROUPS}
     return answer

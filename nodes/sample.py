@@ -12,7 +12,7 @@ from ..stylemix_core.decoding import describe_leakage, draw_distinct, leakage
 from ..stylemix_core.images import to_comfy, to_pil
 from . import host
 from .inputs import cutoff_of, noise_mode_input, seed_input, truncation_inputs
-from .search import search_words
+from .search_words import search_words
 from .sockets import GENERATOR, LATENT
 
 

@@ -1,7 +1,7 @@
 """Pictures between their homes: ComfyUI's IMAGE, Pillow, and the networks' NCHW; masks; sizes.
 
-Inside the package a batch of pictures is float32 `[B, 3, H, W]` in −1…1. Nothing else in the package converts or
-resizes pictures. Files are read and written by `files.pictures`.
+Inside the package a batch of pictures is float32 `[B, 3, H, W]` in −1…1. Nothing else in the package converts such
+batches or resizes them. Files are read and written by `files.pictures`.
 """
 
 import math

@@ -13,7 +13,7 @@ import torch
 
 from ..errors import CheckpointError
 from ..files.info import CheckpointInfo
-from ..files.machine import shown
+from ..files.pickle_machine import shown
 from ..files.source import Source
 from ..files.stored import StoredTensor, Tensors, shapes
 from ..generator import GeneratorConfig

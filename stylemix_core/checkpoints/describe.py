@@ -3,11 +3,11 @@
 import mmap
 from typing import Any
 
-from ..files.machine import Record, shown
 from ..files.pickle_globals import PROGAN_NETWORK, TF_NETWORK
+from ..files.pickle_machine import Record, shown
 from ..files.source import Source, flat
 from ..files.stored import StoredTensor
-from . import beside
+from . import own_files
 
 PAGE = "a web page saved by a download that went wrong; download the file itself"
 HEADS = {
@@ -119,7 +119,7 @@ def describe(source: Source) -> str:
         return describe_zip(source.head)
     if source.kind == "safetensors":
         tensors, metadata = source.safetensors
-        own = beside.kind_of(tensors, metadata)
+        own = own_files.kind_of(tensors, metadata)
         if own is not None:
             return own.is_a
         architecture = metadata.get("modelspec.architecture")
@@ -174,7 +174,7 @@ def describe_value(value: Any) -> str:
 def describe_names(names: list[str]) -> str | None:
     """What a file with tensors of these names is, None if that is unknown."""
     if names == ["w"]:
-        return beside.CODES.is_a
+        return own_files.CODES.is_a
     for description, parts in PARTS:
         if any(part in name for name in names for part in parts):
             return description

@@ -12,7 +12,7 @@ from ..errors import CheckpointError
 from ..files.damage import LONGEST_MESSAGE, about
 from ..files.info import CheckpointInfo
 from ..files.source import Source
-from . import beside, native, nvidia, psp, rosinality, tensorflow
+from . import native, nvidia, own_files, psp, rosinality, tensorflow
 from .base import Checkpoint
 from .describe import another_model, describe
 
@@ -29,7 +29,7 @@ class Format(Protocol):
 
 MODELS: tuple[Format, ...] = (psp, native, nvidia, tensorflow, rosinality)
 """Asked in this order: pSp's files hold a generator under the names of rosinality or NVIDIA."""
-FORMATS: tuple[Format, ...] = (beside, *MODELS)
+FORMATS: tuple[Format, ...] = (own_files, *MODELS)
 ACCEPTED = (
     "StyleMix reads StyleGAN2 generators (NVIDIA's PyTorch and TensorFlow .pkl, rosinality's .pt), encoders with "
     "their generators (pSp, e4e, ReStyle .pt), and .safetensors of its own or with NVIDIA's tensor names"

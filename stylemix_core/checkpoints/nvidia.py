@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import CheckpointError
-from ..files.machine import Record, shown
 from ..files.pickle_globals import PERSISTENT_OBJECT
+from ..files.pickle_machine import Record, shown
 from ..files.source import Source
 from ..files.stored import StoredTensor
 from .base import Checkpoint

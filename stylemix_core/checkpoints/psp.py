@@ -11,8 +11,8 @@ from typing import Any
 from ..encoder import KINDS, Encoder, EncoderConfig, kind_of
 from ..errors import CheckpointError, StyleMixError
 from ..files.info import CheckpointInfo
-from ..files.machine import Global, Record
 from ..files.pickle_globals import NAMESPACES
+from ..files.pickle_machine import Global, Record
 from ..files.source import Source, below, prefix_of
 from ..files.stored import StoredTensor, Tensors, shapes
 from ..generator import GeneratorConfig

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from ..errors import CheckpointError
-from ..files.machine import Record, shown
 from ..files.pickle_globals import PROGAN_NETWORK, TF_NETWORK, StoredArray
+from ..files.pickle_machine import Record, shown
 from ..files.source import Source
 from ..files.stored import StoredTensor
 from ..generator.stylegan2.ops import fir_filter

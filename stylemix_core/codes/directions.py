@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from ..checkpoints import what_is
-from ..checkpoints.beside import DIRECTIONS
+from ..checkpoints.own_files import DIRECTIONS
 from ..errors import LatentMismatchError, StyleMixError
 from ..generator import Generator
 from ..generator.sampling import sampled_w

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from ..checkpoints import what_is
-from ..checkpoints.beside import CODES
+from ..checkpoints.own_files import CODES
 from ..errors import LatentMismatchError
 from ..files.tensor_file import header
 from ..generator import Generator

@@ -43,21 +43,6 @@ def unpack(generator: Generator, packed: torch.Tensor) -> list[torch.Tensor]:
     ]
 
 
-def mix_styles(
-    styles: Sequence[torch.Tensor], others: Sequence[torch.Tensor], strengths: Sequence[torch.Tensor]
-) -> list[torch.Tensor]:
-    """Move style channels towards others: s + strength·(other − s), module by module.
-
-    styles, others: as `generator.synthesis.styles` gives them, `[B, channels]` each.
-    strengths: the same for strengths, or what broadcasts to it. 0 keeps a channel and 1 takes the other's, bit for bit.
-    """
-    mixed = []
-    for style, other, strength in zip(styles, others, strengths, strict=True):
-        moved = torch.where(strength == 1, other, style + strength * (other - style))
-        mixed.append(torch.where(strength == 0, style, moved))
-    return mixed
-
-
 def channels_in(
     generator: Generator, latents: Latents, mask: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from ..errors import CheckpointError
-from .machine import Known, LongText, Record, Stateful, require_key, shown
 from .mapped import Storage, release, require_sizes
+from .pickle_machine import Known, LongText, Record, Stateful, require_key, shown
 from .stored import StoredTensor
 
 BROADCAST_LIMIT = 1 << 20

@@ -16,9 +16,9 @@ from typing import Any
 
 from ..errors import CheckpointError
 from .damage import reading
-from .machine import Budget, Global, Known, Machine, Stream, require_key
 from .mapped import Storage, map_file, require_sizes
 from .pickle_globals import DTYPES, NESTED_GLOBALS, STORED_STORAGE
+from .pickle_machine import Budget, Global, Known, Machine, Stream, require_key
 
 DIRECTORY_PER_STEP = 8
 """Bytes of a zip archive's directory that cost as much as a step. An entry has some hundred."""

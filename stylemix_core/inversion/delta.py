@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ..checkpoints import what_is
-from ..checkpoints.beside import TUNING
+from ..checkpoints.own_files import TUNING
 from ..device import resolve_dtype
 from ..errors import CheckpointError
 from ..files.info import file_of

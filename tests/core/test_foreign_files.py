@@ -281,7 +281,7 @@ def test_no_object_of_a_file_is_made(tmp_path):
     torch.save({"a": pathlib.Path("x"), "b": datetime.date(2021, 1, 1), "c": argparse.Namespace(d=1)}, path)
     content = read_torch(path)
     assert type(content["a"]) is str
-    assert {type(content[key]).__module__ for key in "bc"} == {"stylemix_core.files.machine"}
+    assert {type(content[key]).__module__ for key in "bc"} == {"stylemix_core.files.pickle_machine"}
 
 
 # What else this package writes, and what it is given instead

@@ -17,7 +17,7 @@ import torch
 
 from stylemix_core.checkpoints import inspect_checkpoint, load_generator
 from stylemix_core.errors import CheckpointError
-from stylemix_core.files.machine import Record
+from stylemix_core.files.pickle_machine import Record
 from stylemix_core.files.stored import StoredTensor
 from stylemix_core.files.unpickle import read_pickle, read_torch
 from tests import exhausting

@@ -298,7 +298,7 @@ def test_the_pack_imports_without_comfyui_and_torch():
 
 
 def test_newer_cores_get_search_words_and_older_ones_none(stand_in, monkeypatch):
-    search = stand_in.module("nodes.search")
+    search = stand_in.module("nodes.search_words")
     assert search.search_words("face", "GAN") == {}  # the stand-in is as old as they come
     monkeypatch.setattr(search, "KNOWN", True)
     assert search.search_words("face", "GAN") == {"search_aliases": ["face", "GAN"]}
