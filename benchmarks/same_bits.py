@@ -2,8 +2,9 @@
 
     python benchmarks/same_bits.py HEAD~1        every file and every printed line compared; exit code 1 if one differs
 
-For changes that only move code. Both run here and now, one after the other, for bits depend on the machine. Times and
-the order of a safetensors file's metadata, which is another one in every run, do not count.
+For changes that only move code. Both run here and now, one after the other, for bits depend on the machine. Times do not
+count, nor do the pictures of reports, which print them, nor the order of a safetensors file's metadata, which is
+another one in every run.
 """
 
 import argparse
@@ -80,7 +81,7 @@ def results(package: Path, work: Path) -> dict[str, str]:
         if run.returncode:
             sys.exit(f"stylemix {line}\n{run.stderr.decode()}")
         found[f"printed by: {line}"] = digest(untimed(run.stdout))
-    files = [path for path in work.rglob("*.*") if path.is_file()]
+    files = [path for path in work.rglob("*.*") if path.is_file() and not path.match("*_report.png")]
     return found | {str(path.relative_to(work)): digest(content(path)) for path in files}
 
 
