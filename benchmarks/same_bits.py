@@ -2,8 +2,8 @@
 
     python benchmarks/same_bits.py HEAD~1        every file and every printed line compared; exit code 1 if one differs
 
-For changes that only move code. Both run here and now, one after the other, for bits depend on the machine. Times do not
-count, nor do the pictures of reports, which print them, nor the order of a safetensors file's metadata, which is
+For changes that only move code. Both run here and now, one after the other, for bits depend on the machine. Times do
+not count, nor do the pictures of reports, which print them, nor the order of a safetensors file's metadata, which is
 another one in every run.
 """
 

@@ -30,7 +30,8 @@ def resolve_device(device: str | torch.device | None = None) -> torch.device:
                 ["cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
             )
             raise StyleMixError(
-                f"there is no device {str(device)!r} here; choose one of: {', '.join(there)}"
+                f"there is no device {str(device)!r} that PyTorch {torch.__version__} can use here; "
+                f"choose one of: {', '.join(there)}"
             ) from None
     if torch.cuda.is_available():
         return torch.device("cuda")

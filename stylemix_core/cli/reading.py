@@ -16,7 +16,7 @@ from ..analysis.wish_text import check_wish, read_wish
 from ..errors import StyleMixError, why_unwritable
 from ..masks.grammar import OTHER_RANGE, RANGE_SIGN, check_strength, plain, refuse_several
 from .choices import DEVICES
-from .paths import PICTURES, check_file, expand, inside, matching
+from .paths import CODES, PICTURES, check_file, expand, inside, matching
 
 MAX_SEED = 2**64 - 1
 """As ComfyUI's nodes have them."""
@@ -199,6 +199,8 @@ def place(ending: str | None = None) -> Callback:
             raise StyleMixError("--out names no folder; give one, or leave the option out")
         path = Path(value)
         is_file = ending is not None and path.suffix.lower() == ending and not path.is_dir()
+        if not is_file and path.suffix.lower() in CODES and not path.is_dir():
+            raise StyleMixError(f"--out names a folder, not a file such as {path}; give {path.with_suffix('')}")
         if not ctx.resilient_parsing:  # a shell completes the line
             check_writable(path.parent if is_file else path)
         return path

@@ -251,8 +251,10 @@ def test_inspect_says_what_codes_are(models, tmp_path, capsys):
 def test_the_demo_can_be_converted(tmp_path, capsys):
     assert run("convert", "demo", "--out", tmp_path) == 0
     assert inspect_checkpoint(tmp_path / "demo.safetensors").contents == ("generator",)
-    assert run("convert", "demo", "--part", "encoder", "--out", tmp_path / "encoder.safetensors") == 0
-    assert inspect_checkpoint(tmp_path / "encoder.safetensors").contents == ("encoder",)
+    assert run("convert", "demo", "--part", "encoder", "--out", tmp_path) == 0
+    assert inspect_checkpoint(tmp_path / "demo_encoder.safetensors").contents == ("encoder",)
+    assert run("convert", "demo", "--part", "encoder", "--out", tmp_path / "own.safetensors") == 0
+    assert inspect_checkpoint(tmp_path / "own.safetensors").contents == ("encoder",)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,8 @@ checkpoint_files = click.argument(
 
 @verb(
     "Write checkpoints as safetensors, which load faster and cannot run code.",
-    'FILES are checkpoint files of any supported format, or "demo".',
+    'FILES are checkpoint files of any supported format, or "demo": the bundled generator, and with --part encoder the '
+    "bundled encoder.",
 )
 @options.output("convert", "Folder for results, or a .safetensors file for one.", LATENTS)
 @checkpoint_files
@@ -48,7 +49,7 @@ checkpoint_files = click.argument(
 )
 @options.strict
 def convert(run: Run, output: Output, files: list[str], part: str | None, dtype: str, strict: bool) -> None:
-    targets = targets_of(files, output.out)
+    targets = targets_of(files, output.out, part)
     results = begin_results(output, run)
     from ...checkpoints import convert_checkpoint, inspect_checkpoint
 
@@ -64,10 +65,12 @@ def convert(run: Run, output: Output, files: list[str], part: str | None, dtype:
     batch.end()
 
 
-def targets_of(files: list[str], out: Path) -> list[Path]:
-    """Where each file goes. `StyleMixError` where several would go into one."""
+def targets_of(files: list[str], out: Path, part: str | None) -> list[Path]:
+    """Where each file, or its part, goes. `StyleMixError` where several would go into one."""
     if out.suffix.lower() != LATENTS or out.is_dir():
-        return [out / f"{name}{LATENTS}" for name in unique([file_name(Path(file).stem) for file in files])]
+        suffix = f"_{part}" if part in PARTS else ""
+        names = unique([file_name(Path(file).stem + suffix) for file in files])
+        return [out / f"{name}{LATENTS}" for name in names]
     if len(files) > 1:
         raise StyleMixError(
             f"--out names one file, {out}, for {len(files)} checkpoints; name a folder, or give one checkpoint"
