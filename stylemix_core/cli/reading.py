@@ -200,7 +200,9 @@ def place(ending: str | None = None) -> Callback:
         path = Path(value)
         is_file = ending is not None and path.suffix.lower() == ending and not path.is_dir()
         if not is_file and path.suffix.lower() in CODES and not path.is_dir():
-            raise StyleMixError(f"--out names a folder, not a file such as {path}; give {path.with_suffix('')}")
+            raise StyleMixError(
+                f"--out names a folder, not a file such as {path}; give {path.with_suffix('')}"
+            )
         if not ctx.resilient_parsing:  # a shell completes the line
             check_writable(path.parent if is_file else path)
         return path

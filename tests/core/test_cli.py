@@ -316,10 +316,10 @@ def test_demo_runs_the_experiment(tmp_path, monkeypatch, capsys):
 def test_convert_writes_safetensors(tmp_path, capsys):
     source = builders.write_tiny_psp(tmp_path / "psp.pt")
     assert run("convert", source, "--part", "encoder", "--out", tmp_path / "out") == 0
-    assert inspect_checkpoint(tmp_path / "out" / "psp.safetensors").contents == ("encoder",)
-    assert "psp.safetensors: StyleMix safetensors with encoder" in capsys.readouterr().out
+    assert inspect_checkpoint(tmp_path / "out" / "psp_encoder.safetensors").contents == ("encoder",)
+    assert "psp_encoder.safetensors: StyleMix safetensors with encoder" in capsys.readouterr().out
     assert run("convert", tmp_path / "nothing.pt", "--out", tmp_path / "out") == 2
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["psp.safetensors"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["psp_encoder.safetensors"]
 
 
 def test_inspect_prints_the_options_of_the_training(tmp_path, capsys):

@@ -35,7 +35,7 @@ VERBS = {
     "directions": (["directions", "--count", "2"], ["directions", "--count", "3"]),
     "blend": (["blend", CODES, CODES], ["blend", CODES, CODES, "--noise", "none"]),
     "truncate": (["truncate", CODES], ["truncate", CODES, "--psi", "0.2"]),
-    "convert": (["convert", "demo"], ["convert", "demo", "--part", "encoder"]),
+    "convert": (["convert", "demo"], ["convert", "demo", "--dtype", "float16"]),
 }
 """By verb: a run, and another one whose files have the same names."""
 

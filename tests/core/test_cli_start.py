@@ -78,7 +78,10 @@ REFUSED = [
     (["inspect", "--strict", "missing.pt", "a.pkl"], "missing.pt: there is no such file; check the path"),
     (["convert", "missing.pt"], "missing.pt: there is no such file; check the path"),
     (["convert", BOB, BOB, "--out", "new.safetensors"], "--out names one file, new.safetensors"),
-    (["generate", "--seeds", "0", "--out", "a.png"], "--out names a folder, not a file such as a.png; give a"),
+    (
+        ["generate", "--seeds", "0", "--out", "a.png"],
+        "--out names a folder, not a file such as a.png; give a",
+    ),
     (
         ["generate", "--seeds", "0", "--device", "gpu"],
         "there is no device 'gpu'; choose one of: cpu, cuda, mps",
