@@ -32,8 +32,10 @@ spec.loader.exec_module(probing)
 
 def start() -> None:
     """Look over the shoulder of everything that is counted. Done at the first request, when all packs are loaded."""
-    host = next(module for name, module in sys.modules.items() if name.endswith("/stylemix.nodes.host"))
-    originals["host"] = host
+    host, originals["passes"] = (
+        next(module for name, module in sys.modules.items() if name.endswith(f"/stylemix.nodes.{room}"))
+        for room in ("host", "host.execution")
+    )
     host.Model.read = noting("loads", host.Model.read, lambda model: str(model.source))
     model_management.load_models_gpu = noting(
         "passes", short_of_memory, lambda *_, memory_required=0, **__: memory_required
@@ -88,13 +90,13 @@ def describe(event, data, sid=None):
 
 @PromptServer.instance.routes.post("/observer")
 async def restart(request):
-    if "host" not in originals:
+    if "passes" not in originals:
         start()
     given = await request.json()
     settings["memory"] = given.get("memory", float("inf"))
     settings["probe"] = given.get("probe", False)
-    originals["host"].CPU_BATCH = given.get("batch", 1)
-    originals["host"].PREVIEW_SECONDS = given.get("preview_seconds", 1.0)
+    originals["passes"].CPU_BATCH = given.get("batch", 1)
+    originals["passes"].PREVIEW_SECONDS = given.get("preview_seconds", 1.0)
     seen.clear()
     return web.json_response({})
 
