@@ -32,8 +32,7 @@ DEFAULT = FRONT_ENDS[1] if os.environ.get("COMFYUI_FRONTEND") else FRONT_ENDS[0]
 
 
 def pytest_collection_modifyitems(items):
-    """Keep the stand-in's page for the tests that are marked for it; with `--dist loadgroup` every page has one worker,
-    so that each server and browser starts once."""
+    """Keep the stand-in's page for the tests that are marked for it."""
     items[:] = [
         item
         for item in items
@@ -41,10 +40,6 @@ def pytest_collection_modifyitems(items):
         or getattr(item, "callspec", None) is None
         or item.callspec.params.get("page") != STAND_IN
     ]
-    for item in items:
-        page = item.callspec.params.get("page") if hasattr(item, "callspec") else None
-        if isinstance(page, find.FrontEnd):
-            item.add_marker(pytest.mark.xdist_group(page.name))
 
 
 def lacking(front_end: find.FrontEnd) -> str | None:
