@@ -17,10 +17,9 @@ from ..stylemix_core.figures.sheets import (
     strength_strip,
 )
 from ..stylemix_core.images import from_comfy, to_comfy
-from ..stylemix_core.masks.grammar import MAX_STRENGTH, MIN_STRENGTH
 from . import host
 from .inject import masks_shown
-from .inputs import checked_masks, masks_input, mixing_inputs, pairing_input
+from .inputs import checked_masks, masks_input, mixing_inputs, pairing_input, strength_input
 from .search_words import search_words
 from .sockets import LATENT
 
@@ -170,12 +169,6 @@ class Grid(io.ComfyNode):
         )
         picture = to_comfy(sheet)
         return io.NodeOutput(picture, ui=ui.PreviewImage(picture, cls=cls))
-
-
-def strength_input(name: str, default: float, tooltip: str) -> io.Float.Input:
-    return io.Float.Input(
-        name, default=default, min=MIN_STRENGTH, max=MAX_STRENGTH, step=0.05, tooltip=tooltip
-    )
 
 
 def figure_outputs() -> list[io.Output]:

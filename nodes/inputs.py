@@ -82,15 +82,18 @@ def mask_list_input(default: str = STUDY_SWEEP) -> io.String.Input:
     )
 
 
-def alpha_input() -> io.Float.Input:
+def strength_input(name: str, default: float, tooltip: str) -> io.Float.Input:
     return io.Float.Input(
+        name, default=default, min=MIN_STRENGTH, max=MAX_STRENGTH, step=0.05, tooltip=tooltip
+    )
+
+
+def alpha_input() -> io.Float.Input:
+    return strength_input(
         "alpha",
-        default=1.0,
-        min=MIN_STRENGTH,
-        max=MAX_STRENGTH,
-        step=0.05,
-        tooltip="Strength where the mask list names none. 0 keeps the source, 1 takes the style, more "
-        "exaggerates it, negative values go the opposite way.",
+        1.0,
+        "Strength where the mask list names none. 0 keeps the source, 1 takes the style, more exaggerates it, negative "
+        "values go the opposite way.",
     )
 
 

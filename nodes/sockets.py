@@ -21,7 +21,7 @@ TRANSFORM = io.Custom("STYLEMIX_TRANSFORM")
 """Carries a tuple of `FaceTransform`, one per face."""
 
 INVERSION = io.Custom("STYLEMIX_INVERSION")
-"""Carries a dictionary of `InversionOptions`' fields."""
+"""Carries fields of `InversionOptions` as pairs of name and value."""
 
 FACE_LANDMARKS = io.Custom("FACE_LANDMARKS")
 """ComfyUI's own, of cores that have Detect Face Landmarks: see `faces.mediapipe`."""

@@ -15,18 +15,19 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 
-def _homes() -> dict[str, str]:
-    """The modules of the public names, from the list that type checkers and editors read."""
-    import ast
-    from pathlib import Path
+_known: dict[str, str] = {}
 
-    listed = ast.parse(Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8")).body
-    return {
-        name.name: f".{statement.module}"
-        for statement in listed
-        if isinstance(statement, ast.ImportFrom)
-        for name in statement.names
-    }
+
+def _homes() -> dict[str, str]:
+    """The modules of the public names, from the list that type checkers and editors read; it is read once."""
+    if not _known:
+        import ast
+        from pathlib import Path
+
+        for statement in ast.parse(Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8")).body:
+            if isinstance(statement, ast.ImportFrom):
+                _known.update((name.name, f".{statement.module}") for name in statement.names)
+    return _known
 
 
 def __getattr__(name: str) -> object:

@@ -58,8 +58,8 @@ def adopt(network: Network, weights: Mapping[str, torch.Tensor], what: str) -> N
         path, _, leaf = name.rpartition(".")
         module = network.get_submodule(path)
         tensor = arranged(tensor.detach(), place.dtype, getattr(module, "transposed", False))
-        is_parameter = isinstance(getattr(module, leaf), nn.Parameter)
-        setattr(module, leaf, nn.Parameter(tensor, requires_grad=False) if is_parameter else tensor)
+        held = nn.Parameter(tensor, requires_grad=False) if is_parameter(network, name) else tensor
+        setattr(module, leaf, held)
     return network.eval().requires_grad_(False)
 
 

@@ -28,7 +28,7 @@ from .folders import (
 )
 from .messages import pictures, routes, shows, speaking, tell, warn, warn_of_proportions
 from .models import AnyModel, Compiled, Model, Tuned, open_model
-from .saving import NewFile, new_file, workflow_texts
+from .saving import new_file, workflow_texts
 
 __all__ = [
     "BOB",
@@ -41,7 +41,6 @@ __all__ = [
     "AnyModel",
     "Compiled",
     "Model",
-    "NewFile",
     "Tuned",
     "arcface_file",
     "check_checkpoint",

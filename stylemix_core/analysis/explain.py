@@ -109,7 +109,10 @@ class _Measures:
     def changes(self, images: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
         """How much every pixel of `[B, 3, S, S]` differs from the one reference, `[B, S, S]` on the CPU."""
         reference = reference.to(self.device)
-        return torch.cat([self._change(part, reference).cpu() for part in self._parts(images)])
+        if self.features is None:
+            return torch.cat([((part - reference).abs().mean(1) / 2).cpu() for part in self._parts(images)])
+        theirs = self.features(reference)
+        return torch.cat([_apart_in(self.features(part), theirs, part).cpu() for part in self._parts(images)])
 
     def drift(self, images: torch.Tensor, reference: torch.Tensor) -> torch.Tensor | None:
         """How far identity is from the one reference's, `[B]` on the CPU; None where nothing sees it."""
@@ -122,14 +125,16 @@ class _Measures:
         for part in torch.split(images, self.chunk):
             yield part.to(self.device)
 
-    def _change(self, images: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
-        if self.features is None:
-            return (images - reference).abs().mean(1) / 2
-        differences = [
-            resize((ours - theirs).square().sum(1, keepdim=True), *images.shape[2:])
-            for ours, theirs in zip(self.features(images), self.features(reference), strict=True)
-        ]
-        return torch.cat(differences, 1).sum(1)
+
+def _apart_in(
+    features: Sequence[torch.Tensor], reference: Sequence[torch.Tensor], images: torch.Tensor
+) -> torch.Tensor:
+    """How far features are from the one reference's at every pixel of their images, `[B, S, S]`."""
+    differences = [
+        resize((ours - theirs).square().sum(1, keepdim=True), *images.shape[2:])
+        for ours, theirs in zip(features, reference, strict=True)
+    ]
+    return torch.cat(differences, 1).sum(1)
 
 
 def _measures(

@@ -11,7 +11,7 @@ from ..encoder import EncoderConfig
 from ..errors import CheckpointError
 from ..files.info import CheckpointInfo
 from ..files.stored import StoredTensor, Tensors, Weights
-from ..generator import GeneratorConfig
+from ..generator import GeneratorConfig, StyleGAN2
 from ..generator.sampling import sampled_w
 from ..generator.stylegan2.mapping import MappingNetwork
 from ..networks import without_numbers
@@ -96,7 +96,7 @@ def require_usual(encoder: EncoderConfig) -> None:
 def generator_facts(config: GeneratorConfig) -> dict[str, Any]:
     """The generator's share of a `CheckpointInfo`."""
     return {
-        "network": f"StyleGAN2, {config.architecture}",
+        "network": f"{StyleGAN2.family}, {config.architecture}",
         "resolution": config.img_resolution,
         "img_shape": config.img_shape,
         "num_ws": config.num_ws,

@@ -17,11 +17,11 @@ from ..files.source import Source, below, prefix_of
 from ..files.stored import StoredTensor, Tensors, shapes
 from ..generator import GeneratorConfig
 from ..networks import without_numbers
-from .base import Checkpoint, generator_facts, require_usual, sampled_w_avg
+from .base import Checkpoint, generator_facts, require_usual
 from .canonical import complete
 from .native import MARK as NVIDIA_MARK
 from .rosinality import MARK as ROSINALITY_MARK
-from .rosinality import latent_avg, to_nvidia
+from .rosinality import convert, latent_avg
 
 LICENCE = (
     "that of the weights' publisher; the face models embed NVIDIA's FFHQ generator (non-commercial research)"
@@ -104,17 +104,14 @@ def read(source: Source) -> Checkpoint:
 
 def read_decoder(tensors: Tensors) -> tuple[GeneratorConfig, dict[str, StoredTensor]]:
     """The generator's configuration, and its tensors under NVIDIA's names."""
-    if NVIDIA_MARK in tensors:  # of StyleGAN2-ADA's code
-        _, generator = complete(tensors)
-    else:
-        generator = to_nvidia(tensors)
-    return GeneratorConfig.from_shapes(shapes(generator)), generator
+    of_ada = NVIDIA_MARK in tensors  # else rosinality's
+    return complete(tensors if of_ada else convert(tensors))
 
 
 def average_w(config: GeneratorConfig, generator: Tensors, average: StoredTensor | None) -> StoredTensor:
-    """The generator's average w: the file's, else the generator's own, else one that is sampled."""
+    """The generator's average w: the file's, else what the generator was completed with."""
     if average is None:
-        return generator.get("mapping.w_avg") or sampled_w_avg(config, generator)
+        return generator["mapping.w_avg"]
     require_average(average, config.w_dim, config.num_ws)
     return average.map(lambda x: x.reshape(-1, config.w_dim).mean(0), (config.w_dim,))
 

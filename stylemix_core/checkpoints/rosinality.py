@@ -10,7 +10,7 @@ from ..errors import CheckpointError
 from ..files.source import Source, below, prefix_of
 from ..files.stored import StoredTensor, Tensors
 from .base import Checkpoint
-from .canonical import complete, generator_checkpoint
+from .canonical import generator_checkpoint
 
 FORMAT = "rosinality checkpoint"
 LICENCE = "that of the weights' publisher; converted NVIDIA weights are for non-commercial research"
@@ -43,18 +43,11 @@ def latent_avg(tensors: Tensors, prefix: str) -> StoredTensor | None:
     return tensors.get(f"{prefix}latent_avg")
 
 
-def to_nvidia(tensors: Tensors) -> dict[str, StoredTensor]:
-    """A generator's tensors under NVIDIA's names, without `mapping.w_avg`.
+def convert(tensors: Tensors) -> dict[str, StoredTensor]:
+    """A generator's tensors under NVIDIA's names, without what the file leaves out.
 
     tensors: by rosinality's names, without a prefix. `CheckpointError` names one that is missing.
     """
-    _, completed = complete(convert(tensors))
-    del completed["mapping.w_avg"]
-    return completed
-
-
-def convert(tensors: Tensors) -> dict[str, StoredTensor]:
-    """As `to_nvidia`, without what the file leaves out."""
     if any(name.startswith("iwt.") or ".iwt." in name for name in tensors):
         raise CheckpointError(
             "the generator is a SWAGAN, which draws wavelets; expected rosinality's StyleGAN2"

@@ -16,7 +16,7 @@ from ..images import check_proportions
 from ..inversion import load_delta
 from ..masks.mask_list import MaskList, parse_masks
 from ..mixing.pairing import check_styles
-from .batch import naming
+from .batch import Batch, naming
 from .fit import check_cutoff
 from .options import GeneratorOptions, Mixing, ModelOptions, Sampling, Sources
 from .paths import LATENTS
@@ -127,6 +127,16 @@ def fitting(
         return latents
 
     return read_fitting
+
+
+def read_batch(
+    batch: Batch, files: Sequence[Path], generator: Generator, read: Callable[[Path], Latents]
+) -> list[Latents]:
+    """Codes of those files that can be read and drawn; warns where they are another generator's."""
+    warnings: list[str | None] = []
+    parts = [latents for _, latents in batch.each(files, fitting(generator, read, warnings))]
+    batch.run.warn(warnings)
+    return parts
 
 
 def read_codes(files: Sequence[Path], generator: Generator, models: ModelOptions, run: Run) -> list[Latents]:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from itertools import chain, count
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -12,7 +12,7 @@ from ..codes.latents import Latents, save_latents
 from ..errors import CheckpointError
 from ..files.header import read_header
 from ..files.pictures import save_image
-from ..files.writing import replacing
+from ..files.writing import other_names, replacing
 from .options import Output
 from .paths import LATENTS
 from .run import Run
@@ -70,7 +70,7 @@ class Results:
             self.written.add(path)
             return path
         draft = path.with_name(f"{path.stem}.{os.getpid()}.partial{path.suffix}")
-        names = chain([path], (path.with_name(f"{path.stem}_{number}{path.suffix}") for number in count(2)))
+        names = chain([path], other_names(path))
         try:
             save(draft)
             free = next(place for place in names if not place.exists() or (same or alike)(draft, place))

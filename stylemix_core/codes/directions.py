@@ -17,7 +17,7 @@ from ..masks.grammar import refuse_several
 from ..masks.mask_list import MaskList, layers_text, parse_masks
 from ..progress import OnStep
 from ..wording import counted, there_are
-from .latents import Latents
+from .latents import Latents, for_other_generators
 
 TENSORS = ("vectors", "units", "shares", "layers")
 """Those fields of `Directions` that files keep as tensors."""
@@ -229,7 +229,7 @@ def moves(
 
 def check_directions(latents: Latents, directions: Directions) -> str | None:
     """A sentence to warn with when the directions are known to be of another generator, else None."""
-    if None in (latents.generator, directions.generator) or latents.generator == directions.generator:
+    if not for_other_generators(latents, directions):
         return None
     return (
         "the directions were found in a generator with other weights than the codes', so they may change something "

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import torch
 
@@ -138,8 +139,15 @@ def pick_latents(latents: Latents, index: int, length: int = 1) -> Latents:
     return latents.take(slice(start, start + length))
 
 
-def for_other_generators(a: Latents, b: Latents) -> bool:
-    """Whether the codes are known to be for generators with different weights."""
+class ForGenerator(Protocol):
+    """What belongs to a generator, told by its fingerprint; None where nobody knows."""
+
+    @property
+    def generator(self) -> str | None: ...
+
+
+def for_other_generators(a: ForGenerator, b: ForGenerator) -> bool:
+    """Whether both are known to be for generators with different weights."""
     return None not in (a.generator, b.generator) and a.generator != b.generator
 
 

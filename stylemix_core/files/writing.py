@@ -53,13 +53,17 @@ def move(partial: Path, path: Path) -> None:
     except PermissionError as error:
         if not path.is_file():
             raise
-        names = (path.with_name(f"{path.stem}_{number}{path.suffix}") for number in count(2))
-        kept = next(name for name in names if not name.exists())
+        kept = next(name for name in other_names(path) if not name.exists())
         os.replace(partial, kept)
         raise StyleMixError(
             f"{path} cannot be replaced, perhaps because a program has it open; close that one. What was to be "
             f"written is kept as {kept.name}"
         ) from error
+
+
+def other_names(path: Path) -> Iterator[Path]:
+    """Names beside a path that is taken: "grid_2.png", "grid_3.png", …"""
+    return (path.with_name(f"{path.stem}_{number}{path.suffix}") for number in count(2))
 
 
 def sha256(path: str | os.PathLike[str]) -> str:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 import torch
 from torch import nn
@@ -15,8 +14,6 @@ from ..errors import CheckpointError
 from ..files.info import file_of
 from ..generator import Generator
 from ..networks import is_parameter, put, twin
-
-Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True, eq=False)

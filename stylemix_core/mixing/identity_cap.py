@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 import torch
 
-from ..codes.latents import Latents, nested_origin
+from ..codes.latents import Latents
 from ..encoder.identity import Identity
 from ..errors import StyleMixError
 from ..generator import Generator
 from ..generator.batches import Runner, in_chunks
 from ..masks.grammar import MAX_STRENGTH
-from ..masks.mask_list import MaskList, layers_text
+from ..masks.mask_list import MaskList
 from .inject import mix
-from .pairing import pairs, result_labels
+from .pairing import origin_of, pairs, result_labels
 
 STEPS, HALVINGS = 8, 6
 """The strength is raised in so many steps; then the step that was too far is halved so often."""
@@ -84,8 +84,7 @@ def cap_identity(
 
     strengths = full * search.low[:, None].to(full)
     origins = tuple(
-        f"{source.origins[a]} ← {nested_origin(style.origins[b])}, layers {layers_text(row)}"
-        for a, b, row in zip(i, j, strengths, strict=True)
+        origin_of(source.origins[a], style.origins[b], row) for a, b, row in zip(i, j, strengths, strict=True)
     )
     labels = [
         f"{masks.labels[mask]} ×{strength:.2f}{label[len(masks.labels[mask]) :]}"

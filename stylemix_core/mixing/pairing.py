@@ -81,10 +81,15 @@ class Meeting:
     def origins(self, suffix: str = "") -> tuple[str, ...]:
         """How every result comes about: "seed 7 ← photo.png, layers 0-6"."""
         return tuple(
-            f"{self.source.origins[i]} ← {nested_origin(self.style.origins[j])}, layers {layers_text(row)}{suffix}"
+            origin_of(self.source.origins[i], self.style.origins[j], row) + suffix
             for i, j in self.pairs
             for row in self.masks
         )
+
+
+def origin_of(source: str, style: str, strengths: torch.Tensor) -> str:
+    """How a result of strengths `[num_ws]` comes about: "seed 7 ← photo.png, layers 0-6"."""
+    return f"{source} ← {nested_origin(style)}, layers {layers_text(strengths)}"
 
 
 def check_shapes(w: torch.Tensor, style: torch.Tensor, strengths: torch.Tensor) -> None:

@@ -24,6 +24,21 @@ def generator():
 
 
 @pytest.fixture(scope="module")
+def encoder():
+    """The tiny one."""
+    return builders.tiny_encoder()
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """Threads that wait for each other on a busy machine cost these small networks far more than they save."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
 def faces(generator):
     """Codes of two sources and of a style."""
     with torch.no_grad():

@@ -9,11 +9,6 @@ from tests import builders
 
 
 @pytest.fixture(scope="module")
-def encoder():
-    return builders.tiny_encoder()
-
-
-@pytest.fixture(scope="module")
 def pictures():
     return builders.value("pictures", (3, 3, 64, 64)).tanh()
 

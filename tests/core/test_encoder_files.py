@@ -23,16 +23,9 @@ from stylemix_core.errors import CheckpointError, StyleMixError
 from stylemix_core.mixing.pairing import check_styles
 from tests import builders
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 RESTYLE = {"kind": "BackboneEncoder", "input_nc": 6, "iterative": True}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Threads that wait for each other on a busy machine cost these small networks far more than they save."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -13,14 +13,7 @@ from stylemix_core.errors import CheckpointError, StyleMixError
 from stylemix_core.images import from_pil
 from tests import builders
 
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Threads that wait for each other on a busy machine cost these small networks far more than they save."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,6 @@ from .. import builders
 
 
 @pytest.fixture(scope="module")
-def encoder():
-    return builders.tiny_encoder()
-
-
-@pytest.fixture(scope="module")
 def faces():
     """`[3, 3, 256, 256]`, smooth."""
     return F.avg_pool2d(builders.value("faces", (3, 3, 256, 256)), 9, 1, 4).mul(5).clamp(-1, 1)
@@ -116,11 +111,6 @@ def test_another_background_is_no_other_face():
 
 
 # The cap
-
-
-@pytest.fixture(scope="module")
-def generator():
-    return builders.tiny_generator()
 
 
 def codes(generator, *seeds):

@@ -12,16 +12,6 @@ from .. import builders
 
 
 @pytest.fixture(scope="module")
-def generator():
-    return builders.tiny_generator()
-
-
-@pytest.fixture(scope="module")
-def encoder():
-    return builders.tiny_encoder()
-
-
-@pytest.fixture(scope="module")
 def pictures(generator):
     """Two pictures that the generator can draw, and their codes."""
     w = generator.mapping(sm.sample_z([3, 4], generator.z_dim))

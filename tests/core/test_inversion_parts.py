@@ -16,11 +16,6 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def encoder():
-    return builders.tiny_encoder()
-
-
-@pytest.fixture(scope="module")
 def pictures(generator):
     return generator.synthesis(generator.mapping(sm.sample_z([3, 4], generator.z_dim))).clamp(-1, 1)
 

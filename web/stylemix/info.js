@@ -1,9 +1,8 @@
 /** What the checkpoint of a loader is, or why it cannot be loaded, below the loader's settings. */
 
-/** @import { Answer } from "./model.js" */
-
 import { chain } from "./chain.js";
 import { addElement } from "./element.js";
+import { ask, queryOf } from "./model.js";
 
 /** Five lines; longer texts scroll. */
 const HEIGHT = 76;
@@ -21,13 +20,9 @@ export function addInfo(node, api, folder) {
   let asked = "";
 
   const refresh = async () => {
-    const query = new URLSearchParams({ folder, checkpoint: String(checkpoint.value) }).toString();
+    const query = queryOf(folder, checkpoint.value);
     asked = query;
-    /** @type {Answer} */
-    const answer = await api
-      .fetchApi(`/stylemix/inspect?${query}`)
-      .then((response) => response.json())
-      .catch(() => ({}));
+    const answer = await ask(api, query);
     if (asked !== query) return; // another file was chosen meanwhile
     element.textContent = answer.summary ?? answer.error ?? "";
     element.classList.toggle("stylemix-wrong", "error" in answer);

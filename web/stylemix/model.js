@@ -132,18 +132,37 @@ function walk(places, next) {
 function inspect(loader, api, arrived) {
   const checkpoint = valueOf(loader, "checkpoint");
   if (checkpoint === undefined) return null;
-  const folder = LOADERS.get(loader.comfyClass) ?? "";
-  const query = new URLSearchParams({ folder, checkpoint: String(checkpoint) }).toString();
+  const query = queryOf(LOADERS.get(loader.comfyClass) ?? "", checkpoint);
   if (!answers.has(query) || stale.delete(query)) {
     answers.set(query, answers.get(query) ?? null);
-    api
-      .fetchApi(`/stylemix/inspect?${query}`)
-      .then((response) => response.json())
-      .catch(() => ({}))
-      .then((answer) => {
-        answers.set(query, answer);
-        arrived();
-      });
+    ask(api, query).then((answer) => {
+      answers.set(query, answer);
+      arrived();
+    });
   }
   return answers.get(query);
+}
+
+/**
+ * What `ask` takes for a checkpoint of a folder of models.
+ *
+ * @param {string} folder
+ * @param {unknown} checkpoint
+ */
+export function queryOf(folder, checkpoint) {
+  return new URLSearchParams({ folder, checkpoint: String(checkpoint) }).toString();
+}
+
+/**
+ * What a checkpoint is; empty where nobody answers.
+ *
+ * @param {Pick<Comfy.Api, "fetchApi">} api
+ * @param {string} query of `queryOf`
+ * @returns {Promise<Answer>}
+ */
+export function ask(api, query) {
+  return api
+    .fetchApi(`/stylemix/inspect?${query}`)
+    .then((response) => response.json())
+    .catch(() => ({}));
 }

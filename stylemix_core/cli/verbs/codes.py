@@ -27,16 +27,13 @@ def decode(
 ) -> None:
     results = begin_results(output, run)
     from ...codes.latents import load_latents
-    from ..inputs import fitting, open_generator
+    from ..inputs import open_generator, read_batch
     from ..pictures import code_names
     from ..pictures import decode as draw
 
     generator = open_generator(models)
     batch = Batch(run, strict, {LATENTS})
-    warnings: list[str | None] = []
-    read = fitting(generator, load_latents, warnings)
-    parts = [latents for _, latents in batch.each(files, read)]
-    run.warn(warnings)
+    parts = read_batch(batch, files, generator, load_latents)
     if parts:
         results.pictures("", zip(code_names(*parts), draw(generator, parts, noise, run)))
         run.say(f"{counted(sum(map(len, parts)), 'picture')} in {output.out}")
@@ -97,16 +94,13 @@ def truncate(
     check_layers(models, cutoff=truncation.cutoff)
     results = begin_results(output, run)
     from ...codes.combine import join_latents, truncate_latents
-    from ..inputs import fitting, open_generator, reader
+    from ..inputs import open_generator, read_batch, reader
     from ..pictures import code_names, draw_codes
 
     generator = open_generator(models)
     check_cutoff(truncation.cutoff, generator.num_ws)
     batch = Batch(run, strict, CODES)
-    warnings: list[str | None] = []
-    read = fitting(generator, reader(files, models, run), warnings)
-    parts = [latents for _, latents in batch.each(files, read)]
-    run.warn(warnings)
+    parts = read_batch(batch, files, generator, reader(files, models, run))
     if parts:
         codes = truncate_latents(join_latents(parts), generator, truncation.psi, truncation.cutoff)
         draw_codes(generator, codes, code_names(codes), noise, results)

@@ -120,15 +120,13 @@ class Synthesis(nn.Module):
 
         styles: as `styles` gives them. `note` takes maps `[B, I, H, W]`: the whole batch and whole maps.
         """
-        noise = NoiseSource("const", None, len(styles[0]))
         modules = [module for _, module in self.styled()]
         hooks = [module.register_forward_pre_hook(lambda _, inputs: note(inputs[0])) for module in modules]
         x: torch.Tensor | None = None
         try:
             for stage in self.stages():
                 own, styles = styles[: len(stage.styled())], styles[len(stage.styled()) :]
-                noises = [noise.draw(const) for const in stage.stored_noise()]
-                x, _ = stage(x, None, [UniformStyle(style) for style in own], noises)
+                x, _ = stage(x, None, [UniformStyle(style) for style in own], stage.stored_noise())
         finally:
             for hook in hooks:
                 hook.remove()
