@@ -156,7 +156,11 @@ def test_odd_operations_end_in_an_error(name, tmp_path):
 
 @pytest.mark.parametrize(
     ("many", "readers"),
-    [(5_000, ["inspect_checkpoint"]), pytest.param(exhausting.MANY, [], marks=pytest.mark.slow)],
+    [
+        (5_000, ["inspect_checkpoint"]),
+        pytest.param(5_000, [], marks=pytest.mark.slow),
+        pytest.param(exhausting.MANY, ["inspect_checkpoint"], marks=pytest.mark.slow),
+    ],
 )
 def test_no_file_exhausts_the_machine(many, readers, tmp_path):
     """Each ends within 5 s of computing and 500 MB, Python and PyTorch included."""

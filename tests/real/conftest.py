@@ -1,8 +1,8 @@
 """ComfyUI's own front ends, one page each for all tests.
 
 The installed front end runs on the oldest core that is found; `COMFYUI_FRONTEND` names the `static` folder of another
-one, which runs on the newest core, with the classic canvas and with Vue nodes. What is marked `on_stand_in` also runs
-where there is no ComfyUI: on the installed front end over the stand-in host. `-m browser` runs all of them,
+one, which runs on the newest core, with the classic canvas and with Vue nodes. Where there is no ComfyUI, what is marked
+`on_stand_in` runs on the installed front end over the stand-in host. `-m browser` runs all of them,
 `-m "browser and not slow"` one. `STYLEMIX_SCREENSHOTS` names a folder to keep screenshots in.
 """
 
@@ -25,7 +25,7 @@ FRONT_ENDS = [
     find.FrontEnd("installed", CORES[0]),
     find.FrontEnd("other", CORES[-1]),
     find.FrontEnd("other, Vue nodes", CORES[-1]),
-    STAND_IN,
+    *([] if CORES[0] else [STAND_IN]),
 ]
 DEFAULT = FRONT_ENDS[1] if os.environ.get("COMFYUI_FRONTEND") else FRONT_ENDS[0] if CORES[0] else STAND_IN
 """The page whose tests are not slow ones."""
