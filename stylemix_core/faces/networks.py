@@ -5,7 +5,6 @@ al., "Real-time Facial Surface Geometry from Monocular Video on Mobile GPUs" (20
 (see NOTICE); the order of the layers here is the order in which their files run them.
 """
 
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -143,15 +142,18 @@ class Mesh(nn.Module):
 @cache
 def networks() -> tuple[Detector, Detector, Mesh]:
     """The back detector, the short one and the mesh, on the CPU; read once."""
-    weights = {name: tensor.load() for name, tensor in read_safetensors(WEIGHTS)[0].items()}
     with torch.device("meta"):
         back, short, mesh = BackDetector(), ShortDetector(), Mesh()
-    return _load(back, "back", weights), _load(short, "short", weights), _load(mesh, "mesh", weights)
+    return load(back, "back"), load(short, "short"), load(mesh, "mesh")
 
 
-def _load(network: Network, name: str, weights: Mapping[str, torch.Tensor]) -> Network:
+def load(network: Network, name: str) -> Network:
+    """The network, built on the device "meta", with its weights from the file here."""
+    tensors, _ = read_safetensors(WEIGHTS)
     own = {
-        key.removeprefix(f"{name}."): value for key, value in weights.items() if key.startswith(f"{name}.")
+        key.removeprefix(f"{name}."): tensor.load()
+        for key, tensor in tensors.items()
+        if key.startswith(f"{name}.")
     }
     return adopt(network, own, "face detector")
 

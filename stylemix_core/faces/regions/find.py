@@ -1,0 +1,151 @@
+"""Where in a picture of a face hair, eyes, … and background are: soft masks by name."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+
+from ...errors import NoFaceError, StyleMixError
+from ...images import check_finite, resize, to_pil
+from ..detection import Face, find_faces
+from ..person import find_person
+from .drawn import divide_drawn
+from .mesh import FEATURES, GROWN, OVAL, SIDE, axes, draw, width_of
+from .photo import divide_photos
+
+REGIONS = ("hair", "face", "eyes", "brows", "nose", "mouth", "background", "body")
+"""What `find_regions` finds. "face" is the bare skin of the face; "body" is neck, clothes and ears."""
+
+SOURCES = ("auto", "photo", "drawn")
+"""What regions are found by: the person network and colours, for photographs; colours alone, for drawn faces; or
+whichever fits each picture."""
+
+_KNOWN = 0.95
+"""How surely the face must be a person, to the person network, for it to be asked. Photographs have 0.996 or more."""
+
+_SKULL = (1.3, 1.45)
+"""Half axes of what counts as head in any case, in those of the face's oval; its middle lies a little higher."""
+_GAP = 4
+"""Gaps in a head are closed that are twice as many pixels wide."""
+
+
+class Regions(dict[str, torch.Tensor]):
+    """Regions by name, float32 `[B, H, W]` in 0…1, and how they were found."""
+
+    sources: tuple[str, ...]
+    """For each picture, one of `SOURCES`."""
+
+
+def find_regions(images: torch.Tensor, faces: Sequence[Face] | None = None, source: str = "auto") -> Regions:
+    """The regions of pictures that show one face each.
+
+    images: `[B, 3, H, W]` in −1…1. The largest face counts where there are several.
+    faces: what `faces_of` found, one for all or one per picture, where it is known already.
+    source: "photo", "drawn", or "auto" to see for each picture whether the person network knows the face.
+    Returns `REGIONS` by name, float32 `[B, H, W]` in 0…1 on the device of the images; at every pixel they sum to 1.
+    `NoFaceError` when a picture shows no face.
+    """
+    small = _small(images)
+    faces = _largest_faces(small) if faces is None else faces
+    faces = [*faces] * len(small) if len(faces) == 1 else faces
+    maps, sources = _around(small, faces, source)
+    for name, outlines in FEATURES.items():
+        drawn = torch.stack([draw(face, outlines, GROWN[name] * width_of(face)) for face in faces])
+        maps = {other: mask * (1 - drawn) for other, mask in maps.items()}
+        maps[name] = drawn
+    stacked = resize(torch.stack([maps[name] for name in REGIONS], 1), *images.shape[2:]).to(images.device)
+    found = Regions(zip(REGIONS, stacked.unbind(1), strict=True))
+    found.sources = sources
+    return found
+
+
+def _around(
+    small: torch.Tensor, faces: Sequence[Face], source: str
+) -> tuple[dict[str, torch.Tensor], tuple[str, ...]]:
+    """What lies around the features, maps `[B, SIDE, SIDE]` by name, and by which source for each picture."""
+    if source not in SOURCES:
+        raise StyleMixError(f"regions cannot be found by {source!r}; choose one of: {', '.join(SOURCES)}")
+    sources = [source] * len(small)
+    person = None
+    if source != "drawn":
+        person = find_person(small)
+        if source == "auto":
+            ovals = torch.stack([draw(face, (OVAL,)) for face in faces])
+            known = (person * ovals).sum((1, 2)) / ovals.sum((1, 2)) > _KNOWN
+            sources = ["photo" if each else "drawn" for each in known]
+    maps: dict[str, torch.Tensor] = {}
+    for kind in dict.fromkeys(sources):
+        chosen = [i for i, each in enumerate(sources) if each == kind]
+        pictures, own = small[chosen], [faces[i] for i in chosen]
+        parts = divide_drawn(pictures, own) if kind == "drawn" else divide_photos(pictures, own, person[chosen])
+        for name, part in parts.items():
+            maps.setdefault(name, torch.empty_like(small[:, 0]))[chosen] = part
+    return maps, tuple(sources)
+
+
+def find_heads(images: torch.Tensor) -> list[torch.Tensor | None]:
+    """Hair and face of pictures `[B, 3, H, W]`, the largest where there are several, None where none is found.
+
+    Each is float32 `[SIDE, SIDE]` in 0…1, without specks and gaps, and covers where hair usually is, as hair of the
+    background's colours is not found.
+    """
+    small = _small(images)
+    heads: list[torch.Tensor | None] = []
+    for picture, found in zip(small, _faces(small), strict=True):
+        if not found:
+            heads.append(None)
+            continue
+        face = max(found, key=width_of)
+        around, _ = _around(picture[None], [face], "auto")
+        u, v = axes(face)
+        usual = ((u / _SKULL[0]).square() + ((v + 0.3) / _SKULL[1]).square() < 1).float()
+        head = torch.maximum(around["hair"] + around["face"], usual)[None]
+        gap = 2 * _GAP + 1
+        closed = -F.max_pool2d(-F.max_pool2d(head, gap, 1, _GAP), gap, 1, _GAP)
+        heads.append((2 * soften(closed, _GAP)[0, 0] - 0.5).clamp(0, 1))
+    return heads
+
+
+def grow(mask: torch.Tensor, reach: int) -> torch.Tensor:
+    """A mask `[H, W]` with a soft edge around it, twice as many pixels wide."""
+    return soften(F.max_pool2d(mask[None, None], 2 * reach + 1, 1, reach), reach)[0, 0]
+
+
+def soften(maps: torch.Tensor, reach: int) -> torch.Tensor:
+    """Maps `[B, C, H, W]` whose edges go over `reach` pixels to either side."""
+    for part in range(3):  # three means in a row are nearly a Gaussian's
+        side = (reach + part) // 3
+        maps = F.avg_pool2d(F.pad(maps, [side] * 4, mode="replicate"), 2 * side + 1, 1)
+    return maps
+
+
+def faces_of(images: torch.Tensor) -> list[Face]:
+    """The largest face of every picture `[B, 3, H, W]`, as `find_regions` takes them. Errors as for it."""
+    return _largest_faces(_small(images))
+
+
+def _small(images: torch.Tensor) -> torch.Tensor:
+    """The pictures as this room looks at them: on the CPU, `SIDE` pixels square."""
+    if images.ndim != 4 or images.shape[1] != 3 or not len(images):
+        raise StyleMixError(
+            f"the pictures have the shape {list(images.shape)}; expected [batch, 3, height, width]"
+        )
+    check_finite(images, "the pictures")
+    return resize(images.detach().float().cpu(), SIDE, SIDE).clamp(-1, 1)
+
+
+def _largest_faces(small: torch.Tensor) -> list[Face]:
+    largest = []
+    for number, found in enumerate(_faces(small), 1):
+        if not found:
+            raise NoFaceError(
+                f"picture {number} shows no face, so its hair, eyes and background cannot be told apart; "
+                "give regions as masks of your own, or choose another picture"
+            )
+        largest.append(max(found, key=width_of))
+    return largest
+
+
+def _faces(small: torch.Tensor) -> list[list[Face]]:
+    """The faces of every picture. They are crops, so faces are upright."""
+    return find_faces([to_pil(picture) for picture in small], any_angle=False)
