@@ -1,15 +1,18 @@
-"""Nodes that crop pictures to faces and put faces back."""
+"""Nodes that crop pictures to faces, put faces back, and tell hair, face and background apart."""
 
 from typing import Any
 
 import torch
 from comfy_api.v0_0_2 import io
 
+from ..stylemix_core.errors import StyleMixError
 from ..stylemix_core.faces.align import align_pictures
 from ..stylemix_core.faces.landmarks import EXAMPLE, parse_landmarks
 from ..stylemix_core.faces.mediapipe import read_face_landmarks
 from ..stylemix_core.faces.paste import BLENDS, COLOUR_MATCHES, MAX_FEATHER, paste_faces
 from ..stylemix_core.faces.preview import draw_all_faces
+from ..stylemix_core.faces.regions import REGIONS, described, find_regions
+from ..stylemix_core.faces.regions.preview import paint_regions
 from ..stylemix_core.faces.transform import (
     MAX_MARGIN,
     MAX_SIZE,
@@ -213,3 +216,71 @@ class PasteFace(io.ComfyNode):
         faces = to_comfy(from_comfy(face))
         pasted = paste_faces(image, faces, transform, feather, mask, colour_match, blend)
         return io.NodeOutput(pasted, ui=host.pictures(pasted))
+
+
+AUTO, PARSING = "auto", "face parsing file"
+REGIONS_FROM = (AUTO, PARSING, "photo", "drawn")
+
+
+class FaceRegions(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixFaceRegions",
+            display_name="Face Regions",
+            category="StyleMix/align",
+            description="Tell hair, face, eyes, brows, nose, mouth, background and body apart, as masks for any node.",
+            **search_words(
+                "face parsing", "segmentation", "hair mask", "face mask", "background", "mask", "BiSeNet"
+            ),
+            **host.shows(),
+            inputs=[
+                io.Image.Input(
+                    "image", tooltip="Pictures that show one face each, cropped to it as Align Face does."
+                ),
+                io.Combo.Input(
+                    "source",
+                    options=[*REGIONS_FROM],
+                    default=AUTO,
+                    tooltip="What tells them apart. auto: a face parsing file where you have one (parsing_bisenet.pth "
+                    "in models/facedetection, models/face_parsing or models/psp), else what fits each picture. photo: "
+                    "a network that knows people, and colours. drawn: colours alone.",
+                ),
+            ],
+            outputs=[
+                io.Mask.Output(
+                    display_name="masks", tooltip="All regions of the first picture, then of the second, …"
+                ),
+                io.String.Output(display_name="names", tooltip="What the masks show, in order."),
+                *(
+                    io.Mask.Output(display_name=name, tooltip=f"Only the {name}, one mask for each picture.")
+                    for name in REGIONS
+                ),
+                io.Image.Output(display_name="preview", tooltip="The pictures tinted by region."),
+                io.String.Output(display_name="found_by", tooltip="What told the regions apart."),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    @host.speaking
+    def execute(cls, image: torch.Tensor, source: str) -> io.NodeOutput:
+        file = host.parsing_file() if source in (AUTO, PARSING) else None
+        if source == PARSING and file is None:
+            raise StyleMixError(
+                "there is no face parsing file; put parsing_bisenet.pth (or 79999_iter.pth) into "
+                "models/facedetection, models/face_parsing or models/psp, or choose auto"
+            )
+        pictures = from_comfy(image)
+        regions = find_regions(pictures, source=file or source)
+        found_by = "; ".join(dict.fromkeys(map(described, regions.sources)))
+        host.tell(cls.hidden.unique_id, f"Regions {found_by}.")
+        preview = to_comfy(paint_regions(pictures, regions))
+        return io.NodeOutput(
+            torch.stack([*regions.values()], 1).flatten(0, 1),
+            ", ".join(REGIONS),
+            *regions.values(),
+            preview,
+            found_by,
+            ui=host.pictures(preview),
+        )

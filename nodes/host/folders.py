@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
@@ -14,6 +14,7 @@ from ...stylemix_core.codes.directions import holds_directions
 from ...stylemix_core.codes.latents import holds_latents
 from ...stylemix_core.encoder.identity import holds_arcface
 from ...stylemix_core.errors import CheckpointError, StyleMixError
+from ...stylemix_core.faces.regions.parsing import holds_parsing
 from ...stylemix_core.inversion.delta import holds_delta
 from ...stylemix_core.inversion.features import holds_vgg
 
@@ -35,6 +36,11 @@ VGG_NAMES = ("vgg16", "lpips")
 
 ARCFACE_NAMES = ("ir_se50", "irse50", "arcface")
 """What the names of files with ArcFace's weights contain."""
+
+PARSING_NAMES = ("parsing_bisenet", "79999_iter", "face_parsing")
+"""What the names of files with BiSeNet's face parsing contain …"""
+PARSING_FOLDERS = ("facedetection", "face_parsing")
+"""… and where other packs keep them, below ComfyUI's `models`."""
 
 
 def register_model_folders() -> None:
@@ -139,14 +145,21 @@ def check_file(name: str | None, path_of: Callable[[str], str] = file_path) -> b
     return True
 
 
+def parsing_file() -> str | None:
+    """The first face-parsing file where this pack and others keep them, if any."""
+    others = [os.path.join(folder_paths.models_dir, name) for name in PARSING_FOLDERS]
+    return _first_file([*folder_paths.get_folder_paths(ENCODERS), *others], PARSING_NAMES, holds_parsing)
+
+
 def vgg_file() -> str | None:
     """The first file in the generators' folders with VGG16's or LPIPS' weights, if any."""
-    return _first_file((GENERATORS,), VGG_NAMES, holds_vgg)
+    return _first_file(folder_paths.get_folder_paths(GENERATORS), VGG_NAMES, holds_vgg)
 
 
 def arcface_file() -> str | None:
     """The first file in the generators' or the encoders' folders with ArcFace's weights, if any."""
-    return _first_file((GENERATORS, ENCODERS), ARCFACE_NAMES, holds_arcface)
+    folders = chain.from_iterable(map(folder_paths.get_folder_paths, (GENERATORS, ENCODERS)))
+    return _first_file(folders, ARCFACE_NAMES, holds_arcface)
 
 
 def _checkpoint_path(folder: str, checkpoint: str) -> str:
@@ -170,9 +183,9 @@ def _with_slashes(name: str) -> str:
     return name.replace("\\", "/")
 
 
-def _first_file(folders: Sequence[str], parts: Sequence[str], holds: Callable[[str], bool]) -> str | None:
-    """The first file in these model folders whose name has one of `parts`, in lower case, and which `holds`."""
-    for folder in chain.from_iterable(map(folder_paths.get_folder_paths, folders)):
+def _first_file(folders: Iterable[str], parts: Sequence[str], holds: Callable[[str], bool]) -> str | None:
+    """The first file in these folders whose name has one of `parts`, in lower case, and which `holds`."""
+    for folder in folders:
         names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
         for name in names:
             path = os.path.join(folder, name)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from ..encoder import Encoder
 from ..encoder.identity import Identity, find_identity
 from ..errors import StyleMixError
-from ..faces.regions import faces_of, find_regions, regions_of
+from ..faces.regions import SOURCES, GivenRegions, faces_of, find_regions, regions_of
 from ..generator import Generator
 from ..images import resize
 from ..inversion.features import Features, cached_vgg, perceptual_features
@@ -49,7 +49,7 @@ def explain_layers(
     G: Generator,
     w: torch.Tensor,
     style: torch.Tensor,
-    regions: Mapping[str, torch.Tensor] | None = None,
+    regions: GivenRegions = None,
     encoder: Encoder | None = None,
     perceptual: str | PathLike[str] | None = None,
     arcface: str | PathLike[str] | None = None,
@@ -60,9 +60,9 @@ def explain_layers(
 
     w: sources `[B, num_ws, w_dim]`; several give averages, with the pictures of the first.
     style: one `[1, num_ws, w_dim]`, or one per source.
-    regions: masks by name `[h, w]` or `[1 or B, h, w]`; None to find hair, eyes, … (`find_regions`). A change counts
-        where something is before or after it: hair that grows over the background is hair's. Masks stay as given,
-        and what they leave out is `REST`.
+    regions: masks by name `[h, w]` or `[1 or B, h, w]`; None to find hair, eyes, …, or by which source, as for
+        `find_regions`. A change counts where something is before or after it: hair that grows over the background is
+        hair's. Masks stay as given, and what they leave out is `REST`.
     encoder: where the measure of identity comes from, if nothing better is given.
     perceptual: a file with VGG16's or LPIPS' weights; None for torchvision's VGG16 if its weights are in the cache,
         else differences of colour; "gradients" to insist on these. "encoder" compares by the encoder's features,
@@ -83,14 +83,17 @@ def explain_layers(
     codes = torch.unflatten(inject(w, style, _strengths(w.shape[1])), 0, (len(w), -1))  # [B, 2 + 2L, L, D]
     refuse_same(w, style)
     count, rows = codes.shape[:2]
-    if regions is not None:
-        regions = regions_of(torch.empty(1).expand(count, 3, *_measured_shape(G.img_shape)), regions)
+    masks, source = None, "auto"
+    if isinstance(regions, Mapping):
+        masks = regions_of(torch.empty(1).expand(count, 3, *_measured_shape(G.img_shape)), regions)
+    elif regions is not None:
+        source = str(regions)
 
     pairs = []
     for number, pair_codes in enumerate(codes):
         pictures = _draw(G, pair_codes, chunk, on_step, number * rows, count * rows)
-        masks = None if regions is None else _with_rest({name: m[number] for name, m in regions.items()})
-        pair = _measure_pair(measures, pictures, masks)
+        given = None if masks is None else _with_rest({name: mask[number] for name, mask in masks.items()})
+        pair = _measure_pair(measures, pictures, given, source)
         pairs.append(pair if number == 0 else pair.without_pictures())
     return _report(G, pairs, measures)
 
@@ -163,6 +166,7 @@ class _Pair:
     pictures: torch.Tensor  # [2 + 2L, 3, S, S]: source, all layers, each alone, all but each
     changes: torch.Tensor  # [L, S, S]
     regions: dict[str, torch.Tensor]  # [S, S]
+    regions_by: str | None
 
     def without_pictures(self) -> "_Pair":
         none = torch.empty(0)
@@ -204,15 +208,15 @@ def _measured_shape(shape: Sequence[int]) -> tuple[int, int]:
 
 
 def _measure_pair(
-    measures: _Measures, pictures: torch.Tensor, masks: dict[str, torch.Tensor] | None
+    measures: _Measures, pictures: torch.Tensor, masks: dict[str, torch.Tensor] | None, found_by: str
 ) -> _Pair:
-    """masks: the regions, `[S, S]` each; None to find them."""
+    """masks: the regions, `[S, S]` each; None to find them, by the source `found_by`."""
     source, full, alone, without = _apart(pictures)
     changes = measures.changes(alone, source)
     if masks is None:
-        masks, counting = _before_or_after(source, alone)
+        masks, counting, regions_by = _before_or_after(source, alone, found_by)
     else:
-        counting = masks
+        counting, regions_by = masks, None
     visible = (changes - VISIBLE).clamp_min(0) if measures.features is None else changes
     return _Pair(
         effect=changes.mean([1, 2]),
@@ -224,6 +228,7 @@ def _measure_pair(
         pictures=pictures,
         changes=changes,
         regions=masks,
+        regions_by=regions_by,
     )
 
 
@@ -234,21 +239,24 @@ def _apart(pictures: torch.Tensor) -> tuple[torch.Tensor, ...]:
 
 
 def _before_or_after(
-    source: torch.Tensor, alone: torch.Tensor
-) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-    """The source's regions `[S, S]`, and those that count for each layer's change, `[L, S, S]`.
+    source: torch.Tensor, alone: torch.Tensor, found_by: str
+) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor], str]:
+    """The source's regions `[S, S]`, those that count for each layer's change, `[L, S, S]`, and how they were found.
 
-    The face is looked for once, in the source: the layers of pose alone move it, and not far. What lies in front of
-    the background before or after counts; the background is what it is in both.
+    The face is looked for once, in the source, and all are divided as it is: the layers of pose alone move it, and not
+    far. What lies in front of the background before or after counts; the background is what it is in both.
     """
-    found = find_regions(torch.cat([source, alone]), faces_of(source))
-    either = {name: torch.maximum(mask[:1], mask[1:]) for name, mask in found.items()}
-    background = torch.minimum(found["background"][:1], found["background"][1:])
+    faces = None if found_by not in SOURCES else faces_of(source)
+    before = find_regions(source, faces, found_by)
+    (regions_by,) = before.sources
+    after = find_regions(alone, faces, regions_by if faces else found_by)
+    either = {name: torch.maximum(mask, after[name]) for name, mask in before.items()}
+    background = torch.minimum(before["background"], after["background"])
     edge = 2 * round(EDGE * source.shape[-1]) + 1
     either["background"] = -F.max_pool2d(-background, edge, 1, edge // 2)
     total = sum(either.values())
     counting = {name: mask / total for name, mask in either.items()}
-    return {name: mask[0] for name, mask in found.items()}, counting
+    return {name: mask[0] for name, mask in before.items()}, counting, regions_by
 
 
 def _report(G: Generator, pairs: Sequence[_Pair], measures: _Measures) -> LayerReport:
@@ -279,4 +287,5 @@ def _report(G: Generator, pairs: Sequence[_Pair], measures: _Measures) -> LayerR
         without=without,
         changes=first.changes,
         regions=first.regions,
+        regions_by=first.regions_by,
     )

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from ..faces.regions import described
 from .explain_sheet import (
     AxisRow,
     DriftRow,
@@ -61,6 +62,8 @@ class LayerReport:
     """What each layer changed and how much, `[L, S, S]`; its mean is the first pair's effect."""
     regions: dict[str, torch.Tensor]
     """Region → `[S, S]` in 0…1, in the source."""
+    regions_by: str | None
+    """What found the regions, as in `Regions.sources`; None where they were given."""
 
     def __len__(self) -> int:
         return len(self.effect)
@@ -89,6 +92,7 @@ class LayerReport:
         return {
             "measure": self.measure,
             "identity": self.identity,
+            "regions_by": self.regions_by,
             "pairs": self.pairs,
             "whole": round(self.whole, 6),
             "layers": [
@@ -133,6 +137,7 @@ class LayerReport:
             f"Identity: 1 - cosine, seen by {self.identity}."
             if self.identity
             else "Identity: no encoder was given.",
+            *([] if self.regions_by is None else [f"Regions: {described(self.regions_by)}."]),
         ]
 
     def heat_maps(self) -> torch.Tensor:

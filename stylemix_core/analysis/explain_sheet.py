@@ -8,7 +8,8 @@ from typing import ClassVar, Protocol
 import torch
 from PIL import Image, ImageDraw
 
-from ..drawing import BACKGROUND, TEXT, Colour, in_range, squared, write
+from ..drawing import BACKGROUND, TEXT, Colour, squared, write
+from ..faces.regions.preview import COLOURS, paint_regions
 from ..images import comfy_to_pil, to_comfy
 from .published import FINDINGS, Finding
 
@@ -18,16 +19,6 @@ CELL, GAP, GUTTER = 124, 6, 150
 HEAD, LEAST_WIDTH = 176, 1280
 DIM, RULE = (161, 161, 170), (63, 63, 70)
 
-REGION_COLOURS = {
-    "hair": (251, 146, 60),
-    "face": (253, 224, 171),
-    "eyes": (96, 165, 250),
-    "brows": (167, 139, 250),
-    "nose": (163, 230, 53),
-    "mouth": (244, 63, 94),
-    "background": (45, 156, 145),
-    "body": (120, 120, 132),
-}
 OTHER_COLOURS = ((250, 204, 21), (232, 121, 249), (34, 211, 238), (74, 222, 128), (248, 113, 113))
 EFFECT, LEFT_OUT, IDENTITY = (250, 204, 21), (133, 108, 16), (244, 114, 182)
 SOURCE_COLOURS = {"StyleGAN": (55, 65, 94), "GANSpace": (41, 82, 76), "StyleSpace": (87, 56, 92)}
@@ -69,7 +60,8 @@ def draw_sheet(
     notes: lines of text.
     """
     sheet = Sheet(layers, HEAD + sum(row.height + 2 * GAP for row in rows) + GAP)
-    sheet.head([source, full, _painted(source, regions, colours)], colours, notes)
+    painted = paint_regions(source[None], {name: mask[None] for name, mask in regions.items()}, colours)[0]
+    sheet.head([source, full, painted], colours, notes)
     top = HEAD
     for row in rows:
         sheet.text((GUTTER - 12, top + row.height / 2), row.title, 15, DIM, "rm")
@@ -81,7 +73,7 @@ def draw_sheet(
 def region_colours(names: Iterable[str]) -> dict[str, Colour]:
     """A colour for every region, the usual ones always alike."""
     others = cycle(OTHER_COLOURS)
-    return {name: REGION_COLOURS.get(name) or next(others) for name in names}
+    return {name: COLOURS.get(name) or next(others) for name in names}
 
 
 def glow(source: torch.Tensor, changes: torch.Tensor) -> torch.Tensor:
@@ -280,16 +272,6 @@ class FindingsRow:
             else:
                 lanes.append([finding])
         return lanes
-
-
-def _painted(
-    source: torch.Tensor, regions: Mapping[str, torch.Tensor], colours: Mapping[str, Colour]
-) -> torch.Tensor:
-    """The source, tinted by region."""
-    painted = source * 0.35 - 0.3
-    for name, mask in regions.items():
-        painted = torch.lerp(painted, in_range(colours[name]).expand_as(painted), 0.6 * mask)
-    return painted
 
 
 def _to_pil(pictures: torch.Tensor, side: int) -> list[Image.Image]:

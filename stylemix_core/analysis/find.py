@@ -8,6 +8,7 @@ import torch
 
 from ..encoder.identity import Identity
 from ..errors import LatentMismatchError, StyleMixError
+from ..faces.regions import GivenRegions
 from ..generator import Generator
 from ..mixing.pairing import refuse_same
 from ..networks import differentiable, twin, with_checkpoints
@@ -38,7 +39,7 @@ def find_layers(
     keep: str | torch.Tensor | None = None,
     what: str | None = None,
     *,
-    regions: Mapping[str, torch.Tensor] | None = None,
+    regions: GivenRegions = None,
     style_regions: Mapping[str, torch.Tensor] | None = None,
     care: float = CARE,
     steps: int = 8,
@@ -61,7 +62,8 @@ def find_layers(
     keep: what must stay above all, in words or as a mask; "identity" is the face, or what `identity` sees of it.
     what: "anything", "shape" or "colour"; replaces what the words say. None: what they say, else anything.
     regions, style_regions: masks by name of the sources' pictures and of the styles'; found in the pictures where they
-        are not given. A style without a face has the source's.
+        are not given, by the source `regions` where it is one (see `find_regions`). A style without a face has the
+        source's.
     care: how much more a change of the rest counts than one of the target, 0.5 (bold) … 4 (careful).
     steps: of the descent on the strengths; 0 keeps them at 0 and 1.
     count: how many candidates are returned at most.
@@ -106,7 +108,7 @@ class _Wanted:
     keep: Wish | torch.Tensor | None
     kind: str
     """One of `KINDS`."""
-    regions: Regions | None
+    regions: GivenRegions
     style_regions: Regions | None
     identity: Identity | None
     """Sees what is to be kept, in place of `keep`."""
@@ -117,7 +119,7 @@ class _Wanted:
         target: str | torch.Tensor,
         keep: str | torch.Tensor | None,
         what: str | None,
-        regions: Regions | None,
+        regions: GivenRegions,
         style_regions: Regions | None,
         identity: Identity | None,
     ) -> "_Wanted":

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 
 import torch
 
 from ..errors import NoFaceError, StyleMixError
-from ..faces.regions import find_regions, regions_of
+from ..faces.regions import GivenRegions, find_regions, regions_of
 from ..images import as_masks
 from .wish_text import WHOLES, Wish, unknown_region
 
@@ -45,7 +46,7 @@ def find_wish_regions(
     ends: Ends,
     target: Wish | torch.Tensor,
     keep: Wish | torch.Tensor | None = None,
-    regions: Regions | None = None,
+    regions: GivenRegions = None,
     style_regions: Regions | None = None,
 ) -> WishRegions:
     """Look for a target, and for what is to be kept, as `find_layers` takes them.
@@ -58,7 +59,9 @@ def find_wish_regions(
         found: Regions = regions_of(as_colour(ends.sources), regions)
     else:
         found = {"picture": torch.ones(len(ends.sources), *ends.sources.shape[2:])}
-    given_in_styles = None if regions is None else found
+    given = isinstance(regions, Mapping)
+    given_in_styles = found if given else None
+    source = regions if isinstance(regions, (str, PathLike)) else "auto"
     if style_regions is not None:
         styles = torch.cat([*ends.styles[: len(ends.sources)]])
         given_in_styles = regions_of(as_colour(styles), style_regions)
@@ -68,8 +71,8 @@ def find_wish_regions(
     if kept is not None:
         _refuse_contradictions(places.amax(1), kept)
     in_styles = [
-        _in_style(target, ends, pair, places[source], found, given_in_styles)
-        for pair, source in enumerate(ends.source_of)
+        _in_style(target, ends, pair, places[number], found, given_in_styles, source)
+        for pair, number in enumerate(ends.source_of)
     ]
     return WishRegions(places, in_styles, kept)
 
@@ -123,17 +126,19 @@ def _in_style(
     in_source: torch.Tensor,
     in_sources: Regions,
     given: Regions | None,
+    source: str | PathLike[str],
 ) -> torch.Tensor:
     """The target in a pair's style, `[K, H, W]`: that in its source where there is nothing to find.
 
-    in_sources: the sources' regions. given: those of the styles asked about, where they are known.
+    in_sources: the sources' regions. given: those of the styles asked about, where they are known. source: by which
+    others are found.
     """
     if not (isinstance(target, Wish) and target.names):
         return in_source
     if given is not None and pair < len(ends.sources):
         return regions_of_wish(target, _of_picture(given, pair))[0]
     try:
-        found = find_regions(as_colour(ends.styles[pair]))
+        found = find_regions(as_colour(ends.styles[pair]), source=source)
     except NoFaceError:
         return in_source
     fallback = _of_picture(in_sources, ends.source_of[pair])

@@ -18,6 +18,7 @@ VERBS = (
     faces.generate,
     encoding.encode,
     encoding.invert,
+    faces.regions,
     faces.paste,
     codes.decode,
     codes.blend,

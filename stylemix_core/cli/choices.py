@@ -16,6 +16,7 @@ PARTS = ("generator", "encoder")
 ALIGN_MODES = ("auto", "always", "never")
 BLENDS = ("head", "square")
 COLOUR_MATCHES = ("none", "seam", "whole")
+REGION_SOURCES = ("auto", "photo", "drawn")
 CARE = 2.0
 OTHERS = 6
 DEVICES = ("cpu", "cuda", "mps", "xpu")

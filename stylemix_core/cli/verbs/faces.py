@@ -1,4 +1,4 @@
-"""Faces as the generator draws them, and back in their photo: demo, generate, paste."""
+"""Faces as the generator draws them, their regions, and back in their photo: demo, generate, regions, paste."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,18 +9,20 @@ from ...wording import counted
 from .. import options
 from ..batch import Batch, naming
 from ..begin import begin_results
-from ..choices import BLENDS, COLOUR_MATCHES
+from ..choices import BLENDS, COLOUR_MATCHES, REGION_SOURCES
 from ..fit import check_layers
 from ..options import PATH, GeneratorOptions, Output, Sampling
 from ..paths import PICTURES, file_name, numbered, result_name, unique
-from ..reading import mask_picture, number, picture, reading, seed_list, some_files
+from ..reading import any_file, mask_picture, model_file, number, picture, reading, seed_list, some_files
 from ..run import Run
 from ..verb import verb
 
 if TYPE_CHECKING:
+    import torch
     from PIL.Image import Image
 
     from ... import FaceTransform
+    from ...faces.regions import Regions
 
 
 @verb("The experiment on the bundled models: four faces, one bob, seven masks.")
@@ -62,6 +64,51 @@ def generate(
     names = (result_name(f"seed {seed}") for seed in seeds)
     results.pictures("", zip(names, decode(generator, [latents], noise, run, seeds)))
     run.say(f"{counted(len(latents), 'picture')} and {written.name} in {output.out}")
+
+
+@verb(
+    "Tell hair, face, eyes, background, … of pictures apart: a mask of each, and a preview.",
+    "PICTURES are picture files or folders of them. They are cropped to the face as encode does, unless they are.",
+)
+@options.output("regions")
+@click.argument("pictures", nargs=-1, required=True, type=PATH, callback=some_files(PICTURES))
+@click.option(
+    "--source",
+    default="auto",
+    callback=model_file(*REGION_SOURCES),
+    shell_complete=any_file,
+    help="auto, photo, drawn, or a face parsing file: parsing_bisenet.pth or 79999_iter.pth.",
+)
+@click.option("--size", type=int, default=512, callback=number("size", 64, 4096), help="Side of the results.")
+@options.upright
+@options.strict
+def regions(
+    run: Run, output: Output, pictures: list[Path], source: str, size: int, upright: bool, strict: bool
+) -> None:
+    results = begin_results(output, run)
+    from ...faces import align_batch
+    from ...faces.regions import described, find_regions
+    from ...faces.regions.preview import paint_regions
+    from ...files.pictures import open_image
+    from ...images import from_pil
+
+    names = unique([file_name(path.stem) for path in pictures])
+    batch = Batch(run, strict, PICTURES)
+
+    def read(path: Path) -> "tuple[torch.Tensor, Regions]":
+        crop, _ = align_batch(from_pil(open_image(path)), size, any_angle=not upright)
+        return crop, find_regions(crop, source=source)
+
+    for place, (crop, found) in batch.each(pictures, read):
+        name = names[place]
+        results.picture(f"{name}_crop", crop[0])
+        for region, mask in found.items():
+            results.picture(f"{name}_{region}", mask.expand(3, -1, -1) * 2 - 1)
+        results.picture(f"{name}_regions", paint_regions(crop, found)[0])
+        run.say(f"{pictures[place].name}: {described(found.sources[0])}")
+    if batch.done:
+        run.say(f"crop, masks and preview of {counted(batch.done, 'picture')} in {output.out}")
+    batch.end()
 
 
 @verb(

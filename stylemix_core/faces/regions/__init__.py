@@ -5,15 +5,17 @@ network and colours (`photo`), in drawn faces by colours alone (`drawn`). Masks 
 (`given`).
 """
 
-from .find import REGIONS, SOURCES, Regions, faces_of, find_heads, find_regions, grow, soften
-from .given import name_masks, regions_of
+from .find import REGIONS, SOURCES, Regions, described, faces_of, find_heads, find_regions, grow, soften
+from .given import GivenRegions, name_masks, regions_of
 from .mesh import SIDE
 
 __all__ = [
     "REGIONS",
     "SIDE",
     "SOURCES",
+    "GivenRegions",
     "Regions",
+    "described",
     "faces_of",
     "find_heads",
     "find_regions",

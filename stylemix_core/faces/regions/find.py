@@ -1,6 +1,8 @@
 """Where in a picture of a face hair, eyes, … and background are: soft masks by name."""
 
 from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -9,8 +11,9 @@ from ...errors import NoFaceError, StyleMixError
 from ...images import check_finite, resize, to_pil
 from ..detection import Face, find_faces
 from ..person import find_person
-from .drawn import divide_drawn
+from .drawn import AROUND, divide_drawn
 from .mesh import FEATURES, GROWN, OVAL, SIDE, axes, draw, width_of
+from .parsing import read_parsing
 from .photo import divide_photos
 
 REGIONS = ("hair", "face", "eyes", "brows", "nose", "mouth", "background", "body")
@@ -18,10 +21,12 @@ REGIONS = ("hair", "face", "eyes", "brows", "nose", "mouth", "background", "body
 
 SOURCES = ("auto", "photo", "drawn")
 """What regions are found by: the person network and colours, for photographs; colours alone, for drawn faces; or
-whichever fits each picture."""
+whichever fits each picture. The path of a face-parsing file (`parsing`) is a fourth one."""
 
 _KNOWN = 0.95
 """How surely the face must be a person, to the person network, for it to be asked. Photographs have 0.996 or more."""
+_CHUNK = 8
+"""Pictures divided together."""
 
 _SKULL = (1.3, 1.45)
 """Half axes of what counts as head in any case, in those of the face's oval; its middle lies a little higher."""
@@ -29,22 +34,49 @@ _GAP = 4
 """Gaps in a head are closed that are twice as many pixels wide."""
 
 
+_WORDS = {
+    "photo": "found as in a photograph, by the person network and colours",
+    "drawn": "found as in a drawn face, by colours",
+}
+
+
+def described(source: str) -> str:
+    """What found regions (`Regions.sources`), in words."""
+    return _WORDS.get(source, f"found by {source}")
+
+
 class Regions(dict[str, torch.Tensor]):
     """Regions by name, float32 `[B, H, W]` in 0…1, and how they were found."""
 
     sources: tuple[str, ...]
-    """For each picture, one of `SOURCES`."""
+    """For each picture "photo", "drawn", or the name of the face-parsing file."""
 
 
-def find_regions(images: torch.Tensor, faces: Sequence[Face] | None = None, source: str = "auto") -> Regions:
+def find_regions(
+    images: torch.Tensor, faces: Sequence[Face] | None = None, source: str | PathLike[str] = "auto"
+) -> Regions:
     """The regions of pictures that show one face each.
 
     images: `[B, 3, H, W]` in −1…1. The largest face counts where there are several.
     faces: what `faces_of` found, one for all or one per picture, where it is known already.
-    source: "photo", "drawn", or "auto" to see for each picture whether the person network knows the face.
+    source: one of `SOURCES`, or the path of a face-parsing file, which needs no `faces` and finds any number of them.
     Returns `REGIONS` by name, float32 `[B, H, W]` in 0…1 on the device of the images; at every pixel they sum to 1.
-    `NoFaceError` when a picture shows no face.
+    `NoFaceError` when a picture shows no face, `CheckpointError` when the file holds no face parsing.
     """
+    if source in SOURCES:
+        found, sources = _find(images, faces, str(source))
+    else:
+        _check(images)
+        found = read_parsing(source).to(images.device).regions(images.detach())
+        sources = (Path(source).name,) * len(images)
+    regions = Regions((name, found[name]) for name in REGIONS)
+    regions.sources = sources
+    return regions
+
+
+def _find(
+    images: torch.Tensor, faces: Sequence[Face] | None, source: str
+) -> tuple[dict[str, torch.Tensor], tuple[str, ...]]:
     small = _small(images)
     faces = _largest_faces(small) if faces is None else faces
     faces = [*faces] * len(small) if len(faces) == 1 else faces
@@ -53,34 +85,32 @@ def find_regions(images: torch.Tensor, faces: Sequence[Face] | None = None, sour
         drawn = torch.stack([draw(face, outlines, GROWN[name] * width_of(face)) for face in faces])
         maps = {other: mask * (1 - drawn) for other, mask in maps.items()}
         maps[name] = drawn
-    stacked = resize(torch.stack([maps[name] for name in REGIONS], 1), *images.shape[2:]).to(images.device)
-    found = Regions(zip(REGIONS, stacked.unbind(1), strict=True))
-    found.sources = sources
-    return found
+    stacked = resize(torch.stack([*maps.values()], 1), *images.shape[2:]).to(images.device)
+    return dict(zip(maps, stacked.unbind(1), strict=True)), sources
 
 
 def _around(
     small: torch.Tensor, faces: Sequence[Face], source: str
 ) -> tuple[dict[str, torch.Tensor], tuple[str, ...]]:
     """What lies around the features, maps `[B, SIDE, SIDE]` by name, and by which source for each picture."""
-    if source not in SOURCES:
-        raise StyleMixError(f"regions cannot be found by {source!r}; choose one of: {', '.join(SOURCES)}")
-    sources = [source] * len(small)
-    person = None
-    if source != "drawn":
-        person = find_person(small)
-        if source == "auto":
-            ovals = torch.stack([draw(face, (OVAL,)) for face in faces])
-            known = (person * ovals).sum((1, 2)) / ovals.sum((1, 2)) > _KNOWN
-            sources = ["photo" if each else "drawn" for each in known]
-    maps: dict[str, torch.Tensor] = {}
-    for kind in dict.fromkeys(sources):
-        chosen = [i for i, each in enumerate(sources) if each == kind]
-        pictures, own = small[chosen], [faces[i] for i in chosen]
-        parts = divide_drawn(pictures, own) if kind == "drawn" else divide_photos(pictures, own, person[chosen])
-        for name, part in parts.items():
-            maps.setdefault(name, torch.empty_like(small[:, 0]))[chosen] = part
-    return maps, tuple(sources)
+    if source == "drawn":
+        return divide_drawn(small, faces), ("drawn",) * len(small)
+    person = torch.cat([find_person(part) for part in small.split(_CHUNK)])
+    photos = [*range(len(small))]
+    if source == "auto":
+        ovals = torch.stack([draw(face, (OVAL,)) for face in faces])
+        known = (person * ovals).sum((1, 2)) / ovals.sum((1, 2)) > _KNOWN
+        photos = known.nonzero()[:, 0].tolist()
+    drawn = [i for i in range(len(small)) if i not in photos]
+    maps = {name: torch.empty_like(person) for name in AROUND}
+    for part in (photos[i : i + _CHUNK] for i in range(0, len(photos), _CHUNK)):
+        divided = divide_photos(small[part], [faces[i] for i in part], person[part])
+        for name, mask in divided.items():
+            maps[name][part] = mask
+    if drawn:
+        for name, mask in divide_drawn(small[drawn], [faces[i] for i in drawn]).items():
+            maps[name][drawn] = mask
+    return maps, tuple("drawn" if i in drawn else "photo" for i in range(len(small)))
 
 
 def find_heads(images: torch.Tensor) -> list[torch.Tensor | None]:
@@ -124,13 +154,17 @@ def faces_of(images: torch.Tensor) -> list[Face]:
     return _largest_faces(_small(images))
 
 
-def _small(images: torch.Tensor) -> torch.Tensor:
-    """The pictures as this room looks at them: on the CPU, `SIDE` pixels square."""
+def _check(images: torch.Tensor) -> None:
     if images.ndim != 4 or images.shape[1] != 3 or not len(images):
         raise StyleMixError(
             f"the pictures have the shape {list(images.shape)}; expected [batch, 3, height, width]"
         )
     check_finite(images, "the pictures")
+
+
+def _small(images: torch.Tensor) -> torch.Tensor:
+    """The pictures as this room looks at them: on the CPU, `SIDE` pixels square."""
+    _check(images)
     return resize(images.detach().float().cpu(), SIDE, SIDE).clamp(-1, 1)
 
 

@@ -1,6 +1,7 @@
 """Masks of a user's own in the place of regions that are found."""
 
 from collections.abc import Mapping
+from os import PathLike
 
 import torch
 
@@ -9,18 +10,19 @@ from ...images import as_masks, resize
 from ...wording import counted, there_are
 from .find import find_regions
 
+GivenRegions = Mapping[str, torch.Tensor] | str | PathLike[str] | None
+"""Masks by name, or by which source they are to be found (see `find_regions`); None for "auto"."""
 
-def regions_of(
-    images: torch.Tensor, regions: Mapping[str, torch.Tensor] | None = None
-) -> dict[str, torch.Tensor]:
+
+def regions_of(images: torch.Tensor, regions: GivenRegions = None) -> dict[str, torch.Tensor]:
     """The regions of pictures `[B, 3, H, W]`, found or given, each float32 `[B, H, W]` in 0…1.
 
-    regions: None to find them, or masks of a user's own by name, of any size, one for all or one each, as `as_masks`
-        takes them.
+    regions: None to find them, or by which source, as for `find_regions`; or masks of a user's own by name, of any
+        size, one for all or one each, as `as_masks` takes them.
     Errors as for `find_regions` and `as_masks`.
     """
-    if regions is None:
-        return find_regions(images)
+    if regions is None or isinstance(regions, (str, PathLike)):
+        return find_regions(images, source=regions or "auto")
     count, _, height, width = images.shape
     if not regions:
         raise StyleMixError("there are no regions; give masks by name, or None to find them in the picture")

@@ -1,9 +1,9 @@
 """Hair, face, body and background of photographs, by the person network, place beside the face, and colours.
 
 The person is divided. What the place says is a logistic regression; what the colour says is how much more common it is
-among what surely is hair than on the skin, whose colour changes evenly over the face as light falls from one side. Below
-the ears only what hangs together with the hair above is hair. A guided filter (He and Sun 2015, arXiv:1505.00996) takes
-the answer to the edges of the picture.
+among what surely is hair than on the skin, whose colour changes evenly over the face as light falls from one side. Over
+the face and below the ears only what hangs together with other hair is hair. A guided filter (He and Sun 2015,
+arXiv:1505.00996) takes the answer to the edges of the picture.
 
 Constants are fitted to photographs with hair drawn in, half of them tuned on the other half.
 """
@@ -75,12 +75,9 @@ def divide_photos(
     hair, skin = hair * room, skin * room
     oval, v = (resize(each[:, None], SIDE, SIDE)[:, 0] for each in (seen.oval, seen.v))
     front = torch.maximum(oval, torch.sigmoid((-0.3 - v) * 8))  # a bald scalp is face, ears and neck are body
-    return {
-        "hair": hair,
-        "face": skin * front,
-        "body": person - hair - skin * front,
-        "background": 1 - person,
-    }
+    face = skin * front
+    body = (person - hair - face).clamp_min(0)
+    return {"hair": hair, "face": face, "body": body, "background": 1 - person}
 
 
 def _look(images: torch.Tensor, faces: Sequence[Face], person: torch.Tensor) -> _Seen:
@@ -171,7 +168,9 @@ def _hair(seen: _Seen) -> torch.Tensor:
     peak = cell / (2 * math.pi * _SPREAD) ** 1.5
     of_skin = peak * torch.exp(-0.5 * unlike.clamp_max(80) / _SPREAD - 0.5 * seen.volume)
     surely = may * person * (1 - torch.exp(-unlike / _SEED)) * (person > 0.6)
-    of_hair = _how_common(seen.levels, surely * torch.sigmoid((0.5 - v) * 12))  # what lies lower may be clothes
+    of_hair = _how_common(
+        seen.levels, surely * torch.sigmoid((0.5 - v) * 12)
+    )  # what lies lower may be clothes
     ratio = ((of_hair + _RARE) / (of_skin + _RARE)).log()
     ratio = F.avg_pool2d(ratio[:, None], 3, 1, 1, count_include_pad=False)[:, 0]
     return _connected((may.logit() + _TRUST * ratio).sigmoid() * person, v, seen.oval)
