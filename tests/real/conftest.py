@@ -1,8 +1,8 @@
 """ComfyUI's own front ends, one page each for all tests.
 
 The installed front end runs on the oldest core that is found; `COMFYUI_FRONTEND` names the `static` folder of another
-one, which runs on the newest core, with the classic canvas and with Vue nodes. Where there is no ComfyUI, what is marked
-`on_stand_in` runs on the installed front end over the stand-in host. `-m browser` runs all of them,
+one, which runs on the newest core, with the classic canvas and with Vue nodes. Where there is no ComfyUI, what is
+marked `on_stand_in` runs on the installed front end over the stand-in host. `-m browser` runs all of them,
 `-m "browser and not slow"` one. `STYLEMIX_SCREENSHOTS` names a folder to keep screenshots in.
 """
 
