@@ -40,4 +40,5 @@ class StyleMixExtension(ComfyExtension):
             figures.Grid,
             align.AlignFace,
             align.PasteFace,
+            align.FaceRegions,
         ]

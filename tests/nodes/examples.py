@@ -412,6 +412,12 @@ EXAMPLES: dict[str, Prompt] = {
         ),
         "out": node("PreviewImage", images=["paste", 0]),
     },
+    "StyleMixFaceRegions": {
+        "faces": faces(96, 4),
+        "regions": node("StyleMixFaceRegions", image=["faces", 0], source="auto"),
+        "out": node("StyleMixGrid", images=["regions", 10], columns=4, source=["faces", 0]),
+        "shown": node("PreviewImage", images=["out", 0]),
+    },
 }
 
 

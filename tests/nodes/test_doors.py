@@ -18,6 +18,7 @@ IMAGES = [
     ("StyleMixAlignFace", "image"),
     ("StyleMixPasteFace", "image"),
     ("StyleMixPasteFace", "face"),
+    ("StyleMixFaceRegions", "image"),
 ]
 MASKS = [
     ("StyleMixInject", "region"),
@@ -56,6 +57,7 @@ def inputs(stand_in):
             **{"image": image, "face": "largest", "face_index": 0, "margin": 0.0, "output_size": 64},
             "points": "10,12 20,12 11,20 19,20",
         },
+        "StyleMixFaceRegions": {"image": image, "source": "auto"},
         "StyleMixPasteFace": {
             **{"image": image, "face": image, "transform": transform, "feather": 0.1},
             **{"colour_match": "seam", "mask": half},

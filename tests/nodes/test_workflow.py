@@ -10,6 +10,7 @@ from PIL import Image
 
 from stylemix_core.checkpoints import load_encoder, load_generator, native
 from stylemix_core.codes.seeds import sample_z
+from stylemix_core.faces.regions import REGIONS
 from stylemix_core.figures.grid import compare_grid
 from stylemix_core.images import from_pil, to_comfy
 from stylemix_core.masks.mask_list import parse_masks
@@ -170,6 +171,11 @@ CONTRACT = {
         "Paste Face Back",
         ["image", "face", "transform", "feather", "colour_match", "mask", "blend"],
         ["image"],
+    ),
+    "StyleMixFaceRegions": (
+        "Face Regions",
+        ["image", "source"],
+        ["masks", "names", *REGIONS, "preview", "found_by"],
     ),
 }
 
