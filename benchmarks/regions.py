@@ -4,7 +4,7 @@
     python benchmarks/regions.py FOLDER              on pictures there as well, NAME.jpg beside NAME_hair.png
     python benchmarks/regions.py FOLDER --source parsing_bisenet.pth
 
-Hair is where the mask is above ½; figures are intersection over union. In NAME_hair.png, levels between 0.2 and 0.8 mean
+Hair is where the mask is above ½; figures are intersection over union. In NAME_hair.png levels from 0.2 to 0.8 mean
 unsure; the table has both, with all pixels and with the sure ones. Exit code 1 when a goal is missed.
 """
 
