@@ -289,6 +289,5 @@ def test_damaged_files_end_in_success_or_an_error_in_words(originals, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("start", range(1_000, 3_000, 1_000))
-def test_thousands_of_damaged_files_end_in_success_or_an_error_in_words(start, originals, tmp_path):
-    check(range(start, start + 1_000), originals, tmp_path)
+def test_a_thousand_damaged_files_end_in_success_or_an_error_in_words(originals, tmp_path):
+    check(range(1_000, 2_000), originals, tmp_path)

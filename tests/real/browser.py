@@ -44,6 +44,11 @@ class Page:
         self.page = page
         self.problems: list[str] = []
         """Errors and warnings of the console that name this pack, and page errors from its files."""
+        self.asking: set[Any] = set()
+        """Requests to this pack's routes that are not answered yet."""
+        page.on("request", lambda request: "/stylemix/" in request.url and self.asking.add(request))
+        for answered in ("requestfinished", "requestfailed"):
+            page.on(answered, lambda request: self.asking.discard(request))
         page.on("console", self.note_message)
         page.on("pageerror", lambda error: self.note(f"{error}\n{error.stack}"))
 

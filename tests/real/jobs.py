@@ -59,12 +59,16 @@ class Nodes:
         return values
 
 
-@cache
 def result(workflow: Path, photo: Path, core: find.Core | None = None) -> Image.Image:
     """The picture that a workflow's SaveImage must show, with `photo` for what LoadImage names.
 
     core: the ComfyUI that has made it; needed where its own nodes differ.
     """
+    return _result(workflow, photo, core if workflow.stem == "core_nodes" else None)
+
+
+@cache
+def _result(workflow: Path, photo: Path, core: find.Core | None) -> Image.Image:
     with torch.inference_mode(), TemporaryDirectory() as folder:
         return JOBS[workflow.stem](Nodes(workflow, core), photo, Path(folder))
 

@@ -88,7 +88,13 @@ class Widget:
         self.settle()
 
     def settle(self) -> None:
-        """Wait until the grids stand still: the server has been asked for the model, the canvas has drawn."""
+        """Wait until the grids stand still: the server has told of the model, the canvas has drawn."""
+        self.stand_still()
+        while self.page.asking:
+            self.tab.wait_for_timeout(20)
+            self.stand_still()
+
+    def stand_still(self) -> None:
         self.tab.evaluate(
             """async () => {
                 const state = () => JSON.stringify([...document.querySelectorAll('.stylemix-masks')].map(
