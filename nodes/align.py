@@ -274,10 +274,10 @@ class FaceRegions(io.ComfyNode):
         pictures = from_comfy(image)
         regions = find_regions(pictures, source=file or source)
         found_by = "; ".join(dict.fromkeys(map(described, regions.sources)))
-        host.tell(cls.hidden.unique_id, f"Regions {found_by}.")
+        host.tell(cls.hidden.unique_id, f"Told apart {found_by}.")
         preview = to_comfy(paint_regions(pictures, regions))
         return io.NodeOutput(
-            torch.stack([*regions.values()], 1).flatten(0, 1),
+            regions.masks(),
             ", ".join(REGIONS),
             *regions.values(),
             preview,

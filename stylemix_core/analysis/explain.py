@@ -253,7 +253,8 @@ def _before_or_after(
     either = {name: torch.maximum(mask, after[name]) for name, mask in before.items()}
     background = torch.minimum(before["background"], after["background"])
     edge = 2 * round(EDGE * source.shape[-1]) + 1
-    either["background"] = -F.max_pool2d(-background, edge, 1, edge // 2)
+    eroded = -F.max_pool2d(-background, edge, 1, edge // 2)
+    either["background"] = eroded.clamp_min(1e-6)  # what nothing else claims is background
     total = sum(either.values())
     counting = {name: mask / total for name, mask in either.items()}
     return {name: mask[0] for name, mask in before.items()}, counting, regions_by

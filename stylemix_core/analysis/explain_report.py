@@ -131,13 +131,12 @@ class LayerReport:
     def notes(self) -> list[str]:
         """How the figures are to be read, in a few lines."""
         pairs = "one pair" if self.pairs == 1 else f"the mean of {self.pairs} pairs"
+        identity = f"1 - cosine, seen by {self.identity}" if self.identity else "no encoder was given"
+        regions = "" if self.regions_by is None else f" Regions: told apart {described(self.regions_by)}."
         return [
             f"Effect of each layer of the style injected alone, in % of all layers together ({self.measure}, {pairs}).",
             "Left out: what is missing when all layers but this one are injected.",
-            f"Identity: 1 - cosine, seen by {self.identity}."
-            if self.identity
-            else "Identity: no encoder was given.",
-            *([] if self.regions_by is None else [f"Regions: {described(self.regions_by)}."]),
+            f"Identity: {identity}.{regions}",
         ]
 
     def heat_maps(self) -> torch.Tensor:

@@ -415,8 +415,8 @@ EXAMPLES: dict[str, Prompt] = {
     "StyleMixFaceRegions": {
         "faces": faces(96, 4),
         "regions": node("StyleMixFaceRegions", image=["faces", 0], source="auto"),
-        "out": node("StyleMixGrid", images=["regions", 10], columns=4, source=["faces", 0]),
-        "shown": node("PreviewImage", images=["out", 0]),
+        "sheet": node("StyleMixGrid", images=["regions", 10], columns=4),
+        "out": node("PreviewImage", images=["sheet", 0]),
     },
 }
 

@@ -35,14 +35,14 @@ _GAP = 4
 
 
 _WORDS = {
-    "photo": "found as in a photograph, by the person network and colours",
-    "drawn": "found as in a drawn face, by colours",
+    "photo": "by the person network and colours",
+    "drawn": "by colours",
 }
 
 
 def described(source: str) -> str:
     """What found regions (`Regions.sources`), in words."""
-    return _WORDS.get(source, f"found by {source}")
+    return _WORDS.get(source, f"by {source}")
 
 
 class Regions(dict[str, torch.Tensor]):
@@ -50,6 +50,10 @@ class Regions(dict[str, torch.Tensor]):
 
     sources: tuple[str, ...]
     """For each picture "photo", "drawn", or the name of the face-parsing file."""
+
+    def masks(self) -> torch.Tensor:
+        """All regions of the first picture, then of the second, …: `[B·len(self), H, W]`."""
+        return torch.stack([*self.values()], 1).flatten(0, 1)
 
 
 def find_regions(
