@@ -1,8 +1,9 @@
 """From any picture to a face as FFHQ shows it, and back.
 
 Landmarks come from two small networks whose weights lie here (`detection`, `networks`); four of them decide which
-square of the picture is cropped (`transform`, `crop`) and where it is pasted back (`paste`). No dependency beyond
-torch, numpy and Pillow; nothing is read before the first picture.
+square of the picture is cropped (`transform`, `crop`) and where it is pasted back (`paste`). A third one knows people
+(`person`), from whom `regions` tells hair, face and background apart. No dependency beyond torch, numpy and Pillow;
+nothing is read before the first picture.
 """
 
 from .align import AlignedFace, align_batch, align_face, align_faces, align_pictures, is_aligned
