@@ -96,6 +96,13 @@ test("a remembered node that the server has not sent shows again what it showed"
 
 test("a node in a subgraph is shown by its place there", async () => {
   const api = new Api({ "5:1": said("inside") }, { "5:1": { display_node: "5:1" } });
+
+test("a result that a node of another workflow has made is shown where it is now", async () => {
+  const api = new Api({ 6: said("of the photo") }, { 6: { display_node: "5" } });
+  showRemembered(api, appWith({ nodeOutputs: {} }));
+  await api.run(["6"]);
+  assert.deepEqual(api.shown, [{ node: "6", display_node: "6", output: said("of the photo"), prompt_id: RUN }]);
+});
   showRemembered(api, appWith({ nodeOutputs: {} }));
   await api.run(["5:1"]);
   assert.deepEqual(api.shown, [{ node: "5:1", display_node: "5:1", output: said("inside"), prompt_id: RUN }]);

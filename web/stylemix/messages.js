@@ -176,8 +176,8 @@ export function showRemembered(api, app) {
     for (const node of missing) {
       const output = entry?.outputs?.[node];
       if (!output?.stylemix_messages) continue;
-      const display_node = entry.meta?.[node]?.display_node ?? node;
-      api.dispatchCustomEvent("executed", { node, display_node, output, prompt_id: id });
+      // The run's own notes may name the node that made the result, in another workflow.
+      api.dispatchCustomEvent("executed", { node, display_node: node, output, prompt_id: id });
     }
     keepShown(app);
   });
