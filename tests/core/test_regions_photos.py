@@ -24,7 +24,7 @@ def astronaut():
 
 @pytest.fixture(scope="module")
 def avatars():
-    return render(truth.attributes_of(sm.sample_z(range(3000, 3008), truth.CONFIG.z_dim)), 256)
+    return render(truth.attributes_of(sm.sample_z(range(3000, 3004), truth.CONFIG.z_dim)), 256)
 
 
 @pytest.fixture(scope="module")

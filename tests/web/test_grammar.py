@@ -40,4 +40,4 @@ def test_the_page_finds_the_model_and_the_masks_in_force_through_links():
 
 
 def test_the_page_shows_what_is_remembered_and_no_picture_of_progress_when_runs_end():
-    assert passed("runs.test.mjs") == 6
+    assert passed("runs.test.mjs") == 7
