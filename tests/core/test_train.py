@@ -15,6 +15,7 @@ def little_randomness():
     torch.set_rng_state(state)
 
 
+@pytest.mark.slow
 def test_a_stopped_training_goes_on_where_it_was(tmp_path):
     short = (Phase(8, 2, batch=2), Phase(16, 1, batch=2))
     whole = (Phase(8, 2, batch=2), Phase(16, 3, batch=2))
