@@ -11,7 +11,7 @@ from ..stylemix_core.faces.landmarks import EXAMPLE, parse_landmarks
 from ..stylemix_core.faces.mediapipe import read_face_landmarks
 from ..stylemix_core.faces.paste import BLENDS, COLOUR_MATCHES, MAX_FEATHER, paste_faces
 from ..stylemix_core.faces.preview import draw_all_faces
-from ..stylemix_core.faces.regions import REGIONS, described, find_regions
+from ..stylemix_core.faces.regions import REGIONS, SOURCES, described, find_regions
 from ..stylemix_core.faces.regions.preview import paint_regions
 from ..stylemix_core.faces.transform import (
     MAX_MARGIN,
@@ -218,8 +218,8 @@ class PasteFace(io.ComfyNode):
         return io.NodeOutput(pasted, ui=host.pictures(pasted))
 
 
-AUTO, PARSING = "auto", "face parsing file"
-REGIONS_FROM = (AUTO, PARSING, "photo", "drawn")
+AUTO, *KINDS = SOURCES
+PARSING = "face parsing file"
 
 
 class FaceRegions(io.ComfyNode):
@@ -240,7 +240,7 @@ class FaceRegions(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "source",
-                    options=[*REGIONS_FROM],
+                    options=[AUTO, PARSING, *KINDS],
                     default=AUTO,
                     tooltip="What tells them apart. auto: a face parsing file where you have one (parsing_bisenet.pth "
                     "in models/facedetection, models/face_parsing or models/psp), else what fits each picture. photo: "

@@ -1,6 +1,7 @@
 """Giving a network the weights of a file, and keeping what is computed from them."""
 
 import copy
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -42,10 +43,13 @@ def adopt(network: Network, weights: Mapping[str, torch.Tensor], what: str) -> N
     """Make a network, built `without_numbers`, hold `weights` themselves; ready for inference.
 
     Each tensor is taken once, and copied only where its type or memory format must change: with a mapping that
-    reads them from a file, no more than one is there twice. `CheckpointError` names the tensors that are missing
-    or of another shape.
+    reads them from a file, no more than one is there twice. Batch norms' counters may be missing: only training reads
+    them, and files written before PyTorch 0.4.1 lack them. `CheckpointError` names other tensors that are missing, and
+    those of another shape.
     """
     expected = network.state_dict()
+    counters = {name: torch.tensor(0) for name in expected if name.endswith("num_batches_tracked")}
+    weights = ChainMap(weights, counters)  # type: ignore[arg-type]  # it is not written to
     missing = [name for name in expected if name not in weights]
     if missing:
         raise CheckpointError(f"the {what} lacks {len(missing)} tensors, among them {', '.join(missing[:3])}")

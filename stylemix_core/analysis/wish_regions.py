@@ -55,7 +55,7 @@ def find_wish_regions(
     source shows no face.
     """
     named = any(isinstance(wish, Wish) and wish.names for wish in (target, keep))
-    if named or regions is not None:
+    if named or isinstance(regions, Mapping):
         found: Regions = regions_of(as_colour(ends.sources), regions)
     else:
         found = {"picture": torch.ones(len(ends.sources), *ends.sources.shape[2:])}

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from .choices import ALIGN_MODES, DTYPES, NOISE_MODES, PAIRINGS
-from .paths import CODES, mask_text
+from .paths import CODES, PICTURES, mask_text
 from .reading import (
     any_file,
     any_folder,
@@ -18,6 +18,7 @@ from .reading import (
     place,
     reading,
     seed_list,
+    some_files,
     strength,
 )
 from .run import Run
@@ -63,6 +64,9 @@ def output(name: str, help: str = "Folder for results.", ending: str | None = No
     )
     return in_order(gathered("output", Output, folder, overwrite), quiet)
 
+
+pictures = click.argument("pictures", nargs=-1, required=True, type=PATH, callback=some_files(PICTURES))
+"""Files, or folders of them."""
 
 strict = click.option("--strict", is_flag=True, help="Stop at the first file that cannot be used.")
 

@@ -140,11 +140,7 @@ def read_arcface(path: str | os.PathLike[str]) -> ArcFace:
         last_side = round((inputs / config.stage_channels[3]) ** 0.5)
         with without_numbers():
             network = ArcFace(config, last_side, size)
-        # Only training reads this counter, and old files lack it.
-        counters = {
-            name: torch.tensor(0) for name in network.state_dict() if name.endswith("num_batches_tracked")
-        }
-        adopted = adopt(network, counters | {name: tensor.load() for name, tensor in tensors.items()}, "file")
+        adopted = adopt(network, {name: tensor.load() for name, tensor in tensors.items()}, "file")
     adopted.name = f"ArcFace ({Path(path).name})"
     return adopted
 

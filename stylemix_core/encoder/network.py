@@ -110,10 +110,6 @@ class Encoder(nn.Module):
         average = given.get("latent_avg", torch.zeros(config.w_dim))
         if average.numel() == config.w_dim:
             given["latent_avg"] = average.reshape(1, -1).repeat(config.num_ws, 1)
-        for name in encoder.state_dict():
-            # Only training reads this counter, and files written before PyTorch 0.4.1 lack it.
-            if name.endswith("num_batches_tracked"):
-                given.setdefault(name, torch.tensor(0))
         encoder = adopt(encoder, given, "encoder")
         if config.iterative:
             check_decoder(config, decoder)

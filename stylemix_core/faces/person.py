@@ -14,8 +14,6 @@ from torch import nn
 from ..images import resize
 from .networks import Convolution, load
 
-INPUT_SIZE = 256
-
 
 class Gate(nn.Module):
     """How much every channel counts, 0…1, by its mean over the picture (squeeze and excitation, Hu et al. 2018)."""

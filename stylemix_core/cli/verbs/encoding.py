@@ -14,7 +14,7 @@ from ..begin import begin_results
 from ..choices import INVERSION_METHODS, QUALITIES
 from ..options import PATH, ModelOptions, Output
 from ..paths import LATENTS, PICTURES, file_name, unique
-from ..reading import any_file, mask_picture, model_file, number, reading, some_files
+from ..reading import any_file, mask_picture, model_file, number, reading
 from ..run import Run
 from ..verb import verb
 
@@ -26,14 +26,10 @@ if TYPE_CHECKING:
 
 ABOUT = "PICTURES are picture files or folders of them."
 
-pictures_argument = click.argument(
-    "pictures", nargs=-1, required=True, type=PATH, callback=some_files(PICTURES)
-)
-
 
 @verb("Read pictures into W+ codes, one file each, and draw them again.", ABOUT)
 @options.output("encode")
-@pictures_argument
+@options.pictures
 @options.strict
 @options.models
 def encode(run: Run, output: Output, pictures: list[Path], strict: bool, models: ModelOptions) -> None:
@@ -58,7 +54,7 @@ def encode(run: Run, output: Output, pictures: list[Path], strict: bool, models:
 
 @verb("Find the W+ codes that draw pictures again, by optimisation.", ABOUT)
 @options.output("invert")
-@pictures_argument
+@options.pictures
 @click.option("--method", type=click.Choice(INVERSION_METHODS), default="optimize", help="How.")
 @click.option(
     "--steps",

@@ -71,7 +71,7 @@ def generate(
     "PICTURES are picture files or folders of them. They are cropped to the face as encode does, unless they are.",
 )
 @options.output("regions")
-@click.argument("pictures", nargs=-1, required=True, type=PATH, callback=some_files(PICTURES))
+@options.pictures
 @click.option(
     "--source",
     default="auto",

@@ -83,12 +83,11 @@ def _find(
 ) -> tuple[dict[str, torch.Tensor], tuple[str, ...]]:
     small = _small(images)
     faces = _largest_faces(small) if faces is None else faces
-    faces = [*faces] * len(small) if len(faces) == 1 else faces
     maps, sources = _around(small, faces, source)
     for name, outlines in FEATURES.items():
         drawn = torch.stack([draw(face, outlines, GROWN[name] * width_of(face)) for face in faces])
         maps = {other: mask * (1 - drawn) for other, mask in maps.items()}
-        maps[name] = drawn
+        maps[name] = drawn.expand(len(small), -1, -1)
     stacked = resize(torch.stack([*maps.values()], 1), *images.shape[2:]).to(images.device)
     return dict(zip(maps, stacked.unbind(1), strict=True)), sources
 
@@ -96,7 +95,10 @@ def _find(
 def _around(
     small: torch.Tensor, faces: Sequence[Face], source: str
 ) -> tuple[dict[str, torch.Tensor], tuple[str, ...]]:
-    """What lies around the features, maps `[B, SIDE, SIDE]` by name, and by which source for each picture."""
+    """What lies around the features, maps `[B, SIDE, SIDE]` by name, and by which source for each picture.
+
+    faces: one for all or one per picture.
+    """
     if source == "drawn":
         return divide_drawn(small, faces), ("drawn",) * len(small)
     person = torch.cat([find_person(part) for part in small.split(_CHUNK)])
@@ -107,12 +109,15 @@ def _around(
         photos = known.nonzero()[:, 0].tolist()
     drawn = [i for i in range(len(small)) if i not in photos]
     maps = {name: torch.empty_like(person) for name in AROUND}
+
+    def own(part: list[int]) -> Sequence[Face]:
+        return faces if len(faces) == 1 else [faces[i] for i in part]
+
     for part in (photos[i : i + _CHUNK] for i in range(0, len(photos), _CHUNK)):
-        divided = divide_photos(small[part], [faces[i] for i in part], person[part])
-        for name, mask in divided.items():
+        for name, mask in divide_photos(small[part], own(part), person[part]).items():
             maps[name][part] = mask
     if drawn:
-        for name, mask in divide_drawn(small[drawn], [faces[i] for i in drawn]).items():
+        for name, mask in divide_drawn(small[drawn], own(drawn)).items():
             maps[name][drawn] = mask
     return maps, tuple("drawn" if i in drawn else "photo" for i in range(len(small)))
 

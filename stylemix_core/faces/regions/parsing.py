@@ -196,10 +196,7 @@ def _read(path: Path, _changed: int, _size: int) -> FaceParsing:
         raise CheckpointError(f"the file tells {classes} classes apart; {_EXPECTED}")
     with without_numbers():
         network = FaceParsing()
-    counters = {
-        name: torch.tensor(0) for name in network.state_dict() if name.endswith("num_batches_tracked")
-    }
-    return adopt(network, counters | {name: tensor.load() for name, tensor in tensors.items()}, "file")
+    return adopt(network, {name: tensor.load() for name, tensor in tensors.items()}, "file")
 
 
 def _mean(x: torch.Tensor) -> torch.Tensor:

@@ -45,7 +45,7 @@ _LOWEST, _RANGE = (0.0, -40.0, -35.0), (100.0, 100.0, 105.0)
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """What is known of pictures before they are divided; maps `[B, HALF, HALF]`."""
+    """What is known of pictures before they are divided; maps `[B, HALF, HALF]`; places `[1, …]` for one face."""
 
     person: torch.Tensor
     u: torch.Tensor
@@ -66,7 +66,7 @@ def divide_photos(
 ) -> dict[str, torch.Tensor]:
     """Hair, face, body and background, each `[B, SIDE, SIDE]` in 0…1, adding up to 1.
 
-    images: `[B, 3, SIDE, SIDE]` in −1…1. faces: one for each. person: as `find_person` gives it.
+    images: `[B, 3, SIDE, SIDE]` in −1…1. faces: one for all or one each. person: as `find_person` gives it.
     """
     seen = _look(images, faces, person)
     hair = _hair(seen)
@@ -82,7 +82,7 @@ def divide_photos(
 
 def _look(images: torch.Tensor, faces: Sequence[Face], person: torch.Tensor) -> _Seen:
     colour = _lab(F.avg_pool2d(images, 2))
-    drawn = torch.stack([_outlines(face) for face in faces])  # [B, 4, SIDE, SIDE]
+    drawn = torch.stack([_outlines(face) for face in faces])  # [1 or B, 4, SIDE, SIDE]
     oval, *features = F.avg_pool2d(drawn, 2).unbind(1)
     u, v = (
         F.avg_pool2d(torch.stack(axis)[:, None], 2)[:, 0]
@@ -148,7 +148,7 @@ def _distance_from_skin(
         spread = rest.mT @ (rest * weight) / total + floor
         distance = (rest @ torch.linalg.inv(spread) * rest).sum(2, keepdim=True)
         weight = given / (1 + (distance / 6) ** 2)
-    return distance.view_as(u), torch.logdet(spread)[:, None, None]
+    return distance.view_as(colour[:, 0]), torch.logdet(spread)[:, None, None]
 
 
 def _hair(seen: _Seen) -> torch.Tensor:
