@@ -6,6 +6,7 @@ import torch
 
 from ..generator import Generator
 from ..generator.sampling import sampled_w
+from ..images import resize
 from ..progress import OnStep
 from .found import FoundMask
 from .judges import Judge
@@ -16,6 +17,10 @@ LAYER_COST = 0.02
 
 GENERAL = 2 / 3
 """How much counts what layers do with random faces; the rest is what a mask does for the pairs asked about."""
+
+TRIAL_SIDE = 256
+"""Masks are tried on pictures that are not much larger, where a generator has such inside; they are compared in far
+smaller ones."""
 
 Strengths = tuple[float, ...]
 """A mask, of every layer."""
@@ -52,6 +57,15 @@ class Pairs:
             self.style = torch.cat([style, random[:, None].expand(-1, self.num_ws, -1)])
         self.decoded = 0
         """How many pictures have been drawn."""
+        self.size = next(
+            (each for each in G.synthesis.colour_resolutions if TRIAL_SIDE <= each < G.img_resolution), None
+        )
+        """Of what `trial` draws; None where there is only the full size."""
+        self.upper = [
+            layer for layer, size in enumerate(G.synthesis.layer_resolutions) if size > (self.size or size)
+        ]
+        """The layers that also act on larger maps."""
+        self._rests: dict[int, torch.Tensor] = {}
 
     @property
     def asked(self) -> range:
@@ -61,15 +75,34 @@ class Pairs:
     def random(self) -> range:
         return range(self.count, len(self.sources))
 
-    def draw(self, pair: int, strengths: torch.Tensor) -> torch.Tensor:
-        """Masks `[M, num_ws]` on one pair: `[M, C, R, R]`, a few decoded at a time."""
+    def draw(self, pair: int, strengths: torch.Tensor, size: int | None = None) -> torch.Tensor:
+        """Masks `[M, num_ws]` on one pair: `[M, C, R, R]`, a few decoded at a time. size: as `resolution` of `draw`."""
         source, style = self.w[self.sources[pair]][None], self.style[pair][None]
         mixed = source + strengths.to(source)[:, :, None] * (style - source)
-        pictures = torch.cat([self.G.synthesis(part) for part in torch.split(mixed, self.chunk)])
+        pictures = torch.cat(
+            [self.G.synthesis(part, resolution=size) for part in torch.split(mixed, self.chunk)]
+        )
         self.decoded += len(pictures)
         if self.on_step is not None:
             self.on_step(self.decoded, self.expected)
         return pictures
+
+    def trial(self, pair: int, strengths: torch.Tensor) -> torch.Tensor:
+        """As `draw`, in a smaller size where there is one.
+
+        What the larger maps add is taken from the source, and from it with each of their layers injected alone; for
+        these the picture is that of `draw`, resized.
+        """
+        if self.size is None:
+            return self.draw(pair, strengths)
+        if pair not in self._rests:
+            masks = torch.cat([torch.zeros(1, self.num_ws), torch.eye(self.num_ws)[self.upper]])
+            small = self.draw(pair, masks, self.size)
+            rests = resize(self.draw(pair, masks), *small.shape[2:]) - small
+            self._rests[pair] = torch.cat([rests[:1], rests[1:] - rests[:1]])
+        shares = torch.cat([torch.ones(len(strengths), 1), strengths[:, self.upper]], 1)
+        rests = self._rests[pair]
+        return self.draw(pair, strengths, self.size) + torch.einsum("mu,uchw->mchw", shares.to(rests), rests)
 
     def ends(self) -> Ends:
         """Every source, and the style of every pair."""
@@ -141,4 +174,4 @@ class Trials:
 
     def _shares(self, strengths: torch.Tensor, pairs: Iterable[int]) -> torch.Tensor:
         """`[M, num_ws]` → `[3, M]`: inside, outside, kept; means over the pairs."""
-        return torch.stack([self.judges[pair](self.pairs.draw(pair, strengths)) for pair in pairs]).mean(0)
+        return torch.stack([self.judges[pair](self.pairs.trial(pair, strengths)) for pair in pairs]).mean(0)
