@@ -1,5 +1,7 @@
 """Regions of photographs: the person network, hair and skin, and face parsing where a user has a file of it."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from stylemix_core.faces.person import find_person, person_net
 from stylemix_core.faces.regions import REGIONS, find_regions, regions_of
 from stylemix_core.faces.regions.parsing import CLASSES, FaceParsing, holds_parsing, read_parsing
 from stylemix_core.images import from_pil
+from tests import builders
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +156,24 @@ def test_the_command_writes_masks_and_a_preview(avatars, tmp_path, capsys):
     assert "face.png: told apart by" in capsys.readouterr().out
     with Image.open(tmp_path / "out/face_hair.png") as hair:
         assert hair.size == (128, 128)
+
+
+def test_commands_for_layers_take_a_face_parsing_file(parsing, tmp_path, capsys):
+    """It needs no face, so that any generator's pictures do."""
+    generator, _ = builders.write_tiny_native(tmp_path)
+    sm.save_latents(
+        tmp_path / "style.safetensors", sm.load_generator(generator).mapping(sm.sample_z([5], 16))
+    )
+    common = ["--seeds", "4", "--style", str(tmp_path / "style.safetensors"), "--generator", str(generator)]
+    common += ["--regions-by", str(parsing), "--out", str(tmp_path / "out")]
+    assert cli.main(["explain", *common]) == 0
+    assert "by parsing_bisenet.pth" in capsys.readouterr().out
+    target = ["--target", "everything but the nose", "--steps", "0", "--others", "0"]
+    assert cli.main(["find", *common, *target]) == 0
+    figures = json.loads((tmp_path / "out/table_2.json").read_text())
+    assert 0.0 < figures["regions_sure"] < 1.0
+    assert cli.main(["find", *common, *target, "--regions-by", "photograph"]) == 2
+    assert "photograph: there is no such file" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -122,14 +122,30 @@ class Synthesis(nn.Module):
         """
         modules = [module for _, module in self.styled()]
         hooks = [module.register_forward_pre_hook(lambda _, inputs: note(inputs[0])) for module in modules]
-        x: torch.Tensor | None = None
         try:
-            for stage in self.stages():
-                own, styles = styles[: len(stage.styled())], styles[len(stage.styled()) :]
-                x, _ = stage(x, None, [UniformStyle(style) for style in own], stage.stored_noise())
+            self._through(self.stages(), styles)
         finally:
             for hook in hooks:
                 hook.remove()
+
+    def maps(self, w: torch.Tensor, resolution: int) -> torch.Tensor:
+        """What the stage of this larger side hands on, `[B, C, H, W]`, with the stored noise.
+
+        w: as `forward` takes it. resolution: one of `colour_resolutions` but the last.
+        """
+        self.check_codes(w)
+        self.check_choices("const", resolution)
+        with self.drawing([w]):
+            return self._through(self.stages(resolution), self.styles(w))
+
+    def _through(self, stages: Sequence[Stage], styles: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The maps after stages, of styles in their order."""
+        x: torch.Tensor | None = None
+        for stage in stages:
+            own, styles = styles[: len(stage.styled())], styles[len(stage.styled()) :]
+            x, _ = stage(x, None, [UniformStyle(style) for style in own], stage.stored_noise())
+        assert x is not None
+        return x
 
     def _draw(
         self,
