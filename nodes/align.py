@@ -10,7 +10,7 @@ from ..stylemix_core.faces.landmarks import EXAMPLE, parse_landmarks
 from ..stylemix_core.faces.mediapipe import read_face_landmarks
 from ..stylemix_core.faces.paste import BLENDS, COLOUR_MATCHES, MAX_FEATHER, paste_faces
 from ..stylemix_core.faces.preview import draw_all_faces
-from ..stylemix_core.faces.regions import REGIONS, described, find_regions
+from ..stylemix_core.faces.regions import REGIONS, find_regions
 from ..stylemix_core.faces.regions.preview import paint_regions
 from ..stylemix_core.faces.transform import (
     MAX_MARGIN,
@@ -256,14 +256,13 @@ class FaceRegions(io.ComfyNode):
     def execute(cls, image: torch.Tensor, source: str) -> io.NodeOutput:
         pictures = from_comfy(image)
         regions = find_regions(pictures, source=region_source(source))
-        found_by = "; ".join(dict.fromkeys(map(described, regions.sources)))
-        host.tell(cls.hidden.unique_id, f"Told apart {found_by}.")
+        host.tell(cls.hidden.unique_id, f"{regions.told[0].upper()}{regions.told[1:]}.")
         preview = to_comfy(paint_regions(pictures, regions))
         return io.NodeOutput(
             regions.masks(),
             ", ".join(REGIONS),
             *regions.values(),
             preview,
-            found_by,
+            regions.found_by,
             ui=host.pictures(preview),
         )

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 
 from ...errors import NoFaceError, StyleMixError
 from ...images import check_finite, resize, to_pil
+from ...wording import percent
 from ..detection import Face, find_faces
 from ..person import find_person
 from .drawn import AROUND, divide_drawn
@@ -51,9 +52,16 @@ class Regions(dict[str, torch.Tensor]):
     sources: tuple[str, ...]
     """For each picture "photo", "drawn", or the name of the face-parsing file."""
 
-    def sureness(self) -> dict[str, torch.Tensor]:
-        """`sureness` of every region, `[B]` each."""
-        return {name: sureness(masks) for name, masks in self.items()}
+    @property
+    def found_by(self) -> str:
+        """What told them apart, in words."""
+        return "; ".join(dict.fromkeys(map(described, self.sources)))
+
+    @property
+    def told(self) -> str:
+        """The same, and how surely it did (`sureness`), on average of the pictures."""
+        sure = (f"{name} {percent(float(sureness(self[name]).mean()))}" for name in AROUND)
+        return f"told apart {self.found_by}, sure of {', '.join(sure)}"
 
     def masks(self) -> torch.Tensor:
         """All regions of the first picture, then of the second, …: `[B·len(self), H, W]`."""
