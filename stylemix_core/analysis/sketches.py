@@ -102,6 +102,6 @@ def small(pictures: torch.Tensor) -> torch.Tensor:
 
 
 def with_ones(maps: torch.Tensor) -> torch.Tensor:
-    """Maps `[B, C, H, W]` as what is fitted: `[B, SIDE, SIDE, C + 1]`."""
+    """Maps `[B, C, H, W]` as what pictures are fitted by: `[B, SIDE, SIDE, C + 1]`."""
     channels = small(maps.float()).movedim(1, -1)
     return torch.cat([channels, torch.ones_like(channels[..., :1])], -1)

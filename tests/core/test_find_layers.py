@@ -455,10 +455,11 @@ def test_the_best_mask_so_far_is_shown_from_the_first_seconds_on(tiny, codes):
 
 @pytest.fixture
 def sketching(request, monkeypatch):
-    """The tiny generator and the bundled one are tried as large ones are: on sketches from a quarter of their side."""
-    side = 8 if "tiny" in request.fixturenames else 64
-    for module in (sketches, trials):
-        monkeypatch.setattr(module, "SKETCHED", side)
+    """The tiny generator and the bundled one are tried as large ones are, on sketches."""
+    if "tiny" in request.fixturenames:
+        for module in (sketches, trials):
+            monkeypatch.setattr(module, "SKETCHED", 8)
+    monkeypatch.setattr(trials, "can_sketch", lambda synthesis: True)
 
 
 def test_sketches_of_outer_layers_are_exact_and_free(tiny, codes, sketching):
@@ -476,14 +477,14 @@ def test_sketches_of_outer_layers_are_exact_and_free(tiny, codes, sketching):
 
 def test_sketches_come_close_to_what_is_drawn(demo, sketching):
     w = demo.mapping(sm.sample_z([96, 98], demo.z_dim), truncation_psi=0.8)
-    pairs = Pairs(demo, *w.split(1), others=2, chunk=4)
-    masks = torch.zeros(3, demo.num_ws)
-    masks[0, 4:6] = masks[1, :10] = masks[2, 3::2] = 1.0
+    pairs = Pairs(demo, *w.split(1), others=6, chunk=4)
+    masks = torch.zeros(4, demo.num_ws)
+    masks[0, 4:6] = masks[1, :10] = masks[2, 3::2] = masks[3, 8] = 1.0
     drawn, source = (
         resize(each, sketches.SIDE, sketches.SIDE) for each in (pairs.draw(0, masks), pairs.ends.sources)
     )
     wrong, changed = (pairs.trial(0, masks) - drawn).abs(), (drawn - source).abs()
-    assert (wrong.mean((1, 2, 3)) < 0.25 * changed.mean((1, 2, 3))).all()
+    assert (wrong.mean((1, 2, 3)) < 0.1 * changed.mean((1, 2, 3))).all()
 
 
 def test_small_generators_are_drawn_in_full(tiny, codes):
