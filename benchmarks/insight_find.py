@@ -2,6 +2,7 @@
 
     python benchmarks/insight_find.py             about a quarter of an hour on two cores
     python benchmarks/insight_find.py --small     a minute; the goals are for the full run only
+    python benchmarks/insight_find.py --large     how long a search takes at 1024 px, on sketches and drawn in full
 
 Two random faces differ in everything. The regions are the renderer's masks of both. The true layers are those of
 `stylemix_core/demo/attributes.py` that carry what is asked for; the search knows nothing of them. Exit code 1 when a
@@ -13,10 +14,13 @@ import statistics
 import sys
 import time
 from dataclasses import dataclass
+from unittest import mock
 
 import torch
+from decode import codes, random_generator
 
 import stylemix_core as sm
+from stylemix_core.analysis import trials
 from stylemix_core.demo import truth
 from stylemix_core.demo.renderer import render
 
@@ -60,7 +64,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--small", action="store_true", help="a pair of each wish, no goals")
     parser.add_argument("--pairs", type=int, help="how many pairs (50)")
+    parser.add_argument("--large", action="store_true", help="the time at 1024 px, with made-up weights")
     options = parser.parse_args()
+    if options.large:
+        time_large()
+        return 0
     rows = figures(options.small, options.pairs)
     print("\n| figure | value | goal |\n|---|---|---|")
     missed = False
@@ -117,6 +125,31 @@ def figures(small: bool, pairs: int | None = None) -> list[tuple[str, float, str
             ),
         ]
     return [*rows, ("find: median time of a search, s", statistics.median(taken), "≤", 20.0)]
+
+
+def time_large() -> None:
+    """A search in a generator of 1024 px with made-up weights, on sketches and with every mask drawn in full."""
+    generator = random_generator(1024)
+    w, style = codes(generator, 2).split(1)
+    top = torch.cat([torch.ones(32, 64), torch.zeros(32, 64)])
+
+    def search() -> str:
+        shown: list[float] = []
+
+        def note(done: int, total: int, pictures: torch.Tensor | None = None, text: str = "", /) -> None:
+            if pictures is not None:
+                shown.append(time.perf_counter())
+
+        started = time.perf_counter()
+        found = sm.find_layers(generator, w, style, top, on_step=note)
+        return f"{time.perf_counter() - started:.0f} | {found.decoded} | {shown[0] - started:.1f} |"
+
+    print(f"{torch.get_num_threads()} threads\n")
+    print("| masks are tried | whole search, s | pictures and sketches | a mask is shown after, s |")
+    print("|---|---|---|---|")
+    print(f"| on sketches | {search()}")
+    with mock.patch.object(trials, "can_sketch", return_value=False):
+        print(f"| in full | {search()}")
 
 
 def regions(attributes: torch.Tensor, resolution: int) -> dict[str, torch.Tensor]:

@@ -5,13 +5,12 @@ from typing import Any
 import torch
 from comfy_api.v0_0_2 import io
 
-from ..stylemix_core.errors import StyleMixError
 from ..stylemix_core.faces.align import align_pictures
 from ..stylemix_core.faces.landmarks import EXAMPLE, parse_landmarks
 from ..stylemix_core.faces.mediapipe import read_face_landmarks
 from ..stylemix_core.faces.paste import BLENDS, COLOUR_MATCHES, MAX_FEATHER, paste_faces
 from ..stylemix_core.faces.preview import draw_all_faces
-from ..stylemix_core.faces.regions import REGIONS, SOURCES, described, find_regions
+from ..stylemix_core.faces.regions import REGIONS, find_regions
 from ..stylemix_core.faces.regions.preview import paint_regions
 from ..stylemix_core.faces.transform import (
     MAX_MARGIN,
@@ -23,6 +22,7 @@ from ..stylemix_core.faces.transform import (
 )
 from ..stylemix_core.images import comfy_to_pil, from_comfy, pil_to_comfy, to_comfy
 from . import host
+from .inputs import region_source, region_source_input
 from .search_words import search_words
 from .sockets import FACE_LANDMARKS, TRANSFORM
 
@@ -218,10 +218,6 @@ class PasteFace(io.ComfyNode):
         return io.NodeOutput(pasted, ui=host.pictures(pasted))
 
 
-AUTO, *KINDS = SOURCES
-PARSING = "face parsing file"
-
-
 class FaceRegions(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -238,14 +234,7 @@ class FaceRegions(io.ComfyNode):
                 io.Image.Input(
                     "image", tooltip="Pictures that show one face each, cropped to it as Align Face does."
                 ),
-                io.Combo.Input(
-                    "source",
-                    options=[AUTO, PARSING, *KINDS],
-                    default=AUTO,
-                    tooltip="What tells them apart. auto: a face parsing file where you have one (parsing_bisenet.pth "
-                    "in models/facedetection, models/face_parsing or models/psp), else what fits each picture. photo: "
-                    "a network that knows people, and colours. drawn: colours alone.",
-                ),
+                region_source_input("source"),
             ],
             outputs=[
                 io.Mask.Output(
@@ -265,22 +254,15 @@ class FaceRegions(io.ComfyNode):
     @classmethod
     @host.speaking
     def execute(cls, image: torch.Tensor, source: str) -> io.NodeOutput:
-        file = host.parsing_file() if source in (AUTO, PARSING) else None
-        if source == PARSING and file is None:
-            raise StyleMixError(
-                "there is no face parsing file; put parsing_bisenet.pth (or 79999_iter.pth) into "
-                "models/facedetection, models/face_parsing or models/psp, or choose auto"
-            )
         pictures = from_comfy(image)
-        regions = find_regions(pictures, source=file or source)
-        found_by = "; ".join(dict.fromkeys(map(described, regions.sources)))
-        host.tell(cls.hidden.unique_id, f"Told apart {found_by}.")
+        regions = find_regions(pictures, source=region_source(source))
+        host.tell(cls.hidden.unique_id, f"{regions.told[0].upper()}{regions.told[1:]}.")
         preview = to_comfy(paint_regions(pictures, regions))
         return io.NodeOutput(
             regions.masks(),
             ", ".join(REGIONS),
             *regions.values(),
             preview,
-            found_by,
+            regions.found_by,
             ui=host.pictures(preview),
         )

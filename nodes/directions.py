@@ -97,7 +97,13 @@ class FindDirections(io.ComfyNode):
         cls, generator: host.AnyModel, method: str, layers: str, count: int, samples: int, seed: int
     ) -> io.NodeOutput:
         found = find_directions(
-            host.placed(generator), method, layers, count, samples, seed, host.step_reporter()
+            host.placed(generator),
+            method,
+            layers,
+            count,
+            samples,
+            seed,
+            host.step_reporter(cls.hidden.unique_id),
         )
         return io.NodeOutput(found, found.report())
 

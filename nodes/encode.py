@@ -191,7 +191,7 @@ class Invert(io.ComfyNode):
                 seed,
                 quality=quality,
                 mask=mask,
-                on_step=host.step_reporter(),
+                on_step=host.step_reporter(cls.hidden.unique_id),
                 **{**chosen, "checkpointing": save_memory or chosen.get("checkpointing", False)},
             ),
         )

@@ -20,6 +20,7 @@ from ..stylemix_core.inversion import check_encoder
 from ..stylemix_core.masks.mask_list import MaskText
 from ..stylemix_core.mixing.pairing import check_styles
 from . import host
+from .inputs import AUTO, region_source, region_source_input
 from .search_words import search_words
 from .sockets import ENCODER, GENERATOR, LATENT, MASKS
 
@@ -79,6 +80,7 @@ class ExplainLayers(io.ComfyNode):
                     default="",
                     tooltip="What the masks show, separated by commas: hat, beard.",
                 ),
+                region_source_input("regions_by", optional=True),
             ],
             outputs=[
                 io.Image.Output(display_name="sheet", tooltip="All of it on one labelled picture."),
@@ -102,6 +104,7 @@ class ExplainLayers(io.ComfyNode):
         encoder: host.Model | None = None,
         masks: torch.Tensor | None = None,
         mask_names: str = "",
+        regions_by: str = AUTO,
     ) -> io.NodeOutput:
         warn_of_codes(cls, generator, latent, style)
         if encoder is not None:
@@ -115,12 +118,12 @@ class ExplainLayers(io.ComfyNode):
                 generator.network(),
                 latent.w,
                 style.w,
-                host.parsing_file() if masks is None else name_masks(masks, mask_names),
+                region_source(regions_by) if masks is None else name_masks(masks, mask_names),
                 None if encoder is None else encoder.network(),
                 host.vgg_file(),
                 host.arcface_file(),
                 1 if save_memory else EXPLAIN_CHUNK,
-                host.step_reporter(),
+                host.step_reporter(cls.hidden.unique_id),
             ),
         )
         sheet = pil_to_comfy([report.sheet()])
@@ -201,6 +204,7 @@ class FindLayers(io.ComfyNode):
                     tooltip="With so many random faces the layers are tried too, so that the mask suits other styles. "
                     "0: this pair alone, and quicker.",
                 ),
+                region_source_input("regions_by", optional=True),
             ],
             outputs=[
                 MASKS.Output(display_name="masks", tooltip="The best mask, for InjectW+."),
@@ -229,6 +233,7 @@ class FindLayers(io.ComfyNode):
         keep_mask: torch.Tensor | None = None,
         encoder: host.Model | None = None,
         others: int = OTHERS,
+        regions_by: str = AUTO,
     ) -> io.NodeOutput:
         warn_of_codes(cls, generator, latent, style)
         for words, name, mask in ((target, "target_mask", target_mask), (keep, "keep_mask", keep_mask)):
@@ -246,13 +251,13 @@ class FindLayers(io.ComfyNode):
                 painted(target, target_mask, "target"),
                 None if keep == NOTHING else painted(keep, keep_mask, "keep"),
                 what,
-                regions=host.parsing_file(),
+                regions=region_source(regions_by),
                 care=care,
                 steps=steps,
                 others=others,
                 chunk=1 if save_memory else FIND_CHUNK,
                 identity=None if seen is None else find_identity(host.arcface_file(), seen.network()),
-                on_step=host.step_reporter(),
+                on_step=host.step_reporter(cls.hidden.unique_id),
             ),
         )
         host.warn(cls.hidden.unique_id, found.warning)

@@ -6,6 +6,8 @@ from comfy_api.v0_0_2 import io
 
 from ..stylemix_core.codes.latents import Latents, check_generator
 from ..stylemix_core.encoder.config import MAX_WS
+from ..stylemix_core.errors import StyleMixError
+from ..stylemix_core.faces.regions import SOURCES
 from ..stylemix_core.generator.engine.noise import NOISE_MODES
 from ..stylemix_core.masks.grammar import MAX_STRENGTH, MIN_STRENGTH, STUDY_SWEEP
 from ..stylemix_core.masks.mask_list import MaskList, MaskText
@@ -15,6 +17,9 @@ from .sockets import GENERATOR, LATENT, MASKS
 
 MAX_SEED = 2**64 - 1
 """As in ComfyUI's own nodes."""
+
+AUTO, *KINDS = SOURCES
+PARSING = "face parsing file"
 
 
 def seed_input(tooltip: str, control_after_generate: bool = False) -> io.Int.Input:
@@ -172,3 +177,27 @@ def file_input(options: list[str], tooltip: str, default: str | None = None) -> 
     return io.Combo.Input(
         "file", options=options, default=default, upload=io.UploadType.model, tooltip=tooltip
     )
+
+
+def region_source_input(name: str, optional: bool = False) -> io.Combo.Input:
+    """By what hair, face and the other regions are found; `region_source` reads it."""
+    return io.Combo.Input(
+        name,
+        options=[AUTO, PARSING, *KINDS],
+        default=AUTO,
+        optional=optional,
+        tooltip="What tells hair, face and the rest apart. auto: a face parsing file where you have one "
+        "(parsing_bisenet.pth in models/facedetection, models/face_parsing or models/psp), else what fits each "
+        "picture. photo: a network that knows people, and colours. drawn: colours alone.",
+    )
+
+
+def region_source(choice: str) -> str:
+    """What the core takes for it: one of its words, or the file."""
+    file = host.parsing_file() if choice in (AUTO, PARSING) else None
+    if choice == PARSING and file is None:
+        raise StyleMixError(
+            "there is no face parsing file; put parsing_bisenet.pth (or 79999_iter.pth) into models/facedetection, "
+            "models/face_parsing or models/psp, or choose auto"
+        )
+    return file or choice

@@ -13,11 +13,14 @@ SILENT_SECONDS = 1.0
 class OnStep(Protocol):
     """Called by a long job after each of its steps. What it raises ends the job."""
 
-    def __call__(self, done: int, total: int, pictures: "torch.Tensor | None" = None, /) -> None:
+    def __call__(
+        self, done: int, total: int, pictures: "torch.Tensor | None" = None, note: str = "", /
+    ) -> None:
         """How far the job is.
 
         done: the steps done; total: all of them, as far as the job knows by now.
         pictures: the newest ones, `[B, C, R, R]` in −1…1, from a job that shows them now and then; else None.
+        note: what else there is to say by now: the best mask so far.
         """
 
 
@@ -59,10 +62,10 @@ class ProgressBar:
             self.bar.set_postfix_str(note, refresh=False)
         self.bar.update(done - self.bar.n)
 
-    def step(self, done: int, total: int, pictures: "torch.Tensor | None" = None, /) -> None:
+    def step(self, done: int, total: int, pictures: "torch.Tensor | None" = None, note: str = "", /) -> None:
         """`update` as an `OnStep`: for jobs that tell, and may learn on their way, how long they are."""
         self.bar.total = total
-        self.update(done)
+        self.update(done, note)
 
     def close(self) -> None:
         """End the line, after the last step."""

@@ -26,3 +26,8 @@ def percent(share: float) -> str:
     ('63%', '0%', '-2%')
     """
     return f"{round(share, 2) + 0.0:.0%}"  # -0.0 + 0.0 is 0.0
+
+
+def duration(seconds: float) -> str:
+    """A time to wait, roughly: "8 s", "2 min"."""
+    return f"{max(round(seconds), 1)} s" if seconds < 90 else f"{round(seconds / 60)} min"

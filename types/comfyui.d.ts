@@ -135,13 +135,16 @@ declare namespace Comfy {
     definitions?: { subgraphs?: SavedGraph[] };
   }
 
-  /** What comes with the server's messages; the last two are of the page itself. */
+  /** What comes with the server's messages, one of them the pack's own; the last two are of the page itself. */
   interface Events {
     execution_start: { prompt_id: string };
     execution_cached: { nodes: string[] };
     executed: { node: string; display_node?: string; output: Output; prompt_id: string };
     /** A node's id; null at the end of a run. */
     executing: string | null;
+    execution_error: unknown;
+    execution_interrupted: unknown;
+    stylemix_progress: { node: string; text: string };
     graphChanged: unknown;
     promptQueued: unknown;
   }

@@ -14,7 +14,7 @@ import { givenMasks } from "./stylemix/given.js";
 import { MaskGrid } from "./stylemix/grid.js";
 import { addInfo } from "./stylemix/info.js";
 import { valueOf } from "./stylemix/links.js";
-import { addMessages, recallMessages, showRefusals, showRemembered } from "./stylemix/messages.js";
+import { addMessages, recallMessages, showProgress, showRefusals, showRemembered } from "./stylemix/messages.js";
 import { INJECTING, inspectAnew, LOADERS, modelOf } from "./stylemix/model.js";
 import { dropPreviews } from "./stylemix/previews.js";
 import { translate } from "./stylemix/templates.js";
@@ -251,6 +251,7 @@ app.registerExtension({
     colorSockets(app);
     showRemembered(api, app);
     showRefusals(api, app);
+    showProgress(api, app);
     dropPreviews(api, app);
     const sheet = document.createElement("link");
     sheet.rel = "stylesheet";

@@ -13,6 +13,8 @@ from PIL import Image
 
 from ...stylemix_core.images import to_pil
 from ...stylemix_core.progress import OnStep
+from ...stylemix_core.wording import duration
+from .messages import show_progress
 from .models import AnyModel
 
 GPU_BATCH = 8
@@ -120,16 +122,24 @@ def work(models: Sequence[AnyModel], most: int, least: int, job: Callable[[bool]
     return job(True)
 
 
-def step_reporter() -> OnStep:
-    """A callback for the steps of a long job: shows progress and the newest pictures, and raises on interrupts."""
+def step_reporter(node_id: str | None) -> OnStep:
+    """A callback for the steps of a node's long job: shows progress, the newest pictures, what there is to say by now
+    and how long it will take, and raises on interrupts."""
     progress = comfy.utils.ProgressBar(1)
+    started = said = time.monotonic()
 
-    def report(done: int, total: int, images: torch.Tensor | None = None, /) -> None:
+    def report(done: int, total: int, images: torch.Tensor | None = None, note: str = "", /) -> None:
+        nonlocal said
         model_management.throw_exception_if_processing_interrupted()
         preview = None
         if images is not None:
             preview = ("JPEG", to_pil(torch.cat([*images[:PREVIEWS]], dim=2)), PREVIEW_SIDE)
         progress.update_absolute(done, total, preview)
+        now = time.monotonic()
+        if done < total and now - said >= PREVIEW_SECONDS:
+            left = duration((now - started) * (total - done) / done)
+            show_progress(node_id, f"{note}, {left} left" if note else f"{left} left")
+            said = now
 
     return report
 

@@ -86,6 +86,14 @@ def tell(node_id: str | None, message: str) -> None:
     _said[node_id].append(["note", message])
 
 
+def show_progress(node_id: str | None, text: str) -> None:
+    """Show a text on the node as long as it runs; `web/stylemix/messages.js` listens."""
+    from server import PromptServer  # not at import: the server imports the packs
+
+    server = PromptServer.instance
+    server.send_sync("stylemix_progress", {"node": node_id, "text": text}, server.client_id)
+
+
 def routes() -> Any:
     """The server's table of routes (aiohttp's), or None where nothing is served."""
     from server import PromptServer  # not at import: the server imports the packs

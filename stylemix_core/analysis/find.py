@@ -163,22 +163,32 @@ def _find(
     G = twin(G, differentiable)
     if options.chunk == 1:
         with_checkpoints(G.synthesis.stages())
-    pairs = Pairs(G, differentiable(w), differentiable(style), options.others, options.chunk, on_step)
-    ends = pairs.ends()
+    pairs = Pairs(
+        G,
+        differentiable(w),
+        differentiable(style),
+        options.others,
+        options.chunk,
+        on_step,
+        sketch=wanted.identity is None,
+    )
+    ends = pairs.ends
     places = find_wish_regions(ends, wanted.target, wanted.keep, wanted.regions, wanted.style_regions)
     trials = Trials(pairs, _judges(ends, places, wanted), options.care)
     tried = search(trials, options.steps, options.count, wanted.text)
+    candidates, pictures = trials.finished(tried.candidates)
     return FoundLayers(
-        tried.candidates,
+        tuple(candidates),
         tried.singles,
         tried.without,
         tried.presets,
         wanted.text,
         options.care,
+        places.sure,
         source=ends.sources[:1],
         style=ends.styles[0],
         target=places.target[0].sum(0).clamp(0, 1),
-        pictures=pairs.draw(0, torch.stack([found.strengths for found in tried.candidates])),
+        pictures=pictures,
         decoded=pairs.decoded,
     )
 

@@ -46,6 +46,7 @@ def draw_sheet(
     results: Sequence[Result],
     layers: Sequence[tuple[float, float]],
     chosen: Collection[int],
+    sure: float,
     warning: str | None,
 ) -> Image.Image:
     """Source, source with the target lit, style, and the results; below them, what every layer does alone.
@@ -54,6 +55,7 @@ def draw_sheet(
     target: where the wish looks, `[R, R]` in 0…1.
     layers: every layer's shares inside and outside.
     chosen: the layers of the best result.
+    sure: how sure it is, 0…1.
     """
     lit = (source[0] + 1) * (1 - VEIL * (1 - target.to(source))) - 1
     pictures = [
@@ -67,6 +69,7 @@ def draw_sheet(
     sheet.paste(grid, (0, 0))
     draw = ImageDraw.Draw(sheet)
     column = grid.width / len(pictures)
+    write(draw, (1.5 * column, grid.height + 12), f"{percent(sure)} sure", SIZE)
     for place, result in enumerate(results, len(pictures) - len(results)):
         shares = f"{percent(result.inside)} inside, {percent(result.outside)} outside"
         write(draw, ((place + 0.5) * column, grid.height + 12), shares, SIZE)

@@ -42,7 +42,7 @@ def search(trials: Trials, steps: int, count: int, wish: str) -> Tried:
     """
     num_ws = trials.num_ws
     layers = range(num_ws)
-    singles = trials([mask_of({layer}, num_ws) for layer in layers], [f"layer {layer}" for layer in layers])
+    singles = trials.singles()
     without = trials(
         [mask_of({*layers} - {layer}, num_ws) for layer in layers], [f"all but {layer}" for layer in layers]
     )

@@ -7,7 +7,7 @@ from os import PathLike
 import torch
 
 from ..errors import NoFaceError, StyleMixError
-from ..faces.regions import GivenRegions, find_regions, regions_of
+from ..faces.regions import GivenRegions, find_regions, regions_of, sureness
 from ..images import as_masks
 from .wish_text import WHOLES, Wish, unknown_region
 
@@ -40,6 +40,8 @@ class WishRegions:
     """In every pair's style, `[K, H, W]`."""
     keep: torch.Tensor | None
     """What must stay, in every source, `[B, H, W]`; None for nothing in particular."""
+    sure: float
+    """`sureness` of the target's regions, of the least sure picture; 1 where they were given."""
 
 
 def find_wish_regions(
@@ -74,7 +76,12 @@ def find_wish_regions(
         _in_style(target, ends, pair, places[number], found, given_in_styles, source)
         for pair, number in enumerate(ends.source_of)
     ]
-    return WishRegions(places, in_styles, kept)
+    looked_for = isinstance(target, Wish) and target.names
+    unsure = [] if given or not looked_for else [*places]
+    if given_in_styles is None and looked_for:
+        unsure += in_styles[: len(places)]
+    sure = min((float(sureness(masks).mean()) for masks in unsure), default=1.0)
+    return WishRegions(places, in_styles, kept, sure)
 
 
 def regions_of_wish(wish: Wish, regions: Regions) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """Find Layers: what counts as a change, what a wish means, and which layers the search finds."""
 
 import json
+import re
 import statistics
 from dataclasses import replace
 
@@ -10,14 +11,14 @@ import torch.nn.functional as F
 
 import stylemix_core as sm
 from stylemix_core import cli
-from stylemix_core.analysis import find_sheet, judges, wish_text
+from stylemix_core.analysis import find_sheet, judges, sketches, trials, wish_regions, wish_text
 from stylemix_core.analysis.find import find_layers
 from stylemix_core.analysis.found import FoundMask
 from stylemix_core.analysis.judges import Judge
 from stylemix_core.analysis.measures import colour_change, difference, find_motion, shape_change
 from stylemix_core.analysis.search import greedy, refine, simplest_first, useful
-from stylemix_core.analysis.trials import LAYER_COST
-from stylemix_core.analysis.wish_regions import regions_of_wish
+from stylemix_core.analysis.trials import LAYER_COST, Pairs
+from stylemix_core.analysis.wish_regions import Ends, regions_of_wish
 from stylemix_core.analysis.wish_text import Wish, check_wish, read_wish
 from stylemix_core.demo import truth
 from stylemix_core.demo.renderer import render, sample_attributes
@@ -192,7 +193,9 @@ class Told:
         self.num_ws, self.score, self.slope = num_ws, score, slope
 
     def __call__(self, masks, origins):
-        return [FoundMask(torch.tensor(mask), 0.0, 0.0, 0.0, self.score(mask), origins) for mask in masks]
+        return [
+            FoundMask(torch.tensor(mask), 0.0, 0.0, 0.0, self.score(mask), 1.0, origins) for mask in masks
+        ]
 
 
 def test_layers_are_added_while_it_helps_and_left_out_where_others_do_better():
@@ -222,7 +225,7 @@ def test_strengths_climb_and_keep_only_the_moves_that_help():
 
 def test_masks_that_gain_nothing_are_not_offered():
     def found(inside, score):
-        return FoundMask(torch.ones(3), inside, 0.1, 0.0, score, "")
+        return FoundMask(torch.ones(3), inside, 0.1, 0.0, score, 1.0, "")
 
     good, poor, useless, harmful = found(0.5, 0.3), found(0.1, 0.1), found(0.0, -0.03), found(-0.2, -0.4)
     assert useful([good, poor, useless, harmful], "hair") == [good, poor]
@@ -305,6 +308,33 @@ def test_what_layers_do_in_general_counts_twice(tiny, codes):
         assert mask.score == pytest.approx(here[mask.mask_text] / 3 + around * 2 / 3, abs=1e-4)
 
 
+def test_how_many_pairs_agree_is_counted(tiny, codes):
+    w, style = codes
+    search, alone = (find_layers(tiny, w, style, LEFT, steps=0, others=others, care=1.0) for others in (2, 0))
+    random = torch.cat([*sampled_w(tiny.mapping, 2, seed=0)])[:, None].expand(-1, tiny.num_ws, -1)
+    each = [find_layers(tiny, w, o[None], LEFT, steps=0, others=0, care=1.0).singles for o in random]
+    for layer, mask in enumerate(search.singles):
+        worths = [
+            alone.singles[layer].inside - alone.singles[layer].outside,
+            *(singles[layer].score for singles in each),
+        ]
+        assert mask.agreement == pytest.approx(statistics.mean(worth > 0 for worth in worths))
+    assert len({mask.agreement for mask in search.singles}) > 1
+
+
+def test_it_is_told_how_sure_regions_are(tiny, codes):
+    vague = torch.full([1, 8, 8], 0.5)
+    given = find_layers(tiny, *codes, "hair", regions={"hair": vague}, steps=0, others=0)
+    assert given.regions_sure == 1.0
+    ends = Ends(torch.zeros(1, 3, 8, 8), [torch.zeros(1, 3, 8, 8)], [0])
+    with pytest.MonkeyPatch.context() as patch:
+        found = {"hair": LEFT[None] * 0.8, "face": 1 - LEFT[None] * 0.8}
+        patch.setattr(wish_regions, "regions_of", lambda _, given: given or found)
+        patch.setattr(wish_regions, "find_regions", lambda *_, **__: {"hair": LEFT[None] * 0.7})
+        assert wish_regions.find_wish_regions(ends, read_wish("hair")).sure == pytest.approx(0.7)
+        assert wish_regions.find_wish_regions(ends, LEFT).sure == 1.0
+
+
 def test_alternatives_do_more_than_add_layers_to_a_better_mask(search):
     layers = [{*mask.strengths.nonzero().flatten().tolist()} for mask in search]
     assert not any(later > earlier for i, earlier in enumerate(layers) for later in layers[i + 1 :])
@@ -332,7 +362,7 @@ def test_nothing_that_was_measured_is_better_than_the_first(tiny, codes):
 def test_a_layer_that_alone_does_better_here_comes_first():
     def found(layers, inside, outside, score):
         strengths = torch.tensor([float(layer in layers) for layer in range(3)])
-        return FoundMask(strengths, inside, outside, 0.0, score, "")
+        return FoundMask(strengths, inside, outside, 0.0, score, 1.0, "")
 
     singles = [found({0}, 0.6, 0.1, 0.2), found({1}, 0.1, 0.1, 0.0), found({2}, 0.9, 0.1, 0.1)]
     both, better = found({0, 1}, 0.6, 0.2, 0.5), found({0, 1}, 0.7, 0.1, 0.5)
@@ -398,7 +428,7 @@ def test_small_chunks_find_the_same(tiny, codes):
 def test_progress_is_told_and_can_stop_the_search(tiny, codes):
     told = []
 
-    def on_step(done, about):
+    def on_step(done, about, pictures, note):
         told.append((done, about))
         if len(told) == 3:
             raise KeyboardInterrupt
@@ -406,6 +436,72 @@ def test_progress_is_told_and_can_stop_the_search(tiny, codes):
     with pytest.raises(KeyboardInterrupt):
         find_layers(tiny, *codes, LEFT, on_step=on_step)
     assert all(0 < done <= about for done, about in told)
+
+
+def test_the_best_mask_so_far_is_shown_from_the_first_seconds_on(tiny, codes):
+    shown = []
+
+    def on_step(done, about, picture, note):
+        if picture is not None:
+            shown.append((done, note, picture))
+
+    search = find_layers(tiny, *codes, LEFT, on_step=on_step, steps=0, others=2)
+    assert (shown[0][0], shown[0][1]) == (2, "so far: all")  # before all else
+    assert all(re.fullmatch(r"best so far: \S.*", note) for _, note, _ in shown[1:])
+    best = max((*search, *search.singles, *search.without, *search.presets), key=lambda mask: mask.score)
+    assert shown[-1][1] == f"best so far: {best.mask_text}"
+    assert torch.allclose(shown[-1][2], search.pictures[[*search].index(best)][None], atol=1e-5)
+
+
+@pytest.fixture
+def sketching(request, monkeypatch):
+    """The tiny generator and the bundled one are tried as large ones are, on sketches."""
+    if "tiny" in request.fixturenames:
+        for module in (sketches, trials):
+            monkeypatch.setattr(module, "SKETCHED", 8)
+    monkeypatch.setattr(trials, "can_sketch", lambda synthesis: True)
+
+
+def test_sketches_of_outer_layers_are_exact_and_free(tiny, codes, sketching):
+    pairs = Pairs(tiny, *codes, others=1, chunk=4)
+    assert (pairs.sketches.inner, pairs.sketches.outer) == ([0, 1, 2], [3, 4, 5, 6, 7])
+    each = torch.cat([torch.zeros(1, tiny.num_ws), torch.eye(tiny.num_ws)[pairs.sketches.outer]])
+    for pair in (0, 1):
+        drawn = resize(pairs.draw(pair, each), sketches.SIDE, sketches.SIDE)
+        assert torch.allclose(pairs.trial(pair, each), drawn, atol=1e-5)
+        assert torch.allclose(pairs.trial(pair, each / 2), (drawn + drawn[:1]) / 2, atol=1e-5)
+    before = pairs.decoded
+    pairs.trial(0, each)
+    assert pairs.decoded == before
+
+
+def test_sketches_come_close_to_what_is_drawn(demo, sketching):
+    w = demo.mapping(sm.sample_z([96, 98], demo.z_dim), truncation_psi=0.8)
+    pairs = Pairs(demo, *w.split(1), others=6, chunk=4)
+    masks = torch.zeros(4, demo.num_ws)
+    masks[0, 4:6] = masks[1, :10] = masks[2, 3::2] = masks[3, 8] = 1.0
+    drawn, source = (
+        resize(each, sketches.SIDE, sketches.SIDE) for each in (pairs.draw(0, masks), pairs.ends.sources)
+    )
+    wrong, changed = (pairs.trial(0, masks) - drawn).abs(), (drawn - source).abs()
+    assert (wrong.mean((1, 2, 3)) < 0.1 * changed.mean((1, 2, 3))).all()
+
+
+def test_small_generators_are_drawn_in_full(tiny, codes):
+    pairs = Pairs(tiny, *codes, others=0, chunk=4)
+    assert not pairs.sketched
+    masks = torch.eye(tiny.num_ws)
+    assert torch.equal(pairs.trial(0, masks), pairs.draw(0, masks))
+
+
+def test_masks_found_on_sketches_are_measured_on_full_pictures(tiny, codes, sketching):
+    search = find_layers(tiny, *codes, LEFT, steps=2, others=1)
+    drawn = tiny.synthesis(sm.inject(*codes, search.masks))
+    assert torch.allclose(search.pictures, drawn, atol=1e-5)
+    region = resize(LEFT[None, None], *drawn.shape[2:])[0]
+    inside, outside, _ = Judge(search.source, search.style, region, region, "anything")(drawn)
+    assert inside.tolist() == pytest.approx([mask.inside for mask in search], abs=1e-4)
+    assert outside.tolist() == pytest.approx([mask.outside for mask in search], abs=1e-4)
 
 
 def test_the_generator_is_left_as_it_was(tiny, codes):
@@ -439,9 +535,9 @@ def test_the_sheet_shows_the_source_beside_the_target(search, monkeypatch):
 
 
 def test_a_wish_that_no_mask_fulfils_comes_with_a_warning(search):
-    def best(**figures):
-        candidates = (replace(search[0], **figures), search[1])
-        return replace(search, candidates=candidates, pictures=search.pictures[:2])
+    def best(regions_sure=1.0, **figures):
+        candidates = (replace(search[0], **{"agreement": 1.0, **figures}), search[1])
+        return replace(search, candidates=candidates, pictures=search.pictures[:2], regions_sure=regions_sure)
 
     assert best(inside=0.6, outside=0.1, score=0.3).warning is None
     little = best(inside=0.02, outside=0.0, score=0.01)
@@ -449,6 +545,12 @@ def test_a_wish_that_no_mask_fulfils_comes_with_a_warning(search):
     harmful = best(inside=0.6, outside=0.4, score=-0.3)
     assert "changes 60% of what the style changes there, and 40% of what shall stay" in harmful.warning
     assert "and 90% of what shall stay" in best(inside=0.6, outside=0.9, kept=0.8).warning  # not 170%
+    alone = best(inside=0.6, outside=0.1, score=0.3, agreement=0.25)
+    assert "does more for it than against it in only 25% of the pairs of faces" in alone.warning
+    vague = best(inside=0.6, outside=0.1, score=0.3, regions_sure=0.4, agreement=0.5)
+    assert vague.warning.startswith("only 40% sure where that is in these pictures")
+    assert [vague.sure, vague.figures()["sure"]] == [0.2, 0.2]
+    assert "sure: 20%, of the regions 40%" in vague.table()
     assert little.figures()["warning"] == little.warning
     assert little.sheet().height > best(inside=0.6, outside=0.1, score=0.3).sheet().height
 

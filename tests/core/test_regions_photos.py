@@ -1,5 +1,8 @@
 """Regions of photographs: the person network, hair and skin, and face parsing where a user has a file of it."""
 
+import json
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -10,9 +13,10 @@ from stylemix_core import cli
 from stylemix_core.demo import truth
 from stylemix_core.demo.renderer import render
 from stylemix_core.faces.person import find_person, person_net
-from stylemix_core.faces.regions import REGIONS, find_regions, regions_of
+from stylemix_core.faces.regions import REGIONS, find_regions, regions_of, sureness
 from stylemix_core.faces.regions.parsing import CLASSES, FaceParsing, holds_parsing, read_parsing
 from stylemix_core.images import from_pil
+from tests import builders
 
 
 @pytest.fixture(scope="module")
@@ -150,9 +154,43 @@ def test_the_command_writes_masks_and_a_preview(avatars, tmp_path, capsys):
     )
     names = {f"face_{name}.png" for name in (*REGIONS, "crop", "regions")}
     assert {path.name for path in (tmp_path / "out").iterdir()} == names
-    assert "face.png: told apart by" in capsys.readouterr().out
+    assert re.search(
+        r"face.png: told apart by .*, sure of hair \d+%, background \d+%", capsys.readouterr().out
+    )
     with Image.open(tmp_path / "out/face_hair.png") as hair:
         assert hair.size == (128, 128)
+
+
+def test_commands_for_layers_take_a_face_parsing_file(parsing, tmp_path, capsys):
+    """It needs no face, so that any generator's pictures do."""
+    generator, _ = builders.write_tiny_native(tmp_path)
+    sm.save_latents(
+        tmp_path / "style.safetensors", sm.load_generator(generator).mapping(sm.sample_z([5], 16))
+    )
+    common = ["--seeds", "4", "--style", str(tmp_path / "style.safetensors"), "--generator", str(generator)]
+    common += ["--regions-by", str(parsing), "--out", str(tmp_path / "out")]
+    assert cli.main(["explain", *common]) == 0
+    assert "by parsing_bisenet.pth" in capsys.readouterr().out
+    target = ["--target", "everything but the nose", "--steps", "0", "--others", "0"]
+    assert cli.main(["find", *common, *target]) == 0
+    figures = json.loads((tmp_path / "out/table_2.json").read_text())
+    assert 0.0 < figures["regions_sure"] < 1.0
+    assert cli.main(["find", *common, *target, "--regions-by", "photograph"]) == 2
+    assert "photograph: there is no such file" in capsys.readouterr().err
+
+
+def test_it_is_sure_where_masks_are_clear():
+    edge = torch.tensor([[1.0, 0.5, 0.0]])
+    masks = torch.stack([torch.ones(1, 3), edge, torch.zeros(1, 3), torch.full([1, 3], 0.3)])
+    assert sureness(masks).tolist() == pytest.approx([1.0, 1.25 / 1.5, 1.0, 0.3])
+
+
+def test_it_is_less_sure_of_hair_where_it_is_wrong():
+    """By the person network, which knows only some avatars."""
+    drawn = render(truth.attributes_of(sm.sample_z(range(1_000_000, 1_000_020), truth.CONFIG.z_dim)), 256)
+    found, true = find_regions(drawn.image, source="photo")["hair"], drawn.regions["hair"]
+    overlap = (torch.minimum(found, true).sum((1, 2)) / torch.maximum(found, true).sum((1, 2))).numpy()
+    assert np.corrcoef(sureness(found).numpy(), overlap)[0, 1] > 0.8
 
 
 @pytest.mark.slow

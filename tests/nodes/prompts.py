@@ -60,3 +60,40 @@ def experiment(mask_list: str = "0; 1; 0-6", checkpoint: str = "tiny.safetensors
         "save grid": node("SaveImage", images=["grid", 0], filename_prefix="grid"),
         "labels": node("PreviewAny", source=["inject", 1]),
     }
+
+
+def find_prompt(**changes):
+    """All of the picture as the target, and the mask that is found in use."""
+    return {
+        "generator": node("StyleMixLoadGenerator", checkpoint="tiny.safetensors", dtype="float32"),
+        "encoder": node("StyleMixLoadEncoder", checkpoint="tiny.safetensors", dtype="float32"),
+        "faces": sampler(["generator", 0]),
+        "style": sampler(["generator", 0], seed=100),
+        "two": sampler(["generator", 0], batch_size=2),
+        "black": node("SolidMask", value=0.0, width=32, height=32),
+        "white": node("SolidMask", value=1.0, width=32, height=32),
+        "find": node(
+            "StyleMixFindLayers",
+            **{
+                "generator": ["generator", 0],
+                "latent": ["faces", 1],
+                "style": ["style", 1],
+                "target": "mask",
+                "what": "anything",
+                "keep": "nothing",
+                "care": 2.0,
+                "steps": 1,
+                "target_mask": ["white", 0],
+                "others": 1,
+                **changes,
+            },
+        ),
+        "inject": inject(["faces", 1], ["style", 1], "all", masks=["find", 0]),
+        "decode": node(
+            "StyleMixDecode", generator=["generator", 0], latent=["inject", 0], noise_mode="const"
+        ),
+        "save": node("SaveImage", images=["decode", 0], filename_prefix="found"),
+        "save sheet": node("SaveImage", images=["find", 2], filename_prefix="found sheet"),
+        "masks": node("PreviewAny", source=["find", 1]),
+        "table": node("PreviewAny", source=["find", 3]),
+    }

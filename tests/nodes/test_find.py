@@ -1,5 +1,6 @@
 """Find Layers in workflows."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -13,45 +14,7 @@ from stylemix_core.images import to_comfy
 from stylemix_core.mixing.inject import inject
 
 from .. import builders
-from .prompts import inject as inject_node
-from .prompts import node, sampler
-
-
-def find_prompt(**changes):
-    """All of the picture as the target, and the mask that is found in use."""
-    return {
-        "generator": node("StyleMixLoadGenerator", checkpoint="tiny.safetensors", dtype="float32"),
-        "encoder": node("StyleMixLoadEncoder", checkpoint="tiny.safetensors", dtype="float32"),
-        "faces": sampler(["generator", 0]),
-        "style": sampler(["generator", 0], seed=100),
-        "two": sampler(["generator", 0], batch_size=2),
-        "black": node("SolidMask", value=0.0, width=32, height=32),
-        "white": node("SolidMask", value=1.0, width=32, height=32),
-        "find": node(
-            "StyleMixFindLayers",
-            **{
-                "generator": ["generator", 0],
-                "latent": ["faces", 1],
-                "style": ["style", 1],
-                "target": "mask",
-                "what": "anything",
-                "keep": "nothing",
-                "care": 2.0,
-                "steps": 1,
-                "target_mask": ["white", 0],
-                "others": 1,
-                **changes,
-            },
-        ),
-        "inject": inject_node(["faces", 1], ["style", 1], "all", masks=["find", 0]),
-        "decode": node(
-            "StyleMixDecode", generator=["generator", 0], latent=["inject", 0], noise_mode="const"
-        ),
-        "save": node("SaveImage", images=["decode", 0], filename_prefix="found"),
-        "save sheet": node("SaveImage", images=["find", 2], filename_prefix="found sheet"),
-        "masks": node("PreviewAny", source=["find", 1]),
-        "table": node("PreviewAny", source=["find", 3]),
-    }
+from .prompts import find_prompt
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +72,19 @@ def test_a_mask_that_is_squeezed_and_a_wish_that_fails_come_with_warnings(stand_
     squeezed, failed = caplog.messages
     assert "target_mask is 48×32 pixels, the pictures are 32×32" in squeezed
     assert "no layers do this" in failed
+
+
+def test_the_page_is_told_of_the_best_mask_so_far(stand_in, monkeypatch):
+    monkeypatch.setattr(stand_in.module("nodes.host.execution"), "PREVIEW_SECONDS", 0.0)
+    from server import PromptServer
+
+    monkeypatch.setattr(PromptServer.instance, "sent", told := [])
+    stand_in.forget()
+    assert not stand_in.run(find_prompt(steps=0)).errors
+    assert {(event, data["node"]) for event, data in told} == {("stylemix_progress", "find")}
+    texts = [data["text"] for _, data in told]
+    assert re.fullmatch(r"so far: all, \d+ s left", texts[2])
+    assert re.fullmatch(r"best so far: [-\d, ]+, \d+ s left", texts[-1])
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """How the pack lives with ComfyUI's model management, on a real server."""
 
+import re
 import time
 
 import numpy as np
@@ -9,7 +10,7 @@ from stylemix_core.checkpoints import native
 
 from .. import builders
 from ..conftest import OBSERVER, add_tiny_models
-from ..nodes.prompts import experiment, node, sampler
+from ..nodes.prompts import experiment, find_prompt, node, sampler
 from ..nodes.test_workflow import pixels
 from .server import RUN_SECONDS, RealComfy
 
@@ -124,6 +125,17 @@ def test_a_batch_shows_its_newest_picture(server, observe):
     messages = seen(server, "messages")
     assert [message for message in messages if message[0] == "preview"] == [["preview", 256, 256]] * 2
     assert [message for message in messages if message[0] == "progress"][-1] == ["progress", 3, 3]
+
+
+def test_a_search_shows_its_best_mask_so_far(server, observe):
+    observe(preview_seconds=0)
+    assert not server.run(find_prompt(steps=0)).errors
+    messages = seen(server, "messages")
+    told = [message[1:] for message in messages if message[0] == "stylemix_progress"]
+    assert {node for node, _ in told} == {"find"}
+    assert re.fullmatch(r"so far: all, \d+ s left", told[2][1])
+    assert re.fullmatch(r"best so far: [-\d, ]+, \d+ s left", told[-1][1])
+    assert ["preview", 32, 32] in messages
 
 
 def test_a_new_file_is_listed_when_the_page_asks_again(server):

@@ -162,6 +162,32 @@ def test_messages_come_back_with_their_workflow(opened, late):
     opened.page.locator(".stylemix-warning").wait_for(timeout=60000)
 
 
+def test_progress_is_shown_on_the_node_as_long_as_it_runs(opened):
+    note = opened.page.locator(".stylemix-messages .stylemix-note")
+
+    def tell(event, detail):
+        opened.page.evaluate(
+            """async ([event, detail]) => {
+                const { api } = await import("/scripts/api.js");
+                api.dispatchCustomEvent(event, detail);
+            }""",
+            [event, detail],
+        )
+
+    for seconds in (40, 20):
+        text = f"best so far: 4-5, {seconds} s left"
+        tell("stylemix_progress", {"node": str(INJECT), "text": text})
+        note.wait_for(timeout=60000)
+        assert note.all_inner_texts() == [text]
+    tell("execution_interrupted", {"prompt_id": "another", "node_id": str(INJECT)})
+    note.wait_for(state="detached", timeout=60000)
+    tell("stylemix_progress", {"node": str(INJECT), "text": "1 s left"})
+    note.wait_for(timeout=60000)
+    run(opened)
+    opened.page.locator(".stylemix-messages .stylemix-warning").wait_for(timeout=60000)
+    assert note.count() == 0
+
+
 def test_messages_stay_when_a_change_is_undone(opened):
     """Undo makes all nodes anew."""
     run(opened)

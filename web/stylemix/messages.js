@@ -25,7 +25,7 @@ const LETTER = 5.5;
 /**
  * Of every node that is in a graph: what shows its messages.
  *
- * @type {Map<Comfy.LinkedNode, { recall(): void, refuse(errors?: Comfy.Refusal[]): void }>}
+ * @type {Map<Comfy.LinkedNode, { recall(): void, refuse(errors?: Comfy.Refusal[]): void, wait(text?: string): void }>}
  */
 const places = new Map();
 
@@ -48,13 +48,14 @@ export function addMessages(node, app, runOf) {
   /** @type {Comfy.Widget | null} */
   let widget = null;
   let refused = false;
+  let waiting = false;
   /** By how much the messages have made the node higher. */
   let height = 0;
 
   /** @param {Message[]} messages */
   function show(messages = []) {
     said = messages;
-    refused = false;
+    refused = waiting = false;
     const texts = textsFor(app.extensionManager?.setting?.get("Comfy.Locale") ?? "en");
     const lines = said.map(([kind, text]) => {
       const line = document.createElement("div");
@@ -109,9 +110,20 @@ export function addMessages(node, app, runOf) {
     refused = Boolean(errors);
   }
 
+  /**
+   * Show how far the node is; without a text, take that back.
+   *
+   * @param {string} [text]
+   */
+  function wait(text) {
+    if (text) show([["note", text]]);
+    else if (waiting) show(runOf(node)?.stylemix_messages);
+    waiting = Boolean(text);
+  }
+
   new ResizeObserver(layOut).observe(content);
   chain(node, "onExecuted", (output) => show(output?.stylemix_messages));
-  chain(node, "onAdded", () => places.set(node, { recall, refuse }));
+  chain(node, "onAdded", () => places.set(node, { recall, refuse, wait }));
   chain(node, "onRemoved", () => places.delete(node));
   // The node is saved as high as it is without messages.
   chain(node, "onSerialize", (data) => {
@@ -137,6 +149,24 @@ export function showRefusals(api, app) {
     for (const [id, { errors }] of Object.entries(app.lastNodeErrors ?? {})) errorsOf.set(nodeAt(app, id), errors);
     for (const [node, { refuse }] of places) refuse(errorsOf.get(node));
   });
+}
+
+/**
+ * Let nodes say how far they are as long as they run.
+ *
+ * @param {Comfy.Api} api
+ * @param {Comfy.App} app
+ */
+export function showProgress(api, app) {
+  api.addEventListener("stylemix_progress", ({ detail }) => {
+    const node = nodeAt(app, detail.node);
+    if (node) places.get(node)?.wait(detail.text);
+  });
+  const stop = () => {
+    for (const { wait } of places.values()) wait();
+  };
+  api.addEventListener("execution_error", stop);
+  api.addEventListener("execution_interrupted", stop);
 }
 
 /**

@@ -87,7 +87,7 @@ def regions(
 ) -> None:
     results = begin_results(output, run)
     from ...faces import align_batch
-    from ...faces.regions import described, find_regions
+    from ...faces.regions import find_regions
     from ...faces.regions.preview import paint_regions
     from ...files.pictures import open_image
     from ...images import from_pil
@@ -105,7 +105,7 @@ def regions(
         for region, mask in found.items():
             results.picture(f"{name}_{region}", mask.expand(3, -1, -1) * 2 - 1)
         results.picture(f"{name}_regions", paint_regions(crop, found)[0])
-        run.say(f"{pictures[place].name}: told apart {described(found.sources[0])}")
+        run.say(f"{pictures[place].name}: {found.told}")
     if batch.done:
         run.say(f"crop, masks and preview of {counted(batch.done, 'picture')} in {output.out}")
     batch.end()

@@ -10,7 +10,7 @@ from ...analysis.find_legend import LEGEND
 from ...analysis.wish_text import KINDS, read_wish
 from .. import options
 from ..begin import begin_results
-from ..choices import CARE, OTHERS
+from ..choices import CARE, OTHERS, REGION_SOURCES
 from ..fit import check_layers
 from ..options import PATH, ModelOptions, Output, Sampling, Sources
 from ..paths import file_name
@@ -30,6 +30,14 @@ arcface = click.option(
     type=PATH,
     callback=model_file(),
     help="A file with ArcFace's weights, to tell identity (encoder).",
+)
+
+regions_by = click.option(
+    "--regions-by",
+    default="auto",
+    callback=model_file(*REGION_SOURCES),
+    shell_complete=any_file,
+    help="What finds hair, face, …: auto, photo, drawn, or a face parsing file (see regions).",
 )
 
 
@@ -53,6 +61,7 @@ arcface = click.option(
     shell_complete=any_file,
     help="Compare by a file with VGG16's or LPIPS' weights, or by encoder (colours).",
 )
+@regions_by
 @arcface
 @options.sampling
 @options.models
@@ -63,6 +72,7 @@ def explain(
     style: list[Path],
     regions: list[tuple[str, Path]],
     features: str | None,
+    regions_by: str,
     arcface: Path | None,
     sampling: Sampling,
     models: ModelOptions,
@@ -84,7 +94,7 @@ def explain(
             generator,
             source.w,
             styles.w,
-            masks,
+            regions_by if masks is None else masks,
             open_encoder(models) if suits(models) else None,
             features,
             arcface,
@@ -148,6 +158,7 @@ def explain(
     callback=number("others", 0),
     help="Random faces that the layers are tried with too; 0 for this pair alone.",
 )
+@regions_by
 @arcface
 @options.sampling
 @options.models
@@ -163,6 +174,7 @@ def find(
     steps: int,
     count: int,
     others: int,
+    regions_by: str,
     arcface: Path | None,
     sampling: Sampling,
     models: ModelOptions,
@@ -189,6 +201,7 @@ def find(
             words_or_mask(target, generator, run),
             None if keep is None else words_or_mask(keep, generator, run),
             what,
+            regions=regions_by,
             care=care,
             steps=steps,
             count=count,

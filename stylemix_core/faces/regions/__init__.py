@@ -5,7 +5,18 @@ network and colours (`photo`), in drawn faces by colours alone (`drawn`). Masks 
 (`given`).
 """
 
-from .find import REGIONS, SOURCES, Regions, described, faces_of, find_heads, find_regions, grow, soften
+from .find import (
+    REGIONS,
+    SOURCES,
+    Regions,
+    described,
+    faces_of,
+    find_heads,
+    find_regions,
+    grow,
+    soften,
+    sureness,
+)
 from .given import GivenRegions, name_masks, regions_of
 from .mesh import SIDE
 
@@ -23,4 +34,5 @@ __all__ = [
     "name_masks",
     "regions_of",
     "soften",
+    "sureness",
 ]

@@ -15,7 +15,7 @@ from .compiled import compiling
 from .graphs import Graphs
 from .noise import NOISE_MODES, NoiseSource
 from .parts import CHUNK, gathered, parts_of, run, run_in_parts
-from .stages import Stage, Styled
+from .stages import Drawn, Stage, Styled
 from .styles import UniformStyle
 
 Codes = Sequence[torch.Tensor]
@@ -122,14 +122,32 @@ class Synthesis(nn.Module):
         """
         modules = [module for _, module in self.styled()]
         hooks = [module.register_forward_pre_hook(lambda _, inputs: note(inputs[0])) for module in modules]
-        x: torch.Tensor | None = None
         try:
-            for stage in self.stages():
-                own, styles = styles[: len(stage.styled())], styles[len(stage.styled()) :]
-                x, _ = stage(x, None, [UniformStyle(style) for style in own], stage.stored_noise())
+            self._through(self.stages(), styles)
         finally:
             for hook in hooks:
                 hook.remove()
+
+    def maps(self, w: torch.Tensor, resolution: int) -> torch.Tensor:
+        """What the stage of this larger side hands on, `[B, C, H, W]`: the picture so far, if there is one, and the maps.
+
+        w: as `forward` takes it; noise is the stored one. resolution: one of `colour_resolutions` but the last.
+        """
+        self.check_codes(w)
+        self.check_choices("const", resolution)
+        with self.drawing([w]):
+            x, image = self._through(self.stages(resolution), self.styles(w))
+            return x if image is None else torch.cat([image, x], 1)
+
+    def _through(self, stages: Sequence[Stage], styles: Sequence[torch.Tensor]) -> Drawn:
+        """What stages hand on, of styles in their order."""
+        x: torch.Tensor | None = None
+        image: torch.Tensor | None = None
+        for stage in stages:
+            own, styles = styles[: len(stage.styled())], styles[len(stage.styled()) :]
+            x, image = stage(x, image, [UniformStyle(style) for style in own], stage.stored_noise())
+        assert x is not None
+        return x, image
 
     def _draw(
         self,

@@ -1,5 +1,15 @@
+from typing import Any
+
+
 class PromptServer:
-    instance: "PromptServer | None" = None
+    instance: "PromptServer"
+    client_id: str | None = None
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, dict[str, Any]]] = []
+
+    def send_sync(self, event: str, data: dict[str, Any], sid: str | None = None) -> None:
+        self.sent.append((event, data))
 
 
 PromptServer.instance = PromptServer()

@@ -85,6 +85,8 @@ def describe(event, data, sid=None):
         return ["progress", data["value"], data["max"]]
     if event == BinaryEventTypes.UNENCODED_PREVIEW_IMAGE:
         return ["preview", *data[1].size]
+    if event == "stylemix_progress":
+        return [event, data["node"], data["text"]]
     return [str(event)]
 
 
