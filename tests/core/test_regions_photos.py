@@ -161,6 +161,7 @@ def test_the_command_writes_masks_and_a_preview(avatars, tmp_path, capsys):
         assert hair.size == (128, 128)
 
 
+@pytest.mark.slow
 def test_commands_for_layers_take_a_face_parsing_file(parsing, tmp_path, capsys):
     """It needs no face, so that any generator's pictures do."""
     generator, _ = builders.write_tiny_native(tmp_path)

@@ -92,13 +92,13 @@ CONTRACT = {
     "StyleMixDecode": ("StyleGAN2Decode", ["generator", "latent", "noise_mode"], ["image"]),
     "StyleMixExplainLayers": (
         "Explain Layers",
-        ["generator", "latent", "style", "encoder", "masks", "mask_names"],
+        ["generator", "latent", "style", "encoder", "masks", "mask_names", "regions_by"],
         ["sheet", "pictures", "heat_maps", "table", "json"],
     ),
     "StyleMixFindLayers": (
         "Find Layers · hair or face",
         ["generator", "latent", "style", "target", "what", "keep", "care", "steps"]
-        + ["target_mask", "keep_mask", "encoder", "others"],
+        + ["target_mask", "keep_mask", "encoder", "others", "regions_by"],
         ["masks", "mask_list", "sheet", "table"],
     ),
     "StyleMixIdentityCap": (
