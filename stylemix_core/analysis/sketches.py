@@ -64,12 +64,17 @@ class Sketches:
         every = torch.zeros(1, self.num_ws)
         every[:, self.inner] = 1.0
         masks = torch.cat([torch.zeros_like(every), every])
-        x = torch.cat([with_ones(self.maps(pair, masks)) for pair in range(len(self.sources))])
-        y = [torch.cat([source, small(self.draw(pair, every))]) for pair, source in enumerate(self.sources)]
-        inputs, outputs = x.flatten(0, 2).double(), torch.cat(y).movedim(1, -1).flatten(0, 2).double()
-        squares = inputs.T @ inputs
-        squares += RIDGE * squares.diagonal().mean() * torch.eye(len(squares)).to(squares)
-        return torch.linalg.solve(squares, inputs.T @ outputs).float()
+        squares, products = [], []
+        for pair, source in enumerate(self.sources):
+            pictures = torch.cat([source, small(self.draw(pair, every))]).movedim(1, -1)
+            x, y = (
+                each.flatten(0, 2).cpu().double() for each in (with_ones(self.maps(pair, masks)), pictures)
+            )
+            squares.append(x.T @ x)
+            products.append(x.T @ y)
+        total = torch.stack(squares).sum(0)
+        total += RIDGE * total.diagonal().mean() * torch.eye(len(total)).double()
+        return torch.linalg.solve(total, torch.stack(products).sum(0)).to(self.sources[0])
 
     def _fitted(self, pair: int, strengths: torch.Tensor) -> torch.Tensor:
         return (with_ones(self.maps(pair, strengths)) @ self._head).movedim(-1, 1)

@@ -129,7 +129,7 @@ class Synthesis(nn.Module):
                 hook.remove()
 
     def maps(self, w: torch.Tensor, resolution: int) -> torch.Tensor:
-        """What the stage of this larger side hands on, `[B, C, H, W]`: the picture so far, if there is one, and the maps.
+        """What the stage of this larger side hands on, `[B, C, H, W]`: the picture so far, if there is one, then maps.
 
         w: as `forward` takes it; noise is the stored one. resolution: one of `colour_resolutions` but the last.
         """
