@@ -3,8 +3,7 @@
 The installed front end runs on the oldest core that is found; `COMFYUI_FRONTEND` names the `static` folder of another
 one, which runs on the newest core, with the classic canvas and with Vue nodes. Where there is no ComfyUI, what is
 marked `on_stand_in` runs on the installed front end over the stand-in host. `-m browser` runs all of them,
-`-m "browser and not slow"` one. `STYLEMIX_SCREENSHOTS` names a folder to keep screenshots in. With `--dist loadgroup`
-no two processes open the same page, and three of them wait less for pages than two.
+`-m "browser and not slow"` one. `STYLEMIX_SCREENSHOTS` names a folder to keep screenshots in.
 """
 
 import os
@@ -74,14 +73,7 @@ def photo(tmp_path_factory):
 @pytest.fixture(
     scope="session",
     params=[
-        pytest.param(
-            front_end,
-            id=front_end.name,
-            marks=[
-                pytest.mark.xdist_group(front_end.name),
-                *([] if front_end == DEFAULT else [pytest.mark.slow]),
-            ],
-        )
+        pytest.param(front_end, id=front_end.name, marks=[] if front_end == DEFAULT else [pytest.mark.slow])
         for front_end in FRONT_ENDS
     ],
 )
