@@ -110,11 +110,10 @@ def what_does_each_layer_do(nodes: Nodes, photo: Path, folder: Path) -> Image.Im
 
 def only_the_hair(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
     source, style = codes(nodes.values("StyleMixSampler")), load_latents(DEMO / "bob.safetensors")
-    target, what, keep, care, steps, others = nodes.values("StyleMixFindLayers")
+    target, what, keep, care, steps, others, regions = nodes.values("StyleMixFindLayers")
     assert keep == "nothing"
-    found = find_layers(
-        generator(), source.w, style.w, target, what=what, care=care, steps=steps, others=others
-    )
+    options = {"what": what, "care": care, "steps": steps, "others": others, "regions": regions}
+    found = find_layers(generator(), source.w, style.w, target, **options)
     masks = parse_masks(found[0].mask_text, generator().num_ws)
     pictures = draw(inject_latents(source, style, masks))
     labels = result_labels(masks, len(source), 1)
