@@ -170,7 +170,7 @@ def _find(
         options.others,
         options.chunk,
         on_step,
-        sketch=wanted.identity is None,
+        sketch=wanted.identity is None,  # which sees more than a sketch has
     )
     ends = pairs.ends
     places = find_wish_regions(ends, wanted.target, wanted.keep, wanted.regions, wanted.style_regions)

@@ -76,11 +76,11 @@ def find_wish_regions(
         _in_style(target, ends, pair, places[number], found, given_in_styles, source)
         for pair, number in enumerate(ends.source_of)
     ]
-    looked_for = isinstance(target, Wish) and target.names
-    unsure = [] if given or not looked_for else [*places]
-    if given_in_styles is None and looked_for:
-        unsure += in_styles[: len(places)]
-    sure = min((float(sureness(masks).mean()) for masks in unsure), default=1.0)
+    # Masks that were given, and places that no words name, are sure.
+    searched = [] if given else [*places]
+    searched += [] if given_in_styles is not None else in_styles[: len(places)]
+    by_name = isinstance(target, Wish) and target.names
+    sure = min((float(sureness(masks).mean()) for masks in searched if by_name), default=1.0)
     return WishRegions(places, in_styles, kept, sure)
 
 

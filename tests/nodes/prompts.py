@@ -34,13 +34,20 @@ def inject(latent: list, style: list, mask_list: str, **changes: Any) -> dict[st
     return node("StyleMixInject", **{**inputs, **changes})
 
 
-def experiment(mask_list: str = "0; 1; 0-6", checkpoint: str = "tiny.safetensors", **sampling: Any) -> Prompt:
-    """Two faces, the encoded style of a third, a mask list, and a sheet of all results."""
+def faces_and_style(checkpoint: str = "tiny.safetensors", **sampling: Any) -> Prompt:
+    """Both models of a file, faces, and another one for a style."""
     return {
         "generator": node("StyleMixLoadGenerator", checkpoint=checkpoint, dtype="float32"),
         "encoder": node("StyleMixLoadEncoder", checkpoint=checkpoint, dtype="float32"),
-        "faces": sampler(["generator", 0], **{"batch_size": 2, **sampling}),
+        "faces": sampler(["generator", 0], **sampling),
         "style": sampler(["generator", 0], seed=100),
+    }
+
+
+def experiment(mask_list: str = "0; 1; 0-6", checkpoint: str = "tiny.safetensors", **sampling: Any) -> Prompt:
+    """Two faces, the encoded style of a third, a mask list, and a sheet of all results."""
+    return {
+        **faces_and_style(checkpoint, **{"batch_size": 2, **sampling}),
         "encode": node("StyleMixEncode", encoder=["encoder", 0], image=["style", 0], align="never"),
         "inject": inject(["faces", 1], ["encode", 0], mask_list),
         "decode": node(
@@ -62,13 +69,10 @@ def experiment(mask_list: str = "0; 1; 0-6", checkpoint: str = "tiny.safetensors
     }
 
 
-def find_prompt(**changes):
+def find_prompt(**changes: Any) -> Prompt:
     """All of the picture as the target, and the mask that is found in use."""
     return {
-        "generator": node("StyleMixLoadGenerator", checkpoint="tiny.safetensors", dtype="float32"),
-        "encoder": node("StyleMixLoadEncoder", checkpoint="tiny.safetensors", dtype="float32"),
-        "faces": sampler(["generator", 0]),
-        "style": sampler(["generator", 0], seed=100),
+        **faces_and_style(),
         "two": sampler(["generator", 0], batch_size=2),
         "black": node("SolidMask", value=0.0, width=32, height=32),
         "white": node("SolidMask", value=1.0, width=32, height=32),

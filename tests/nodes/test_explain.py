@@ -11,16 +11,13 @@ from stylemix_core.checkpoints import load_generator
 from stylemix_core.codes.seeds import sample_z
 from stylemix_core.images import to_comfy
 
-from .prompts import node, sampler
+from .prompts import faces_and_style, node
 
 
 def explain_prompt(**changes):
     """A style explained on two faces, by two halves of the picture as regions."""
     return {
-        "generator": node("StyleMixLoadGenerator", checkpoint="tiny.safetensors", dtype="float32"),
-        "encoder": node("StyleMixLoadEncoder", checkpoint="tiny.safetensors", dtype="float32"),
-        "faces": sampler(["generator", 0], batch_size=2),
-        "style": sampler(["generator", 0], seed=100),
+        **faces_and_style(batch_size=2),
         "mask": node("SolidMask", value=1.0, width=32, height=32),
         "explain": node(
             "StyleMixExplainLayers",
