@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import CheckpointError
 from .damage import reading
 from .mapped import map_file
-from .pickle_globals import Dtype, StoredArray
+from .pickle_globals import AnyDtype, Dtype, StoredArray
 from .pickle_machine import Budget
 from .unpickle import Directory, read_pickle_data
 
@@ -60,7 +60,7 @@ def npy_value(data: memoryview, budget: Budget) -> Any:
     shape, fortran, dtype = HEADERS[version](stream)
     content = data[stream.tell() :]
     if dtype.hasobject:
-        array = read_pickle_data(content, budget)
+        array = read_pickle_data(content, budget, {"numpy.dtype": AnyDtype})
         if not isinstance(array, StoredArray) or array.items is None:
             raise CheckpointError("the numpy file announces objects and holds something else; it is damaged")
         return array.items if array.shape else array.items[0]

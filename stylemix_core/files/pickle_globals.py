@@ -127,7 +127,7 @@ class Dtype(Stateful):
     """A numpy number type."""
 
     def __init__(self, code: Any, *_: Any):
-        if not isinstance(code, str) or not re.fullmatch(r"[<>|=]?(b1|[iu][1248]|f[248]|O8?)", code):
+        if not isinstance(code, str) or not re.fullmatch(r"[<>|=]?(b1|[iu][1248]|f[248])", code):
             raise CheckpointError(f"refused the numpy type {shown(code)}; a checkpoint holds numbers only")
         self.numpy = np.dtype(code)
 
@@ -136,6 +136,16 @@ class Dtype(Stateful):
             raise CheckpointError("refused an unknown byte order")
         if state[1] != "|":
             self.numpy = self.numpy.newbyteorder(state[1])
+
+
+class AnyDtype(Dtype):
+    """The same, or Python's objects: in numpy's own files, whose object arrays hold dictionaries and lists."""
+
+    def __init__(self, code: Any, *rest: Any):
+        if code in ("O", "O8"):
+            self.numpy = np.dtype(object)
+        else:
+            super().__init__(code, *rest)
 
 
 def numpy_scalar(dtype: Any, data: Any) -> int | float | bool:
