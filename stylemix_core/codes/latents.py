@@ -12,10 +12,11 @@ import torch
 
 from ..checkpoints import what_is
 from ..checkpoints.own_files import CODES
-from ..errors import LatentMismatchError
+from ..errors import LatentMismatchError, StyleMixError
 from ..files.tensor_file import header
 from ..generator import Generator
 from ..wording import counted
+from .foreign import may_hold_codes, read_codes
 
 LISTED = 20
 """Codes whose origin is told where codes are described to people."""
@@ -243,13 +244,26 @@ def holds_latents(path: str | os.PathLike[str]) -> bool:
     return w is not None and len(w.shape) in (2, 3)
 
 
-def load_latents(path: str | os.PathLike[str]) -> Latents:
-    """Read codes from safetensors, onto the CPU.
+def load_latents(path: str | os.PathLike[str], num_ws: int | None = None, iteration: int = -1) -> Latents:
+    """Read codes, onto the CPU: of `save_latents`, or of another tool, whose file's name then is the origin.
 
-    A file of another tool will do when its tensor `w` is `[B, num_ws, w_dim]` or `[num_ws, w_dim]`; its
-    name then is the origin. `CheckpointError` when the file is missing, damaged or holds no codes,
-    `LatentMismatchError` when `w` is not a W+ code.
+    Of other tools' files these are read: safetensors, `.npy`, `.npz`, and `.pt` or pickles with an array or a tensor
+    of codes, or with a dictionary or a list of them: NVIDIA's `projected_w.npz`, e4e's `latents.pt`, PTI's pivots,
+    ReStyle's `latents.npy`, rosinality's projector, STIT.
+    num_ws: how many layers the generator has, for files of single w, which are repeated; None where the file tells.
+    iteration: which one where a code comes with its steps: from 0, or, negative, from the last on.
+    `CheckpointError` when the file is missing, damaged or holds no codes, `LatentMismatchError` when they are no W+
+    codes, or single w for nobody knows how many layers.
     """
+    path = Path(path)
+    stored, metadata = header(path)
+    if path.is_file() and not CODES.file.marks(metadata) and "w" not in stored:
+        try:
+            if may_hold_codes(path):
+                w, names = read_codes(path, num_ws, iteration)
+                return Latents(w, tuple(f"{path.name}: {name}" if name else path.name for name in names))
+        except StyleMixError as error:
+            raise type(error)(f"{path} cannot be used: {error}") from error
 
     def build(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> Latents:
         latents = Latents.of(tensors["w"], Path(path).name, metadata.get("generator"))

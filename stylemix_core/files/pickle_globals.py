@@ -33,8 +33,9 @@ DTYPES = {
 
 
 class StoredArray(Stateful):
-    """A numpy array in the file. `load` gives it memory of its own."""
+    """A numpy array in the file. `load` gives it memory of its own; of an object array there are `items`."""
 
+    items: list[Any] | None = None
     shape: tuple[int, ...] = (0,)
     dtype: np.dtype = np.dtype(np.float32)
     data: bytes | memoryview | LongText = b""
@@ -46,7 +47,19 @@ class StoredArray(Stateful):
 
     def fill(self, shape: Any, dtype: Any, data: Any, fortran: Any) -> None:
         size = require_sizes(shape)
-        if not isinstance(dtype, Dtype) or not isinstance(data, bytes | memoryview | LongText):
+        if (
+            isinstance(dtype, Dtype)
+            and dtype.numpy.hasobject
+            and isinstance(data, list)
+            and len(data) == size
+        ):
+            self.shape, self.dtype, self.items = shape, dtype.numpy, data
+            return
+        if (
+            not isinstance(dtype, Dtype)
+            or dtype.numpy.hasobject
+            or not isinstance(data, bytes | memoryview | LongText)
+        ):
             raise CheckpointError("an array is not made of a number type and bytes")
         expected = size * dtype.numpy.itemsize
         # UTF-8 makes up to two bytes of one.
@@ -57,6 +70,8 @@ class StoredArray(Stateful):
         self.shape, self.dtype, self.data, self.order = shape, dtype.numpy, data, "F" if fortran else "C"
 
     def load(self) -> np.ndarray:
+        if self.items is not None:
+            raise CheckpointError("an array holds objects where numbers are expected")
         data = self.data
         if isinstance(data, LongText):
             data = str(data.data, "utf-8").encode("latin-1")
@@ -121,6 +136,16 @@ class Dtype(Stateful):
             raise CheckpointError("refused an unknown byte order")
         if state[1] != "|":
             self.numpy = self.numpy.newbyteorder(state[1])
+
+
+class AnyDtype(Dtype):
+    """The same, or Python's objects: in numpy's own files, whose object arrays hold dictionaries and lists."""
+
+    def __init__(self, code: Any, *rest: Any):
+        if code in ("O", "O8"):
+            self.numpy = np.dtype(object)
+        else:
+            super().__init__(code, *rest)
 
 
 def numpy_scalar(dtype: Any, data: Any) -> int | float | bool:

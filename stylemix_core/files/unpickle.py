@@ -34,8 +34,12 @@ def read_pickle(path: str | os.PathLike[str]) -> Any:
     `CheckpointError` when the file names a global that no checkpoint needs, or is damaged.
     """
     with reading("pickle"):
-        budget = Budget()
-        return Machine(file_globals(budget), budget).run(Stream(map_file(path)))
+        return read_pickle_data(map_file(path), Budget())
+
+
+def read_pickle_data(data: memoryview, budget: Budget, more: Known | None = None) -> Any:
+    """The value of a pickle in memory. more: globals that it may name besides, or that mean something else in it."""
+    return Machine({**file_globals(budget), **(more or {})}, budget).run(Stream(data))
 
 
 def read_torch(path: str | os.PathLike[str]) -> Any:
