@@ -23,6 +23,7 @@ VERBS = (
     codes.decode,
     codes.blend,
     codes.truncate,
+    codes.export,
     mixing.mix,
     mixing.matrix,
     mixing.strip,

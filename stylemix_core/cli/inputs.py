@@ -1,13 +1,13 @@
 """What options name, read: models, W+ codes, pictures, masks."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
 from ..checkpoints import inspect_checkpoint, load_encoder, load_generator
 from ..codes.combine import join_latents
-from ..codes.latents import Latents, check_generator, load_latents
+from ..codes.latents import Latents, check_generator, holds_latents, load_latents
 from ..codes.sampling import sample_latents
 from ..encoder import Encoder
 from ..files.pictures import load_mask, open_image
@@ -19,7 +19,7 @@ from ..mixing.pairing import check_styles
 from .batch import Batch, naming
 from .fit import check_cutoff
 from .options import GeneratorOptions, Mixing, ModelOptions, Sampling, Sources
-from .paths import LATENTS
+from .paths import CODE_FILES
 from .run import Run
 
 AVATARS = (
@@ -104,16 +104,27 @@ def read_regions(paths: Sequence[Path], generator: Generator, run: Run) -> list[
     return masks
 
 
-def reader(files: Iterable[Path], models: ModelOptions, run: Run) -> Callable[[Path], Latents]:
+def reader(
+    files: Sequence[Path], generator: Generator, models: ModelOptions, run: Run
+) -> Callable[[Path], Latents]:
     """What reads W+ codes of W+ files and pictures; the encoder is loaded only where there are pictures."""
-    encoder = None if all(path.suffix.lower() == LATENTS for path in files) else open_reader(models, run)
+    codes = {path for path in files if holds_codes(path)}
+    encoder = open_reader(models, run) if {*files} - codes else None
+    if any(path.suffix.lower() not in CODE_FILES for path in codes):
+        run.warn({"pictures that bring their W+ code along are taken by it; stylemix encode reads the picture itself"})
 
     def read(path: Path) -> Latents:
-        if encoder is None or path.suffix.lower() == LATENTS:
-            return load_latents(path)
+        if encoder is None or path in codes:
+            return load_latents(path, generator.num_ws, models.iteration)
         return encode_picture(encoder, path, models)
 
     return read
+
+
+def holds_codes(path: Path) -> bool:
+    """Whether codes are read from a file, and not from a picture: also where a picture brings its code along."""
+    ending = path.suffix.lower()
+    return ending in CODE_FILES or (ending == ".png" and path.is_file() and holds_latents(path))
 
 
 def fitting(
@@ -142,7 +153,7 @@ def read_batch(
 def read_codes(files: Sequence[Path], generator: Generator, models: ModelOptions, run: Run) -> list[Latents]:
     """W+ codes of W+ files and pictures, all of which must be usable; warns where they are another generator's."""
     warnings: list[str | None] = []
-    read = fitting(generator, reader(files, models, run), warnings)
+    read = fitting(generator, reader(files, generator, models, run), warnings)
     parts = []
     with run.progress(len(files), "read") as bar:
         for i, path in enumerate(files, 1):

@@ -179,6 +179,8 @@ class GeneratorOptions:
     compile: bool
     encoder: str = "demo"
     """Its file may bring the generator along."""
+    iteration: int = -1
+    """Of codes that keep their steps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,8 +240,17 @@ running = in_order(
     ),
 )
 
+iteration = click.option(
+    "--iteration",
+    type=int,
+    default=-1,
+    help="Which one of codes that keep their steps, as ReStyle's do: from 0, or negative from the last.",
+)
+
 generator_only = gathered("models", GeneratorOptions, generator_file, running)
+generator_of_codes = gathered("models", GeneratorOptions, generator_file, iteration, running)
 models = gathered("models", ModelOptions, generator_file, encoder_file, running)
+models_and_codes = gathered("models", ModelOptions, generator_file, encoder_file, iteration, running)
 
 
 def mask_list(
@@ -286,7 +297,7 @@ def mixing(default: str) -> Decorator:
         ),
         click.option("--seed", type=int, default=0, help="For random layers in the mask list."),
     )
-    return gathered("mixing", Mixing, sources(), style, masks, sampling, noise, models)
+    return gathered("mixing", Mixing, sources(), style, masks, sampling, noise, models_and_codes)
 
 
 pairing = click.option(

@@ -14,7 +14,10 @@ from ..masks.grammar import MaskSource
 PICTURES = frozenset((*endings.PICTURES, *endings.HEIC))
 """Endings that are taken for pictures; those of HEIC to be refused with advice."""
 LATENTS = ".safetensors"
-CODES = PICTURES | {LATENTS}
+"""Ending of files with W+ codes, directions and tunings that this package writes."""
+CODE_FILES = frozenset(endings.CODES)
+"""Endings of those that it reads, other tools' among them."""
+CODES = PICTURES | CODE_FILES
 """Endings of what W+ codes are read from."""
 MASK_FILE = ".txt"
 """Ending of files with a mask list, as `find` writes them."""
@@ -47,7 +50,8 @@ def inside(paths: Sequence[Path], endings: Collection[str]) -> list[Path]:
     for path in chain.from_iterable(map(matching, paths)):
         children = sorted(path.iterdir()) if path.is_dir() else []
         files = [child for child in children if child.suffix.lower() in endings and not child.is_dir()]
-        codes = [file for file in files if file.suffix.lower() == LATENTS]
+        ours = [file for file in files if file.suffix.lower() == LATENTS]
+        codes = ours or [file for file in files if file.suffix.lower() in CODE_FILES]
         found += codes or files or [path]
     return found
 

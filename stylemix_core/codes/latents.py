@@ -11,12 +11,17 @@ from typing import Protocol
 import torch
 
 from ..checkpoints import what_is
-from ..checkpoints.own_files import CODES
+from ..checkpoints.own_files import CODES, KINDS
 from ..errors import LatentMismatchError, StyleMixError
+from ..files.arrays import write_arrays
+from ..files.damage import DAMAGE
+from ..files.endings import ARRAYS
+from ..files.source import Source
 from ..files.tensor_file import header
 from ..generator import Generator
 from ..wording import counted
-from .foreign import may_hold_codes, read_codes
+from .foreign import is_foreign
+from .foreign_codes import may_hold_codes, read_codes
 
 LISTED = 20
 """Codes whose origin is told where codes are described to people."""
@@ -191,10 +196,11 @@ def check_generator(latents: Latents, generator: Generator) -> str | None:
 def save_latents(
     path: str | os.PathLike[str], latents: Latents | torch.Tensor, extra: Mapping[str, str] | None = None
 ) -> None:
-    """Write codes as safetensors: tensor `w` and what injection added to it, provenance in the metadata.
+    """Write codes as safetensors: tensor `w` and what injection added to it, provenance in the metadata; or for others.
 
-    extra: further metadata, such as the workflow that made the codes.
-    The file appears complete or not at all.
+    The endings `.npz` (NVIDIA's layout: an array `w`), `.npy` and `.pt` write the codes alone, for other tools;
+    `LatentMismatchError` where injection added more to them. extra: further metadata of safetensors, such as the
+    workflow that made the codes. The file appears complete or not at all.
 
     >>> sm.save_latents("faces.safetensors", sm.Latents.of(faces, "two of them", G.fingerprint()))
     >>> sm.load_latents("faces.safetensors").origins
@@ -203,6 +209,14 @@ def save_latents(
     if not isinstance(latents, Latents):
         latents = Latents.of(latents)
     tensors = _tensors(latents)
+    if Path(path).suffix.lower() in ARRAYS:
+        if len(tensors) > 1:
+            raise LatentMismatchError(
+                "these codes are more than W+ (regions, style channels or codes of the to-RGBs), which "
+                f"{Path(path).suffix} files cannot hold; save them as .safetensors, or inject in W+ without a region"
+            )
+        write_arrays(path, tensors)
+        return
     origins = json.dumps(latents.origins, ensure_ascii=False)
     version = "1" if len(tensors) == 1 else None
     CODES.file.save(path, tensors, {"origins": origins, "generator": latents.generator}, extra, version)
@@ -239,9 +253,16 @@ def _from_tensors(
 
 
 def holds_latents(path: str | os.PathLike[str]) -> bool:
-    """Whether a file looks like one for `load_latents`. Only its header is read."""
-    w = header(path)[0].get("w")
-    return w is not None and len(w.shape) in (2, 3)
+    """Whether a file looks like one for `load_latents`, of this package or of another tool. No numbers are read."""
+    stored, metadata = header(path)
+    if "w" in stored:
+        return len(stored["w"].shape) in (2, 3)
+    if any(kind.file.marks(metadata) for kind in KINDS):
+        return False
+    try:
+        return may_hold_codes(Path(path))
+    except (*DAMAGE, StyleMixError):
+        return False
 
 
 def load_latents(path: str | os.PathLike[str], num_ws: int | None = None, iteration: int = -1) -> Latents:
@@ -249,7 +270,7 @@ def load_latents(path: str | os.PathLike[str], num_ws: int | None = None, iterat
 
     Of other tools' files these are read: safetensors, `.npy`, `.npz`, and `.pt` or pickles with an array or a tensor
     of codes, or with a dictionary or a list of them: NVIDIA's `projected_w.npz`, e4e's `latents.pt`, PTI's pivots,
-    ReStyle's `latents.npy`, rosinality's projector, STIT.
+    ReStyle's `latents.npy`, rosinality's projector, STIT; and pictures of dfl's ComfyUI-StyleGan.
     num_ws: how many layers the generator has, for files of single w, which are repeated; None where the file tells.
     iteration: which one where a code comes with its steps: from 0, or, negative, from the last on.
     `CheckpointError` when the file is missing, damaged or holds no codes, `LatentMismatchError` when they are no W+
@@ -259,9 +280,10 @@ def load_latents(path: str | os.PathLike[str], num_ws: int | None = None, iterat
     stored, metadata = header(path)
     if path.is_file() and not CODES.file.marks(metadata) and "w" not in stored:
         try:
-            if may_hold_codes(path):
-                w, names = read_codes(path, num_ws, iteration)
-                return Latents(w, tuple(f"{path.name}: {name}" if name else path.name for name in names))
+            source = Source(path)
+            if is_foreign(source):
+                w, names = read_codes(source, num_ws, iteration)
+                return Latents(w, tuple(names))
         except StyleMixError as error:
             raise type(error)(f"{path} cannot be used: {error}") from error
 

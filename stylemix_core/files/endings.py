@@ -14,6 +14,13 @@ HEIC_REFUSED = (
 )
 
 
+ARRAYS = (".npz", ".npy", ".pt")
+"""Those in which other tools read codes and directions, for export."""
+
+CODES = (".safetensors", *ARRAYS, ".pth", ".pkl")
+"""Those of files with W+ codes or directions."""
+
+
 def listed(endings: Collection[str]) -> str:
     """Endings for a message that refuses a file of another kind, with what to do where pictures are expected.
 

@@ -1,4 +1,4 @@
-"""W+ codes that are at hand: decode, blend, truncate."""
+"""W+ codes that are at hand: decode, blend, truncate, export."""
 
 from pathlib import Path
 
@@ -8,9 +8,10 @@ from ...wording import counted
 from .. import options
 from ..batch import Batch
 from ..begin import begin_results
+from ..choices import EXPORTS
 from ..fit import check_cutoff, check_layers
 from ..options import PATH, GeneratorOptions, ModelOptions, Output, Truncation
-from ..paths import CODES, LATENTS, numbered
+from ..paths import CODE_FILES, CODES, file_name, numbered, unique
 from ..reading import number, one_path, some_files
 from ..run import Run
 from ..verb import verb
@@ -18,10 +19,10 @@ from ..verb import verb
 
 @verb("Draw the pictures of W+ codes.", "FILES are W+ files or folders of them.")
 @options.output("decode")
-@click.argument("files", nargs=-1, required=True, type=PATH, callback=some_files({LATENTS}))
+@click.argument("files", nargs=-1, required=True, type=PATH, callback=some_files(CODE_FILES))
 @options.strict
 @options.noise
-@options.generator_only
+@options.generator_of_codes
 def decode(
     run: Run, output: Output, files: list[Path], strict: bool, noise: str, models: GeneratorOptions
 ) -> None:
@@ -32,8 +33,10 @@ def decode(
     from ..pictures import decode as draw
 
     generator = open_generator(models)
-    batch = Batch(run, strict, {LATENTS})
-    parts = read_batch(batch, files, generator, load_latents)
+    batch = Batch(run, strict, CODE_FILES)
+    parts = read_batch(
+        batch, files, generator, lambda file: load_latents(file, generator.num_ws, models.iteration)
+    )
     if parts:
         results.pictures("", zip(code_names(*parts), draw(generator, parts, noise, run)))
         run.say(f"{counted(sum(map(len, parts)), 'picture')} in {output.out}")
@@ -55,7 +58,7 @@ def decode(
     help="How much of b: 0 is a, 1 is b; beyond that exaggerates.",
 )
 @options.noise
-@options.models
+@options.models_and_codes
 def blend(
     run: Run, output: Output, a: list[Path], b: list[Path], weight: float, noise: str, models: ModelOptions
 ) -> None:
@@ -81,7 +84,7 @@ def blend(
 @options.strict
 @options.truncation
 @options.noise
-@options.models
+@options.models_and_codes
 def truncate(
     run: Run,
     output: Output,
@@ -100,8 +103,41 @@ def truncate(
     generator = open_generator(models)
     check_cutoff(truncation.cutoff, generator.num_ws)
     batch = Batch(run, strict, CODES)
-    parts = read_batch(batch, files, generator, reader(files, models, run))
+    parts = read_batch(batch, files, generator, reader(files, generator, models, run))
     if parts:
         codes = truncate_latents(join_latents(parts), generator, truncation.psi, truncation.cutoff)
         draw_codes(generator, codes, code_names(codes), noise, results)
+    batch.end()
+
+
+@verb(
+    "Write W+ codes and directions for other tools.",
+    "FILES are W+ files, files of directions or folders of them. An .npz has the code under w, as NVIDIA's projector "
+    "writes it, and directions as GANSpace does; .npy and .pt are one array.",
+)
+@options.output("export")
+@click.argument("files", nargs=-1, required=True, type=PATH, callback=some_files(CODE_FILES))
+@click.option("--format", type=click.Choice(EXPORTS), default="npz", help="Kind of file.")
+@options.strict
+@options.iteration
+def export(
+    run: Run, output: Output, files: list[Path], format: str, strict: bool, iteration: int
+) -> None:
+    results = begin_results(output, run)
+    from ...codes.direction_files import holds_directions, load_directions, save_directions
+    from ...codes.latents import load_latents, save_latents
+
+    batch = Batch(run, strict, CODE_FILES)
+    names = iter(unique([file_name(file.stem) for file in files]))
+
+    def write(file: Path) -> Path:
+        target = output.out / f"{next(names)}.{format}"
+        if holds_directions(file):
+            directions = load_directions(file)
+            return results.file(target, lambda path: save_directions(path, directions))
+        latents = load_latents(file, iteration=iteration)
+        return results.file(target, lambda path: save_latents(path, latents))
+
+    for _, written in batch.each(files, write):
+        run.say(str(written))
     batch.end()

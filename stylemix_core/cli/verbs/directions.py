@@ -100,7 +100,7 @@ search = gathered(
 )
 @options.sampling
 @options.noise
-@options.models
+@options.models_and_codes
 def directions(
     run: Run,
     output: Output,

@@ -64,7 +64,7 @@ regions_by = click.option(
 @regions_by
 @arcface
 @options.sampling
-@options.models
+@options.models_and_codes
 def explain(
     run: Run,
     output: Output,
@@ -161,7 +161,7 @@ def explain(
 @regions_by
 @arcface
 @options.sampling
-@options.models
+@options.models_and_codes
 def find(
     run: Run,
     output: Output,
