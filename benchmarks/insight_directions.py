@@ -12,8 +12,9 @@ import sys
 import torch
 
 import stylemix_core as sm
-from stylemix_core.codes.directions import Directions, stacked_affine_weights
+from stylemix_core.codes.directions import Directions
 from stylemix_core.codes.sampling import sample_latents
+from stylemix_core.codes.unsupervised import stacked_affine_weights
 from stylemix_core.demo import truth
 from stylemix_core.demo.attributes import ATTRIBUTES, GROUPS
 from stylemix_core.encoder.identity import Identity

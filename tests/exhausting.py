@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from stylemix_core.checkpoints import inspect_checkpoint, load_encoder, load_generator
-from stylemix_core.codes.directions import load_directions
+from stylemix_core.codes.direction_files import load_directions
 from stylemix_core.codes.latents import load_latents
 from stylemix_core.errors import StyleMixError
 from stylemix_core.files.unpickle import LEGACY_HEAD

@@ -10,11 +10,12 @@ from pathlib import Path
 import folder_paths
 
 from ...stylemix_core.checkpoints import DEMO as DEMO_FOLDER
-from ...stylemix_core.codes.directions import holds_directions
+from ...stylemix_core.codes.direction_files import may_be_directions
 from ...stylemix_core.codes.latents import holds_latents
 from ...stylemix_core.encoder.identity import holds_arcface
 from ...stylemix_core.errors import CheckpointError, StyleMixError
 from ...stylemix_core.faces.regions.parsing import holds_parsing
+from ...stylemix_core.files.endings import CODES
 from ...stylemix_core.inversion.delta import holds_delta
 from ...stylemix_core.inversion.features import holds_vgg
 
@@ -98,17 +99,17 @@ def file_stamp(path: str) -> str:
 def latent_names() -> list[str]:
     """The bundled code, then the W+ files in the input and output folders, as ComfyUI names them:
     "latents/a.safetensors [output]"."""
-    return [BOB, *_names_of(holds_latents)]
+    return [BOB, *_names_of(holds_latents, CODES, uploads=(".png",))]
 
 
 def tuning_names() -> list[str]:
     """The files with generators' tunings in the input and output folders, named alike."""
-    return _names_of(holds_delta)
+    return _names_of(holds_delta, (".safetensors",))
 
 
 def direction_names() -> list[str]:
     """The files with directions in the input and output folders, named alike."""
-    return _names_of(holds_directions)
+    return _names_of(may_be_directions, CODES)
 
 
 def latent_path(name: str) -> str:
@@ -194,15 +195,18 @@ def _first_file(folders: Iterable[str], parts: Sequence[str], holds: Callable[[s
     return None
 
 
-def _names_of(holds: Callable[[str], bool]) -> list[str]:
-    """Those .safetensors files of the input and output folders that `holds` approves of."""
+def _names_of(holds: Callable[[str], bool], endings: Sequence[str], uploads: Sequence[str] = ()) -> list[str]:
+    """Those files of the input and output folders that have one of the endings and that `holds` approves of.
+
+    uploads: endings that are looked for in the input folder alone, since the output folder is full of such files.
+    """
     names = []
-    for folder, mark in (
-        (folder_paths.get_input_directory(), ""),
-        (folder_paths.get_output_directory(), " [output]"),
+    for folder, mark, read in (
+        (folder_paths.get_input_directory(), "", (*endings, *uploads)),
+        (folder_paths.get_output_directory(), " [output]", (*endings,)),
     ):
         for place, _, files in os.walk(folder):
-            paths = [os.path.join(place, file) for file in files if file.lower().endswith(".safetensors")]
+            paths = [os.path.join(place, file) for file in files if file.lower().endswith(read)]
             relative = [
                 os.path.relpath(path, folder).replace(os.sep, "/") for path in paths if _holds(holds, path)
             ]

@@ -49,12 +49,16 @@ def describe_codes(tensors: Tensors, metadata: Mapping[str, str]) -> Described:
 
 def describe_directions(tensors: Tensors, metadata: Mapping[str, str]) -> Described:
     """How many directions, by which method, and their names."""
-    (count, w_dim), (num_ws,) = tensors["vectors"].shape, tensors["layers"].shape
+    count, *layers, width = tensors["vectors"].shape
+    space = metadata.get("space", "W")[:10]
+    known = {"num_ws": layers[-1]} if layers else {}
+    if "layers" in tensors:
+        known = {"num_ws": tensors["layers"].shape[0]}
     names = parse_json(f'{{"names": {metadata.get("names", "[]")}}}').get("names")
     listed = ", ".join(str(name)[:40] for name in names[:10]) if isinstance(names, list) else ""
     method = metadata.get("method", "an unknown method")[:40]
-    found = f"{counted(count, 'direction')} by {method} in W of {w_dim} numbers ({listed})"
-    return found, {"num_ws": num_ws, "w_dim": w_dim}
+    found = f"{counted(count, 'direction')} by {method} in {space} of {width} numbers ({listed})"
+    return found, known | ({"w_dim": width} if space == "W" else {})
 
 
 def describe_tuning(tensors: Tensors, metadata: Mapping[str, str]) -> Described:
@@ -72,7 +76,7 @@ CODES = Kind(
 )
 """Files with more than the tensor `w` are of version 2, those with `w` alone of version 1."""
 DIRECTIONS = Kind(
-    TensorFormat("stylemix.directions", "directions", version="1"),
+    TensorFormat("stylemix.directions", "directions", version="2", older=("1",)),
     contents="directions",
     format="Directions",
     is_a="a file of directions, not a model; apply them to codes",

@@ -111,7 +111,11 @@ def reader(
     codes = {path for path in files if holds_codes(path)}
     encoder = open_reader(models, run) if {*files} - codes else None
     if any(path.suffix.lower() not in CODE_FILES for path in codes):
-        run.warn({"pictures that bring their W+ code along are taken by it; stylemix encode reads the picture itself"})
+        run.warn(
+            {
+                "pictures that bring their W+ code along are taken by it; stylemix encode reads the picture itself"
+            }
+        )
 
     def read(path: Path) -> Latents:
         if encoder is None or path in codes:

@@ -1,31 +1,19 @@
-"""Directions in W that change a face in one manner, found without training: SeFa and GANSpace."""
+"""Directions that change a face in one manner: what they are, and codes moved along them."""
 
-import json
-import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
-from ..checkpoints import what_is
-from ..checkpoints.own_files import DIRECTIONS
 from ..errors import LatentMismatchError, StyleMixError
 from ..generator import Generator
-from ..generator.sampling import sampled_w
-from ..masks.grammar import refuse_several
-from ..masks.mask_list import MaskList, layers_text, parse_masks
-from ..progress import OnStep
+from ..masks.mask_list import MaskList, layers_text
 from ..wording import counted, there_are
-from .latents import Latents, for_other_generators
+from .latents import Latents, Region, for_other_generators
 
-TENSORS = ("vectors", "units", "shares", "layers")
-"""Those fields of `Directions` that files keep as tensors."""
-METHODS = ("SeFa", "GANSpace")
-SAMPLES = 10_000
-"""Sampled w that GANSpace looks at, unless told otherwise."""
-UNIT_SAMPLES = 2_000
-"""Sampled w that tell SeFa how long a step is."""
+SPACES = ("W", "Z", "S")
+"""In what directions lie: in W or W+, in Z, or in S, the style channels."""
 MAX_STRENGTH = 20.0
 
 
@@ -34,32 +22,55 @@ class Directions:
     """K directions, the strongest first."""
 
     vectors: torch.Tensor
-    """float32 `[K, w_dim]`, each of length one and orthogonal to the others."""
+    """float32 `[K, w_dim]`, the same in all layers, or `[K, num_ws, w_dim]`; in Z `[K, z_dim]`; in S
+    `[K, 2, num_ws, C]`, as `style_space` lays styles out. Of any length; those found here have length one."""
     units: torch.Tensor
-    """float32 `[K]`: how far strength 1 goes: the standard deviation of sampled w along the direction."""
-    shares: torch.Tensor
+    """float32 `[K]`: how many times a vector strength 1 goes. Found here: the standard deviation of sampled w along
+    it."""
+    shares: torch.Tensor | None
     """float32 `[K]` in 0…1: how much of all change belongs to the direction: of the styles that w steers (SeFa), or
-    of the variance of w (GANSpace)."""
+    of the variance of w (GANSpace). None where nobody knows."""
     names: tuple[str, ...]
     """One a direction: a number until somebody names it."""
-    layers: torch.Tensor
-    """float32 `[num_ws]`, 0 or 1: the W+ layers that the directions are meant for."""
+    layers: torch.Tensor | None
+    """float32 `[num_ws]`, 0 or 1: the W+ layers that the directions are meant for. None for all of any generator."""
     method: str
-    """One of `METHODS`."""
+    """How they were found: "SeFa", "GANSpace", "learnt", or another tool's."""
     generator: str | None = None
     """`Generator.fingerprint()` of the generator that they were found in; None when unknown."""
+    space: str = "W"
+    """One of `SPACES`."""
+    mean: torch.Tensor | None = None
+    """float32 `[w_dim]` where a strength is no way to go but the place to go to: the coordinate along the vector, of
+    w − mean in the first layer, in units. None for directions that add."""
 
     def __post_init__(self) -> None:
         count = len(self.vectors)
-        sizes = {len(self.units), len(self.shares), len(self.names)}
-        if self.vectors.ndim != 2 or not count or sizes != {count} or self.layers.ndim != 1:
+        sizes = {len(self.units), len(self.names), count if self.shares is None else len(self.shares)}
+        dimensions = {"W": (2, 3), "Z": (2,), "S": (4,)}.get(self.space, ())
+        if self.vectors.ndim not in dimensions or not count or sizes != {count}:
             raise LatentMismatchError(
-                f"directions are [count, w_dim] with one unit, share and name each; found {list(self.vectors.shape)} "
-                f"with {len(self.units)}, {len(self.shares)} and {len(self.names)}"
+                f"directions are [count, w_dim] or [count, num_ws, w_dim] in W, [count, z_dim] in Z and [count, 2, "
+                f"num_ws, channels] in S, with one unit and name each; found {list(self.vectors.shape)} in "
+                f"{self.space} with {len(self.units)} units and {counted(len(self.names), 'name')}"
             )
+        own = self.vectors.shape[-2] if self.vectors.ndim > 2 else None
+        if self.layers is not None and (self.layers.ndim != 1 or own not in (None, len(self.layers))):
+            raise LatentMismatchError(
+                f"the directions have vectors for {own} layers, and a list of {list(self.layers.shape)} layers"
+            )
+        if self.mean is not None and (self.space != "W" or self.mean.shape != self.vectors.shape[-1:]):
+            raise LatentMismatchError("only directions in W have a mean, of as many numbers as the vectors")
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def num_ws(self) -> int | None:
+        """How many layers the codes have that they move; None where they move any."""
+        if self.vectors.ndim > 2:
+            return self.vectors.shape[-2]
+        return None if self.layers is None else len(self.layers)
 
     def index(self, direction: str | int) -> int:
         """Place of a direction by its name, in any case, or by its number from 1 on; `StyleMixError` without one."""
@@ -103,77 +114,41 @@ class Directions:
             self,
             vectors=self.vectors[chosen],
             units=self.units[chosen],
-            shares=self.shares[chosen],
+            shares=None if self.shares is None else self.shares[chosen],
             names=tuple(self.names[place] for place in chosen),
         )
+
+    def combined(self, weights: torch.Tensor, name: str, threshold: float = 0.0) -> "Directions":
+        """One direction of all: the sum of weights `[K]` times the vectors and units.
+
+        threshold: what is smaller than this part of the largest number becomes 0, as StyleCLIP's β selects channels
+        (Patashnik et al. 2021, arXiv:2103.17249, section 6).
+        """
+        if weights.shape != (len(self),):
+            raise StyleMixError(
+                f"there are {list(weights.shape)} weights; give one for each of {len(self)} directions"
+            )
+        vector = torch.einsum("k,k...->...", weights.to(self.vectors) * self.units, self.vectors)
+        vector = vector * (vector.abs() >= threshold * vector.abs().max())
+        return replace(self, vectors=vector[None], units=torch.ones(1), shares=None, names=(name,))
 
     def __str__(self) -> str:
         return self.report()
 
     def report(self) -> str:
-        """One line a direction: number, name and share."""
+        """One line a direction: number, name, and share where that is known."""
+        where = "all layers" if self.layers is None else f"layers {layers_text(self.layers)}"
+        kinds = {"Z": ", in Z", "S": ", in style channels"}
+        sets = ", each sets a coordinate" if self.mean is not None else ""
+        head = f"{self.method}, {where}{kinds.get(self.space, '')}{sets}: {counted(len(self), 'direction')}"
+        if self.shares is None:
+            return "\n".join([head, *(f"{place}. {name}" for place, name in enumerate(self.names, 1))])
         of = "the styles' change" if self.method == "SeFa" else "the variance of w"
-        found = counted(len(self), "direction")
-        head = f"{self.method}, layers {layers_text(self.layers)}: {found}, with their share of {of}"
         lines = [
-            f"{place + 1}. {name}: {100 * float(share):.1f} %"
-            for place, (name, share) in enumerate(zip(self.names, self.shares, strict=True))
+            f"{place}. {name}: {100 * float(share):.1f} %"
+            for place, (name, share) in enumerate(zip(self.names, self.shares, strict=True), 1)
         ]
-        return "\n".join([head, *lines])
-
-
-def find_directions(
-    generator: Generator,
-    method: str = "SeFa",
-    layers: str = "all",
-    count: int = 10,
-    samples: int = SAMPLES,
-    seed: int = 0,
-    on_step: OnStep | None = None,
-) -> Directions:
-    """Find directions without training and without pictures.
-
-    method: "SeFa" (Shen & Zhou 2021, arXiv:2007.06600, equation 5): the eigenvectors of AᵀA, A being the stacked
-        affine weights that make styles of w in the chosen layers. At once. "GANSpace" (Härkönen et al. 2020,
-        arXiv:2004.02546, section 2.2): the principal components of sampled w; the layers say where to apply them.
-    layers: one mask of the mask-list grammar; where its strength is not 0.
-    count: how many of the strongest directions, up to w_dim.
-    samples, seed: of GANSpace's w, w_dim at least. The same seed gives the same directions.
-    on_step: called after every chunk of samples as `on_step(done, total, None)`.
-    Every direction's sign is such that its largest entry is positive. `StyleMixError` on arguments that do not fit,
-    `MaskSyntaxError` on layers that the model lacks.
-
-    >>> directions = sm.find_directions(G, layers="coarse", count=3)
-    >>> moved = sm.apply_direction(sm.Latents.of(faces), directions, direction=1, strength=2)
-    >>> moved.w.shape
-    torch.Size([2, 8, 16])
-    """
-    if method not in METHODS:
-        raise StyleMixError(f"method {method!r} is unknown; choose one of: {', '.join(METHODS)}")
-    if not 1 <= count <= generator.w_dim:
-        raise StyleMixError(f"count is {count}; give a number of directions from 1 to {generator.w_dim}")
-    chosen = one_mask(layers, generator.num_ws).ne(0)
-    if not chosen.any():
-        raise StyleMixError(f"the layers {layers!r} are none; choose at least one, or all")
-    if method == "SeFa":
-        weights = stacked_affine_weights(generator, chosen)
-        values, vectors = strongest(weights.T @ weights)
-        spread = covariance(sampled_w(generator.mapping, UNIT_SAMPLES, 0))
-        units = (vectors[:count] @ spread * vectors[:count]).sum(1).clamp_min(0).sqrt()
-    else:
-        if samples < generator.w_dim:
-            raise StyleMixError(f"samples is {samples}; give {generator.w_dim} or more, usually {SAMPLES}")
-        values, vectors = strongest(covariance(sampled_w(generator.mapping, samples, seed, on_step)))
-        units = values[:count].sqrt()
-    return Directions(
-        vectors[:count].float(),
-        units.float(),
-        (values / values.sum())[:count].float(),
-        tuple(f"{method} {number}" for number in range(1, count + 1)),
-        chosen.float(),
-        method,
-        generator.fingerprint(),
-    )
+        return "\n".join([f"{head}, with their share of {of}", *lines])
 
 
 def apply_direction(
@@ -183,7 +158,7 @@ def apply_direction(
     strength: float,
     masks: MaskList | None = None,
 ) -> Latents:
-    """Move codes along a direction: w + strength·unit·mask·n.
+    """Move codes along a direction: w + strength·unit·mask·n. What lies in regions of the pictures moves, too.
 
     direction: its name, or its number from 1 on.
     strength: −20 … 20. Usual are −3 … 3.
@@ -191,40 +166,142 @@ def apply_direction(
         layers that the directions are meant for.
     """
     place = directions.index(direction)
-    rows = directions.layers[None] if masks is None else masks.strengths
-    moved = moves(latents, directions, [place], [strength], rows)
+    rows = meant_layers(latents, directions) if masks is None else masks.strengths
     by = f"{strength:+g} {directions.names[place]}"
     origins = [f"{origin}, {by}, layers {layers_text(row)}" for origin in latents.origins for row in rows]
-    return Latents(moved.flatten(0, 3), tuple(origins), latents.generator)
+    return replace(moved(latents, directions, [place], [strength], rows), origins=tuple(origins))
 
 
-def moves(
+def meant_layers(latents: Latents, directions: Directions) -> torch.Tensor:
+    """The layers that the directions are meant for, as one mask of the codes: `[1, num_ws]`."""
+    return torch.ones(1, latents.w.shape[1]) if directions.layers is None else directions.layers[None]
+
+
+def moved(
     latents: Latents,
     directions: Directions,
     places: Sequence[int],
     strengths: Sequence[float],
     masks: torch.Tensor,
-) -> torch.Tensor:
-    """Codes moved along directions `places`: `[B, M, K, S, num_ws, w_dim]` for masks `[M, num_ws]`.
+) -> Latents:
+    """Codes moved along directions `places`, for every code all masks `[M, num_ws]`, for these all directions, and for
+    these all strengths. Each has the origin of its code.
 
-    `LatentMismatchError` when the directions are for another shape of codes.
+    `LatentMismatchError` when the directions are for another shape of codes, `StyleMixError` for those in Z.
     """
-    _, layers, size = latents.w.shape
-    if (layers, size) != (len(directions.layers), directions.vectors.shape[1]):
-        raise LatentMismatchError(
-            f"the codes have {layers} layers of {size} numbers, the directions are for {len(directions.layers)} of "
-            f"{directions.vectors.shape[1]}; find directions in the generator that the codes are for"
-        )
+    check_shape(latents, directions)
     outside = [strength for strength in strengths if not abs(strength) <= MAX_STRENGTH]
     if outside:
         raise StyleMixError(
             f"the strength {outside[0]:g} is out of range; use −{MAX_STRENGTH:g} to {MAX_STRENGTH:g}"
         )
-    steps = (directions.vectors * directions.units[:, None])[[*places]].to(latents.w)  # [K, D]
-    amounts = (
-        torch.tensor(strengths, dtype=steps.dtype, device=steps.device)[:, None] * masks.to(steps)[:, None]
+    chosen = directions.pick(places)
+    repeats = len(masks) * len(places) * len(strengths)
+    copies = latents.take([code for code in range(len(latents)) for _ in range(repeats)])
+    if directions.space == "S":
+        return _with_channels(copies, chosen, strengths, masks)
+    return _changed(latents, copies, lambda w: _moved_w(w, chosen, strengths, masks.float()))
+
+
+def check_shape(latents: Latents, directions: Directions) -> None:
+    """Errors as `moved` has them."""
+    if directions.space == "Z":
+        raise StyleMixError(
+            "these directions are in Z, and codes are in W+; load them with their generator, which carries them over, "
+            "or say that they are in W"
+        )
+    _, layers, size = latents.w.shape
+    expected = directions.num_ws or layers
+    width = size if directions.space == "S" else directions.vectors.shape[-1]
+    if (layers, size) != (expected, width):
+        raise LatentMismatchError(
+            f"the codes have {layers} layers of {size} numbers, the directions are for {expected} of {width}; find "
+            "directions in the generator that the codes are for"
+        )
+
+
+def _changed(latents: Latents, copies: Latents, change: Callable[[torch.Tensor], torch.Tensor]) -> Latents:
+    """The copies of codes, with what `change` makes of all their w."""
+    return replace(
+        copies,
+        w=change(latents.w),
+        w_rgb=None if latents.w_rgb is None else change(latents.w_rgb),
+        regions=tuple(
+            Region(_changed(one.codes, other.codes, change), other.mask)
+            for one, other in zip(latents.regions, copies.regions, strict=True)
+        ),
     )
-    return latents.w[:, None, None, None] + amounts[:, None, :, :, None] * steps[:, None, None]
+
+
+def _moved_w(
+    w: torch.Tensor, chosen: Directions, strengths: Sequence[float], masks: torch.Tensor
+) -> torch.Tensor:
+    """Codes `[B, num_ws, w_dim]` moved by every mask, direction and strength: `[B·M·K·S, num_ws, w_dim]`."""
+    vectors = chosen.vectors if chosen.vectors.ndim == 3 else chosen.vectors[:, None]
+    steps = torch.einsum("ml,k,kld->mkld", masks, chosen.units, vectors.expand(-1, masks.shape[1], -1)).to(w)
+    amounts = torch.tensor(strengths).to(w).expand(len(w), len(chosen), -1)  # [B, K, S]
+    if chosen.mean is not None:
+        first = vectors[:, 0].to(w)
+        coordinates = (w[:, 0] - chosen.mean.to(w)) @ first.T / chosen.units.to(w)
+        amounts = amounts - coordinates[..., None]
+    moved = w[:, None, None, None] + torch.einsum("bks,mkld->bmksld", amounts, steps)
+    return moved.flatten(0, 3)
+
+
+def _with_channels(
+    latents: Latents, chosen: Directions, strengths: Sequence[float], masks: torch.Tensor
+) -> Latents:
+    """Codes whose style channels are moved."""
+    each = torch.einsum(
+        "ml,k,s,ktlc->mkstlc", masks.float(), chosen.units, torch.tensor(strengths), chosen.vectors
+    )
+    steps = each.flatten(0, 2).repeat(len(latents) // each[..., 0, 0, 0].numel(), 1, 1, 1).to(latents.w)
+
+    def change(codes: Latents) -> Latents:
+        if codes.channels is not None and codes.channels.shape != steps.shape:
+            raise LatentMismatchError(
+                f"the codes have style channels of {codes.channels.shape[3]} numbers, the directions of "
+                f"{steps.shape[3]}; use directions of the generator that the codes are for"
+            )
+        channels = steps if codes.channels is None else codes.channels + steps
+        regions = tuple(Region(change(region.codes), region.mask) for region in codes.regions)
+        return replace(codes, channels=channels, regions=regions)
+
+    return change(latents)
+
+
+def carried_to_w(
+    directions: Directions, generator: Generator, samples: int = 1_000, seed: int = 0
+) -> Directions:
+    """Directions in Z as the mean of what they do to w: (mapping(z + n) − mapping(z − n)) / 2 over sampled z.
+
+    `LatentMismatchError` when the generator's z are of another size.
+    """
+    if directions.space != "Z":
+        return directions
+    count, size = directions.vectors.shape
+    if size != generator.z_dim:
+        raise LatentMismatchError(
+            f"the directions are in Z of {size} numbers, this generator's Z has {generator.z_dim}"
+        )
+    z = torch.randn(samples, size, generator=torch.Generator().manual_seed(seed % 2**63))
+    means = []
+    for vector in directions.vectors * directions.units[:, None]:
+        labels = None
+        if generator.c_dim:
+            labels = torch.nn.functional.one_hot(
+                torch.arange(samples) % generator.c_dim, generator.c_dim
+            ).float()
+        there, back = (generator.mapping(z + sign * vector, labels)[:, 0] for sign in (1, -1))
+        means.append((there - back).detach().mean(0).cpu() / 2)
+    return replace(
+        directions,
+        vectors=torch.stack(means),
+        units=torch.ones(count),
+        method=f"{directions.method}, carried over from Z",
+        generator=generator.fingerprint(),
+        space="W",
+    )
 
 
 def check_directions(latents: Latents, directions: Directions) -> str | None:
@@ -235,75 +312,3 @@ def check_directions(latents: Latents, directions: Directions) -> str | None:
         "the directions were found in a generator with other weights than the codes', so they may change something "
         "else; find them in the generator that the codes are for"
     )
-
-
-def one_mask(text: str, num_ws: int) -> torch.Tensor:
-    """Strengths `[num_ws]` of a mask list with a single mask. `StyleMixError` when it has more."""
-    refuse_several(text)
-    return parse_masks(text, num_ws).strengths[0]
-
-
-def stacked_affine_weights(generator: Generator, layers: torch.Tensor) -> torch.Tensor:
-    """The weights that make the chosen layers' styles of w, one below the other: float64 `[channels, w_dim]`.
-
-    layers: bool `[num_ws]`.
-    """
-    affine = [module.affine for layer, module in generator.synthesis.styled() if layers[layer]]
-    return torch.cat([(one.weight * one.weight_gain).detach().cpu().double() for one in affine])
-
-
-def covariance(chunks: Iterator[torch.Tensor]) -> torch.Tensor:
-    """Of rows that come in chunks: float64 `[D, D]`."""
-    count = 0
-    total = products = torch.zeros([], dtype=torch.float64)
-    for chunk in chunks:
-        x = chunk.double()
-        count, total, products = count + len(x), total + x.sum(0), products + x.T @ x
-    mean = total / count
-    return (products - count * torch.outer(mean, mean)) / (count - 1)
-
-
-def strongest(products: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Eigenvalues `[D]` of XᵀX, falling, and the eigenvectors as rows `[D, D]`, their largest entries positive.
-
-    They are its singular values and vectors, which LAPACK finds where its eigenvalues do not converge: in a layer whose
-    styles read few of the numbers of w, most rows are zeros.
-    """
-    _, values, vectors = torch.linalg.svd(products)
-    largest = vectors.gather(1, vectors.abs().argmax(1, keepdim=True))
-    return values, vectors * largest.sign()
-
-
-def save_directions(
-    path: str | os.PathLike[str], directions: Directions, extra: Mapping[str, str] | None = None
-) -> None:
-    """Write directions as safetensors, names and provenance in the metadata. The file appears complete or not at all.
-
-    extra: further metadata, such as the workflow that found them.
-    """
-    metadata = {
-        "method": directions.method,
-        "names": json.dumps(directions.names, ensure_ascii=False),
-        "generator": directions.generator,
-    }
-    DIRECTIONS.file.save(path, {name: getattr(directions, name).float() for name in TENSORS}, metadata, extra)
-
-
-def holds_directions(path: str | os.PathLike[str]) -> bool:
-    """Whether a file looks like one for `load_directions`. Only its header is read."""
-    return DIRECTIONS.file.holds(path)
-
-
-def load_directions(path: str | os.PathLike[str]) -> Directions:
-    """Read directions that `save_directions` wrote, onto the CPU. `CheckpointError` when the file is another one."""
-
-    def build(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> Directions:
-        names = json.loads(metadata["names"])
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise ValueError("the names are no texts")
-        vectors, units, shares, layers = (tensors[name].float() for name in TENSORS)
-        return Directions(
-            vectors, units, shares, tuple(names), layers, metadata["method"], metadata.get("generator")
-        )
-
-    return DIRECTIONS.file.load(path, build, what_is)

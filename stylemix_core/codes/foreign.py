@@ -1,4 +1,4 @@
-"""What other tools' files hold, whatever their ending: arrays and tensors, still in the file, in dictionaries and lists.
+"""What other tools' files hold, whatever their ending: arrays and tensors, alone or in dictionaries and lists.
 
 `foreign_codes` and `foreign_directions` read codes and directions of it.
 """
@@ -17,6 +17,8 @@ from ..files.source import Source
 from ..files.stored import StoredTensor
 
 Stored = StoredTensor | StoredArray
+PRINCIPAL, GANSPACE, CLOSED_FORM = {"comp", "mean", "std"}, {"lat_comp", "lat_stdev"}, {"eigvec"}
+"""What files of directions hold: e4e's `ffhq_pca.pt`, GANSpace's, and rosinality's."""
 
 
 def content_of(source: Source) -> Any:
@@ -39,7 +41,9 @@ def is_foreign(source: Source) -> bool:
     """
     if source.kind == "other":
         return source.head.startswith((NPY_HEAD, PNG_HEAD))
-    if own_files.detect(source) or (source.kind == "safetensors" and any("." in name for name in source.tensors)):
+    if own_files.detect(source) or (
+        source.kind == "safetensors" and any("." in name for name in source.tensors)
+    ):
         return False
     return not any(model.detect(source) for model in MODELS)
 

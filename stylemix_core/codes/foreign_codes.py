@@ -17,7 +17,7 @@ from ..errors import CheckpointError, LatentMismatchError, StyleMixError
 from ..files.arrays import NPY_HEAD, PNG_HEAD, numpy_heads, png_text
 from ..files.source import Source
 from ..wording import counted
-from .foreign import Stored, content_of, is_foreign, named, numbers
+from .foreign import CLOSED_FORM, GANSPACE, PRINCIPAL, Stored, content_of, is_foreign, named, numbers
 
 FEWEST_WS = 8
 """Of a generator of 32 pixels. Fewer rows are w vectors, not the layers of one W+ code."""
@@ -59,7 +59,9 @@ class Found:
         return x.reshape(-1, 1, x.shape[-1]).repeat(1, num_ws, 1)
 
 
-def read_codes(source: Source, num_ws: int | None = None, iteration: int = -1) -> tuple[torch.Tensor, list[str]]:
+def read_codes(
+    source: Source, num_ws: int | None = None, iteration: int = -1
+) -> tuple[torch.Tensor, list[str]]:
     """Codes of another tool's file, float32 `[B, num_ws, w_dim]` on the CPU, and a name for each.
 
     Read are `.npy`, `.npz`, PyTorch's and plain pickle files: arrays and tensors `[B, num_ws, w_dim]`,
@@ -79,7 +81,9 @@ def read_codes(source: Source, num_ws: int | None = None, iteration: int = -1) -
     if count > MOST_CODES:
         raise CheckpointError(f"the file holds {count} codes; give at most {MOST_CODES}")
     names = [
-        ", ".join(filter(None, [name, str(i) if len(x) > 1 else ""])) for name, x in whole for i in range(len(x))
+        ", ".join(filter(None, [name, str(i) if len(x) > 1 else ""]))
+        for name, x in whole
+        for i in range(len(x))
     ]
     return torch.cat([x for _, x in whole]), [named(source.path, name) for name in names]
 
@@ -92,7 +96,9 @@ def describe_codes(path: Path) -> str:
         *rows, width = one.numbers.shape
         steps = f", {one.steps} iterations each" if one.steps > 1 else ""
         if one.fits(None):
-            counts["W+ code", f"of {rows[-1]} w vectors of {width}{steps}"] += rows[0] if len(rows) == 2 else 1
+            counts["W+ code", f"of {rows[-1]} w vectors of {width}{steps}"] += (
+                rows[0] if len(rows) == 2 else 1
+            )
         else:
             counts["w vector", f"of {width} numbers, one for all layers{steps}"] += rows[0] if rows else 1
     return " and ".join(f"{counted(count, kind)} {shape}" for (kind, shape), count in counts.items())
@@ -107,7 +113,8 @@ def may_hold_codes(path: Path) -> bool:
         return png_text(path) is not None
     if source.head.startswith(NPY_HEAD) or source.kind == "zip":
         return any(
-            dtype.hasobject or (dtype.kind == "f" and 1 <= len(shape) <= 3) for shape, dtype in numpy_heads(path)
+            dtype.hasobject or (dtype.kind == "f" and 1 <= len(shape) <= 3)
+            for shape, dtype in numpy_heads(path)
         )
     if source.kind == "safetensors":
         return len(source.tensors) == 1 and all(1 <= len(x.shape) <= 3 for x in source.tensors.values())
@@ -119,8 +126,12 @@ def may_hold_codes(path: Path) -> bool:
 
 def all_codes(source: Source, iteration: int) -> list[Found]:
     """Every array of codes in a file. `CheckpointError` when there is none."""
-    found = []
-    for name, stored, steps in codes_in(content_of(source), iteration):
+    content, found = content_of(source), []
+    if isinstance(content, dict) and any(keys <= {*content} for keys in (PRINCIPAL, GANSPACE, CLOSED_FORM)):
+        raise CheckpointError(
+            f"it holds directions ({', '.join(map(str, content))}), not codes; load it as such"
+        )
+    for name, stored, steps in codes_in(content, iteration):
         found.append(Found(name, numbers(stored, EXPECTED).float(), steps))
     if not found:
         raise CheckpointError(f"it holds no W+ codes; {EXPECTED}, or a dictionary of such")

@@ -14,7 +14,7 @@ from ..checkpoints import what_is
 from ..checkpoints.own_files import CODES, KINDS
 from ..errors import LatentMismatchError, StyleMixError
 from ..files.arrays import write_arrays
-from ..files.damage import DAMAGE
+from ..files.damage import DAMAGE, reading
 from ..files.endings import ARRAYS
 from ..files.source import Source
 from ..files.tensor_file import header
@@ -282,7 +282,8 @@ def load_latents(path: str | os.PathLike[str], num_ws: int | None = None, iterat
         try:
             source = Source(path)
             if is_foreign(source):
-                w, names = read_codes(source, num_ws, iteration)
+                with reading("file"):
+                    w, names = read_codes(source, num_ws, iteration)
                 return Latents(w, tuple(names))
         except StyleMixError as error:
             raise type(error)(f"{path} cannot be used: {error}") from error

@@ -43,6 +43,24 @@ def unpack(generator: Generator, packed: torch.Tensor) -> list[torch.Tensor]:
     ]
 
 
+def pack_flat(generator: Generator, flat: torch.Tensor, to_rgbs: bool) -> torch.Tensor:
+    """Lay `[B, channels]`, the modules one after the other, out as `[B, 2, num_ws, C]`.
+
+    to_rgbs: whether those of the to-RGBs are among them; without, these are 0.
+    """
+    widths, places = generator.synthesis.style_widths, _places(generator)
+    own = [
+        width if to_rgbs or kind == CONVOLUTION else 0
+        for (kind, _), width in zip(places, widths, strict=True)
+    ]
+    parts = flat.split(own, 1)
+    padded = [
+        torch.nn.functional.pad(part, (0, width - part.shape[1]))
+        for part, width in zip(parts, widths, strict=True)
+    ]
+    return pack(generator, padded)
+
+
 def channels_in(
     generator: Generator, latents: Latents, mask: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import torch
 
 from ..codes.combine import join_latents
-from ..codes.directions import Directions, moves
+from ..codes.directions import Directions, meant_layers, moved
 from ..codes.latents import Latents, pick_latents, short_origin
 from ..errors import StyleMixError
 from ..masks.grammar import MAX_STRENGTH, MIN_STRENGTH
@@ -135,8 +135,8 @@ def direction_sheet(
     masks: layers and their strengths; None for the layers that the directions are meant for.
     """
     _check_strengths(strengths)
-    layers = directions.layers[None] if masks is None else masks.strengths
-    moved = moves(latents, directions, range(len(directions)), strengths, layers)
+    layers = meant_layers(latents, directions) if masks is None else masks.strengths
+    codes = moved(latents, directions, range(len(directions)), strengths, layers)
     # What is the same in every row goes without saying.
     varies = [True, len(layers) > 1, len(latents) > 1]
     heads = [f"{strength:+g}" if strength else "0" for strength in strengths]
@@ -152,7 +152,7 @@ def direction_sheet(
                 where = f"layers {layers_text(mask_layers)}"
                 origins += [f"{origin}, {head} {direction}, {where}" for head in heads]
     return Figure(
-        Latents(moved.flatten(0, 3), tuple(origins), latents.generator),
+        replace(codes, origins=tuple(origins)),
         labels,
         names,
         heads=heads,

@@ -141,7 +141,7 @@ def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, torch.Tensor
     first = next(iter(whole.values()))
     with replacing(path) as partial, open(partial, "wb") as file:
         if ending == ".npz":
-            np.savez(file, **{name: tensor.numpy() for name, tensor in whole.items()})
+            np.savez(file, allow_pickle=False, **{name: tensor.numpy() for name, tensor in whole.items()})
         elif ending == ".npy":
             np.save(file, first.numpy())
         else:

@@ -18,7 +18,7 @@ from stylemix_core.cli import app, choices
 from stylemix_core.cli.fit import known_layers
 from stylemix_core.cli.options import GeneratorOptions
 from stylemix_core.cli.reading import device, seed_list
-from stylemix_core.codes import directions
+from stylemix_core.codes import directions, unsupervised
 from stylemix_core.device import DTYPES
 from stylemix_core.faces.align import ALIGN_MODES
 from stylemix_core.faces.paste import COLOUR_MATCHES
@@ -215,7 +215,7 @@ def test_devices_are_names_that_pytorch_knows():
 def test_choices_are_those_of_the_modules_that_act_on_them():
     assert choices.PAIRINGS == PAIRINGS and choices.SPACES == injection.SPACES
     assert choices.CHANNEL_SHARE == injection.CHANNEL_SHARE
-    assert (choices.DIRECTION_METHODS, choices.SAMPLES) == (directions.METHODS, directions.SAMPLES)
+    assert (choices.DIRECTION_METHODS, choices.SAMPLES) == (unsupervised.METHODS, unsupervised.SAMPLES)
     assert (METHODS, tuple(QUALITIES)) == (choices.INVERSION_METHODS, choices.QUALITIES)
     assert (choices.CARE, choices.OTHERS) == (finding.CARE, finding.OTHERS)
     assert (choices.PARTS, choices.ALIGN_MODES) == (PARTS, ALIGN_MODES)

@@ -8,8 +8,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import stylemix_core as sm
+from stylemix_core.codes.direction_files import holds_directions
 from stylemix_core.codes.direction_text import read_names
-from stylemix_core.codes.directions import check_directions, holds_directions
+from stylemix_core.codes.directions import check_directions
 from stylemix_core.codes.latents import Latents
 from stylemix_core.generator.sampling import sampled_w
 
@@ -222,18 +223,22 @@ def test_files_that_hold_no_whole_directions_are_refused(found, codes, tmp_path)
     with safe_open(tmp_path / "whole.safetensors", framework="pt") as file:
         metadata = file.metadata()
     broken = {
-        "short": (tensors | {"units": tensors["units"][:2]}, metadata, "one unit, share and name each"),
+        "short": (
+            tensors | {"units": tensors["units"][:2]},
+            metadata,
+            "with one unit and name each; found .5, 16. in W with 2 units",
+        ),
         "nan": (tensors | {"vectors": tensors["vectors"] * torch.nan}, metadata, "NaN or infinite"),
         "less": (
-            {k: v for k, v in tensors.items() if k != "shares"},
+            {k: v for k, v in tensors.items() if k != "units"},
             metadata,
-            "is damaged: it lacks 'shares'",
+            "is damaged: it lacks 'units'",
         ),
         "names": (tensors, metadata | {"names": "[1, 2, 3, 4, 5]"}, "the names are no texts"),
         "later": (
             tensors,
-            metadata | {"version": "2"},
-            "is of version 2, this program reads up to 1; update StyleMix",
+            metadata | {"version": "3"},
+            "is of version 3, this program reads up to 2; update StyleMix",
         ),
     }
     for name, (content, texts, message) in broken.items():

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from stylemix_core.checkpoints import native
-from stylemix_core.codes.directions import find_directions, save_directions
+from stylemix_core.codes.direction_files import save_directions
 from stylemix_core.codes.latents import save_latents
 from stylemix_core.codes.sampling import sample_latents
+from stylemix_core.codes.unsupervised import find_directions
 from stylemix_core.decoding import decode
 from stylemix_core.inversion.delta import Delta, save_delta
 from stylemix_core.masks.mask_list import parse_masks

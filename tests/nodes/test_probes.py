@@ -8,7 +8,8 @@ from PIL import Image
 
 from stylemix_core import save_image
 from stylemix_core.checkpoints import load_generator
-from stylemix_core.codes.directions import find_directions, save_directions
+from stylemix_core.codes.direction_files import save_directions
+from stylemix_core.codes.unsupervised import find_directions
 from stylemix_core.images import from_pil
 from stylemix_core.inversion import Delta, save_delta
 

@@ -120,18 +120,16 @@ def truncate(
 @click.option("--format", type=click.Choice(EXPORTS), default="npz", help="Kind of file.")
 @options.strict
 @options.iteration
-def export(
-    run: Run, output: Output, files: list[Path], format: str, strict: bool, iteration: int
-) -> None:
+def export(run: Run, output: Output, files: list[Path], format: str, strict: bool, iteration: int) -> None:
     results = begin_results(output, run)
     from ...codes.direction_files import holds_directions, load_directions, save_directions
     from ...codes.latents import load_latents, save_latents
 
     batch = Batch(run, strict, CODE_FILES)
-    names = iter(unique([file_name(file.stem) for file in files]))
+    names = dict(zip(files, unique([file_name(file.stem) for file in files]), strict=True))
 
     def write(file: Path) -> Path:
-        target = output.out / f"{next(names)}.{format}"
+        target = output.out / f"{names[file]}.{format}"
         if holds_directions(file):
             directions = load_directions(file)
             return results.file(target, lambda path: save_directions(path, directions))

@@ -33,6 +33,9 @@ class Search:
     samples: int
     seed: int
     load: Path | None
+    space: str | None
+    channels: str | None
+    numbering: str
     names: dict[int, str]
 
 
@@ -62,7 +65,23 @@ search = gathered(
         "--load",
         type=PATH,
         callback=existing("there is no file with directions at {path}; check the path"),
-        help="Take saved directions instead of finding some.",
+        help="Take saved directions instead of finding some, also other tools'.",
+    ),
+    click.option(
+        "--space",
+        type=click.Choice(("W", "Z")),
+        help="Where loaded directions of other tools lie, if their name says it wrongly.",
+    ),
+    click.option(
+        "--channels",
+        metavar="MODULE:CHANNEL,...",
+        help="Take single style channels instead, as in 6:501,9:409.",
+    ),
+    click.option(
+        "--numbering",
+        type=click.Choice(("all", "convolutions")),
+        default="all",
+        help="How their modules are counted: with to-RGBs (StyleSpace), or convolutions alone (StyleCLIP).",
     ),
     click.option(
         "--name",
@@ -117,7 +136,8 @@ def directions(
     check_layers(models, masks, search.layers, cutoff=sampling.cutoff)
     results = begin_results(output, run)
     from ...codes.combine import join_latents
-    from ...codes.directions import apply_direction, check_directions, save_directions
+    from ...codes.direction_files import save_directions
+    from ...codes.directions import apply_direction, check_directions
     from ...figures.sheets import direction_sheet, even_strengths
     from ...masks.mask_list import parse_masks
     from ..inputs import open_generator, source_codes
@@ -144,10 +164,14 @@ def directions(
 
 
 def directions_of(generator: "Generator", search: Search, run: Run) -> "Directions":
-    from ...codes.directions import find_directions, load_directions
+    from ...codes.channel_directions import style_channels
+    from ...codes.direction_files import load_directions
+    from ...codes.unsupervised import find_directions
 
     if search.load is not None:
-        return load_directions(search.load)
+        return load_directions(search.load, generator, search.space)
+    if search.channels is not None:
+        return style_channels(generator, search.channels, search.numbering == "all")
     with run.progress(search.samples, search.method) as bar:
         return find_directions(
             generator, search.method, search.layers, search.count, search.samples, search.seed, bar.step

@@ -1,0 +1,123 @@
+"""Files of directions, of this package and of other tools."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from ..checkpoints import what_is
+from ..checkpoints.own_files import DIRECTIONS
+from ..errors import StyleMixError
+from ..files.arrays import write_arrays
+from ..files.damage import DAMAGE, reading
+from ..files.endings import ARRAYS
+from ..files.source import Source
+from ..files.tensor_file import header
+from ..generator import Generator
+from .directions import Directions, carried_to_w
+from .foreign import is_foreign
+from .foreign_directions import may_hold_directions, read_directions
+
+TENSORS = ("vectors", "units")
+MORE_TENSORS = ("shares", "layers", "mean")
+"""Those fields of `Directions` that files keep as tensors; the latter where they are known."""
+
+
+def save_directions(
+    path: str | os.PathLike[str], directions: Directions, extra: Mapping[str, str] | None = None
+) -> None:
+    """Write directions as safetensors, names and provenance in the metadata. The file appears complete or not at all.
+
+    For other tools, `.npz` writes those in W as GANSpace does (`lat_comp`, `lat_stdev`, `lat_mean`); `.npy` and `.pt`
+    write one array, vectors times units. extra: further metadata of safetensors, such as the workflow that found them.
+    """
+    if Path(path).suffix.lower() in ARRAYS:
+        write_arrays(path, arrays_of(directions, Path(path).suffix.lower()))
+        return
+    known = [name for name in MORE_TENSORS if getattr(directions, name) is not None]
+    plain = directions.space == "W" and directions.vectors.ndim == 2 and known == ["shares", "layers"]
+    metadata = {
+        "method": directions.method,
+        "names": json.dumps(directions.names, ensure_ascii=False),
+        "generator": directions.generator,
+        "space": None if directions.space == "W" else directions.space,
+    }
+    tensors = {name: getattr(directions, name).float() for name in (*TENSORS, *known)}
+    DIRECTIONS.file.save(path, tensors, metadata, extra, "1" if plain else None)
+
+
+def arrays_of(directions: Directions, ending: str) -> dict[str, torch.Tensor]:
+    """What other tools read, by name."""
+    if ending != ".npz" or directions.space != "W":
+        units = directions.units.reshape(-1, *[1] * (directions.vectors.ndim - 1))
+        return {"directions": directions.vectors * units}
+    vectors = directions.vectors if directions.vectors.ndim == 3 else directions.vectors[:, None]
+    mean = torch.zeros(vectors.shape[-1]) if directions.mean is None else directions.mean
+    arrays = {"lat_comp": vectors, "lat_stdev": directions.units, "lat_mean": mean[None]}
+    arrays |= {name.replace("lat", "act"): tensor for name, tensor in arrays.items()}
+    return arrays if directions.shares is None else {**arrays, "var_ratio": directions.shares}
+
+
+def holds_directions(path: str | os.PathLike[str]) -> bool:
+    """Whether a file says that it is one of `save_directions`. Only its header is read."""
+    return DIRECTIONS.file.holds(path)
+
+
+def may_be_directions(path: str | os.PathLike[str]) -> bool:
+    """Whether a file looks like one for `load_directions`, of this package or of another tool. No numbers are read."""
+    if holds_directions(path):
+        return True
+    try:
+        return may_hold_directions(Source(path))
+    except (*DAMAGE, StyleMixError):
+        return False
+
+
+def load_directions(
+    path: str | os.PathLike[str], generator: Generator | None = None, space: str | None = None
+) -> Directions:
+    """Read directions, onto the CPU: of `save_directions`, or of another tool, whose file's name they then have.
+
+    Of other tools' files these are read: InterFaceGAN's boundaries, e4e's and PTI's vectors, vectors per layer (STIT),
+    e4e's `ffhq_pca.pt`, GANSpace's `.npz`, rosinality's `closed_form_factorization`, StyleCLIP's `fs3.npy`, dfl's
+    ComfyUI-StyleGan, and any array `[w_dim]`, `[K, w_dim]`, `[num_ws, w_dim]` or `[K, num_ws, w_dim]`, or several by
+    name.
+    generator: which the directions are for. It tells layers from directions and channels from numbers of w, and
+        directions in Z are carried over to its W.
+    space: "W" or "Z" where the file does not say it and its name says it wrongly. InterFaceGAN's boundaries are in Z,
+        unless their name has a `w`; all others are in W.
+    `CheckpointError` when the file is missing, damaged or holds no directions.
+    """
+    path = Path(path)
+    _, metadata = header(path)
+    if path.is_file() and not DIRECTIONS.file.marks(metadata):
+        try:
+            source = Source(path)
+            if is_foreign(source):
+                with reading("file"):
+                    read = read_directions(source, generator, space)
+                return read if generator is None else carried_to_w(read, generator)
+        except StyleMixError as error:
+            raise type(error)(f"{path} cannot be used: {error}") from error
+
+    def build(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> Directions:
+        names = json.loads(metadata["names"])
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError("the names are no texts")
+        vectors, units = (tensors[name].float() for name in TENSORS)
+        shares, layers, mean = (tensors[name].float() if name in tensors else None for name in MORE_TENSORS)
+        return Directions(
+            vectors,
+            units,
+            shares,
+            tuple(names),
+            layers,
+            metadata["method"],
+            metadata.get("generator"),
+            metadata.get("space", "W"),
+            mean,
+        )
+
+    return DIRECTIONS.file.load(path, build, what_is)
