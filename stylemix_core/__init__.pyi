@@ -17,6 +17,7 @@ from .codes.directions import apply_direction as apply_direction
 from .codes.latents import Latents as Latents
 from .codes.latents import load_latents as load_latents
 from .codes.latents import save_latents as save_latents
+from .codes.learning import learn_direction as learn_direction
 from .codes.seeds import sample_z as sample_z
 from .codes.unsupervised import find_directions as find_directions
 from .decoding import decode as decode

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -16,10 +17,12 @@ from ..files.endings import ARRAYS
 from ..files.source import Source
 from ..files.tensor_file import header
 from ..generator import Generator
-from .directions import Directions, carried_to_w
+from .directions import Confidence, Directions, carried_to_w
 from .foreign import is_foreign
 from .foreign_directions import may_hold_directions, read_directions
 
+MOST_EXAMPLES = 100_000
+"""Faces that a learnt direction may name."""
 TENSORS = ("vectors", "units")
 MORE_TENSORS = ("shares", "layers", "mean")
 """Those fields of `Directions` that files keep as tensors; the latter where they are known."""
@@ -43,6 +46,7 @@ def save_directions(
         "names": json.dumps(directions.names, ensure_ascii=False),
         "generator": directions.generator,
         "space": None if directions.space == "W" else directions.space,
+        "confidence": None if directions.confidence is None else json.dumps(asdict(directions.confidence)),
     }
     tensors = {name: getattr(directions, name).float() for name in (*TENSORS, *known)}
     DIRECTIONS.file.save(path, tensors, metadata, extra, "1" if plain else None)
@@ -118,6 +122,20 @@ def load_directions(
             metadata.get("generator"),
             metadata.get("space", "W"),
             mean,
+            confidence_in(metadata),
         )
 
     return DIRECTIONS.file.load(path, build, what_is)
+
+
+def confidence_in(metadata: Mapping[str, str]) -> Confidence | None:
+    """The confidence that a file's metadata tell. `ValueError` and `TypeError` where it is none."""
+    if "confidence" not in metadata:
+        return None
+    known = json.loads(metadata["confidence"])
+    layers = tuple(float(one) for one in known.pop("layers"))
+    counts = {name: int(known.pop(name)) for name in ("positive", "negative")}
+    if not all(0 < count < MOST_EXAMPLES for count in counts.values()):
+        raise ValueError("the confidence names impossible numbers of faces")
+    shares = {name: float(known[name]) for name in ("accuracy", "stability", "separation", "by_chance")}
+    return Confidence(counts["positive"], counts["negative"], *shares.values(), layers)

@@ -1,5 +1,6 @@
 """Directions that change a face in one manner: what they are, and codes moved along them."""
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,47 @@ from .latents import Latents, Region, for_other_generators
 SPACES = ("W", "Z", "S")
 """In what directions lie: in W or W+, in Z, or in S, the style channels."""
 MAX_STRENGTH = 20.0
+MARGIN = 1.1
+"""A learnt direction must separate so many times better than shuffled labels do."""
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """How far a learnt direction can be trusted."""
+
+    positive: int
+    negative: int
+    """Faces that had it, and that had it not."""
+    accuracy: float
+    """Share of faces, 0…1, that a model told right which had not seen them."""
+    stability: float
+    """Mean cosine of the direction to those of random halves of the examples."""
+    separation: float
+    """How well the best layer tells held-out faces apart: Student's t."""
+    by_chance: float
+    """The best of the same that shuffled labels gave."""
+    layers: tuple[float, ...]
+    """The separation by every layer."""
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether labels without a meaning would give as much."""
+        count = self.positive + self.negative
+        right = round(self.accuracy * count)
+        luck = sum(math.comb(count, k) for k in range(right, count + 1)) / 2**count
+        return self.separation <= MARGIN * self.by_chance or luck > 0.05
+
+    def report(self) -> list[str]:
+        """Lines for people."""
+        lines = [
+            f"learnt from {self.positive} + {self.negative} faces; of faces held out, {100 * self.accuracy:.0f} % are "
+            f"told right; stability {self.stability:.2f}",
+        ]
+        if self.is_noise:
+            lines.append(
+                "this is noise: labels at random give as much. Give more faces, or faces that differ in it more clearly"
+            )
+        return lines
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +85,9 @@ class Directions:
     mean: torch.Tensor | None = None
     """float32 `[w_dim]` where a strength is no way to go but the place to go to: the coordinate along the vector, of
     w − mean in the first layer, in units. None for directions that add."""
+
+    confidence: Confidence | None = None
+    """Of learnt directions."""
 
     def __post_init__(self) -> None:
         count = len(self.vectors)
@@ -142,7 +187,10 @@ class Directions:
         sets = ", each sets a coordinate" if self.mean is not None else ""
         head = f"{self.method}, {where}{kinds.get(self.space, '')}{sets}: {counted(len(self), 'direction')}"
         if self.shares is None:
-            return "\n".join([head, *(f"{place}. {name}" for place, name in enumerate(self.names, 1))])
+            known = [] if self.confidence is None else self.confidence.report()
+            return "\n".join(
+                [head, *(f"{place}. {name}" for place, name in enumerate(self.names, 1)), *known]
+            )
         of = "the styles' change" if self.method == "SeFa" else "the variance of w"
         lines = [
             f"{place}. {name}: {100 * float(share):.1f} %"

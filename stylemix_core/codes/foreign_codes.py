@@ -88,9 +88,9 @@ def read_codes(
     return torch.cat([x for _, x in whole]), [named(source.path, name) for name in names]
 
 
-def describe_codes(path: Path) -> str:
+def describe_codes(source: Source) -> str:
     """What a file of another tool holds, for people: "3 W+ codes of 18 w vectors of 512". Errors of `read_codes`."""
-    found = all_codes(Source(path), -1)
+    found = all_codes(source, -1)
     counts: Counter[tuple[str, str]] = Counter()
     for one in found:
         *rows, width = one.numbers.shape
@@ -101,7 +101,8 @@ def describe_codes(path: Path) -> str:
             )
         else:
             counts["w vector", f"of {width} numbers, one for all layers{steps}"] += rows[0] if rows else 1
-    return " and ".join(f"{counted(count, kind)} {shape}" for (kind, shape), count in counts.items())
+    parts = [f"{counted(count, kind)} {shape}" for (kind, shape), count in counts.items()]
+    return f"{' and '.join(parts)}, a source or a style"
 
 
 def may_hold_codes(path: Path) -> bool:

@@ -14,10 +14,11 @@ from ..errors import CheckpointError, LatentMismatchError
 from ..files.arrays import NPY_HEAD, numpy_heads
 from ..files.source import Source, parse_json
 from ..generator import Generator
+from ..wording import counted
 from .channel_directions import channel_counts, channels
 from .directions import Directions
 from .foreign import CLOSED_FORM, GANSPACE, PRINCIPAL, Stored, content_of, is_foreign, numbers
-from .foreign_codes import FEWEST_WS
+from .foreign_codes import CODES, FEWEST_WS
 
 MOST_DIRECTIONS = 10_000
 EXPECTED = "expected directions of [numbers], [directions, numbers], [layers, numbers] or [directions, layers, numbers]"
@@ -35,6 +36,8 @@ def read_directions(source: Source, generator: Generator | None, space: str | No
     for keys, read in LAYOUTS:
         if isinstance(content, Mapping) and keys <= {*content}:
             return read(content)
+    if isinstance(content, Mapping) and {*CODES} & {*content}:
+        raise CheckpointError("it holds codes, not directions; load it as such")
     stem = source.path.stem
     if isinstance(content, Stored):
         return one_array(content, stem, generator, space or space_of(source))
@@ -43,6 +46,19 @@ def read_directions(source: Source, generator: Generator | None, space: str | No
         if named:
             return by_name(named, generator, space or "W")
     raise CheckpointError(f"it holds no directions; {EXPECTED}, or several by name")
+
+
+def describe_directions(source: Source) -> str:
+    """What a file of another tool holds, for people. Errors as `load_directions` has them."""
+    found = read_directions(source, None, None)
+    own = (
+        f"{found.num_ws} layers of {found.vectors.shape[-1]}"
+        if found.num_ws
+        else str(found.vectors.shape[-1])
+    )
+    names = ", ".join(name[:40] for name in found.names[:10])
+    sets = ", which set a coordinate" if found.mean is not None else ""
+    return f"{counted(len(found), 'direction')} in {found.space} of {own} numbers ({names}){sets}, for load_directions"
 
 
 def may_hold_directions(source: Source) -> bool:

@@ -6,6 +6,7 @@ Numbers are read by numpy without pickles, object arrays through the one reader 
 import base64
 import io
 import os
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -127,7 +128,10 @@ def numpy_head(data: memoryview) -> tuple[tuple[int, ...], np.dtype, bool, int]:
     version = np.lib.format.read_magic(stream)
     if version not in HEADERS:
         raise CheckpointError(f"the numpy file is of version {version}; save it again with a common numpy")
-    shape, fortran, dtype = HEADERS[version](stream)
+    try:
+        shape, fortran, dtype = HEADERS[version](stream)
+    except (SyntaxError, tokenize.TokenError) as error:  # numpy reads its header as a text of Python
+        raise CheckpointError("the numpy file's header is damaged; copy the file again") from error
     return shape, dtype, fortran, stream.tell()
 
 

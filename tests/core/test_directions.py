@@ -226,7 +226,7 @@ def test_files_that_hold_no_whole_directions_are_refused(found, codes, tmp_path)
         "short": (
             tensors | {"units": tensors["units"][:2]},
             metadata,
-            "with one unit and name each; found .5, 16. in W with 2 units",
+            "with one unit and name each; found",
         ),
         "nan": (tensors | {"vectors": tensors["vectors"] * torch.nan}, metadata, "NaN or infinite"),
         "less": (

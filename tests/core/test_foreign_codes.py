@@ -1,13 +1,19 @@
 """W+ codes that other tools wrote: the same numbers as their own loaders give, and nothing that a file names is run."""
 
+import base64
+import io
 import os
 import pickle
+import zlib
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 import stylemix_core as sm
+from stylemix_core.codes.latents import holds_latents
 from stylemix_core.errors import CheckpointError, LatentMismatchError, StyleMixError
 
 L, D = 14, 16
@@ -33,6 +39,24 @@ def torch_file(name, content, zipped=True):
 def archive(name, compressed=False, **arrays):
     def write(folder):
         (np.savez_compressed if compressed else np.savez)(folder / name, **arrays)
+        return folder / name
+
+    return write
+
+
+def in_text(array, compressor=zlib.compress):
+    """As dfl's ComfyUI-StyleGan writes an array."""
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return base64.b64encode(compressor(stream.getvalue())).decode()
+
+
+def picture(name, text):
+    def write(folder):
+        texts = PngInfo()
+        texts.add_text("prompt", "{}")
+        texts.add_text("stylegan_latent", text)
+        Image.new("RGB", (8, 8)).save(folder / name, pnginfo=texts)
         return folder / name
 
     return write
@@ -65,6 +89,7 @@ FILES = {
     "rosinality, W+": (torch_file("a.pt", {"a.png": {"img": torch.zeros(1), "latent": CODES[0]}}), CODES[:1]),
     "STIT": (torch_file("run.pt", {"pivots": CODES, "quads": [1, 2]}), CODES),
     "STIT, by frame": (torch_file("run.pt", {"pivots": [*CODES]}), CODES),
+    "dfl's picture": (picture("face.png", in_text(CODES[:1].numpy())), CODES[:1]),
     "frames": (torch_file("frames.pt", [*CODES]), CODES),
 }
 
@@ -76,8 +101,10 @@ def test_files_of_other_tools_give_their_numbers(name, tmp_path):
     latents = sm.load_latents(path)
     assert torch.equal(latents.w, expected)
     assert all(origin.startswith(path.name) for origin in latents.origins)
-    sm.save_latents(tmp_path / "again.safetensors", latents)
-    assert torch.equal(sm.load_latents(tmp_path / "again.safetensors").w, expected)
+    for ending in (".safetensors", ".npz", ".npy", ".pt"):
+        sm.save_latents(tmp_path / f"again{ending}", latents)
+        assert torch.equal(sm.load_latents(tmp_path / f"again{ending}").w, expected)
+    assert holds_latents(path)
 
 
 def test_a_dictionary_names_its_codes(tmp_path):
@@ -153,6 +180,49 @@ def test_other_content_is_refused_by_name(write, message, tmp_path):
     path = write(tmp_path)
     with pytest.raises(StyleMixError, match=f"{path.name} cannot be used: .*{message}"):
         sm.load_latents(path)
+
+
+def test_other_tools_read_what_is_exported(tmp_path):
+    """NVIDIA's `generate.py --projected-w` takes the array `w` of an .npz, others a whole .npy or .pt."""
+    for ending in (".npz", ".npy", ".pt"):
+        sm.save_latents(tmp_path / f"w{ending}", CODES)
+    assert np.array_equal(np.load(tmp_path / "w.npz")["w"], CODES.numpy())
+    assert np.array_equal(np.load(tmp_path / "w.npy"), CODES.numpy())
+    assert torch.equal(torch.load(tmp_path / "w.pt", weights_only=True), CODES)
+
+
+def test_what_is_more_than_w_plus_is_not_exported(tmp_path):
+    more = sm.Latents(CODES, ("a", "b", "c"), w_rgb=CODES + 1)
+    with pytest.raises(
+        LatentMismatchError, match="more than W\\+.*.npz files cannot hold; save them as .safetensors"
+    ):
+        sm.save_latents(tmp_path / "w.npz", more)
+    assert not [*tmp_path.iterdir()]
+
+
+BOMB = zlib.compress(bytes(1 << 26))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("not in base 64!", "code in the picture is damaged"),
+        (in_text(CODES.numpy(), lambda data: zlib.compress(data)[:-9]), "cut off, or too long"),
+        (in_text(CODES.numpy(), lambda data: BOMB), "cut off, or too long"),
+        (in_text(np.array(["a"])), "refused the numpy type"),
+    ],
+)
+def test_damaged_codes_in_pictures_are_refused(text, message, tmp_path):
+    path = picture("face.png", text)(tmp_path)
+    with pytest.raises(CheckpointError, match=f"face.png cannot be used: .*{message}"):
+        sm.load_latents(path)
+
+
+def test_a_picture_without_a_code_says_so(tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "face.png")
+    assert not holds_latents(tmp_path / "face.png")
+    with pytest.raises(CheckpointError, match="the picture carries no W\\+ code"):
+        sm.load_latents(tmp_path / "face.png")
 
 
 def test_a_file_that_is_cut_off_is_damaged(tmp_path):

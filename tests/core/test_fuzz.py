@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -77,6 +78,17 @@ def write_rosinality(path: Path) -> Path:
     return path
 
 
+def write_foreign(folder: Path) -> dict[str, Path]:
+    """Codes and directions as other tools write them."""
+    codes = torch.randn(2, 8, 16, generator=torch.Generator().manual_seed(0))
+    arrays = {"lat_comp": codes[:, :1].numpy(), "lat_stdev": np.ones(2), "lat_mean": np.zeros(16)}
+    np.save(folder / "w.npy", codes.numpy())
+    np.save(folder / "latents.npy", {"a.jpg": [codes[0].numpy(), codes[1].numpy()]}, allow_pickle=True)
+    np.savez_compressed(folder / "ganspace.npz", **arrays)
+    torch.save({"comp": codes[:, :1], "mean": codes[:1, 0], "std": torch.ones(2)}, folder / "pca.pt")
+    return {path.name: path for path in folder.iterdir()}
+
+
 FORMATS: dict[str, Callable[[Path], Path]] = {
     "NVIDIA": lambda folder: builders.write_nvidia(
         folder / "network.pkl", builders.nvidia_state(builders.tiny_generator_config())
@@ -102,6 +114,9 @@ FORMATS: dict[str, Callable[[Path], Path]] = {
     "tuning": lambda folder: write_tuning(folder / "tuning.safetensors"),
 }
 """A small valid file of every format, by name: add a line for a new one."""
+
+FOREIGN = ("w.npy", "latents.npy", "ganspace.npz", "pca.pt")
+"""Files of `write_foreign`, which are no checkpoints."""
 
 LEGACY_PICKLES = 5  # magic number, version, system, content and the storages' names; their bytes follow
 
@@ -130,7 +145,9 @@ class Original:
     def of(cls, data: bytes) -> "Original":
         if data[:2] == b"PK":
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                (name,) = [name for name in archive.namelist() if name.endswith("data.pkl")]
+                name = next((name for name in archive.namelist() if name.endswith("data.pkl")), None)
+                if name is None:
+                    return cls(data, None)
                 content = archive.read(name)
                 return cls(data, slice(data.index(content), data.index(content) + len(content)))
         return cls(data, slice(0, len(data)) if data[:1] == b"\x80" else None)
@@ -190,7 +207,7 @@ def lengths(rng: random.Random, original: Original, others: list[Original]) -> b
         number = rng.choice(EXTREMES)
         if original.pickle is None and rng.random() < 0.7:
             fields = list(re.finditer(rb"\d+", bytes(data[8:6_000])))
-            field = rng.choice(fields)
+            field = rng.choice(fields or [re.match(rb"", b"")])
             data[8 + field.start() : 8 + field.end()] = str(number).encode()
             continue
         marks = [match.start() for match in re.finditer(rb"PK[\1\3\5\6]", data)] or [0]
@@ -242,7 +259,9 @@ def originals(tmp_path_factory) -> list[Original]:
     for name, write in FORMATS.items():
         (folder / name).mkdir()
         found.append(Original.of(write(folder / name).read_bytes()))
-    return found
+    (folder / "foreign").mkdir()
+    foreign = write_foreign(folder / "foreign")
+    return found + [Original.of(foreign[name].read_bytes()) for name in FOREIGN]
 
 
 def check(seeds: range, originals: list[Original], folder: Path) -> None:
@@ -269,7 +288,12 @@ def check(seeds: range, originals: list[Original], folder: Path) -> None:
 
 
 def test_the_originals_are_read(originals, tmp_path):
-    for original in originals:
+    for original, read in zip(
+        originals[len(FORMATS) :], (sm.load_latents,) * 2 + (sm.load_directions,) * 2, strict=True
+    ):
+        (tmp_path / "file").write_bytes(original.data)
+        read(tmp_path / "file")
+    for original in originals[: len(FORMATS)]:
         (tmp_path / "file").write_bytes(original.data)
         inspect_checkpoint(tmp_path / "file")
         if original.pickle is not None:
@@ -282,7 +306,7 @@ def test_the_originals_are_read(originals, tmp_path):
 def test_every_format_is_damaged(originals, tmp_path):
     """A new format needs a small file in `FORMATS`."""
     found = set()
-    for original in originals:
+    for original in originals[: len(FORMATS)]:
         (tmp_path / "file").write_bytes(original.data)
         source = Source(tmp_path / "file")
         found.add(next(reader for reader in READERS if reader.detect(source)))

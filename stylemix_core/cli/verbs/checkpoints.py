@@ -97,8 +97,14 @@ def inspect(run: Run, files: list[str], as_json: bool, strict: bool) -> None:
 def describe(file: str, as_json: bool) -> str:
     """What `inspect` tells of a file."""
     from ...checkpoints import inspect_checkpoint
+    from ...codes.foreign_files import describe_foreign
     from ...codes.latents import holds_latents
 
+    found = None if file == "demo" else describe_foreign(Path(file))
+    if found is not None:
+        return (
+            json.dumps({"file": file, "format": "foreign", "found": found}) if as_json else f"{file}: {found}"
+        )
     if holds_latents(file):
         return describe_codes(file, as_json)
     info: CheckpointInfo = inspect_checkpoint(file)
