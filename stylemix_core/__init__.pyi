@@ -1,5 +1,6 @@
 """The public names, and where they live. `__init__.py` imports each from there when it is first used."""
 
+from .analysis.direction_effects import measure_directions as measure_directions
 from .analysis.explain import explain_layers as explain_layers
 from .analysis.explain_report import LayerReport as LayerReport
 from .analysis.find import find_layers as find_layers
@@ -14,6 +15,7 @@ from .codes.direction_files import load_directions as load_directions
 from .codes.direction_files import save_directions as save_directions
 from .codes.directions import Directions as Directions
 from .codes.directions import apply_direction as apply_direction
+from .codes.directions import condition_directions as condition_directions
 from .codes.latents import Latents as Latents
 from .codes.latents import load_latents as load_latents
 from .codes.latents import save_latents as save_latents

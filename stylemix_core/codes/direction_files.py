@@ -134,8 +134,9 @@ def confidence_in(metadata: Mapping[str, str]) -> Confidence | None:
         return None
     known = json.loads(metadata["confidence"])
     layers = tuple(float(one) for one in known.pop("layers"))
-    counts = {name: int(known.pop(name)) for name in ("positive", "negative")}
-    if not all(0 < count < MOST_EXAMPLES for count in counts.values()):
+    counts = [int(known[name]) for name in ("positive", "negative")]
+    if not all(0 < count < MOST_EXAMPLES for count in counts):
         raise ValueError("the confidence names impossible numbers of faces")
-    shares = {name: float(known[name]) for name in ("accuracy", "stability", "separation", "by_chance")}
-    return Confidence(counts["positive"], counts["negative"], *shares.values(), layers)
+    numbers = (float(known[name]) for name in ("accuracy", "stability", "separation", "by_chance"))
+    accuracy, stability, separation, by_chance = numbers
+    return Confidence(counts[0], counts[1], accuracy, stability, separation, by_chance, layers)
