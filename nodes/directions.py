@@ -2,26 +2,20 @@
 
 from comfy_api.v0_0_2 import io
 
+from ..stylemix_core.codes.direction_files import load_directions, save_directions
 from ..stylemix_core.codes.direction_text import read_names
-from ..stylemix_core.codes.directions import (
-    MAX_STRENGTH,
-    METHODS,
-    SAMPLES,
-    Directions,
-    apply_direction,
-    check_directions,
-    find_directions,
-    load_directions,
-    save_directions,
-)
+from ..stylemix_core.codes.directions import MAX_STRENGTH, Directions, apply_direction, check_directions
 from ..stylemix_core.codes.latents import Latents, check_generator
+from ..stylemix_core.codes.unsupervised import METHODS, SAMPLES, find_directions
 from ..stylemix_core.figures.sheets import direction_sheet, even_strengths
 from ..stylemix_core.masks.mask_list import MaskList, MaskText
 from . import host
 from .figures import draw_figure, figure_outputs
-from .inputs import file_input, filename_prefix_input, seed_input
+from .inputs import OWN_FORMAT, file_input, filename_prefix_input, format_input, seed_input
 from .search_words import search_words
 from .sockets import DIRECTIONS, GENERATOR, LATENT, MASKS
+
+AUTO_SPACE = "auto"
 
 
 def layers_inputs() -> list[io.Input]:
@@ -249,6 +243,7 @@ class SaveDirections(io.ComfyNode):
                     default="all",
                     tooltip="all: every direction. named: only those that are named here.",
                 ),
+                format_input(),
             ],
             outputs=[
                 DIRECTIONS.Output(display_name="directions", tooltip="The directions with their names.")
@@ -258,12 +253,14 @@ class SaveDirections(io.ComfyNode):
 
     @classmethod
     @host.speaking
-    def execute(cls, directions: Directions, filename_prefix: str, names: str, keep: str) -> io.NodeOutput:
+    def execute(
+        cls, directions: Directions, filename_prefix: str, names: str, keep: str, format: str = OWN_FORMAT
+    ) -> io.NodeOutput:
         named = directions.named(read_names(names), keep_others=keep == "all")
         file = host.new_file(filename_prefix)
-        save_directions(file.path(".safetensors"), named, host.workflow_texts(cls.hidden))
-        host.tell(cls.hidden.unique_id, f"{file.subfolder}/{file.stem}.safetensors".lstrip("/"))
-        return io.NodeOutput(named, ui={"directions": [file.shown(".safetensors")]})
+        save_directions(file.path(f".{format}"), named, host.workflow_texts(cls.hidden))
+        host.tell(cls.hidden.unique_id, f"{file.subfolder}/{file.stem}.{format}".lstrip("/"))
+        return io.NodeOutput(named, ui={"directions": [file.shown(f".{format}")]})
 
 
 class LoadDirections(io.ComfyNode):
@@ -273,13 +270,39 @@ class LoadDirections(io.ComfyNode):
             node_id="StyleMixLoadDirections",
             display_name="Load Directions",
             category="StyleMix/directions",
-            description="Load directions that Save Directions or the command line has saved.",
-            **search_words("load", "slider", "import", "safetensors", "SeFa", "GANSpace", "StyleGAN"),
+            description="Load directions that Save Directions has saved, and other tools' (InterFaceGAN, e4e, "
+            "GANSpace, StyleCLIP and more).",
+            **search_words(
+                "load",
+                "slider",
+                "import",
+                "safetensors",
+                "SeFa",
+                "GANSpace",
+                "InterFaceGAN",
+                "StyleCLIP",
+                "StyleGAN",
+            ),
             inputs=[
                 file_input(
                     host.direction_names(),
-                    "A .safetensors file with directions, from the input or the output folder.",
-                )
+                    "A file with directions from the input or the output folder, this pack's or another tool's (.npy, "
+                    ".npz, .pt).",
+                ),
+                GENERATOR.Input(
+                    "generator",
+                    optional=True,
+                    tooltip="Needed for other tools' directions in Z, which it carries over to W, and for those in "
+                    "style channels.",
+                ),
+                io.Combo.Input(
+                    "space",
+                    options=[AUTO_SPACE, "W", "Z"],
+                    default=AUTO_SPACE,
+                    optional=True,
+                    tooltip="Where another tool's directions lie. auto: in W, but for InterFaceGAN's files called "
+                    "boundary without a w, which are in Z.",
+                ),
             ],
             outputs=[
                 DIRECTIONS.Output(display_name="directions", tooltip="The directions."),
@@ -292,10 +315,13 @@ class LoadDirections(io.ComfyNode):
         return host.check_file(file)
 
     @classmethod
-    def fingerprint_inputs(cls, file: str) -> str:
+    def fingerprint_inputs(cls, file: str, **others: object) -> str:
         return host.file_stamp(host.file_path(file))
 
     @classmethod
-    def execute(cls, file: str) -> io.NodeOutput:
-        directions = load_directions(host.file_path(file))
+    def execute(
+        cls, file: str, generator: host.AnyModel | None = None, space: str = AUTO_SPACE
+    ) -> io.NodeOutput:
+        network = None if generator is None else host.placed(generator)
+        directions = load_directions(host.file_path(file), network, None if space == AUTO_SPACE else space)
         return io.NodeOutput(directions, directions.report())

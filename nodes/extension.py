@@ -2,7 +2,7 @@
 
 from comfy_api.v0_0_2 import ComfyExtension, io
 
-from . import align, directions, encode, explore, figures, host, inject, latent, load, routes, sample
+from . import align, directions, encode, explore, figures, host, inject, latent, learn, load, routes, sample
 
 
 class StyleMixExtension(ComfyExtension):
@@ -35,6 +35,10 @@ class StyleMixExtension(ComfyExtension):
             directions.ApplyDirection,
             directions.SaveDirections,
             directions.LoadDirections,
+            learn.LearnDirection,
+            learn.ConditionDirections,
+            learn.ExplainDirections,
+            learn.StyleChannels,
             figures.Matrix,
             figures.Strip,
             figures.Grid,

@@ -8,6 +8,7 @@ from ..stylemix_core.codes.latents import Latents, check_generator
 from ..stylemix_core.encoder.config import MAX_WS
 from ..stylemix_core.errors import StyleMixError
 from ..stylemix_core.faces.regions import SOURCES
+from ..stylemix_core.files.endings import ARRAYS
 from ..stylemix_core.generator.engine.noise import NOISE_MODES
 from ..stylemix_core.masks.grammar import MAX_STRENGTH, MIN_STRENGTH, STUDY_SWEEP
 from ..stylemix_core.masks.mask_list import MaskList, MaskText
@@ -19,6 +20,7 @@ MAX_SEED = 2**64 - 1
 """As in ComfyUI's own nodes."""
 
 AUTO, *KINDS = SOURCES
+OWN_FORMAT, EXPORTS = "safetensors", [ending.removeprefix(".") for ending in ARRAYS]
 PARSING = "face parsing file"
 
 
@@ -169,6 +171,18 @@ def filename_prefix_input(folder: str) -> io.String.Input:
         default=f"{folder}/StyleMix",
         tooltip="Name of the file, with folders if you like. A number is added, so that nothing is "
         "overwritten. %date:yyyy-MM-dd%, %year% and the like are filled in.",
+    )
+
+
+def format_input() -> io.Combo.Input:
+    """What kind of file is saved."""
+    return io.Combo.Input(
+        "format",
+        options=[OWN_FORMAT, *EXPORTS],
+        default=OWN_FORMAT,
+        optional=True,
+        tooltip="safetensors keeps all, with where it comes from and the workflow. npz, npy and pt are for other "
+        "tools and keep the numbers alone.",
     )
 
 

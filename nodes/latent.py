@@ -16,7 +16,14 @@ from ..stylemix_core.figures.grid import overview
 from ..stylemix_core.files.pictures import save_image
 from ..stylemix_core.images import from_comfy
 from . import host
-from .inputs import cutoff_of, file_input, filename_prefix_input, truncation_inputs
+from .inputs import (
+    OWN_FORMAT,
+    cutoff_of,
+    file_input,
+    filename_prefix_input,
+    format_input,
+    truncation_inputs,
+)
 from .sample import draw
 from .search_words import search_words
 from .sockets import GENERATOR, LATENT
@@ -44,6 +51,7 @@ class SaveLatent(io.ComfyNode):
                 GENERATOR.Input(
                     "generator", optional=True, tooltip="Draws the pictures when image is not connected."
                 ),
+                format_input(),
             ],
             outputs=[LATENT.Output(display_name="latent", tooltip="The same W+ codes.")],
             hidden=[io.Hidden.unique_id],
@@ -57,6 +65,7 @@ class SaveLatent(io.ComfyNode):
         filename_prefix: str,
         image: torch.Tensor | None = None,
         generator: host.AnyModel | None = None,
+        format: str = OWN_FORMAT,
     ) -> io.NodeOutput:
         if image is None and generator is not None:
             host.warn(cls.hidden.unique_id, check_generator(latent, generator.network()))
@@ -65,8 +74,8 @@ class SaveLatent(io.ComfyNode):
         height, width = (0, 0) if picture is None else picture.shape[1:]
         file = host.new_file(filename_prefix, width, height)
         texts = host.workflow_texts(cls.hidden)
-        save_latents(file.path(".safetensors"), latent, texts)
-        shown = {"latents": [file.shown(".safetensors")]}
+        save_latents(file.path(f".{format}"), latent, texts)
+        shown = {"latents": [file.shown(f".{format}")]}
         if picture is not None:
             save_image(file.path(".png"), picture, texts)
             shown["images"] = [file.shown(".png")]
@@ -80,15 +89,41 @@ class LoadLatent(io.ComfyNode):
             node_id="StyleMixLoadLatent",
             display_name="Load W+",
             category="StyleMix/latent",
-            description="Load W+ codes that Save W+ or the command line has saved, to draw or mix those faces again.",
-            **search_words("load latent", "W+", "import", "safetensors", "face", "StyleGAN"),
+            description="Load W+ codes to draw or mix those faces again: those that Save W+ has saved, and other "
+            "tools' (projected_w.npz, latents.pt, latents.npy and more).",
+            **search_words(
+                "load latent",
+                "W+",
+                "import",
+                "safetensors",
+                "npz",
+                "projected_w",
+                "e4e",
+                "PTI",
+                "face",
+                "StyleGAN",
+            ),
             inputs=[
                 file_input(
                     host.latent_names(),
-                    "A .safetensors file with W+ codes from the input or the output folder, or the bundled bob "
-                    "haircut, which suits the bundled demo models.",
+                    "A file with W+ codes from the input or the output folder, this pack's or another tool's (.npz, "
+                    ".npy, .pt), or the bundled bob haircut, which suits the bundled demo models.",
                     default=host.BOB,
-                )
+                ),
+                GENERATOR.Input(
+                    "generator",
+                    optional=True,
+                    tooltip="Needed for files of single w, which do not say how many layers there are.",
+                ),
+                io.Int.Input(
+                    "iteration",
+                    default=-1,
+                    min=-1000,
+                    max=1000,
+                    optional=True,
+                    tooltip="Which one, where a file keeps all steps of a code, as ReStyle's do: from 0 on, or "
+                    "negative from the last. Other files do not use it.",
+                ),
             ],
             outputs=[
                 LATENT.Output(display_name="latent", tooltip="The W+ codes."),
@@ -104,12 +139,13 @@ class LoadLatent(io.ComfyNode):
         return host.check_file(file, host.latent_path)
 
     @classmethod
-    def fingerprint_inputs(cls, file: str) -> str:
+    def fingerprint_inputs(cls, file: str, **others: object) -> str:
         return host.file_stamp(host.latent_path(file))
 
     @classmethod
-    def execute(cls, file: str) -> io.NodeOutput:
-        latent = load_latents(host.latent_path(file))
+    def execute(cls, file: str, generator: host.AnyModel | None = None, iteration: int = -1) -> io.NodeOutput:
+        num_ws = None if generator is None else generator.network().num_ws
+        latent = load_latents(host.latent_path(file), num_ws, iteration)
         return io.NodeOutput(latent, "\n".join(latent.origins))
 
 

@@ -11,7 +11,8 @@ from ..codes.latents import Latents
 from ..decoding import decode
 from ..encoder.identity import Identity
 from ..errors import NoFaceError, StyleMixError
-from ..faces.regions import find_regions
+from ..faces.detection import Face
+from ..faces.regions import SOURCES, Regions, faces_of, find_regions
 from ..generator import Generator
 from ..generator.batches import Runner, in_chunks
 from ..images import resize
@@ -29,6 +30,8 @@ MOVED = 0.02
 """A head that moves this far, in sides of the picture, has another pose."""
 STRUCTURE = 0.5
 """Where the shape changes (0…1) more than this part of what the colours do (0…2), the change is one of shape."""
+FACE = ("face", "eyes", "brows", "nose", "mouth")
+"""Regions by which a head is seen to move."""
 NUMBERED = r"(SeFa|GANSpace|component)[ _][0-9]+"
 """Names that say nothing."""
 
@@ -77,24 +80,23 @@ def measure_directions(
     runner = runner or in_chunks(generator)
     source = small_pictures(runner, latents)
     try:
-        regions = dict(find_regions(source, source=regions_by))
+        faces = faces_of(source) if regions_by in SOURCES else None
+        before = find_regions(source, faces, regions_by)
     except NoFaceError:
-        regions = {}
+        faces, before = None, None
     effects = []
     for place, name in enumerate(directions.names):
         both = both_ways(runner, latents, directions, place)
         change = torch.stack([difference(one[None], pair) for one, pair in zip(source, both, strict=True)])
+        regions = {} if before is None else either(before, both, faces, regions_by)
         total = change.sum().clamp_min(1e-9)
-        shares = {region: float((change * mask[:, None]).sum() / total) for region, mask in regions.items()}
+        shares = {region: float((change * mask).sum() / total) for region, mask in regions.items()}
         drift = None
         if identity is not None:
             person = identity(source).repeat_interleave(2, 0)
             drift = float(identity.drift(both.flatten(0, 1), person).mean())
-        effects.append(
-            DirectionEffect(
-                name, proposed(source, both, change, regions), float(change.mean()), shares, drift
-            )
-        )
+        proposal = proposed(source, both, change, regions)
+        effects.append(DirectionEffect(name, proposal, float(change.mean()), shares, drift))
     return [
         replace(one, proposal="hardly anything") if one.change < HARDLY * strongest(effects) else one
         for one in effects
@@ -172,6 +174,24 @@ def both_ways(
     return small_pictures(runner, codes).unflatten(0, (-1, 2))
 
 
+def either(
+    before: Regions, both: torch.Tensor, faces: Sequence[Face] | None, regions_by: str
+) -> dict[str, torch.Tensor]:
+    """The regions `[B, 2, S, S]` before or after a change: hair that grows over the background is hair's.
+
+    Faces are looked for before it alone, and all are divided as they are.
+    """
+    again = None if faces is None else [face for face in faces for _ in range(2)]
+    after = find_regions(both.flatten(0, 1), again, regions_by)
+    masks = {
+        name: torch.maximum(mask[:, None], after[name].unflatten(0, (-1, 2))) for name, mask in before.items()
+    }
+    kept = torch.minimum(before["background"][:, None], after["background"].unflatten(0, (-1, 2)))
+    masks["background"] = kept.clamp_min(1e-6)  # what nothing else claims is background
+    total = torch.stack([*masks.values()]).sum(0)
+    return {name: mask / total for name, mask in masks.items()}
+
+
 def small_pictures(runner: Runner, latents: Latents) -> torch.Tensor:
     """`[B, 3, SIDE, SIDE]` on the CPU."""
 
@@ -189,26 +209,26 @@ def proposed(
     """What to call a change: pose, or the regions that change most, and whether their shape or their colour does."""
     if not regions:
         return "everything"
-    person = 1 - regions["background"]
-    motion = [
-        find_motion(one[None], pair, mask) for one, pair, mask in zip(source, both, person, strict=True)
-    ]
-    shifts = torch.cat([each.parameters[:, 4:] for each in motion]).norm(dim=1) / SIDE
-    turns = torch.cat([each.parameters[:, :4] for each in motion]).norm(dim=1) / SIDE
-    if float((shifts + turns).mean()) > MOVED:
+    face = torch.stack([regions[name] for name in FACE]).sum(0)[:, 0].clamp(0, 1)
+    motion = torch.cat(
+        [
+            find_motion(one[None], pair, mask).parameters
+            for one, pair, mask in zip(source, both, face, strict=True)
+        ]
+    )
+    if float((motion[:, 4:].norm(dim=1) + motion[:, :4].norm(dim=1)).mean()) > MOVED * SIDE:
         return "pose"
-    density = {
-        name: float((change * mask[:, None]).sum() / (2 * mask.sum()).clamp_min(1.0))
-        for name, mask in regions.items()
-    }
-    share = {name: float((change * mask[:, None]).sum()) for name, mask in regions.items()}
-    weight = {name: (density[name] * share[name]) ** 0.5 for name in regions}
-    ordered = sorted(regions, key=lambda name: -weight[name])
+    weight = {}
+    for name, mask in regions.items():
+        inside = (change * mask).sum()
+        weight[name] = float(inside * (inside / mask.sum().clamp_min(1.0)).sqrt())
+    ordered = sorted(weight, key=weight.__getitem__, reverse=True)
     main = [name for name in ordered[:2] if weight[name] >= MAIN * weight[ordered[0]]]
-    shape, colour = 0.0, 0.0
-    for i, (one, pair) in enumerate(zip(source, both, strict=True)):
-        place = torch.stack([regions[name][i] for name in main]).sum(0).clamp(0, 1)
-        area = place.sum().clamp_min(1.0)
-        shape += float((shape_change(one[None], pair) * place).sum() / area)
-        colour += float((colour_change(one[None], pair, place) * place).sum() / area)
+    shape = colour = 0.0
+    chosen = torch.stack([regions[name] for name in main]).sum(0)
+    for one, pair, places in zip(source, both, chosen, strict=True):
+        for other, place in zip(pair, places.clamp(0, 1), strict=True):
+            area = place.sum().clamp_min(1.0)
+            shape += float((shape_change(one[None], other[None]) * place).sum() / area)
+            colour += float((colour_change(one[None], other[None], place) * place).sum() / area)
     return f"{' and '.join(main)} {'shape' if shape > STRUCTURE * colour else 'colour'}"

@@ -28,6 +28,7 @@ VERBS = (
     mixing.matrix,
     mixing.strip,
     directions.directions,
+    directions.learn,
     layers.explain,
     layers.find,
     checkpoints.convert,

@@ -26,8 +26,9 @@ SHRINKAGE = 1.0
 """Added to the variances of w, in the largest of them: few examples do not tell its small ones."""
 SIGHT = 0.01
 """Variance of a layer's styles, in its largest, that counts as half seen."""
-ALIKE = 0.6
-"""Layers that tell the groups apart so well, compared with the best, carry the direction, too."""
+ALIKE, BEYOND_CHANCE = 0.35, 1.2
+"""Layers carry the direction, too, that tell the groups apart so well, compared with the best layer and with the best
+that shuffled labels gave."""
 CHANCES = 20
 """Shuffles of the labels that a direction must be better than."""
 RESAMPLES = 10
@@ -105,14 +106,15 @@ def learn_direction(
     for done in range(CHANCES):
         by_chance.append(float(examples.scores(examples.shuffled(random)).max()))
         _tell(on_step, done + 1, total)
-    layers = carrying(score)
+    floor = BEYOND_CHANCE * max(by_chance)
+    layers = carrying(score, floor)
     vector = examples.vector(layers)
     cosines = []
     for done in range(RESAMPLES):
         half = examples.half(random)
         cosines.append(float(torch.cosine_similarity(half.vector(layers).flatten(), vector.flatten(), 0)))
         _tell(on_step, CHANCES + done + 1, total)
-    right, difference = examples.held_out()
+    right, difference = examples.held_out(floor)
     length = vector.norm()
     confidence = Confidence(
         positive=len(sides[0]),
@@ -219,7 +221,7 @@ class Examples:
             kept = chosen.repeat(2)
         return self.take(kept)
 
-    def held_out(self) -> tuple[float, float]:
+    def held_out(self, floor: float) -> tuple[float, float]:
         """By models that have not seen them: the share of faces that are told right, and how far the groups are apart
         along the model's vector of length one."""
         units = self.units()
@@ -228,7 +230,7 @@ class Examples:
         for fold in range(min(MOST_FOLDS, int(units.max()) + 1)):
             out = units % MOST_FOLDS == fold
             rest, held = self.take(~out), self.take(out)
-            layers = carrying(rest.scores(rest.labels))
+            layers = carrying(rest.scores(rest.labels), floor)
             model = rest.difference() * layers[:, None]
             scores = torch.einsum("nld,ld->n", rest.seen, model)
             middle = (scores[rest.labels].mean() + scores[~rest.labels].mean()) / 2
@@ -241,9 +243,11 @@ class Examples:
         return sum(right) / len(right), positive - negative
 
 
-def carrying(scores: torch.Tensor) -> torch.Tensor:
-    """Which layers carry a direction, bool `[num_ws]`, by how well they tell the groups apart."""
-    return scores >= scores.max() - (1 - ALIKE) * scores.max().abs()
+def carrying(scores: torch.Tensor, floor: float) -> torch.Tensor:
+    """Which layers carry a direction, bool `[num_ws]`, by how well they tell the groups apart: the best, and those
+    near it and above the floor."""
+    best = scores.max()
+    return (scores == best) | ((scores >= ALIKE * best) & (scores >= floor))
 
 
 def check_sides(generator: Generator, sides: Sequence[Latents], pairs: bool) -> None:

@@ -154,7 +154,23 @@ def found(method: str = "SeFa", layers: str = "all") -> dict:
     )
 
 
-def swept(latent: str, directions: str, first: int = 1, count: int = 3) -> dict:
+def learnt(name: str, layers: str) -> Prompt:
+    """A direction from faces and the same with layers of a blond one who wears glasses."""
+    return {
+        f"{name} after": inject(["before", 1], ["blond", 1], layers),
+        f"{name} learnt": node(
+            "StyleMixLearnDirection",
+            generator=["generator", 0],
+            positive=[f"{name} after", 0],
+            negative=["before", 1],
+            name=name,
+            pairs=True,
+            seed=0,
+        ),
+    }
+
+
+def swept(latent: str, directions: str, first: int = 1, count: int = 3, reach: float = 3.0) -> dict:
     return node(
         "StyleMixDirectionSheet",
         generator=["generator", 0],
@@ -162,7 +178,7 @@ def swept(latent: str, directions: str, first: int = 1, count: int = 3) -> dict:
         directions=[directions, 0],
         first=first,
         count=count,
-        reach=3.0,
+        reach=reach,
         steps=5,
         mask_list="",
     )
@@ -345,6 +361,48 @@ EXAMPLES: dict[str, Prompt] = {
         "faces": faces(98),
         "loaded": node("StyleMixLoadDirections", file="directions/hair_00001_.safetensors [output]"),
         "out": swept("faces", "loaded"),
+    },
+    "StyleMixLearnDirection": {
+        "before": faces(6, 10),
+        "blond": faces(5),
+        **learnt("glasses", "7"),
+        "faces": faces(98),
+        "out": swept("faces", "glasses learnt", 1, 1, reach=1.0),
+    },
+    "StyleMixConditionDirections": {
+        "before": faces(6, 10),
+        "blond": faces(5),
+        **learnt("glasses and blond hair", "7-8"),
+        **learnt("blond hair", "8"),
+        "glasses alone": node(
+            "StyleMixConditionDirections",
+            directions=["glasses and blond hair learnt", 0],
+            others=["blond hair learnt", 0],
+        ),
+        "faces": faces(98),
+        "out": swept("faces", "glasses alone", 1, 1, reach=1.0),
+    },
+    "StyleMixExplainDirections": {
+        "faces": faces(98),
+        "found": found(),
+        "explained": node(
+            "StyleMixExplainDirections",
+            generator=["generator", 0],
+            latent=["faces", 1],
+            directions=["found", 0],
+            regions_by="auto",
+        ),
+        "out": swept("faces", "explained", 1, 6),
+    },
+    "StyleMixStyleChannels": {
+        "faces": faces(98),
+        "channels": node(
+            "StyleMixStyleChannels",
+            generator=["generator", 0],
+            channels="12:30, 12:7",
+            numbering="StyleSpace (with to-RGBs)",
+        ),
+        "out": swept("faces", "channels", 1, 2),
     },
     "StyleMixMatrix": {
         "faces": faces(96, 2),

@@ -43,6 +43,9 @@ VALUES = {
     "StyleMixFindDirections": {"samples": 600, "count": 5},
     "StyleMixSaveTuning": {"generator": ["StyleMixInvert", 2]},
     "StyleMixLoadTuning": {"file": "probed_tuning.safetensors"},
+    "StyleMixLearnDirection": {"positive": ["several", 1], "negative": ["others", 1]},
+    "StyleMixConditionDirections": {"others": ["StyleMixLearnDirection", 0]},
+    "StyleMixStyleChannels": {"channels": "0:1"},
     "StyleMixLoadDirections": {"file": "probed_directions.safetensors"},
     "StyleMixPasteFace": {"face": ["StyleMixAlignFace", 0]},
 }
@@ -58,6 +61,8 @@ def every_node(host: Host) -> tuple[Prompt, int]:
         "photo": node("LoadImage", image="probed.png"),
         "mask": node("SolidMask", value=1.0, width=32, height=32),
         "style": sampler(SOURCES["STYLEMIX_GENERATOR"], seed=100),
+        "several": sampler(SOURCES["STYLEMIX_GENERATOR"], seed=0, batch_size=3),
+        "others": sampler(SOURCES["STYLEMIX_GENERATOR"], seed=3, batch_size=3),
     }
     for node_id, info in described.items():
         given = dict(VALUES.get(node_id, {}))

@@ -79,8 +79,12 @@ CONTRACT = {
         ["latent", "labels"],
     ),
     "StyleMixMaskList": ("Mask List", ["mask_list", "alpha", "seed", "masks"], ["masks", "mask_list"]),
-    "StyleMixSaveLatent": ("Save W+", ["latent", "filename_prefix", "image", "generator"], ["latent"]),
-    "StyleMixLoadLatent": ("Load W+", ["file"], ["latent", "labels"]),
+    "StyleMixSaveLatent": (
+        "Save W+",
+        ["latent", "filename_prefix", "image", "generator", "format"],
+        ["latent"],
+    ),
+    "StyleMixLoadLatent": ("Load W+", ["file", "generator", "iteration"], ["latent", "labels"]),
     "StyleMixBlendLatent": ("Blend W+ · morph or mix faces", ["a", "b", "weight"], ["latent"]),
     "StyleMixTruncateLatent": (
         "Truncate W+",
@@ -135,10 +139,30 @@ CONTRACT = {
     ),
     "StyleMixSaveDirections": (
         "Save Directions",
-        ["directions", "filename_prefix", "names", "keep"],
+        ["directions", "filename_prefix", "names", "keep", "format"],
         ["directions"],
     ),
-    "StyleMixLoadDirections": ("Load Directions", ["file"], ["directions", "report"]),
+    "StyleMixLoadDirections": (
+        "Load Directions",
+        ["file", "generator", "space"],
+        ["directions", "report"],
+    ),
+    "StyleMixLearnDirection": (
+        "Learn Direction · slider from examples",
+        ["generator", "positive", "negative", "name", "pairs", "seed"],
+        ["directions", "report"],
+    ),
+    "StyleMixConditionDirections": (
+        "Condition Directions · smile but not age",
+        ["directions", "others", "generator", "latent"],
+        ["directions"],
+    ),
+    "StyleMixExplainDirections": (
+        "Explain Directions",
+        ["generator", "latent", "directions", "encoder", "regions_by"],
+        ["directions", "report"],
+    ),
+    "StyleMixStyleChannels": ("Style Channels", ["generator", "channels", "numbering"], ["directions"]),
     "StyleMixMatrix": (
         "Mixing Matrix",
         ["generator", "latent", "style", "mask_list", "alpha", "seed", "masks"],

@@ -1,4 +1,4 @@
-"""Sliders that nobody had to train."""
+"""Sliders: those that nobody had to train, other tools', and those learnt from examples."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,9 @@ from ..paths import LATENTS
 from ..reading import existing, number, one_mask, reading
 from ..run import Run
 from ..verb import gathered, verb
+
+SHOWN = 3
+"""Faces on which `learn` shows its direction."""
 
 if TYPE_CHECKING:
     from ...codes.directions import Directions
@@ -113,6 +116,24 @@ search = gathered(
     callback=number("steps", 1, MOST_COLUMNS),
     help="Strengths on the sheet.",
 )
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Measure on the faces what each direction changes, name those that are numbered, and put those last that "
+    "hardly change anything.",
+)
+@click.option(
+    "--without",
+    type=PATH,
+    callback=existing("there is no file with directions at {path}; check the path"),
+    help="Take out what the directions of this file do.",
+)
+@click.option(
+    "--without-by",
+    type=click.Choice(("W+", "pictures")),
+    default="W+",
+    help="Take it out in W+, layer by layer, or by what changes in pictures of the faces.",
+)
 @options.mask_list(
     None,
     help="The layers to move: mask list, or a .txt file of one (those where the directions were found).",
@@ -128,6 +149,9 @@ def directions(
     apply: str | None,
     strength: float,
     steps: int,
+    explain: bool,
+    without: Path | None,
+    without_by: str,
     masks: str | None,
     sampling: Sampling,
     noise: str,
@@ -135,9 +159,10 @@ def directions(
 ) -> None:
     check_layers(models, masks, search.layers, cutoff=sampling.cutoff)
     results = begin_results(output, run)
+    from ...analysis.direction_effects import condition_on_effects, explained, measure_directions
     from ...codes.combine import join_latents
-    from ...codes.direction_files import save_directions
-    from ...codes.directions import apply_direction, check_directions
+    from ...codes.direction_files import load_directions, save_directions
+    from ...codes.directions import apply_direction, check_directions, condition_directions
     from ...figures.sheets import direction_sheet, even_strengths
     from ...masks.mask_list import parse_masks
     from ..inputs import open_generator, source_codes
@@ -148,6 +173,17 @@ def directions(
     faces = join_latents(source_codes(generator, sources, sampling, models, run))
     moving = None if masks is None else parse_masks(masks, generator.num_ws)
     run.warn({check_directions(faces, found)})
+    if without is not None:
+        others = load_directions(without, generator, search.space)
+        found = (
+            condition_directions(found, others)
+            if without_by == "W+"
+            else condition_on_effects(generator, faces, found, others)
+        )
+    if explain:
+        effects = measure_directions(generator, faces, found)
+        found = explained(found, effects)
+        run.say("\n".join(effect.line() for effect in effects))
     if apply is None:
         strengths = even_strengths(-strength, strength, steps)
         figure = direction_sheet(faces, found, strengths, moving)
@@ -176,3 +212,49 @@ def directions_of(generator: "Generator", search: Search, run: Run) -> "Directio
         return find_directions(
             generator, search.method, search.layers, search.count, search.samples, search.seed, bar.step
         )
+
+
+@verb(
+    "Learn a slider from faces that have something and faces that have it not.",
+    "Ten of both are enough for most things. Says how far to trust the result, and shows it on the faces without it.",
+)
+@options.output("learn")
+@options.code_files("--positive", required=True)
+@options.code_files("--negative", required=True)
+@click.option("--name", default="learnt", help="What to call the direction.")
+@click.option("--pairs", is_flag=True, help="Both are the same faces, after and before, in the same order.")
+@click.option(
+    "--seed", type=int, default=0, help="Of the shuffled labels that the direction is compared with."
+)
+@options.noise
+@options.models_and_codes
+def learn(
+    run: Run,
+    output: Output,
+    positive: list[Path],
+    negative: list[Path],
+    name: str,
+    pairs: bool,
+    seed: int,
+    noise: str,
+    models: ModelOptions,
+) -> None:
+    results = begin_results(output, run)
+    from ...codes.combine import join_latents
+    from ...codes.direction_files import save_directions
+    from ...codes.learning import CHANCES, RESAMPLES, learn_direction
+    from ...figures.sheets import direction_sheet, even_strengths
+    from ..inputs import open_generator, read_codes
+    from ..paths import file_name
+    from ..pictures import draw_figure
+
+    generator = open_generator(models)
+    sides = [join_latents(read_codes(files, generator, models, run)) for files in (positive, negative)]
+    with run.progress(1 + CHANCES + RESAMPLES, "learn") as bar:
+        found = learn_direction(generator, sides[0], sides[1], name, pairs, seed, bar.step)
+    if found.confidence is not None and found.confidence.is_noise:
+        run.warn({found.confidence.report()[-1]})
+    results.file(output.out / f"{file_name(name)}{LATENTS}", lambda path: save_directions(path, found))
+    run.say(found.report())
+    shown = sides[1].take(range(min(SHOWN, len(sides[1]))))
+    draw_figure(generator, direction_sheet(shown, found, even_strengths(-1, 2, 4)), noise, results)

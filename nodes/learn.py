@@ -1,0 +1,229 @@
+"""Nodes that make directions by example and tell what directions change."""
+
+from functools import partial
+
+from comfy_api.v0_0_2 import io
+
+from ..stylemix_core.analysis.direction_effects import (
+    condition_on_effects,
+    explained,
+    measure_directions,
+)
+from ..stylemix_core.codes.channel_directions import style_channels
+from ..stylemix_core.codes.directions import Directions, check_directions, condition_directions
+from ..stylemix_core.codes.latents import Latents, check_generator
+from ..stylemix_core.codes.learning import learn_direction
+from ..stylemix_core.encoder.identity import find_identity
+from . import host
+from .inputs import AUTO, region_source, region_source_input, seed_input
+from .search_words import search_words
+from .sockets import DIRECTIONS, ENCODER, GENERATOR, LATENT
+
+WITH_RGBS, WITHOUT_RGBS = "StyleSpace (with to-RGBs)", "StyleCLIP (convolutions)"
+
+
+class LearnDirection(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixLearnDirection",
+            display_name="Learn Direction · slider from examples",
+            category="StyleMix/directions",
+            description="Learn a slider from faces that have something and faces that have it not: ten of both are "
+            "enough. Says how far to trust it.",
+            **search_words(
+                "train", "slider", "InterFaceGAN", "SVM", "attribute", "examples", "edit", "StyleGAN", "W+"
+            ),
+            **host.shows(),
+            inputs=[
+                GENERATOR.Input("generator", tooltip="The generator that the codes are for."),
+                LATENT.Input("positive", tooltip="Faces that have it: three at least, better ten or more."),
+                LATENT.Input("negative", tooltip="Faces that have it not."),
+                io.String.Input(
+                    "name", default="smile", dynamic_prompts=False, tooltip="What to call the direction."
+                ),
+                io.Boolean.Input(
+                    "pairs",
+                    default=False,
+                    tooltip="Whether both are the same faces, after and before, in the same order. Then what sets the "
+                    "faces apart drops out.",
+                ),
+                seed_input("Of the shuffled labels that the direction is compared with."),
+            ],
+            outputs=[
+                DIRECTIONS.Output(
+                    display_name="directions",
+                    tooltip="The direction; strength 1 is the typical difference of the two groups.",
+                ),
+                io.String.Output(
+                    display_name="report", tooltip="Its layers, and how far to trust it, by faces held out."
+                ),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    @host.speaking
+    def execute(
+        cls, generator: host.AnyModel, positive: Latents, negative: Latents, name: str, pairs: bool, seed: int
+    ) -> io.NodeOutput:
+        for side in (positive, negative):
+            host.warn(cls.hidden.unique_id, check_generator(side, generator.network()))
+        found = learn_direction(
+            host.placed(generator),
+            positive,
+            negative,
+            name.strip() or "learnt",
+            pairs,
+            seed,
+            host.step_reporter(cls.hidden.unique_id),
+        )
+        if found.confidence is not None and found.confidence.is_noise:
+            host.warn(cls.hidden.unique_id, found.confidence.report()[-1])
+        return io.NodeOutput(found, found.report())
+
+
+class ConditionDirections(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixConditionDirections",
+            display_name="Condition Directions · smile but not age",
+            category="StyleMix/directions",
+            description="Take out of directions what others do: a smile that does not age.",
+            **search_words(
+                "disentangle", "orthogonal", "conditional", "InterFaceGAN", "slider", "StyleGAN", "W+"
+            ),
+            **host.shows(),
+            inputs=[
+                DIRECTIONS.Input("directions", tooltip="The directions to free of the others."),
+                DIRECTIONS.Input("others", tooltip="What they shall not do."),
+                GENERATOR.Input(
+                    "generator",
+                    optional=True,
+                    tooltip="With latent: measures in pictures what the others change, and takes that out. Without: "
+                    "directions are made orthogonal in W+, layer by layer.",
+                ),
+                LATENT.Input("latent", optional=True, tooltip="Faces to measure on; two or four are enough."),
+            ],
+            outputs=[
+                DIRECTIONS.Output(display_name="directions", tooltip="The directions without the others.")
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    @host.speaking
+    def execute(
+        cls,
+        directions: Directions,
+        others: Directions,
+        generator: host.AnyModel | None = None,
+        latent: Latents | None = None,
+    ) -> io.NodeOutput:
+        if generator is None or latent is None:
+            if generator is not None or latent is not None:
+                host.warn(
+                    cls.hidden.unique_id,
+                    "to measure in pictures, connect both generator and latent; with one of them alone directions are "
+                    "made orthogonal in W+",
+                )
+            return io.NodeOutput(condition_directions(directions, others))
+        host.warn(cls.hidden.unique_id, check_generator(latent, generator.network()))
+        runner = partial(host.run, generator)
+        return io.NodeOutput(condition_on_effects(generator.network(), latent, directions, others, runner))
+
+
+class ExplainDirections(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixExplainDirections",
+            display_name="Explain Directions",
+            category="StyleMix/directions",
+            description="Tell what directions change, and name those that have a number only; those that hardly change "
+            "anything come last.",
+            **search_words(
+                "explain", "name", "slider", "SeFa", "GANSpace", "what does it do", "StyleGAN", "W+"
+            ),
+            **host.shows(),
+            inputs=[
+                GENERATOR.Input("generator", tooltip="Draws the faces."),
+                LATENT.Input("latent", tooltip="Faces to measure on; two or four are enough."),
+                DIRECTIONS.Input("directions", tooltip="The directions to explain."),
+                ENCODER.Input("encoder", optional=True, tooltip="Tells how far they move the identity."),
+                region_source_input("regions_by", optional=True),
+            ],
+            outputs=[
+                DIRECTIONS.Output(
+                    display_name="directions",
+                    tooltip="The same, named, for Direction Sheet and Save Directions.",
+                ),
+                io.String.Output(
+                    display_name="report",
+                    tooltip="One line per direction: its name, how much it changes, and where.",
+                ),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    @host.speaking
+    def execute(
+        cls,
+        generator: host.AnyModel,
+        latent: Latents,
+        directions: Directions,
+        encoder: host.Model | None = None,
+        regions_by: str = AUTO,
+    ) -> io.NodeOutput:
+        host.warn(cls.hidden.unique_id, check_generator(latent, generator.network()))
+        host.warn(cls.hidden.unique_id, check_directions(latent, directions))
+        effects = measure_directions(
+            generator.network(),
+            latent,
+            directions,
+            region_source(regions_by),
+            find_identity(host.arcface_file(), None if encoder is None else encoder.network()),
+            partial(host.run, generator),
+        )
+        return io.NodeOutput(explained(directions, effects), "\n".join(effect.line() for effect in effects))
+
+
+class StyleChannels(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixStyleChannels",
+            display_name="Style Channels",
+            category="StyleMix/directions",
+            description="Use single style channels as directions, as StyleSpace and StyleCLIP name them.",
+            **search_words("StyleSpace", "StyleCLIP", "channel", "S space", "slider", "StyleGAN"),
+            inputs=[
+                GENERATOR.Input("generator", tooltip="The generator whose channels are meant."),
+                io.String.Input(
+                    "channels",
+                    default="6:501",
+                    multiline=True,
+                    dynamic_prompts=False,
+                    tooltip="Module and channel, several separated by commas or lines: 6:501, 9:409.",
+                ),
+                io.Combo.Input(
+                    "numbering",
+                    options=[WITH_RGBS, WITHOUT_RGBS],
+                    default=WITH_RGBS,
+                    tooltip="How modules are counted. StyleSpace: 4 conv1, 4 rgb, 8 conv0, 8 conv1, 8 rgb, … "
+                    "StyleCLIP: the convolutions alone.",
+                ),
+            ],
+            outputs=[
+                DIRECTIONS.Output(
+                    display_name="directions",
+                    tooltip="One per channel; strength 1 is a standard deviation of sampled faces.",
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(cls, generator: host.AnyModel, channels: str, numbering: str) -> io.NodeOutput:
+        return io.NodeOutput(style_channels(host.placed(generator), channels, numbering == WITH_RGBS))
