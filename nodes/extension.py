@@ -36,6 +36,7 @@ class StyleMixExtension(ComfyExtension):
             directions.SaveDirections,
             directions.LoadDirections,
             learn.LearnDirection,
+            learn.SortFaces,
             learn.ConditionDirections,
             learn.ExplainDirections,
             learn.StyleChannels,

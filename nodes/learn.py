@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import torch
 from comfy_api.v0_0_2 import io
 
 from ..stylemix_core.analysis.direction_effects import (
@@ -10,15 +11,29 @@ from ..stylemix_core.analysis.direction_effects import (
     measure_directions,
 )
 from ..stylemix_core.codes.channel_directions import style_channels
-from ..stylemix_core.codes.directions import Directions, check_directions, condition_directions
+from ..stylemix_core.codes.directions import (
+    Directions,
+    check_directions,
+    condition_directions,
+    meant_layers,
+    moved,
+)
 from ..stylemix_core.codes.latents import Latents, check_generator
-from ..stylemix_core.codes.learning import learn_direction
+from ..stylemix_core.codes.learning import FEWEST, learn_direction
+from ..stylemix_core.codes.sampling import sample_latents
+from ..stylemix_core.codes.sorting import ask_next, read_choices
+from ..stylemix_core.decoding import decode
 from ..stylemix_core.encoder.identity import find_identity
+from ..stylemix_core.errors import StyleMixError
+from ..stylemix_core.images import to_comfy
 from . import host
 from .inputs import AUTO, region_source, region_source_input, seed_input
 from .search_words import search_words
 from .sockets import DIRECTIONS, ENCODER, GENERATOR, LATENT
 
+MOST_FACES = 96
+DRAWN, THUMBNAIL = 256, 128
+"""Pixels in which faces to sort are drawn, at most, and shown."""
 WITH_RGBS, WITHOUT_RGBS = "StyleSpace (with to-RGBs)", "StyleCLIP (convolutions)"
 
 
@@ -81,6 +96,116 @@ class LearnDirection(io.ComfyNode):
         if found.confidence is not None and found.confidence.is_noise:
             host.warn(cls.hidden.unique_id, found.confidence.report()[-1])
         return io.NodeOutput(found, found.report())
+
+
+class SortFaces(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixSortFaces",
+            display_name="Sort Faces · slider by clicking",
+            category="StyleMix/directions",
+            description="Make a slider by sorting faces: click those that have it to the right and those that have it "
+            "not to the left.",
+            **search_words(
+                "sort", "label", "click", "slider", "attribute", "active learning", "StyleGAN", "W+"
+            ),
+            is_output_node=True,
+            inputs=[
+                GENERATOR.Input("generator", tooltip="Draws the faces to sort."),
+                seed_input(
+                    "Of the first face; the next ones have the next seeds. Another seed brings other faces."
+                ),
+                io.Int.Input(
+                    "count", default=24, min=6, max=MOST_FACES, tooltip="How many faces there are to sort."
+                ),
+                io.Float.Input(
+                    "truncation_psi",
+                    default=0.9,
+                    min=0.0,
+                    max=2.0,
+                    step=0.01,
+                    tooltip="How varied they are. 0.7 gives good pictures, 1 the full variety.",
+                ),
+                io.String.Input(
+                    "name", default="mine", dynamic_prompts=False, tooltip="What to call the direction."
+                ),
+                io.String.Input(
+                    "choices",
+                    default="",
+                    dynamic_prompts=False,
+                    tooltip="What was sorted so far: +3 for the third face if it has it, -3 if it has it not. "
+                    "The faces below write it.",
+                ),
+            ],
+            outputs=[
+                DIRECTIONS.Output(
+                    display_name="directions", tooltip="The direction, as soon as three of both are sorted."
+                ),
+                io.String.Output(display_name="report", tooltip="Its layers, and how far to trust it."),
+                LATENT.Output(display_name="positive", tooltip="The faces that have it."),
+                LATENT.Output(display_name="negative", tooltip="The faces that have it not."),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def validate_inputs(cls, choices: str | None, count: int | None) -> bool | str:
+        try:
+            if choices is not None and count is not None:  # wired values are not known yet
+                read_choices(choices, count)
+        except StyleMixError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    @host.speaking
+    def execute(
+        cls, generator: host.AnyModel, seed: int, count: int, truncation_psi: float, name: str, choices: str
+    ) -> io.NodeOutput:
+        runner = partial(host.run, generator)
+        label = 0 if generator.network().c_dim else None
+        faces = sample_latents(
+            generator.network(), range(seed, seed + count), truncation_psi, None, label, runner
+        )
+        positive, negative = read_choices(choices, count)
+        shown = {"stylemix_faces": thumbnails(generator, faces)}
+        if min(len(positive), len(negative)) < FEWEST:
+            asked = ask_next(faces, positive, negative, None)
+            return io.NodeOutput(*host.not_yet(4), ui=shown | {"stylemix_asked": asked})
+        sides = faces.take(positive), faces.take(negative)
+        found = learn_direction(host.placed(generator), *sides, name.strip() or "learnt")
+        middle = Latents.of(faces.w.mean(0), "average")
+        strip = decoded(generator, moved(middle, found, [0], [-1.5, 0.0, 1.5], meant_layers(middle, found)))
+        shown |= {
+            "stylemix_asked": ask_next(faces, positive, negative, found),
+            "stylemix_strip": host.temporary_pictures(strip, THUMBNAIL),
+            "stylemix_report": found.report().split("\n")[2:],
+        }
+        return io.NodeOutput(found, found.report(), *sides, ui=shown)
+
+
+def thumbnails(generator: host.AnyModel, faces: Latents) -> list[dict[str, str]]:
+    """Small pictures of faces, which are drawn once: sorting runs the node with every choice."""
+    key = (generator.network().fingerprint(), faces.origins)
+    if key not in _thumbnails:
+        _thumbnails.clear()
+        _thumbnails[key] = host.temporary_pictures(decoded(generator, faces), THUMBNAIL)
+    return _thumbnails[key]
+
+
+def decoded(generator: host.AnyModel, codes: Latents) -> torch.Tensor:
+    """Small pictures of codes, as IMAGE."""
+    resolution = min(DRAWN, generator.network().img_resolution)
+    pictures = host.run(
+        generator,
+        len(codes),
+        lambda network, items: decode(network, codes.take(items), resolution=resolution),
+    )
+    return to_comfy(pictures)
+
+
+_thumbnails: dict[tuple[str, tuple[str, ...]], list[dict[str, str]]] = {}
 
 
 class ConditionDirections(io.ComfyNode):

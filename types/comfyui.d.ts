@@ -9,11 +9,18 @@ declare module "*/scripts/app.js" {
 }
 
 declare namespace Comfy {
+  /** A picture that the server has. */
+  type Picture = { filename: string; subfolder: string; type: string };
+
   /** What a node's run gave to the page: `ui` in Python. */
   interface Output {
     stylemix_messages?: [kind: "warning" | "note", text: string][];
     stylemix_masks?: string[];
     stylemix_num_ws?: number[];
+    stylemix_faces?: Picture[];
+    stylemix_asked?: number[];
+    stylemix_strip?: Picture[];
+    stylemix_report?: string[];
   }
 
   type NodeId = number | string;
@@ -155,6 +162,7 @@ declare namespace Comfy {
       listener: (event: { detail: Events[Name] }) => void,
     ): void;
     dispatchCustomEvent<Name extends keyof Events>(name: Name, detail: Events[Name]): void;
+    apiURL(route: string): string;
     fetchApi(route: string, options?: RequestInit): Promise<Pick<Response, "ok" | "json">>;
   }
 
@@ -192,6 +200,8 @@ declare namespace Comfy {
     graph?: Graph;
     rootGraph?: Graph;
     nodeOutputs: Record<string, Output>;
+    /** nodeIds: of the output nodes to run; all without. */
+    queuePrompt(number: number, batchCount: number, nodeIds?: string[]): Promise<unknown>;
     /** Of the last prompt, by the ids of nodes. */
     lastNodeErrors?: Record<string, { errors: Refusal[] }> | null;
     nodePreviewImages?: Previews;

@@ -19,21 +19,26 @@ import { INJECTING, inspectAnew, LOADERS, modelOf } from "./stylemix/model.js";
 import { dropPreviews } from "./stylemix/previews.js";
 import { translate } from "./stylemix/templates.js";
 import { say, textsFor } from "./stylemix/texts.js";
+import { addSorter } from "./stylemix/sort.js";
 import { addUpload } from "./stylemix/upload.js";
 
-/** @typedef {{ label: TextKey, failed: TextKey, summary: string }} UploadTexts */
+/** @typedef {{ endings: string[], label: TextKey, failed: TextKey, summary: string }} Upload */
 
 const NODES = new Set([...INJECTING, "StyleMixMaskList"]);
 const TEXT = "mask_list";
+const OWN = [".safetensors"];
+/** Other tools' files of codes and directions. */
+const OTHERS = [".npz", ".npy", ".pt", ".pth", ".pkl"];
 /**
  * Nodes that take an upload: what their button says, what is said when it fails, and under which title.
  *
- * @type {Record<string, UploadTexts | undefined>}
+ * @type {Record<string, Upload | undefined>}
  */
 const UPLOADS = {
-  StyleMixLoadLatent: { label: "upload", failed: "uploadFailed", summary: "Load W+" },
-  StyleMixLoadTuning: { label: "uploadTuning", failed: "uploadTuningFailed", summary: "Load Tuning" },
+  StyleMixLoadLatent: { endings: [...OWN, ...OTHERS, ".png"], label: "upload", failed: "uploadFailed", summary: "Load W+" },
+  StyleMixLoadTuning: { endings: OWN, label: "uploadTuning", failed: "uploadTuningFailed", summary: "Load Tuning" },
   StyleMixLoadDirections: {
+    endings: [...OWN, ...OTHERS],
     label: "uploadDirections",
     failed: "uploadDirectionsFailed",
     summary: "Load Directions",
@@ -86,9 +91,9 @@ function locale() {
   return app.extensionManager?.setting?.get("Comfy.Locale") ?? "en";
 }
 
-/** @param {Comfy.Node} node @param {UploadTexts} texts */
-function addUploadTo(node, { label, failed, summary }) {
-  addUpload(node, api, say(textsFor(locale()), label), (name) => {
+/** @param {Comfy.Node} node @param {Upload} upload */
+function addUploadTo(node, { endings, label, failed, summary }) {
+  addUpload(node, api, endings, say(textsFor(locale()), label), (name) => {
     const detail = say(textsFor(locale()), failed, { name });
     app.extensionManager.toast.add({ severity: "error", summary, detail, life: 10000 });
   });
@@ -277,5 +282,6 @@ app.registerExtension({
     if (folder) addInfo(node, api, folder);
     const upload = UPLOADS[node.comfyClass];
     if (upload) addUploadTo(node, upload);
+    if (node.comfyClass === "StyleMixSortFaces") addSorter(node, app, api, runOf);
   },
 });

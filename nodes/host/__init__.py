@@ -3,7 +3,7 @@
 No file outside of this room touches `comfy`, `folder_paths` or `server`. The nodes take what they need from here.
 """
 
-from .execution import GRADIENT_FACTOR, descend, placed, run, step_reporter, work
+from .execution import GRADIENT_FACTOR, descend, not_yet, placed, run, step_reporter, work
 from .folders import (
     BOB,
     DEMO,
@@ -27,7 +27,16 @@ from .folders import (
     tuning_names,
     vgg_file,
 )
-from .messages import pictures, routes, shows, speaking, tell, warn, warn_of_proportions
+from .messages import (
+    pictures,
+    routes,
+    shows,
+    speaking,
+    tell,
+    temporary_pictures,
+    warn,
+    warn_of_proportions,
+)
 from .models import AnyModel, Compiled, Model, Tuned, open_model
 from .saving import new_file, workflow_texts
 
@@ -56,6 +65,7 @@ __all__ = [
     "latent_names",
     "latent_path",
     "new_file",
+    "not_yet",
     "open_model",
     "parsing_file",
     "pictures",
@@ -67,6 +77,7 @@ __all__ = [
     "speaking",
     "step_reporter",
     "tell",
+    "temporary_pictures",
     "tuning_names",
     "vgg_file",
     "warn",

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import comfy.utils
 import torch
 from comfy import model_management
+from comfy_execution.graph_utils import ExecutionBlocker
 from PIL import Image
 
 from ...stylemix_core.images import to_pil
@@ -88,6 +89,11 @@ def run(
         progress.update_absolute(done, count, newest)
     assert results is not None
     return results
+
+
+def not_yet(outputs: int) -> tuple[ExecutionBlocker, ...]:
+    """So many outputs that are not there yet: nodes behind them do not run, and nobody is told of an error."""
+    return (ExecutionBlocker(None),) * outputs
 
 
 def placed(model: AnyModel) -> Any:

@@ -56,14 +56,19 @@ def pictures(image: torch.Tensor) -> dict[str, Any]:
 
     The first `SHOWN` pictures of a batch, as JPEG in ComfyUI's temporary folder.
     """
+    return {"images": temporary_pictures(image[:SHOWN], SHOWN_SIDE)}
+
+
+def temporary_pictures(image: torch.Tensor, side: int) -> list[dict[str, str]]:
+    """The pictures of an IMAGE as JPEG in ComfyUI's temporary folder, of `side` pixels at most; for `ui`."""
     prefix, folder = f"stylemix_{uuid4().hex[:8]}", folder_paths.get_temp_directory()
     os.makedirs(folder, exist_ok=True)
     shown = []
-    for number, picture in enumerate(image[:SHOWN]):
+    for number, picture in enumerate(image):
         name = f"{prefix}_{number:02}.jpg"
-        thumbnail(picture, SHOWN_SIDE).save(os.path.join(folder, name), quality=SHOWN_QUALITY)
+        thumbnail(picture, side).save(os.path.join(folder, name), quality=SHOWN_QUALITY)
         shown.append({"filename": name, "subfolder": "", "type": "temp"})
-    return {"images": shown}
+    return shown
 
 
 def warn(node_id: str | None, message: str | None) -> None:

@@ -51,6 +51,15 @@ class Sight:
 
     @classmethod
     def of(cls, generator: Generator) -> "Sight":
+        """Of the last generator it is remembered: who sorts faces learns anew with every choice."""
+        key = generator.fingerprint()
+        if key not in _remembered:
+            _remembered.clear()
+            _remembered[key] = cls.measured(generator)
+        return _remembered[key]
+
+    @classmethod
+    def measured(cls, generator: Generator) -> "Sight":
         w = torch.cat([*sampled_w(generator.mapping, SAMPLES, 0)]).double()
         values, vectors = torch.linalg.eigh(torch.cov(w.T))
         values = values.clamp_min(0)
@@ -68,6 +77,9 @@ class Sight:
             energy = energy.clamp_min(0)
             seen.append((basis * (energy / (energy + SIGHT * energy.max()))) @ basis.T)
         return cls(w.mean(0), whiten, spread, torch.stack(seen))
+
+
+_remembered: dict[str, Sight] = {}
 
 
 def learn_direction(
@@ -91,9 +103,10 @@ def learn_direction(
     whitened W, projected onto what the layer's styles depend on. `StyleMixError` for fewer than three faces,
     `LatentMismatchError` when codes do not fit.
 
-    >>> direction = sm.learn_direction(G, smiling, serious, "smile")
-    >>> sm.apply_direction(serious, direction, "smile", 1.0).w.shape
-    torch.Size([10, 8, 16])
+    >>> people = G.mapping(sm.sample_z(range(20), G.z_dim))
+    >>> direction = sm.learn_direction(G, people[:10], people[10:], "smile")
+    >>> sm.apply_direction(sm.Latents.of(faces), direction, "smile", 1.0).w.shape
+    torch.Size([2, 8, 16])
     """
     sides = [one if isinstance(one, Latents) else Latents.of(one) for one in (positive, negative)]
     check_sides(generator, sides, pairs)

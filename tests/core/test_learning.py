@@ -7,8 +7,8 @@ import torch
 
 import stylemix_core as sm
 from stylemix_core.analysis.direction_effects import HARDLY, condition_on_effects, explained
-from stylemix_core.codes import learning
 from stylemix_core.codes.sampling import sample_latents
+from stylemix_core.codes.sorting import ask_next, read_choices
 from stylemix_core.demo import truth
 from stylemix_core.demo.attributes import ATTRIBUTES, index
 from stylemix_core.errors import LatentMismatchError, StyleMixError
@@ -26,15 +26,6 @@ def people(demo):
     z = torch.randn(2_000, demo.z_dim, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         return demo.mapping(z), truth.attributes_of(z)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_sight(demo):
-    """What the demo's layers see of w, found once."""
-    sight, of = learning.Sight.of(demo), learning.Sight.of
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(learning.Sight, "of", lambda generator: sight if generator is demo else of(generator))
-        yield
 
 
 def learn(demo, people, name, count, **more):
@@ -217,3 +208,27 @@ def test_directions_that_hardly_change_anything_are_last(demo):
     assert sunk == sorted(weak)
     assert [name for name, bad in zip(ordered.names, sunk, strict=True) if not bad][0].startswith("SeFa ")
     assert ordered.names[0].split(" · ")[1] == effects[weak.index(False)].proposal
+
+
+def test_choices_are_read_and_the_least_sure_face_is_asked_next(demo, people):
+    w, attributes = people
+    faces = sm.Latents.of(w[:24])
+    has = attributes[:24, index("skin_tone")]
+    order = has.argsort().tolist()
+    negative, positive = order[:6], order[-6:]
+    text = " ".join([*(f"+{place + 1}" for place in positive), *(f"-{place + 1}" for place in negative)])
+    read = read_choices(text, 24)
+    assert read == (positive, negative)
+    direction = sm.learn_direction(demo, faces.take(positive), faces.take(negative))
+    asked = ask_next(faces, *read, direction)
+    assert sorted(asked) == sorted(order[6:-6])
+    middle = [abs(float(has[place]) - 0.5) for place in asked]
+    assert sum(middle[:4]) < sum(middle[-4:])
+    assert ask_next(faces, [1], [3], None) == [0, 2, *range(4, 24)]
+
+
+@pytest.mark.parametrize("text", ["3", "+0", "+25", "+x", "++3", "-1.5"])
+def test_other_choices_are_refused(text):
+    with pytest.raises(StyleMixError, match="is no choice; write .3 for the third face"):
+        read_choices(text, 24)
+    assert read_choices("+3, -3;\n+4", 24) == ([3], [2])

@@ -141,6 +141,11 @@ class StandIn:
                     return None
                 value = results[value[1]]
             arguments[name] = value
+        from comfy_execution.graph_utils import ExecutionBlocker
+
+        blocked = [value for value in arguments.values() if isinstance(value, ExecutionBlocker)]
+        if blocked:
+            return tuple(blocked[:1] * len(self.output_types(class_type)))
         run.executed.add(node_id)
         try:
             with torch.inference_mode():

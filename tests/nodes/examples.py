@@ -369,6 +369,19 @@ EXAMPLES: dict[str, Prompt] = {
         "faces": faces(98),
         "out": swept("faces", "glasses learnt", 1, 1, reach=1.0),
     },
+    "StyleMixSortFaces": {
+        "sorted": node(
+            "StyleMixSortFaces",
+            generator=["generator", 0],
+            seed=0,
+            count=24,
+            truncation_psi=0.9,
+            name="glasses",
+            choices="+2 +3 +4 +5 +6 +10 +14 +15 +18 -7 -8 -9 -11 -13 -17 -19 -20 -21",
+        ),
+        "faces": faces(98),
+        "out": swept("faces", "sorted", 1, 1, reach=1.5),
+    },
     "StyleMixConditionDirections": {
         "before": faces(6, 10),
         "blond": faces(5),

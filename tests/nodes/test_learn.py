@@ -148,3 +148,42 @@ def test_other_tools_codes_are_listed_loaded_and_written(host, tiny, faces):
 def test_a_mistake_is_explained_at_its_node(host, failing, message):
     nodes = {**learning(), **failing, "report": node("PreviewAny", source=["learn", 0])}
     assert message in host.run(prompt(**nodes)).errors["learn"]
+
+
+def sorting(choices: str, **changes) -> dict:
+    inputs = {"seed": 20, "count": 8, "truncation_psi": 1.0, "name": "mine", "choices": choices, **changes}
+    return node("StyleMixSortFaces", generator=["generator", 0], **inputs)
+
+
+def test_sorted_faces_make_a_direction(host, tiny):
+    run = host.run(prompt(sort=sorting("+1 +3 +5 -2 -4 -6"), report=node("PreviewAny", source=["sort", 1])))
+    assert not run.errors
+    faces = sample_latents(tiny, range(20, 28), 1.0)
+    found = sm.learn_direction(tiny, faces.take([0, 2, 4]), faces.take([1, 3, 5]), "mine")
+    assert run.texts["report"] == found.report()
+    shown = run.shown["sort"]
+    assert len(shown["stylemix_faces"]) == 8 and len(shown["stylemix_strip"]) == 3
+    assert sorted(shown["stylemix_asked"]) == [6, 7]
+    assert shown["stylemix_report"][0].startswith("learnt from 3 + 3 faces")
+
+
+def test_too_few_sorted_faces_keep_what_is_behind_waiting(host):
+    nodes = {"sort": sorting("+1 -2"), "apply": applying("sort", direction="1")}
+    decode = node("StyleMixDecode", generator=["generator", 0], latent=["apply", 0], noise_mode="const")
+    run = host.run(prompt(**nodes, decode=decode, out=node("PreviewImage", images=["decode", 0])))
+    assert not run.errors and not run.pictures.get("out")
+    assert (
+        run.shown["sort"]["stylemix_asked"] == [2, 3, 4, 5, 6, 7]
+        and "stylemix_strip" not in run.shown["sort"]
+    )
+
+
+def test_a_choice_that_is_none_is_refused(host):
+    run = host.run(prompt(sort=sorting("+9"), report=node("PreviewAny", source=["sort", 1])))
+    assert "is no choice" in run.errors["sort"]
+
+
+def test_thumbnails_are_drawn_once(stand_in, tiny):
+    first = stand_in.run(prompt(sort=sorting("+1"))).shown["sort"]["stylemix_faces"]
+    assert stand_in.run(prompt(sort=sorting("+1 -2"))).shown["sort"]["stylemix_faces"] == first
+    assert stand_in.run(prompt(sort=sorting("+1 -2", seed=21))).shown["sort"]["stylemix_faces"] != first

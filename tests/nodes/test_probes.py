@@ -44,6 +44,7 @@ VALUES = {
     "StyleMixSaveTuning": {"generator": ["StyleMixInvert", 2]},
     "StyleMixLoadTuning": {"file": "probed_tuning.safetensors"},
     "StyleMixLearnDirection": {"positive": ["several", 1], "negative": ["others", 1]},
+    "StyleMixSortFaces": {"choices": "+1 +2 +3 -4 -5 -6", "count": 8},
     "StyleMixConditionDirections": {"others": ["StyleMixLearnDirection", 0]},
     "StyleMixStyleChannels": {"channels": "0:1"},
     "StyleMixLoadDirections": {"file": "probed_directions.safetensors"},

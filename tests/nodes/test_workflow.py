@@ -152,6 +152,11 @@ CONTRACT = {
         ["generator", "positive", "negative", "name", "pairs", "seed"],
         ["directions", "report"],
     ),
+    "StyleMixSortFaces": (
+        "Sort Faces · slider by clicking",
+        ["generator", "seed", "count", "truncation_psi", "name", "choices"],
+        ["directions", "report", "positive", "negative"],
+    ),
     "StyleMixConditionDirections": (
         "Condition Directions · smile but not age",
         ["directions", "others", "generator", "latent"],

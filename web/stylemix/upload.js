@@ -1,24 +1,23 @@
-/** Load W+, Load Tuning: a button, and a file dropped on the node, put it into ComfyUI's input folder and choose it. */
-
-const ENDING = ".safetensors";
+/** Load W+, Load Tuning, Load Directions: a button, and a file dropped on the node, put it into ComfyUI's input folder and choose it. */
 
 /**
  * @param {Comfy.Node} node
  * @param {Comfy.Api} api
+ * @param {string[]} endings of the files that are taken
  * @param {string} label what the button says
  * @param {(name: string) => void} fail called with a file's name when it cannot be taken
  */
-export function addUpload(node, api, label, fail) {
+export function addUpload(node, api, endings, label, fail) {
   const file = node.widgets?.find(({ name }) => name === "file");
   if (!file) return;
-  const picker = Object.assign(document.createElement("input"), { type: "file", accept: ENDING });
+  const picker = Object.assign(document.createElement("input"), { type: "file", accept: endings.join() });
 
   /** @param {File} chosen */
   const take = async (chosen) => {
     const form = new FormData();
     form.append("image", chosen); // the route's name for any file
     form.append("type", "input");
-    const response = chosen.name.endsWith(ENDING)
+    const response = endings.some((ending) => chosen.name.toLowerCase().endsWith(ending))
       ? await api.fetchApi("/upload/image", { method: "POST", body: form })
       : null;
     if (!response?.ok) return fail(chosen.name);
