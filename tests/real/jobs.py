@@ -24,6 +24,7 @@ from stylemix_core import (
     find_layers,
     inject_latents,
     invert,
+    learn_direction,
     load_encoder,
     load_generator,
     load_image,
@@ -32,8 +33,9 @@ from stylemix_core import (
 )
 from stylemix_core.checkpoints import DEMO
 from stylemix_core.codes.combine import blend_latents, join_latents, truncate_latents
-from stylemix_core.codes.latents import Latents, load_latents, pick_latents
+from stylemix_core.codes.latents import Latents, load_latents, pick_latents, save_latents
 from stylemix_core.codes.sampling import sample_latents
+from stylemix_core.codes.sorting import read_choices
 from stylemix_core.faces import FaceTransform, parse_landmarks
 from stylemix_core.figures.sheets import even_strengths
 from stylemix_core.images import from_comfy, from_pil, to_comfy, to_pil
@@ -143,6 +145,30 @@ def sliders_nobody_had_to_train(nodes: Nodes, photo: Path, folder: Path) -> Imag
         even_strengths(-reach, reach, steps),
     )
     return to_pil(figure.sheet(draw(figure.codes))[0])
+
+
+def slider_from_twenty_faces(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
+    seed, count, psi, name, choices = nodes.values("StyleMixSortFaces")
+    faces = sample_latents(generator(), range(seed, seed + count), psi)
+    positive, negative = (faces.take(side) for side in read_choices(choices, count))
+    _, _, reach, steps, _ = nodes.values("StyleMixDirectionSheet")
+    figure = direction_sheet(
+        codes(nodes.values("StyleMixSampler")),
+        learn_direction(generator(), positive, negative, name),
+        even_strengths(-reach, reach, steps),
+    )
+    return to_pil(figure.sheet(draw(figure.codes))[0])
+
+
+def codes_from_another_tool(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
+    """Its code goes through a file of another tool on the way."""
+    save_latents(folder / "projected_w.npz", load_latents(DEMO / "bob.safetensors"))
+    source, style = codes(nodes.values("StyleMixSampler")), load_latents(folder / "projected_w.npz")
+    text, alpha, pairing, seed, *_ = nodes.values("StyleMixInject")
+    masks = parse_masks(text, generator().num_ws, alpha, seed)
+    pictures = draw(inject_latents(source, style, masks, pairing))
+    labels = result_labels(masks, len(source), len(style), pairing)
+    return to_pil(compare_grid(pictures, labels, source=draw(source), style=draw(style))[0])
 
 
 def save_load_blend(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
@@ -334,6 +360,8 @@ JOBS: dict[str, Callable[[Nodes, Path, Path], Image.Image]] = {
         only_the_hair,
         mixing_matrix,
         sliders_nobody_had_to_train,
+        slider_from_twenty_faces,
+        codes_from_another_tool,
         save_load_blend,
         core_nodes,
         face_in_a_picture,

@@ -31,16 +31,24 @@ def test_an_uploaded_file_is_chosen_and_sent(page, tmp_path):
     page.page.wait_for_function(f"{FILE} === {path.name!r}")
     assert (page.server.base / "input" / path.name).read_bytes() == path.read_bytes()
     (sent,) = page.api_prompt().values()
-    assert sent["inputs"] == {"file": path.name}
-    assert page.page.evaluate("app.graph.serialize().nodes[0].widgets_values") == [path.name]
+    assert sent["inputs"] == {"file": path.name, "iteration": -1}
+    assert page.page.evaluate("app.graph.serialize().nodes[0].widgets_values") == [path.name, -1]
+
+
+def test_other_tools_files_are_taken(page, tmp_path):
+    page.page.evaluate(LOAD_ALONE)
+    path = tmp_path / f"projected_w {page.name}.npz"
+    save_latents(path, Latents.of(torch.zeros(1, 14, 512), "zero"))
+    choose(page, path)
+    page.page.wait_for_function(f"{FILE} === {path.name!r}")
 
 
 def test_another_file_is_refused_in_words(page, tmp_path):
     page.page.evaluate(LOAD_ALONE)
-    path = tmp_path / "photo.png"
+    path = tmp_path / "photo.jpg"
     path.write_bytes(b"none")
     choose(page, path)
-    page.page.get_by_text("photo.png was not uploaded").first.wait_for(timeout=60000)
+    page.page.get_by_text("photo.jpg was not uploaded").first.wait_for(timeout=60000)
     assert page.page.evaluate(FILE) == "bob haircut (bundled)"
 
 

@@ -157,7 +157,7 @@ export function addSorter(node, app, api, runOf) {
       middle,
       make("div", "stylemix-faces", {}, ...waiting),
       make("div", "stylemix-strip", { title: say(words, "sortStrip") }, ...strip),
-      make("div", "stylemix-status", { "aria-live": "polite" }, report.join(" ")),
+      make("div", "", { "aria-live": "polite" }, report.join(" ")),
     );
   }
 
