@@ -11,7 +11,7 @@ import { addElement } from "./element.js";
 import { say, textsFor } from "./texts.js";
 
 /** Pixels of the whole. What does not fit scrolls. */
-const HEIGHT = 440;
+const HEIGHT = 500;
 /** Above and below a DOM widget, in the classic canvas. */
 const MARGIN = 10;
 
