@@ -1,6 +1,7 @@
 """Nodes that make directions by example and tell what directions change."""
 
 from functools import partial
+from typing import Any
 
 import torch
 from comfy_api.v0_0_2 import io
@@ -11,10 +12,10 @@ from ..stylemix_core.analysis.direction_effects import (
     measure_directions,
 )
 from ..stylemix_core.codes.channel_directions import style_channels
+from ..stylemix_core.codes.derived_directions import condition_directions
 from ..stylemix_core.codes.directions import (
     Directions,
     check_directions,
-    condition_directions,
     meant_layers,
     moved,
 )
@@ -169,7 +170,7 @@ class SortFaces(io.ComfyNode):
             generator.network(), range(seed, seed + count), truncation_psi, None, label, runner
         )
         positive, negative = read_choices(choices, count)
-        shown = {"stylemix_faces": thumbnails(generator, faces)}
+        shown: dict[str, list[Any]] = {"stylemix_faces": thumbnails(generator, faces)}
         if min(len(positive), len(negative)) < FEWEST:
             asked = ask_next(faces, positive, negative, None)
             return io.NodeOutput(*host.not_yet(4), ui=shown | {"stylemix_asked": asked})

@@ -11,11 +11,11 @@ from .checkpoints import inspect_checkpoint as inspect_checkpoint
 from .checkpoints import load_encoder as load_encoder
 from .checkpoints import load_generator as load_generator
 from .codes.channel_directions import style_channels as style_channels
+from .codes.derived_directions import condition_directions as condition_directions
 from .codes.direction_files import load_directions as load_directions
 from .codes.direction_files import save_directions as save_directions
 from .codes.directions import Directions as Directions
 from .codes.directions import apply_direction as apply_direction
-from .codes.directions import condition_directions as condition_directions
 from .codes.latents import Latents as Latents
 from .codes.latents import load_latents as load_latents
 from .codes.latents import save_latents as save_latents

@@ -17,7 +17,8 @@ from ..files.endings import ARRAYS
 from ..files.source import Source
 from ..files.tensor_file import header
 from ..generator import Generator
-from .directions import Confidence, Directions, carried_to_w
+from .derived_directions import carried_to_w
+from .directions import Confidence, Directions
 from .foreign import is_foreign
 from .foreign_directions import may_hold_directions, read_directions
 

@@ -161,8 +161,9 @@ def directions(
     results = begin_results(output, run)
     from ...analysis.direction_effects import condition_on_effects, explained, measure_directions
     from ...codes.combine import join_latents
+    from ...codes.derived_directions import condition_directions
     from ...codes.direction_files import load_directions, save_directions
-    from ...codes.directions import apply_direction, check_directions, condition_directions
+    from ...codes.directions import apply_direction, check_directions
     from ...figures.sheets import direction_sheet, even_strengths
     from ...masks.mask_list import parse_masks
     from ..inputs import open_generator, source_codes
