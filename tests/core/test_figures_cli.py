@@ -1,5 +1,6 @@
 """The command line's figures and directions, on tiny models."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -102,3 +103,58 @@ def test_bad_input_ends_with_exit_code_2(run, tmp_path, capsys, arguments, says)
     assert run(*arguments) == 2
     assert says in capsys.readouterr().err
     assert not (tmp_path / "out" / "grid.png").exists()
+
+
+def test_a_slider_is_learnt_from_two_files(run, generator, tmp_path, capsys):
+    for name, seeds in (("with", "0-5"), ("without", "10-15")):
+        assert run("generate", "--seeds", seeds, "--psi", 1) == 0
+        (tmp_path / "out").rename(tmp_path / name)
+    sides = [tmp_path / name / "latents.safetensors" for name in ("with", "without")]
+    assert run("learn", "--positive", sides[0], "--negative", sides[1], "--name", "smile") == 0
+    found = sm.load_directions(tmp_path / "out" / "smile.safetensors")
+    expected = sm.learn_direction(generator, *map(sm.load_latents, sides), "smile")
+    assert torch.equal(found.vectors, expected.vectors) and found.confidence == expected.confidence
+    said = capsys.readouterr()
+    assert "learnt from 6 + 6 faces" in said.out and "warning: this is noise" in said.err
+    assert load_image(tmp_path / "out" / "grid.png").shape[2] > 3 * 32
+    assert run("learn", "--positive", sides[0], "--negative", tmp_path / "none.npz") == 2
+    assert "there is no file or folder" in capsys.readouterr().err
+
+
+def test_other_tools_directions_channels_and_conditions(run, generator, tmp_path, capsys):
+    np.save(tmp_path / "age_boundary.npy", np.ones([1, 16]) / 4)
+    assert run("directions", "--load", tmp_path / "age_boundary.npy", "--seeds", 1, "--apply", 1) == 0
+    assert "carried over from Z" in capsys.readouterr().out
+    assert run("directions", "--channels", "3:5", "--numbering", "convolutions", "--apply", 1) == 0
+    assert "channel 3:5" in capsys.readouterr().out
+    conditions = ("--count", 2, "--without", tmp_path / "age_boundary.npy", "--space", "W")
+    assert run("directions", *conditions, "--explain", "--overwrite") == 0
+    assert "SeFa 1: " in capsys.readouterr().out
+    found = sm.load_directions(tmp_path / "out" / "directions.safetensors")
+    assert torch.allclose(found.vectors.sum(-1), torch.zeros(found.vectors.shape[:-1]), atol=1e-5)
+    assert run("directions", *conditions, "--without-by", "pictures", "--overwrite") == 0
+    by_pictures = sm.load_directions(tmp_path / "out" / "directions.safetensors")
+    assert by_pictures.vectors.shape == (2, 8, 16) and not torch.allclose(
+        by_pictures.vectors[:, 0], found.vectors
+    )
+
+
+def test_codes_and_directions_are_exported_and_used_again(run, generator, style, tmp_path, capsys):
+    assert run("directions", "--count", 2) == 0
+    (tmp_path / "out").rename(tmp_path / "found")
+    codes, directions = style / "latents.safetensors", tmp_path / "found" / "directions.safetensors"
+    export = ["export", str(codes), str(directions), "--out", str(tmp_path / "out")]
+    assert cli.main(export) == 0
+    exported = np.load(tmp_path / "out" / "latents.npz")["w"]
+    assert np.array_equal(exported, sm.load_latents(codes).w.numpy())
+    again = sm.load_directions(tmp_path / "out" / "directions.npz")
+    assert torch.allclose(again.vectors, sm.load_directions(directions).vectors)
+    assert cli.main(["inspect", str(tmp_path / "out" / "latents.npz")]) == 0
+    assert "2 W+ codes of 8 w vectors of 16, a source or a style" in capsys.readouterr().out
+    np.savez(tmp_path / "single.npz", w=exported[:, 0])
+    (tmp_path / "out").rename(tmp_path / "exported")
+    assert (
+        run("mix", "--source", tmp_path / "exported" / "latents.npz", "--style", tmp_path / "single.npz") == 0
+    )
+    styles = sm.load_latents(tmp_path / "out" / "styles.safetensors")
+    assert torch.allclose(styles.w, torch.from_numpy(exported))
