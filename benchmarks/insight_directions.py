@@ -105,37 +105,36 @@ def attribute_shares(generator: Generator, directions: Directions) -> torch.Tens
 
 
 class People:
-    """Sampled w, and the attributes that they have."""
+    """Sampled w, and the attributes that they have: some for the reference, as many again for the examples."""
 
-    def __init__(self, generator: Generator, count: int):
-        z = torch.randn(count, generator.z_dim, generator=torch.Generator().manual_seed(9))
+    def __init__(self, generator: Generator, reference: int):
+        self.reference = reference
+        z = torch.randn(2 * reference, generator.z_dim, generator=torch.Generator().manual_seed(9))
         self.w, self.attributes = generator.mapping(z), truth.attributes_of(z)
 
     def sides(self, column: int, count: int, seed: int | None) -> tuple[torch.Tensor, torch.Tensor]:
         """Codes of faces of either half of an attribute, of the first faces without a seed, of later ones with one."""
-        order = torch.arange(REFERENCE)
+        order = torch.arange(self.reference)
         if seed is not None:
-            left = len(self.w) - REFERENCE
-            order = REFERENCE + torch.randperm(
-                left, generator=torch.Generator().manual_seed(100 * seed + column)
-            )
+            random = torch.Generator().manual_seed(100 * seed + column)
+            order = self.reference + torch.randperm(self.reference, generator=random)
         has = self.attributes[order, column] > 0.5
         return self.w[order[has][:count]], self.w[order[~has][:count]]
 
 
 def by_example(generator: Generator, small: bool) -> list[Row]:
     """Directions learnt from few labelled faces, against those of 2,000 and against the truth, over all attributes."""
-    people = People(generator, 2 * REFERENCE)
+    people = People(generator, REFERENCE // 4 if small else REFERENCE)
     columns = range(0, len(ATTRIBUTES), 6 if small else 1)
     fresh = people.w[-200:]
     rows: list[Row] = []
     learnt = {
-        column: sm.learn_direction(generator, *people.sides(column, REFERENCE // 2, None))
+        column: sm.learn_direction(generator, *people.sides(column, people.reference // 2, None))
         for column in columns
     }
     normals = {}
     if LogisticRegression is not None:
-        normals = {column: normal_of(people.sides(column, REFERENCE // 2, None)) for column in columns}
+        normals = {column: normal_of(people.sides(column, people.reference // 2, None)) for column in columns}
     for count, goal in ((10, 0.6), (20, 0.7), (50, 0.8)):
         cosines, groups, right, leaks, noise, theirs = [], [], [], [], [], []
         for column in columns:
@@ -158,7 +157,7 @@ def by_example(generator: Generator, small: bool) -> list[Row]:
                     theirs.append(float(torch.cosine_similarity(normal_of(sides), normals[column], 0)))
         name = f"learnt from {count} + {count}"
         rows += [
-            (f"{name}: cosine to 2,000", mean(cosines), "≥", goal),
+            (f"{name}: cosine to {people.reference:,}", mean(cosines), "≥", goal),
             (f"{name}: right group of layers", mean(groups), "≥", 0.9),
             (f"{name}: faces moved the right way", mean(right), "≥", 0.95),
             (f"{name}: leakage into other groups, of a plain difference of means", mean(leaks), "≤", 0.5),

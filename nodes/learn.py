@@ -188,7 +188,7 @@ class SortFaces(io.ComfyNode):
 
 def thumbnails(generator: host.AnyModel, faces: Latents) -> list[dict[str, str]]:
     """Small pictures of faces, which are drawn once: sorting runs the node with every choice."""
-    key = (generator.network().fingerprint(), faces.origins)
+    key = (id(generator), generator.network().fingerprint(), faces.origins)  # tunings share a fingerprint
     if key not in _thumbnails:
         _thumbnails.clear()
         _thumbnails[key] = host.temporary_pictures(decoded(generator, faces), THUMBNAIL)
@@ -206,7 +206,7 @@ def decoded(generator: host.AnyModel, codes: Latents) -> torch.Tensor:
     return to_comfy(pictures)
 
 
-_thumbnails: dict[tuple[str, tuple[str, ...]], list[dict[str, str]]] = {}
+_thumbnails: dict[tuple[int, str, tuple[str, ...]], list[dict[str, str]]] = {}
 
 
 class ConditionDirections(io.ComfyNode):

@@ -156,7 +156,7 @@ class Examples:
     """Labelled codes, as the layers see them."""
 
     w: torch.Tensor
-    """Float64 `[N, num_ws, w_dim]`; of pairs, what is left when the pair's mean is taken away."""
+    """Float32 `[N, num_ws, w_dim]`, from the mean of sampled w; of pairs, from the mean of the pair."""
     x: torch.Tensor
     """The same, whitened."""
     seen: torch.Tensor
@@ -175,7 +175,7 @@ class Examples:
         x = w @ sight.whiten
         seen = torch.einsum("nld,lde->nle", x, sight.seen)
         labels = torch.arange(len(w)) < len(sides[0])
-        return cls(w, x, seen, labels, pairs, sight)
+        return cls(w.float(), x.float(), seen.float(), labels, pairs, sight)
 
     def take(self, kept: torch.Tensor) -> "Examples":
         """Some of them; kept: bool `[N]`."""
@@ -186,7 +186,7 @@ class Examples:
     def scores(self, labels: torch.Tensor) -> torch.Tensor:
         """How well every layer tells the groups apart, `[num_ws]`: Student's t of the faces' scores, each by the means
         of all others, without its partner where there are pairs."""
-        signs = torch.stack([labels, ~labels]).double()  # [2, N]
+        signs = torch.stack([labels, ~labels]).float()  # [2, N]
         counts = signs.sum(1)
         towards = torch.einsum("nld,gld->gnl", self.seen, torch.einsum("gn,nld->gld", signs, self.x))
         own = torch.einsum("nld,nld->nl", self.seen, self.x)
@@ -208,8 +208,8 @@ class Examples:
 
     def vector(self, layers: torch.Tensor) -> torch.Tensor:
         """Where the layers' models point to in W+, `[num_ws, w_dim]`; 0 in all other layers."""
-        seen = torch.einsum("ld,lde->le", self.difference(), self.sight.seen)
-        return (seen @ self.sight.spread) * layers[:, None]
+        seen = torch.einsum("ld,lde->le", self.difference().double(), self.sight.seen)
+        return ((seen @ self.sight.spread) * layers[:, None]).float()
 
     def shuffled(self, random: torch.Generator) -> torch.Tensor:
         """Labels that mean nothing, as many of either kind."""

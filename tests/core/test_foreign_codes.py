@@ -13,6 +13,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 import stylemix_core as sm
+from stylemix_core.codes.foreign_files import describe_foreign
 from stylemix_core.codes.latents import holds_latents
 from stylemix_core.errors import CheckpointError, LatentMismatchError, StyleMixError
 
@@ -105,6 +106,7 @@ def test_files_of_other_tools_give_their_numbers(name, tmp_path):
         sm.save_latents(tmp_path / f"again{ending}", latents)
         assert torch.equal(sm.load_latents(tmp_path / f"again{ending}").w, expected)
     assert holds_latents(path)
+    assert f"{len(expected)} W+ code" in describe_foreign(path)
 
 
 def test_a_dictionary_names_its_codes(tmp_path):

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 import stylemix_core as sm
 from stylemix_core.codes.channel_directions import channel_counts
 from stylemix_core.codes.direction_files import may_be_directions
+from stylemix_core.codes.foreign_files import describe_foreign
 from stylemix_core.codes.sampling import sample_latents
 from stylemix_core.codes.style_space import styles_of
 from stylemix_core.errors import CheckpointError, LatentMismatchError, StyleMixError
@@ -103,6 +104,7 @@ def test_files_of_other_tools_give_their_numbers(name, tmp_path):
     assert torch.equal(found.vectors, vectors)
     assert (found.space, [*found.names], found.layers) == (space, names, None)
     assert may_be_directions(tmp_path / file)
+    assert f"{len(names)} direction" in describe_foreign(tmp_path / file)
     sm.save_directions(tmp_path / "again.safetensors", found)
     again = sm.load_directions(tmp_path / "again.safetensors")
     assert torch.equal(again.vectors, vectors) and torch.equal(again.units, found.units)
