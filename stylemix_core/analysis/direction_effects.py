@@ -84,6 +84,7 @@ def measure_directions(
         before = find_regions(source, faces, regions_by)
     except NoFaceError:
         faces, before = None, None
+    people = None if identity is None else identity(source).repeat_interleave(2, 0)
     effects = []
     for place, name in enumerate(directions.names):
         both = both_ways(runner, latents, directions, place)
@@ -92,9 +93,8 @@ def measure_directions(
         total = change.sum().clamp_min(1e-9)
         shares = {region: float((change * mask).sum() / total) for region, mask in regions.items()}
         drift = None
-        if identity is not None:
-            person = identity(source).repeat_interleave(2, 0)
-            drift = float(identity.drift(both.flatten(0, 1), person).mean())
+        if identity is not None and people is not None:
+            drift = float(identity.drift(both.flatten(0, 1), people).mean())
         proposal = proposed(source, both, change, regions)
         effects.append(DirectionEffect(name, proposal, float(change.mean()), shares, drift))
     return [
