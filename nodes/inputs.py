@@ -8,7 +8,7 @@ from ..stylemix_core.codes.latents import Latents, check_generator
 from ..stylemix_core.encoder.config import MAX_WS
 from ..stylemix_core.errors import StyleMixError
 from ..stylemix_core.faces.regions import SOURCES
-from ..stylemix_core.files.endings import ARRAYS
+from ..stylemix_core.files.endings import EXPORTS
 from ..stylemix_core.generator.engine.noise import NOISE_MODES
 from ..stylemix_core.masks.grammar import MAX_STRENGTH, MIN_STRENGTH, STUDY_SWEEP
 from ..stylemix_core.masks.mask_list import MaskList, MaskText
@@ -20,7 +20,7 @@ MAX_SEED = 2**64 - 1
 """As in ComfyUI's own nodes."""
 
 AUTO, *KINDS = SOURCES
-OWN_FORMAT, EXPORTS = "safetensors", [ending.removeprefix(".") for ending in ARRAYS]
+OWN_FORMAT = "safetensors"
 PARSING = "face parsing file"
 
 

@@ -15,6 +15,7 @@ from ..stylemix_core.codes.channel_directions import style_channels
 from ..stylemix_core.codes.derived_directions import condition_directions
 from ..stylemix_core.codes.directions import (
     Directions,
+    check_confidence,
     check_directions,
     meant_layers,
     moved,
@@ -94,8 +95,7 @@ class LearnDirection(io.ComfyNode):
             seed,
             host.step_reporter(cls.hidden.unique_id),
         )
-        if found.confidence is not None and found.confidence.is_noise:
-            host.warn(cls.hidden.unique_id, found.confidence.report()[-1])
+        host.warn(cls.hidden.unique_id, check_confidence(found))
         return io.NodeOutput(found, found.report())
 
 
@@ -181,7 +181,7 @@ class SortFaces(io.ComfyNode):
         shown |= {
             "stylemix_asked": ask_next(faces, positive, negative, found),
             "stylemix_strip": host.temporary_pictures(strip, THUMBNAIL),
-            "stylemix_report": found.report().split("\n")[2:],
+            "stylemix_report": found.trust(),
         }
         return io.NodeOutput(found, found.report(), *sides, ui=shown)
 

@@ -16,6 +16,7 @@ from ..faces.regions import SOURCES, Regions, faces_of, find_regions
 from ..generator import Generator
 from ..generator.batches import Runner, in_chunks
 from ..images import resize
+from .before_after import before_or_after
 from .measures import colour_change, difference, find_motion, shape_change
 
 SIDE = 128
@@ -155,8 +156,9 @@ def condition_on_effects(
 
 def layered(directions: Directions, latents: Latents) -> torch.Tensor:
     """Vectors `[K, num_ws, w_dim]`, 0 in layers that the directions are not meant for."""
-    vectors = directions.vectors if directions.vectors.ndim == 3 else directions.vectors[:, None]
-    return vectors.expand(-1, latents.w.shape[1], -1) * meant_layers(latents, directions)[0][:, None]
+    return (
+        directions.by_layer.expand(-1, latents.w.shape[1], -1) * meant_layers(latents, directions)[0][:, None]
+    )
 
 
 @torch.no_grad()
@@ -177,19 +179,11 @@ def both_ways(
 def either(
     before: Regions, both: torch.Tensor, faces: Sequence[Face] | None, regions_by: str
 ) -> dict[str, torch.Tensor]:
-    """The regions `[B, 2, S, S]` before or after a change: hair that grows over the background is hair's.
-
-    Faces are looked for before it alone, and all are divided as they are.
-    """
+    """The regions `[B, 2, S, S]` before or after a change. Faces are looked for before it alone."""
     again = None if faces is None else [face for face in faces for _ in range(2)]
     after = find_regions(both.flatten(0, 1), again, regions_by)
-    masks = {
-        name: torch.maximum(mask[:, None], after[name].unflatten(0, (-1, 2))) for name, mask in before.items()
-    }
-    kept = torch.minimum(before["background"][:, None], after["background"].unflatten(0, (-1, 2)))
-    masks["background"] = kept.clamp_min(1e-6)  # what nothing else claims is background
-    total = torch.stack([*masks.values()]).sum(0)
-    return {name: mask / total for name, mask in masks.items()}
+    twice = {name: mask.repeat_interleave(2, 0) for name, mask in before.items()}
+    return {name: mask.unflatten(0, (-1, 2)) for name, mask in before_or_after(twice, after).items()}
 
 
 def small_pictures(runner: Runner, latents: Latents) -> torch.Tensor:

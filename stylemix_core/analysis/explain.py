@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from os import PathLike
 
 import torch
-import torch.nn.functional as F
 
 from ..encoder import Encoder
 from ..encoder.identity import Identity, find_identity
@@ -21,6 +20,7 @@ from ..inversion.features import Features, cached_vgg, perceptual_features
 from ..mixing.inject import inject
 from ..mixing.pairing import refuse_same
 from ..progress import OnStep
+from .before_after import before_or_after
 from .explain_report import LayerReport
 
 SIDE = 512
@@ -244,19 +244,13 @@ def _before_or_after(
     """The source's regions `[S, S]`, those that count for each layer's change, `[L, S, S]`, and how they were found.
 
     The face is looked for once, in the source, and all are divided as it is: the layers of pose alone move it, and not
-    far. What lies in front of the background before or after counts; the background is what it is in both.
+    far.
     """
     faces = None if found_by not in SOURCES else faces_of(source)
     before = find_regions(source, faces, found_by)
     (regions_by,) = before.sources
     after = find_regions(alone, faces, regions_by if faces else found_by)
-    either = {name: torch.maximum(mask, after[name]) for name, mask in before.items()}
-    background = torch.minimum(before["background"], after["background"])
-    edge = 2 * round(EDGE * source.shape[-1]) + 1
-    eroded = -F.max_pool2d(-background, edge, 1, edge // 2)
-    either["background"] = eroded.clamp_min(1e-6)  # what nothing else claims is background
-    total = sum(either.values())
-    counting = {name: mask / total for name, mask in either.items()}
+    counting = before_or_after(before, after, round(EDGE * source.shape[-1]))
     return {name: mask[0] for name, mask in before.items()}, counting, regions_by
 
 

@@ -12,7 +12,6 @@ DIRECTION_STRENGTH = 20.0
 MOST_COLUMNS = 64
 INVERSION_METHODS = ("encode", "iterate", "optimize", "tune")
 QUALITIES = ("balanced", "editable", "faithful")
-EXPORTS = ("npz", "npy", "pt")
 PARTS = ("generator", "encoder")
 ALIGN_MODES = ("auto", "always", "never")
 BLENDS = ("head", "square")

@@ -1,6 +1,7 @@
 """Directions in S: style channels of a generator, one by one or as other tools write them in a row."""
 
 import re
+from dataclasses import replace
 
 import torch
 
@@ -73,7 +74,4 @@ def style_channels(generator: Generator, text: str, to_rgbs: bool = True, sample
         flat[row, sum(widths[:layer]) + channel] = 1
         units.append(float(styles[places[layer]][:, channel].float().std()))
     names = [f"channel {layer}:{channel}" for layer, channel in chosen]
-    single = channels(generator, flat, names, to_rgbs)
-    return Directions(
-        single.vectors, torch.tensor(units), None, single.names, None, single.method, single.generator, "S"
-    )
+    return replace(channels(generator, flat, names, to_rgbs), units=torch.tensor(units))

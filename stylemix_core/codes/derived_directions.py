@@ -6,6 +6,7 @@ import torch
 
 from ..errors import LatentMismatchError, StyleMixError
 from ..generator import Generator
+from ..generator.sampling import classes_in_turn
 from .directions import Directions
 
 
@@ -21,9 +22,7 @@ def condition_directions(directions: Directions, others: Directions) -> Directio
             f"the directions lie in {directions.space} of {directions.vectors.shape[-1]} numbers, the others in "
             f"{others.space} of {others.vectors.shape[-1]}; only directions of one space can be made orthogonal"
         )
-    own, theirs = (
-        one.vectors if one.vectors.ndim > 2 else one.vectors[:, None] for one in (directions, others)
-    )
+    own, theirs = directions.by_layer, others.by_layer
     layers = {one.num_ws for one in (directions, others)} - {None}
     if len(layers) > 1:
         raise LatentMismatchError(
@@ -64,13 +63,9 @@ def carried_to_w(
             f"the directions are in Z of {size} numbers, this generator's Z has {generator.z_dim}"
         )
     z = torch.randn(samples, size, generator=torch.Generator().manual_seed(seed % 2**63))
+    labels = classes_in_turn(generator.c_dim, 0, samples)
     means = []
     for vector in directions.vectors * directions.units[:, None]:
-        labels = None
-        if generator.c_dim:
-            labels = torch.nn.functional.one_hot(
-                torch.arange(samples) % generator.c_dim, generator.c_dim
-            ).float()
         there, back = (generator.mapping(z + sign * vector, labels)[:, 0] for sign in (1, -1))
         means.append((there - back).detach().mean(0).cpu() / 2)
     return replace(

@@ -12,14 +12,14 @@ from ..checkpoints import what_is
 from ..checkpoints.own_files import DIRECTIONS
 from ..errors import StyleMixError
 from ..files.arrays import write_arrays
-from ..files.damage import DAMAGE, reading
+from ..files.damage import DAMAGE
 from ..files.endings import ARRAYS
 from ..files.source import Source
 from ..files.tensor_file import header
 from ..generator import Generator
 from .derived_directions import carried_to_w
 from .directions import Confidence, Directions
-from .foreign import is_foreign
+from .foreign import read_foreign
 from .foreign_directions import may_hold_directions, read_directions
 
 MOST_EXAMPLES = 100_000
@@ -58,7 +58,7 @@ def arrays_of(directions: Directions, ending: str) -> dict[str, torch.Tensor]:
     if ending != ".npz" or directions.space != "W":
         units = directions.units.reshape(-1, *[1] * (directions.vectors.ndim - 1))
         return {"directions": directions.vectors * units}
-    vectors = directions.vectors if directions.vectors.ndim == 3 else directions.vectors[:, None]
+    vectors = directions.by_layer
     mean = torch.zeros(vectors.shape[-1]) if directions.mean is None else directions.mean
     arrays = {"lat_comp": vectors, "lat_stdev": directions.units, "lat_mean": mean[None]}
     arrays |= {name.replace("lat", "act"): tensor for name, tensor in arrays.items()}
@@ -72,10 +72,9 @@ def holds_directions(path: str | os.PathLike[str]) -> bool:
 
 def may_be_directions(path: str | os.PathLike[str]) -> bool:
     """Whether a file looks like one for `load_directions`, of this package or of another tool. No numbers are read."""
-    if holds_directions(path):
-        return True
     try:
-        return may_hold_directions(Source(path))
+        source = Source(path)
+        return DIRECTIONS.file.marks(source.safetensors[1]) or may_hold_directions(source)
     except (*DAMAGE, StyleMixError):
         return False
 
@@ -97,15 +96,15 @@ def load_directions(
     """
     path = Path(path)
     _, metadata = header(path)
+
+    def read_whole(source: Source) -> Directions:
+        read = read_directions(source, generator, space)
+        return read if generator is None else carried_to_w(read, generator)
+
     if path.is_file() and not DIRECTIONS.file.marks(metadata):
-        try:
-            source = Source(path)
-            if is_foreign(source):
-                with reading("file"):
-                    read = read_directions(source, generator, space)
-                return read if generator is None else carried_to_w(read, generator)
-        except StyleMixError as error:
-            raise type(error)(f"{path} cannot be used: {error}") from error
+        read = read_foreign(path, read_whole)
+        if read is not None:
+            return read
 
     def build(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> Directions:
         names = json.loads(metadata["names"])

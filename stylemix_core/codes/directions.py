@@ -15,6 +15,9 @@ from .latents import Latents, Region, for_other_generators
 SPACES = ("W", "Z", "S")
 """In what directions lie: in W or W+, in Z, or in S, the style channels."""
 MAX_STRENGTH = 20.0
+NOISE = (
+    "this is noise: labels at random give as much. Give more faces, or faces that differ in it more clearly"
+)
 MARGIN = 1.1
 """A learnt direction must separate so many times better than shuffled labels do."""
 
@@ -52,9 +55,7 @@ class Confidence:
             f"told right; stability {self.stability:.2f}",
         ]
         if self.is_noise:
-            lines.append(
-                "this is noise: labels at random give as much. Give more faces, or faces that differ in it more clearly"
-            )
+            lines.append(NOISE)
         return lines
 
 
@@ -116,6 +117,11 @@ class Directions:
             return self.vectors.shape[-2]
         return None if self.layers is None else len(self.layers)
 
+    @property
+    def by_layer(self) -> torch.Tensor:
+        """The vectors with a dimension for layers, of one layer where they are the same in all: `[K, 1, w_dim]`."""
+        return self.vectors if self.vectors.ndim > 2 else self.vectors[:, None]
+
     def index(self, direction: str | int) -> int:
         """Place of a direction by its name, in any case, or by its number from 1 on; `StyleMixError` without one."""
         text = str(direction).strip()
@@ -176,6 +182,10 @@ class Directions:
         vector = vector * (vector.abs() >= threshold * vector.abs().max())
         return replace(self, vectors=vector[None], units=torch.ones(1), shares=None, names=(name,))
 
+    def trust(self) -> list[str]:
+        """How far to trust learnt directions, as lines for people; none for others."""
+        return [] if self.confidence is None else self.confidence.report()
+
     def __str__(self) -> str:
         return self.report()
 
@@ -186,10 +196,8 @@ class Directions:
         sets = ", each sets a coordinate" if self.mean is not None else ""
         head = f"{self.method}, {where}{kinds.get(self.space, '')}{sets}: {counted(len(self), 'direction')}"
         if self.shares is None:
-            known = [] if self.confidence is None else self.confidence.report()
-            return "\n".join(
-                [head, *(f"{place}. {name}" for place, name in enumerate(self.names, 1)), *known]
-            )
+            numbered = [f"{place}. {name}" for place, name in enumerate(self.names, 1)]
+            return "\n".join([head, *numbered, *self.trust()])
         of = "the styles' change" if self.method == "SeFa" else "the variance of w"
         lines = [
             f"{place}. {name}: {100 * float(share):.1f} %"
@@ -284,7 +292,7 @@ def _moved_w(
     w: torch.Tensor, chosen: Directions, strengths: Sequence[float], masks: torch.Tensor
 ) -> torch.Tensor:
     """Codes `[B, num_ws, w_dim]` moved by every mask, direction and strength: `[B·M·K·S, num_ws, w_dim]`."""
-    vectors = chosen.vectors if chosen.vectors.ndim == 3 else chosen.vectors[:, None]
+    vectors = chosen.by_layer
     steps = torch.einsum("ml,k,kld->mkld", masks, chosen.units, vectors.expand(-1, masks.shape[1], -1)).to(w)
     amounts = torch.tensor(strengths).to(w).expand(len(w), len(chosen), -1)  # [B, K, S]
     if chosen.mean is not None:
@@ -315,6 +323,11 @@ def _with_channels(
         return replace(codes, channels=channels, regions=regions)
 
     return change(latents)
+
+
+def check_confidence(directions: Directions) -> str | None:
+    """A sentence to warn with when the directions were learnt and are noise, else None."""
+    return NOISE if directions.confidence is not None and directions.confidence.is_noise else None
 
 
 def check_directions(latents: Latents, directions: Directions) -> str | None:

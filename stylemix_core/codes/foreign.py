@@ -3,20 +3,25 @@
 `foreign_codes` and `foreign_directions` read codes and directions of it.
 """
 
-import os
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 
 from ..checkpoints import own_files
 from ..checkpoints.formats import MODELS
-from ..errors import CheckpointError
+from ..encoder.config import MAX_WS
+from ..errors import CheckpointError, StyleMixError
 from ..files.arrays import NPY_HEAD, PNG_HEAD, read_npy, read_npz, read_png_code
 from ..files.pickle_globals import StoredArray
 from ..files.source import Source
 from ..files.stored import StoredTensor
 
+Result = TypeVar("Result")
 Stored = StoredTensor | StoredArray
+FEWEST_WS = 8
+"""Of a generator of 32 pixels. Fewer rows are single vectors, not one for every layer."""
 PRINCIPAL, GANSPACE, CLOSED_FORM = {"comp", "mean", "std"}, {"lat_comp", "lat_stdev"}, {"eigvec"}
 """What files of directions hold: e4e's `ffhq_pca.pt`, GANSpace's, and rosinality's."""
 
@@ -64,7 +69,18 @@ def numbers(stored: Any, expected: str, most: int = 3) -> torch.Tensor:
     return x
 
 
-def named(path: str | os.PathLike[str], name: str) -> str:
-    """What something in a file is called: by the file, and by its own name if it has one."""
-    file = os.path.basename(path)
-    return f"{file}: {name}" if name else file
+def are_layers(rows: int, num_ws: int | None) -> bool:
+    """Whether rows are those of one code or direction, one for every layer, as far as their number tells.
+
+    num_ws: of the generator, where it is known.
+    """
+    return rows == num_ws if num_ws else FEWEST_WS <= rows <= MAX_WS and rows % 2 == 0
+
+
+def read_foreign(path: Path, read: Callable[[Source], Result]) -> Result | None:
+    """What `read` makes of another tool's file; None where it is none. Errors name the file."""
+    try:
+        source = Source(path)
+        return read(source) if is_foreign(source) else None
+    except StyleMixError as error:
+        raise type(error)(f"{path} cannot be used: {error}") from error

@@ -7,20 +7,16 @@ what the file holds, never by its name; what the numbers do not say is said by t
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..encoder.config import MAX_WS
 from ..errors import CheckpointError, LatentMismatchError, StyleMixError
 from ..files.arrays import NPY_HEAD, PNG_HEAD, numpy_heads, png_text
+from ..files.damage import reading
 from ..files.source import Source
 from ..wording import counted
-from .foreign import CLOSED_FORM, GANSPACE, PRINCIPAL, Stored, content_of, is_foreign, named, numbers
-
-FEWEST_WS = 8
-"""Of a generator of 32 pixels. Fewer rows are w vectors, not the layers of one W+ code."""
+from .foreign import CLOSED_FORM, GANSPACE, PRINCIPAL, Stored, are_layers, content_of, is_foreign, numbers
 
 CODES = ("w", "latent", "pivots")
 """What holds the codes in dictionaries with more: NVIDIA's projector, rosinality's, and STIT."""
@@ -41,10 +37,9 @@ class Found:
 
     def fits(self, num_ws: int | None) -> bool:
         """Whether a code for every layer is there, as far as the numbers tell."""
-        rows = len(self.numbers)
         if self.numbers.ndim != 2:
             return self.numbers.ndim == 3
-        return rows == num_ws if num_ws else FEWEST_WS <= rows <= MAX_WS and rows % 2 == 0
+        return are_layers(len(self.numbers), num_ws)
 
     def in_w_plus(self, num_ws: int | None) -> torch.Tensor:
         """`[B, num_ws, w_dim]`; a single w is repeated. `LatentMismatchError` when nobody knows how often."""
@@ -59,6 +54,7 @@ class Found:
         return x.reshape(-1, 1, x.shape[-1]).repeat(1, num_ws, 1)
 
 
+@reading("file")
 def read_codes(
     source: Source, num_ws: int | None = None, iteration: int = -1
 ) -> tuple[torch.Tensor, list[str]]:
@@ -85,7 +81,9 @@ def read_codes(
         for name, x in whole
         for i in range(len(x))
     ]
-    return torch.cat([x for _, x in whole]), [named(source.path, name) for name in names]
+    return torch.cat([x for _, x in whole]), [
+        f"{source.path.name}: {name}" if name else source.path.name for name in names
+    ]
 
 
 def describe_codes(source: Source) -> str:
@@ -105,17 +103,16 @@ def describe_codes(source: Source) -> str:
     return f"{' and '.join(parts)}, a source or a style"
 
 
-def may_hold_codes(path: Path) -> bool:
+def may_hold_codes(source: Source) -> bool:
     """Whether another tool's file has arrays of the shapes of codes. No numbers are read."""
-    source = Source(path)
     if not is_foreign(source):
         return False
     if source.head.startswith(PNG_HEAD):
-        return png_text(path) is not None
+        return png_text(source.path) is not None
     if source.head.startswith(NPY_HEAD) or source.kind == "zip":
         return any(
             dtype.hasobject or (dtype.kind == "f" and 1 <= len(shape) <= 3)
-            for shape, dtype in numpy_heads(path)
+            for shape, dtype in numpy_heads(source.path)
         )
     if source.kind == "safetensors":
         return len(source.tensors) == 1 and all(1 <= len(x.shape) <= 3 for x in source.tensors.values())

@@ -9,16 +9,16 @@ from typing import Any
 
 import torch
 
-from ..encoder.config import MAX_WS
 from ..errors import CheckpointError, LatentMismatchError
 from ..files.arrays import NPY_HEAD, numpy_heads
+from ..files.damage import reading
 from ..files.source import Source, parse_json
 from ..generator import Generator
 from ..wording import counted
 from .channel_directions import channel_counts, channels
 from .directions import Directions
-from .foreign import CLOSED_FORM, GANSPACE, PRINCIPAL, Stored, content_of, is_foreign, numbers
-from .foreign_codes import CODES, FEWEST_WS
+from .foreign import CLOSED_FORM, GANSPACE, PRINCIPAL, Stored, are_layers, content_of, is_foreign, numbers
+from .foreign_codes import CODES
 
 MOST_DIRECTIONS = 10_000
 EXPECTED = "expected directions of [numbers], [directions, numbers], [layers, numbers] or [directions, layers, numbers]"
@@ -26,6 +26,7 @@ ORDER = "component_order"
 """The metadata in which dfl's pack keeps the order of its directions."""
 
 
+@reading("file")
 def read_directions(source: Source, generator: Generator | None, space: str | None) -> Directions:
     """What `load_directions` reads of another tool's file."""
     content = content_of(source)
@@ -90,19 +91,12 @@ def one_array(stored: Any, stem: str, generator: Generator | None, space: str) -
         return channels(
             generator, x.T, [f"{stem} {i}" for i in range(1, x.shape[1] + 1)], to_rgbs=rows == widths[1]
         )
-    elif x.ndim == 2 and space == "W" and is_layers(rows, generator):
+    elif x.ndim == 2 and space == "W" and are_layers(rows, None if generator is None else generator.num_ws):
         x = x[None]
     elif x.ndim == 3 and x.shape[1] == 1:
         x = x[:, 0]
     names = [stem] if len(x) == 1 else [f"{stem} {i}" for i in range(1, len(x) + 1)]
     return plain(x, names, "boundary" if space == "Z" else "a file", space)
-
-
-def is_layers(rows: int, generator: Generator | None) -> bool:
-    """Whether rows are those of one direction, one for every layer."""
-    return (
-        rows == generator.num_ws if generator is not None else FEWEST_WS <= rows <= MAX_WS and rows % 2 == 0
-    )
 
 
 def by_name(named: Mapping[str, Any], generator: Generator | None, space: str) -> Directions:

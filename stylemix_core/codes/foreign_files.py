@@ -1,5 +1,6 @@
 """What other tools' files of codes and directions are, for people."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import StyleMixError
@@ -16,14 +17,12 @@ def describe_foreign(path: Path) -> str | None:
     A few arrays can be both: nothing in them says which.
     """
     readings = []
-    for describe in (describe_codes, describe_directions):
-        try:
-            with about(path):
-                source = Source(path)
-                if is_foreign(source):
+    with suppress(StyleMixError), about(path):
+        source = Source(path)
+        if is_foreign(source):
+            for describe in (describe_codes, describe_directions):
+                with suppress(StyleMixError), about(path):
                     readings.append(describe(source))
-        except StyleMixError:
-            continue
     if not readings:
         return None
     return f"{'; or '.join(readings)}. Written by another tool, for a generator that the file does not name."

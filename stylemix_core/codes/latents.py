@@ -11,16 +11,16 @@ from typing import Protocol
 import torch
 
 from ..checkpoints import what_is
-from ..checkpoints.own_files import CODES, KINDS
+from ..checkpoints.own_files import CODES
 from ..errors import LatentMismatchError, StyleMixError
 from ..files.arrays import write_arrays
-from ..files.damage import DAMAGE, reading
+from ..files.damage import DAMAGE
 from ..files.endings import ARRAYS
 from ..files.source import Source
 from ..files.tensor_file import header
 from ..generator import Generator
 from ..wording import counted
-from .foreign import is_foreign
+from .foreign import read_foreign
 from .foreign_codes import may_hold_codes, read_codes
 
 LISTED = 20
@@ -254,13 +254,10 @@ def _from_tensors(
 
 def holds_latents(path: str | os.PathLike[str]) -> bool:
     """Whether a file looks like one for `load_latents`, of this package or of another tool. No numbers are read."""
-    stored, metadata = header(path)
-    if "w" in stored:
-        return len(stored["w"].shape) in (2, 3)
-    if any(kind.file.marks(metadata) for kind in KINDS):
-        return False
     try:
-        return may_hold_codes(Path(path))
+        source = Source(path)
+        w = source.safetensors[0].get("w")
+        return may_hold_codes(source) if w is None else len(w.shape) in (2, 3)
     except (*DAMAGE, StyleMixError):
         return False
 
@@ -279,14 +276,10 @@ def load_latents(path: str | os.PathLike[str], num_ws: int | None = None, iterat
     path = Path(path)
     stored, metadata = header(path)
     if path.is_file() and not CODES.file.marks(metadata) and "w" not in stored:
-        try:
-            source = Source(path)
-            if is_foreign(source):
-                with reading("file"):
-                    w, names = read_codes(source, num_ws, iteration)
-                return Latents(w, tuple(names))
-        except StyleMixError as error:
-            raise type(error)(f"{path} cannot be used: {error}") from error
+        read = read_foreign(path, lambda source: read_codes(source, num_ws, iteration))
+        if read is not None:
+            w, names = read
+            return Latents(w, tuple(names))
 
     def build(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> Latents:
         latents = Latents.of(tensors["w"], Path(path).name, metadata.get("generator"))

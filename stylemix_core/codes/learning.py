@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import torch
 
-from ..errors import LatentMismatchError, StyleMixError
+from ..errors import StyleMixError
 from ..generator import Generator
 from ..generator.sampling import sampled_w
 from ..progress import OnStep
 from ..wording import counted
 from .directions import Confidence, Directions
-from .latents import Latents
+from .latents import Latents, check_generator
 
 FEWEST = 3
 """Faces on either side, at least. Ten and more give directions that hold."""
@@ -53,13 +53,16 @@ class Sight:
     def of(cls, generator: Generator) -> "Sight":
         """Of the last generator it is remembered: who sorts faces learns anew with every choice."""
         key = generator.fingerprint()
-        if key not in _remembered:
+        sight = _remembered.get(key)
+        if sight is None:
+            sight = cls.measured(generator)
             _remembered.clear()
-            _remembered[key] = cls.measured(generator)
-        return _remembered[key]
+            _remembered[key] = sight
+        return sight
 
     @classmethod
     def measured(cls, generator: Generator) -> "Sight":
+        """`of`, worked out."""
         w = torch.cat([*sampled_w(generator.mapping, SAMPLES, 0)]).double()
         values, vectors = torch.linalg.eigh(torch.cov(w.T))
         values = values.clamp_min(0)
@@ -277,12 +280,7 @@ def check_sides(generator: Generator, sides: Sequence[Latents], pairs: bool) -> 
             "many, in the same order"
         )
     for side in sides:
-        layers, size = side.w.shape[1:]
-        if (layers, size) != (generator.num_ws, generator.w_dim):
-            raise LatentMismatchError(
-                f"the codes have {layers} layers of {size} numbers; this generator takes {generator.num_ws} of "
-                f"{generator.w_dim}. Use the generator that they were sampled or encoded for."
-            )
+        check_generator(side, generator)
 
 
 def _tell(on_step: OnStep | None, done: int, total: int) -> None:

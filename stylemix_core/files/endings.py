@@ -17,6 +17,9 @@ HEIC_REFUSED = (
 ARRAYS = (".npz", ".npy", ".pt")
 """Those in which other tools read codes and directions, for export."""
 
+EXPORTS = tuple(ending.removeprefix(".") for ending in ARRAYS)
+"""How users name these."""
+
 CODES = (".safetensors", *ARRAYS, ".pth", ".pkl")
 """Those of files with W+ codes or directions."""
 

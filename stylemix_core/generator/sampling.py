@@ -22,10 +22,14 @@ def sampled_w(
     random = torch.Generator().manual_seed(seed % 2**63)
     for start in range(0, count, chunk):
         z = torch.randn(min(chunk, count - start), mapping.z_dim, generator=random)
-        labels = None
-        if mapping.c_dim:
-            classes = torch.arange(start, start + len(z)) % mapping.c_dim
-            labels = torch.nn.functional.one_hot(classes, mapping.c_dim).float()
+        labels = classes_in_turn(mapping.c_dim, start, len(z))
         yield mapping(z, labels)[:, 0].detach().cpu()
         if on_step is not None:
             on_step(start + len(z), count, None)
+
+
+def classes_in_turn(c_dim: int, start: int, count: int) -> torch.Tensor | None:
+    """The classes of samples `start`, `start + 1`, …, one-hot float32 `[count, c_dim]`; None without classes."""
+    if not c_dim:
+        return None
+    return torch.nn.functional.one_hot(torch.arange(start, start + count) % c_dim, c_dim).float()

@@ -139,7 +139,7 @@ def test_too_few_or_unfitting_faces_are_refused(demo, people):
         sm.learn_direction(demo, w[:2], w[2:7])
     with pytest.raises(StyleMixError, match="there are 3 and 4; give equally many"):
         sm.learn_direction(demo, w[:3], w[3:7], pairs=True)
-    with pytest.raises(LatentMismatchError, match="this generator takes 8 of 16"):
+    with pytest.raises(LatentMismatchError, match="this generator .32 pixels. takes 8 of 16"):
         sm.learn_direction(builders.tiny_generator(), w[:3], w[3:7])
 
 

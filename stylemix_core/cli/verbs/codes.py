@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
+from ...files.endings import EXPORTS
 from ...wording import counted
 from .. import options
 from ..batch import Batch
 from ..begin import begin_results
-from ..choices import EXPORTS
 from ..fit import check_cutoff, check_layers
 from ..options import PATH, GeneratorOptions, ModelOptions, Output, Truncation
 from ..paths import CODE_FILES, CODES, file_name, numbered, unique

@@ -243,6 +243,7 @@ def learn(
     results = begin_results(output, run)
     from ...codes.combine import join_latents
     from ...codes.direction_files import save_directions
+    from ...codes.directions import check_confidence
     from ...codes.learning import CHANCES, RESAMPLES, learn_direction
     from ...figures.sheets import direction_sheet, even_strengths
     from ..inputs import open_generator, read_codes
@@ -253,8 +254,7 @@ def learn(
     sides = [join_latents(read_codes(files, generator, models, run)) for files in (positive, negative)]
     with run.progress(1 + CHANCES + RESAMPLES, "learn") as bar:
         found = learn_direction(generator, sides[0], sides[1], name, pairs, seed, bar.step)
-    if found.confidence is not None and found.confidence.is_noise:
-        run.warn({found.confidence.report()[-1]})
+    run.warn({check_confidence(found)})
     results.file(output.out / f"{file_name(name)}{LATENTS}", lambda path: save_directions(path, found))
     run.say(found.report())
     shown = sides[1].take(range(min(SHOWN, len(sides[1]))))
