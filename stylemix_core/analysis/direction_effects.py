@@ -138,6 +138,7 @@ def condition_on_effects(
         raise StyleMixError(
             "only directions in W can be made independent of each other; these are in another space"
         )
+    directions.refuse_mean()
     runner = runner or in_chunks(generator)
     theirs, own = (
         torch.stack([change_of(runner, latents, one, place) for place in range(len(one))])
@@ -150,7 +151,12 @@ def condition_on_effects(
     )
     ones = torch.ones(len(directions))
     return replace(
-        directions, vectors=vectors, units=ones, layers=torch.ones(latents.w.shape[1]), shares=None
+        directions,
+        vectors=vectors,
+        units=ones,
+        layers=torch.ones(latents.w.shape[1]),
+        shares=None,
+        confidence=None,
     )
 
 

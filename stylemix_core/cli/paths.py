@@ -44,15 +44,16 @@ def expand(paths: Sequence[Path], endings: Collection[str]) -> list[Path]:
 def inside(paths: Sequence[Path], endings: Collection[str]) -> list[Path]:
     """The files given, and in the place of folders those inside that have one of the endings, if there are any.
 
-    A folder with W+ files stands for these: its pictures were drawn from them.
+    A folder with W+ files of this package stands for these: its pictures were drawn from them. Other tools' files do
+    not keep pictures from being read.
     """
     found: list[Path] = []
     for path in chain.from_iterable(map(matching, paths)):
         children = sorted(path.iterdir()) if path.is_dir() else []
         files = [child for child in children if child.suffix.lower() in endings and not child.is_dir()]
+        pictures = [file for file in files if file.suffix.lower() in PICTURES]
         ours = [file for file in files if file.suffix.lower() == LATENTS]
-        codes = ours or [file for file in files if file.suffix.lower() in CODE_FILES]
-        found += codes or files or [path]
+        found += (ours or pictures) if pictures else files or [path]
     return found
 
 

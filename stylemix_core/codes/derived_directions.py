@@ -17,6 +17,7 @@ def condition_directions(directions: Directions, others: Directions) -> Directio
     `StyleMixError` for directions in different spaces, or where one lies wholly in the others,
     `LatentMismatchError` where they are for different generators' shapes.
     """
+    directions.refuse_mean()
     if directions.space != others.space or directions.vectors.shape[-1] != others.vectors.shape[-1]:
         raise StyleMixError(
             f"the directions lie in {directions.space} of {directions.vectors.shape[-1]} numbers, the others in "
@@ -75,4 +76,5 @@ def carried_to_w(
         method=f"{directions.method}, carried over from Z",
         generator=generator.fingerprint(),
         space="W",
+        confidence=None,
     )

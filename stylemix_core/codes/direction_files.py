@@ -1,6 +1,7 @@
 """Files of directions, of this package and of other tools."""
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -34,8 +35,9 @@ def save_directions(
 ) -> None:
     """Write directions as safetensors, names and provenance in the metadata. The file appears complete or not at all.
 
-    For other tools, `.npz` writes those in W as GANSpace does (`lat_comp`, `lat_stdev`, `lat_mean`); `.npy` and `.pt`
-    write one array, vectors times units. extra: further metadata of safetensors, such as the workflow that found them.
+    For other tools, `.npz` writes those in W as GANSpace does (`lat_comp`, `lat_stdev`, `lat_mean`), those that set a
+    coordinate as e4e does (`comp`, `mean`, `std`); `.npy` and `.pt` write one array, vectors times units. extra:
+    further metadata of safetensors, such as the workflow that found them.
     """
     if Path(path).suffix.lower() in ARRAYS:
         write_arrays(path, arrays_of(directions, Path(path).suffix.lower()))
@@ -54,13 +56,17 @@ def save_directions(
 
 
 def arrays_of(directions: Directions, ending: str) -> dict[str, torch.Tensor]:
-    """What other tools read, by name."""
+    """What other tools read, by name; vectors per layer where the directions are not meant for all."""
+    vectors = directions.vectors
+    if directions.space == "W" and directions.layers is not None and (directions.layers == 0).any():
+        vectors = directions.by_layer * directions.layers[:, None]
     if ending != ".npz" or directions.space != "W":
-        units = directions.units.reshape(-1, *[1] * (directions.vectors.ndim - 1))
-        return {"directions": directions.vectors * units}
-    vectors = directions.by_layer
-    mean = torch.zeros(vectors.shape[-1]) if directions.mean is None else directions.mean
-    arrays = {"lat_comp": vectors, "lat_stdev": directions.units, "lat_mean": mean[None]}
+        return {"directions": vectors * directions.units.reshape(-1, *[1] * (vectors.ndim - 1))}
+    if directions.mean is not None:
+        return {"comp": directions.by_layer, "mean": directions.mean[None], "std": directions.units}
+    vectors = vectors if vectors.ndim == 3 else vectors[:, None]
+    mean = torch.zeros(1, vectors.shape[-1])
+    arrays = {"lat_comp": vectors, "lat_stdev": directions.units, "lat_mean": mean}
     arrays |= {name.replace("lat", "act"): tensor for name, tensor in arrays.items()}
     return arrays if directions.shares is None else {**arrays, "var_ratio": directions.shares}
 
@@ -125,7 +131,8 @@ def load_directions(
             confidence_in(metadata),
         )
 
-    return DIRECTIONS.file.load(path, build, what_is)
+    ours = DIRECTIONS.file.load(path, build, what_is)
+    return ours if generator is None else carried_to_w(ours, generator)
 
 
 def confidence_in(metadata: Mapping[str, str]) -> Confidence | None:
@@ -139,4 +146,7 @@ def confidence_in(metadata: Mapping[str, str]) -> Confidence | None:
         raise ValueError("the confidence names impossible numbers of faces")
     numbers = (float(known[name]) for name in ("accuracy", "stability", "separation", "by_chance"))
     accuracy, stability, separation, by_chance = numbers
-    return Confidence(counts[0], counts[1], accuracy, stability, separation, by_chance, layers)
+    if not 0 <= accuracy <= 1 or not all(map(math.isfinite, (stability, separation, by_chance, *layers))):
+        raise ValueError("the confidence names impossible numbers")
+    pairs = known.get("pairs") is True
+    return Confidence(counts[0], counts[1], accuracy, stability, separation, by_chance, layers, pairs)

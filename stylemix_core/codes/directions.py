@@ -18,6 +18,8 @@ MAX_STRENGTH = 20.0
 NOISE = (
     "this is noise: labels at random give as much. Give more faces, or faces that differ in it more clearly"
 )
+MANY = 500
+"""Guesses of which the chances are no longer added up one by one."""
 MARGIN = 1.1
 """A learnt direction must separate so many times better than shuffled labels do."""
 
@@ -39,14 +41,14 @@ class Confidence:
     """The best of the same that shuffled labels gave."""
     layers: tuple[float, ...]
     """The separation by every layer."""
+    pairs: bool = False
+    """Whether the faces were the same, after and before: of a pair, both are told right or none."""
 
     @property
     def is_noise(self) -> bool:
         """Whether labels without a meaning would give as much."""
-        count = self.positive + self.negative
-        right = round(self.accuracy * count)
-        luck = sum(math.comb(count, k) for k in range(right, count + 1)) / 2**count
-        return self.separation <= MARGIN * self.by_chance or luck > 0.05
+        count = self.positive if self.pairs else self.positive + self.negative
+        return self.separation <= MARGIN * self.by_chance or luck(round(self.accuracy * count), count) > 0.05
 
     def report(self) -> list[str]:
         """Lines for people."""
@@ -57,6 +59,13 @@ class Confidence:
         if self.is_noise:
             lines.append(NOISE)
         return lines
+
+
+def luck(right: int, count: int) -> float:
+    """How likely so many of so many guesses, or more, are right by chance: exactly, or of many nearly."""
+    if count > MANY:
+        return math.erfc((right - 0.5 - count / 2) / math.sqrt(count / 2)) / 2
+    return sum(math.comb(count, k) for k in range(right, count + 1)) / 2**count
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,9 +187,19 @@ class Directions:
             raise StyleMixError(
                 f"there are {list(weights.shape)} weights; give one for each of {len(self)} directions"
             )
+        self.refuse_mean()
         vector = torch.einsum("k,k...->...", weights.to(self.vectors) * self.units, self.vectors)
         vector = vector * (vector.abs() >= threshold * vector.abs().max())
-        return replace(self, vectors=vector[None], units=torch.ones(1), shares=None, names=(name,))
+        return replace(
+            self, vectors=vector[None], units=torch.ones(1), shares=None, names=(name,), confidence=None
+        )
+
+    def refuse_mean(self) -> None:
+        """`StyleMixError` for directions that set a coordinate: of what is made of them, it is another one."""
+        if self.mean is not None:
+            raise StyleMixError(
+                "directions that set a coordinate, as those of ffhq_pca.pt, cannot be combined or freed of others"
+            )
 
     def trust(self) -> list[str]:
         """How far to trust learnt directions, as lines for people; none for others."""

@@ -54,7 +54,7 @@ def is_foreign(source: Source) -> bool:
 
 
 def numbers(stored: Any, expected: str, most: int = 3) -> torch.Tensor:
-    """Stored numbers of any floating type and of up to `most` dimensions, on the CPU.
+    """Stored numbers of any floating type and of up to `most` dimensions, float32 on the CPU.
 
     expected: which there should be, for messages. `CheckpointError` when these are others, or not finite.
     """
@@ -64,8 +64,9 @@ def numbers(stored: Any, expected: str, most: int = 3) -> torch.Tensor:
     x = loaded if isinstance(loaded, torch.Tensor) else torch.from_numpy(loaded)
     if not x.is_floating_point() or not x.numel() or not 1 <= x.ndim <= most:
         raise CheckpointError(f"the file holds {x.dtype} {list(x.shape)}; {expected}")
+    x = x.float()
     if not x.isfinite().all():
-        raise CheckpointError("the file holds NaN or infinite numbers; make it anew")
+        raise CheckpointError("the file holds NaN or infinite numbers, or too large ones; make it anew")
     return x
 
 

@@ -37,21 +37,22 @@ class Found:
 
     def fits(self, num_ws: int | None) -> bool:
         """Whether a code for every layer is there, as far as the numbers tell."""
-        if self.numbers.ndim != 2:
-            return self.numbers.ndim == 3
-        return are_layers(len(self.numbers), num_ws)
+        if self.numbers.ndim == 3:
+            return self.numbers.shape[1] > 1
+        return self.numbers.ndim == 2 and are_layers(len(self.numbers), num_ws)
 
     def in_w_plus(self, num_ws: int | None) -> torch.Tensor:
         """`[B, num_ws, w_dim]`; a single w is repeated. `LatentMismatchError` when nobody knows how often."""
         x = self.numbers
         if self.fits(num_ws):
             return x if x.ndim == 3 else x[None]
+        x = x.reshape(-1, 1, x.shape[-1])
         if num_ws is None:
             raise LatentMismatchError(
-                f"the file holds {counted(1 if x.ndim == 1 else len(x), 'w vector')}, one for all layers, and does not "
+                f"the file holds {counted(len(x), 'w vector')}, one for all layers, and does not "
                 "say how many layers there are; give the generator (num_ws)"
             )
-        return x.reshape(-1, 1, x.shape[-1]).repeat(1, num_ws, 1)
+        return x.repeat(1, num_ws, 1)
 
 
 @reading("file")
@@ -69,13 +70,13 @@ def read_codes(
     have.
     """
     found = all_codes(source, iteration)
+    count = sum(1 if one.numbers.ndim == 1 else len(one.numbers) for one in found)
+    if count > MOST_CODES:
+        raise CheckpointError(f"the file holds {count} codes; give at most {MOST_CODES}")
     whole = [(one.name, one.in_w_plus(num_ws)) for one in found]
     shapes = sorted({tuple(x.shape[1:]) for _, x in whole})
     if len(shapes) > 1:
         raise LatentMismatchError(f"the file's codes are of several shapes: {[*map(list, shapes)]}")
-    count = sum(len(x) for _, x in whole)
-    if count > MOST_CODES:
-        raise CheckpointError(f"the file holds {count} codes; give at most {MOST_CODES}")
     names = [
         ", ".join(filter(None, [name, str(i) if len(x) > 1 else ""]))
         for name, x in whole
@@ -130,7 +131,7 @@ def all_codes(source: Source, iteration: int) -> list[Found]:
             f"it holds directions ({', '.join(map(str, content))}), not codes; load it as such"
         )
     for name, stored, steps in codes_in(content, iteration):
-        found.append(Found(name, numbers(stored, EXPECTED).float(), steps))
+        found.append(Found(name, numbers(stored, EXPECTED), steps))
     if not found:
         raise CheckpointError(f"it holds no W+ codes; {EXPECTED}, or a dictionary of such")
     return found
@@ -148,7 +149,7 @@ def codes_in(content: Any, iteration: int) -> Iterator[tuple[str, Any, int]]:
             inner = known_key(value)
             code = value[inner] if inner is not None else value
             steps = 1
-            if isinstance(code, list | tuple) and code:
+            if isinstance(code, list | tuple) and code and isinstance(code[0], Stored):
                 code, steps = step_of(code, iteration), len(code)
             if isinstance(code, Stored):
                 yield str(key), code, steps

@@ -113,12 +113,16 @@ def plain(x: torch.Tensor, names: list[str], method: str, space: str = "W") -> D
     """Vectors as they are, of whatever length."""
     if len(x) > MOST_DIRECTIONS:
         raise CheckpointError(f"the file holds {len(x)} directions; give at most {MOST_DIRECTIONS}")
-    return Directions(x.float(), torch.ones(len(x)), None, tuple(names), None, method, space=space)
+    return Directions(x, torch.ones(len(x)), None, tuple(names), None, method, space=space)
 
 
 def principal_components(content: Mapping[str, Any]) -> Directions:
     """e4e's `ffhq_pca.pt`: a strength is the coordinate to go to, in standard deviations."""
-    vectors, mean, units = (numbers(content[key], EXPECTED).float() for key in ("comp", "mean", "std"))
+    vectors, mean, units = (numbers(content[key], EXPECTED) for key in ("comp", "mean", "std"))
+    if not (units > 0).all():
+        raise CheckpointError(
+            "a standard deviation is 0, so nothing goes along its component; make the file anew"
+        )
     names = tuple(f"component {i}" for i in range(len(vectors)))
     return Directions(
         vectors.flatten(1), units.flatten(), None, names, None, "principal components", mean=mean.flatten()
@@ -127,16 +131,16 @@ def principal_components(content: Mapping[str, Any]) -> Directions:
 
 def ganspace(content: Mapping[str, Any]) -> Directions:
     """GANSpace's components of w, those of activations as w leads to them; each goes by its standard deviation."""
-    vectors, units = (numbers(content[key], EXPECTED).float() for key in ("lat_comp", "lat_stdev"))
+    vectors, units = (numbers(content[key], EXPECTED) for key in ("lat_comp", "lat_stdev"))
     vectors = vectors[:, 0] if vectors.ndim == 3 and vectors.shape[1] == 1 else vectors
-    shares = numbers(content["var_ratio"], EXPECTED).float().flatten() if "var_ratio" in content else None
+    shares = numbers(content["var_ratio"], EXPECTED).flatten() if "var_ratio" in content else None
     names = tuple(f"GANSpace {i}" for i in range(1, len(vectors) + 1))
     return Directions(vectors, units.flatten(), shares, names, None, "GANSpace")
 
 
 def closed_form(content: Mapping[str, Any]) -> Directions:
     """rosinality's `closed_form_factorization`, which is SeFa: eigenvectors in columns."""
-    vectors = numbers(content["eigvec"], EXPECTED, 2).float()
+    vectors = numbers(content["eigvec"], EXPECTED, 2)
     return plain(
         vectors.T.contiguous(), [f"SeFa {i}" for i in range(1, vectors.shape[1] + 1)], "SeFa, closed form"
     )

@@ -34,6 +34,8 @@ CHANCES = 20
 RESAMPLES = 10
 """Random halves of the examples that tell how stable a direction is."""
 MOST_FOLDS = 20
+SAME = 1e-6
+"""Groups do not differ whose means are no further apart than this part of how far all faces are from the mean."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +80,7 @@ class Sight:
             styles = torch.cat([weight.detach().cpu().double() for weight in weights]) @ spread
             energy, basis = torch.linalg.eigh(styles.T @ styles)
             energy = energy.clamp_min(0)
-            seen.append((basis * (energy / (energy + SIGHT * energy.max()))) @ basis.T)
+            seen.append((basis * (energy / (energy + SIGHT * energy.max().clamp_min(1e-30)))) @ basis.T)
         return cls(w.mean(0), whiten, spread, torch.stack(seen))
 
 
@@ -96,7 +98,8 @@ def learn_direction(
 ) -> Directions:
     """Learn a direction from faces that have something and faces that have it not. No pictures are drawn.
 
-    positive, negative: codes `[N, num_ws, w_dim]` of at least three faces each, sampled, encoded or inverted.
+    positive, negative: codes `[N, num_ws, w_dim]` of at least three faces each, sampled, encoded or inverted. Of codes
+        that injection has added to, w alone counts.
     pairs: whether they are the same faces after and before, in order: then what sets the faces apart drops out.
     seed: of the shuffles and resamples behind the confidence. on_step: called as `on_step(done, total, None)`.
     Returns one direction of its own vector in every layer, 0 in layers that do not carry it; strength 1 is the typical
@@ -104,7 +107,7 @@ def learn_direction(
 
     Every layer's model is a linear discriminant (Fisher 1936) under a prior: the difference of the groups' means in
     whitened W, projected onto what the layer's styles depend on. `StyleMixError` for fewer than three faces,
-    `LatentMismatchError` when codes do not fit.
+    and for groups that do not differ, `LatentMismatchError` when codes do not fit.
 
     >>> people = G.mapping(sm.sample_z(range(20), G.z_dim))
     >>> direction = sm.learn_direction(G, people[:10], people[10:], "smile")
@@ -116,6 +119,10 @@ def learn_direction(
     sight = Sight.of(generator)
     examples = Examples.of(sight, sides, pairs)
     total = 1 + CHANCES + RESAMPLES
+    if examples.difference().norm() <= SAME * examples.x.norm():
+        raise StyleMixError(
+            "the faces of both groups are the same on average, so there is nothing to learn; give faces that differ"
+        )
     score = examples.scores(examples.labels)
     random = torch.Generator().manual_seed(seed % 2**63)
     by_chance = []
@@ -131,7 +138,9 @@ def learn_direction(
         cosines.append(float(torch.cosine_similarity(half.vector(layers).flatten(), vector.flatten(), 0)))
         _tell(on_step, CHANCES + done + 1, total)
     right, difference = examples.held_out(floor)
-    length = vector.norm()
+    direction = vector / vector.norm()
+    if difference <= 0:  # noise, of which nothing is left on faces held out
+        difference = examples.apart(direction)
     confidence = Confidence(
         positive=len(sides[0]),
         negative=len(sides[1]),
@@ -140,11 +149,12 @@ def learn_direction(
         separation=float(score.max()),
         by_chance=max(by_chance),
         layers=tuple(float(one) for one in score),
+        pairs=pairs,
     )
     _tell(on_step, total, total)
     return Directions(
-        vectors=(vector / length).float()[None],
-        units=torch.tensor([max(difference, 0.0)]).float(),
+        vectors=direction[None],
+        units=torch.tensor([difference]),
         shares=None,
         names=(name,),
         layers=layers.float(),
@@ -209,17 +219,26 @@ class Examples:
         """Of the groups' means, whitened: `[num_ws, w_dim]`."""
         return self.x[self.labels].mean(0) - self.x[~self.labels].mean(0)
 
+    def apart(self, direction: torch.Tensor) -> float:
+        """How far the groups' means are apart along a direction `[num_ws, w_dim]` of length one."""
+        means = self.w[self.labels].mean(0) - self.w[~self.labels].mean(0)
+        return float((means * direction).sum())
+
     def vector(self, layers: torch.Tensor) -> torch.Tensor:
         """Where the layers' models point to in W+, `[num_ws, w_dim]`; 0 in all other layers."""
         seen = torch.einsum("ld,lde->le", self.difference().double(), self.sight.seen)
         return ((seen @ self.sight.spread) * layers[:, None]).float()
 
     def shuffled(self, random: torch.Generator) -> torch.Tensor:
-        """Labels that mean nothing, as many of either kind."""
-        if not self.pairs:
-            return self.labels[torch.randperm(len(self.labels), generator=random)]
-        turned = torch.randint(2, [len(self.labels) // 2], generator=random).bool().repeat(2)
-        return self.labels ^ turned
+        """Labels that mean nothing, as many of either kind: neither these nor their opposite, which say the same."""
+        count = len(self.labels)
+        while True:
+            if self.pairs:
+                labels = self.labels ^ torch.randint(2, [count // 2], generator=random).bool().repeat(2)
+            else:
+                labels = self.labels[torch.randperm(count, generator=random)]
+            if 0 < int((labels == self.labels).sum()) < count:
+                return labels
 
     def units(self) -> torch.Tensor:
         """What is left out together, as numbers `[N]`: faces, or pairs."""

@@ -32,8 +32,8 @@ PNG_TEXT = "stylegan_latent"
 """The text of a PNG picture in which dfl's ComfyUI-StyleGan keeps the code: `np.save`, by zlib, in base 64."""
 LONGEST_HEADER = 12_000
 """numpy itself reads headers of up to 10,000 bytes."""
-LONGEST_ARRAY = 1 << 30
-"""Bytes of an array in an archive, where it may be compressed: 29,000 W+ codes of 18 layers."""
+LONGEST_ARRAYS = 1 << 30
+"""Bytes of all arrays in an archive, where they may be compressed: 29,000 W+ codes of 18 layers."""
 LONGEST_TEXT = 1 << 24
 """Bytes of an array in a picture."""
 HEADERS = {
@@ -56,10 +56,9 @@ def numpy_heads(path: str | os.PathLike[str]) -> Iterator[tuple[tuple[int, ...],
             yield numpy_head(data)[:2]
             return
         with zipfile.ZipFile(Directory(data, Budget())) as archive:
-            for info in archive.infolist():
-                if info.filename.endswith(".npy"):
-                    with archive.open(info) as file:
-                        yield numpy_head(memoryview(file.read(LONGEST_HEADER)))[:2]
+            for info in members(archive):
+                with archive.open(info) as file:
+                    yield numpy_head(memoryview(file.read(LONGEST_HEADER)))[:2]
 
 
 def png_text(path: str | os.PathLike[str]) -> str | None:
@@ -93,19 +92,27 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, Any]:
     with reading("numpy archive"):
         budget, found = Budget(), {}
         with zipfile.ZipFile(Directory(map_file(path), budget)) as archive:
-            for info in archive.infolist():
-                if not info.filename.endswith(".npy"):
-                    raise CheckpointError(
-                        "this is a zip archive, but not one written by numpy; unpack it first"
-                    )
-                if info.file_size > LONGEST_ARRAY:
-                    raise CheckpointError(
-                        f"the array {info.filename[:60]!r} would have {info.file_size} bytes"
-                    )
+            for info in members(archive):
                 with archive.open(info) as file:
                     data = file.read(info.file_size + 1)
                 found[info.filename.removesuffix(".npy")] = npy_value(memoryview(data), budget)
         return found
+
+
+def members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The arrays of an archive. `CheckpointError` where it is none of numpy's, or its arrays are too large together."""
+    found = archive.infolist()
+    if not all(
+        info.filename.endswith(".npy") and info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+        for info in found
+    ):
+        raise CheckpointError("this is a zip archive, but not one written by numpy; unpack it first")
+    size = sum(info.file_size for info in found)
+    if size > LONGEST_ARRAYS:
+        raise CheckpointError(
+            f"the archive's arrays would have {size} bytes; at most {LONGEST_ARRAYS} are read"
+        )
+    return found
 
 
 def npy_value(data: memoryview, budget: Budget) -> Any:

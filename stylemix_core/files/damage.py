@@ -1,5 +1,6 @@
 """What a damaged or hostile file does to the code that reads it becomes an error in words, here."""
 
+import lzma
 import os
 import zipfile
 import zlib
@@ -12,7 +13,9 @@ from ..errors import CheckpointError, StyleMixError
 DAMAGE = (
     ArithmeticError,
     AttributeError,
+    EOFError,
     LookupError,
+    lzma.LZMAError,
     MemoryError,
     OSError,
     RuntimeError,

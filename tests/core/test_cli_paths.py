@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stylemix_core import cli
-from stylemix_core.cli.paths import LONGEST_NAME, file_name, inside, unique
+from stylemix_core.cli.paths import CODE_FILES, CODES, LONGEST_NAME, file_name, inside, unique
 
 
 def test_patterns_that_the_shell_left_alone_mean_the_files_they_match(tmp_path, monkeypatch):
@@ -16,6 +16,22 @@ def test_patterns_that_the_shell_left_alone_mean_the_files_they_match(tmp_path, 
     assert inside([Path("*.png")], {".png"}) == [Path("a.png"), Path("b.png"), Path("d[1].png")]
     assert inside([Path("d[1].png"), Path("?.png")], {".png"})[:2] == [Path("d[1].png"), Path("a.png")]
     assert inside([Path("*.jpg")], {".jpg"}) == [Path("*.jpg")]
+
+
+def test_which_files_of_a_folder_are_meant(tmp_path):
+    """Our own codes stand for the pictures that were drawn from them; other tools' files do not."""
+
+    def meant(*names, endings=CODES):
+        folder = tmp_path / "-".join(names)
+        folder.mkdir()
+        for name in names:
+            (folder / name).touch()
+        return [path.name for path in inside([folder], endings)]
+
+    assert meant("a.png", "b.png", "ours.safetensors") == ["ours.safetensors"]
+    assert meant("a.png", "ffhq.pkl", "notes.npy") == ["a.png"]
+    assert meant("ours.safetensors", "w.npz") == ["ours.safetensors", "w.npz"]
+    assert meant("w.npz", "w.pt", endings=CODE_FILES) == ["w.npz", "w.pt"]
 
 
 def test_models_are_found_by_pattern(models, tmp_path, capsys):

@@ -4,6 +4,7 @@ import base64
 import io
 import os
 import pickle
+import zipfile
 import zlib
 
 import numpy as np
@@ -13,9 +14,11 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 import stylemix_core as sm
+from stylemix_core.codes.direction_files import may_be_directions
 from stylemix_core.codes.foreign_files import describe_foreign
 from stylemix_core.codes.latents import holds_latents
 from stylemix_core.errors import CheckpointError, LatentMismatchError, StyleMixError
+from stylemix_core.files import arrays
 
 L, D = 14, 16
 CODES = torch.randn(3, L, D, generator=torch.Generator().manual_seed(0))
@@ -130,6 +133,7 @@ def test_any_step_of_restyle_can_be_read(iteration, share, tmp_path):
         (numpy_file("w.npy", CODES[0, 0].numpy()), CODES[:1, 0]),
         (numpy_file("w.npy", CODES[:1, 0].numpy()), CODES[:1, 0]),
         (numpy_file("w.npy", CODES[:, 0].numpy()), CODES[:, 0]),
+        (numpy_file("w.npy", CODES[:, :1].numpy()), CODES[:, 0]),
         (torch_file("a.pt", PROJECTED), CODES[:1, 0]),
     ],
 )
@@ -218,6 +222,37 @@ def test_damaged_codes_in_pictures_are_refused(text, message, tmp_path):
     path = picture("face.png", text)(tmp_path)
     with pytest.raises(CheckpointError, match=f"face.png cannot be used: .*{message}"):
         sm.load_latents(path)
+
+
+def zipped(folder, *methods):
+    """An archive of numpy's with members by other methods."""
+    with zipfile.ZipFile(folder / "w.npz", "w") as archive:
+        for number, method in enumerate(methods):
+            stream = io.BytesIO()
+            np.save(stream, CODES.numpy())
+            archive.writestr(f"w{number}.npy", stream.getvalue(), method)
+    return folder / "w.npz"
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_archives_that_numpy_does_not_write_are_refused_and_not_listed(method, tmp_path):
+    path = zipped(tmp_path, zipfile.ZIP_STORED, method)
+    assert not holds_latents(path) and not may_be_directions(path)
+    with pytest.raises(CheckpointError, match="not one written by numpy"):
+        sm.load_latents(path)
+
+
+def test_arrays_are_limited_together(tmp_path, monkeypatch):
+    path = zipped(tmp_path, *[zipfile.ZIP_DEFLATED] * 3)
+    monkeypatch.setattr(arrays, "LONGEST_ARRAYS", 2 * CODES.numel() * 4)
+    assert not holds_latents(path)
+    with pytest.raises(CheckpointError, match=r"would have \d+ bytes; at most \d+ are read"):
+        sm.load_latents(path)
+
+
+def test_other_lists_beside_the_codes_do_not_count_as_steps(tmp_path):
+    path = torch_file("a.pt", {"a.png": CODES[0], "args": [1, 2]})(tmp_path)
+    assert torch.equal(sm.load_latents(path, iteration=5).w, CODES[:1])
 
 
 def test_a_picture_without_a_code_says_so(tmp_path):

@@ -1,12 +1,14 @@
 """Directions by example: what is learnt of the demo's attributes, which are known, and how far it can be trusted."""
 
 import json
+import math
 
 import pytest
 import torch
 
 import stylemix_core as sm
 from stylemix_core.analysis.direction_effects import HARDLY, condition_on_effects, explained
+from stylemix_core.codes.directions import MANY, luck
 from stylemix_core.codes.sampling import sample_latents
 from stylemix_core.codes.sorting import ask_next, read_choices
 from stylemix_core.demo import truth
@@ -108,6 +110,52 @@ def test_pairs_tell_what_single_faces_hide(demo, people):
     assert alone.confidence.is_noise
 
 
+@pytest.mark.parametrize("count", [3, 5])
+def test_shuffled_labels_are_never_the_true_ones(count, demo, people):
+    """Of so few examples a shuffle is often the labelling itself, or its opposite, which separates as well."""
+    w, _ = people
+    direction = learn(demo, people, "hair_tone", 150)
+    after = sm.apply_direction(sm.Latents.of(w[:count]), direction, 1, 1.0).w
+    for seed in range(6):
+        found = sm.learn_direction(demo, after, w[:count], pairs=True, seed=seed)
+        assert found.confidence.by_chance < 0.5 * found.confidence.separation
+        assert found.layers.nonzero()[:, 0].tolist() == [ATTRIBUTES[index("hair_tone")].layer]
+
+
+def test_a_pair_counts_once(demo, people):
+    """Three pairs that are told right are one chance in eight, five are one in 32."""
+    w, _ = people
+    direction = learn(demo, people, "hair_tone", 150)
+    for count, noise in ((3, True), (5, False)):
+        after = sm.apply_direction(sm.Latents.of(w[:count]), direction, 1, 1.0).w
+        found = sm.learn_direction(demo, after, w[:count], pairs=True).confidence
+        assert (found.accuracy, found.pairs, found.is_noise) == (1, True, noise)
+
+
+def test_chances_of_many_faces_are_near_the_exact_ones():
+    exact = sum(math.comb(MANY, k) for k in range(270, MANY + 1)) / 2**MANY
+    assert luck(270, MANY) == exact
+    assert luck(275, MANY + 1) == pytest.approx(
+        sum(math.comb(MANY + 1, k) for k in range(275, MANY + 2)) / 2 ** (MANY + 1), rel=0.02
+    )
+    assert luck(99_999, 199_998) == pytest.approx(0.5, abs=0.01)
+
+
+def test_groups_that_do_not_differ_are_refused(demo, people):
+    w, _ = people
+    for pairs in (False, True):
+        with pytest.raises(StyleMixError, match="the same on average, so there is nothing to learn"):
+            sm.learn_direction(demo, w[:5], w[:5], pairs=pairs)
+
+
+def test_even_noise_moves_faces(demo, people):
+    w, _ = people
+    units = [
+        float(sm.learn_direction(demo, w[i : i + 3], w[i + 3 : i + 6]).units[0]) for i in range(0, 60, 6)
+    ]
+    assert min(units) > 0
+
+
 def test_it_is_kept_with_its_confidence(demo, people, tmp_path):
     found = learn(demo, people, "smile", 10)
     sm.save_directions(tmp_path / "smile.safetensors", found)
@@ -117,7 +165,20 @@ def test_it_is_kept_with_its_confidence(demo, people, tmp_path):
     assert (learn(demo, people, "smile", 10).vectors == found.vectors).all()
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", '{"layers": [1], "positive": -1, "negative": 2}', "nonsense"])
+NUMBERS = '"positive": 3, "negative": 3, "stability": 1, "separation": 2, "by_chance": 1, "layers": [1]'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f'{{{NUMBERS}, "accuracy": {value}}}' for value in ("NaN", "-1", "2")]
+    + [
+        f'{{{NUMBERS.replace("[1]", "[Infinity]")}, "accuracy": 1}}',
+        "[]",
+        "{}",
+        '{"layers": [1], "positive": -1, "negative": 2}',
+        "nonsense",
+    ],
+)
 def test_a_broken_confidence_is_damage(text, demo, people, tmp_path):
     found = learn(demo, people, "smile", 10)
     sm.save_directions(tmp_path / "a.safetensors", found)

@@ -50,3 +50,17 @@ def test_faces_are_sorted_by_clicks_and_keys(page):
     tab.wait_for_function(f"{CHOSEN} === '+1 +3 -4 +5'")
     page.wait_for_quiet()
     assert page.problems == []
+
+
+def test_a_refused_choice_does_not_stop_the_sorting(page):
+    tab = page.page
+    tab.evaluate(ALONE)
+    start = tab.locator(".stylemix-sort").get_by_role("button", name="Show the faces")
+    tab.evaluate(f"{CHOSEN} = '+99'")
+    start.click()
+    tab.wait_for_function("Object.keys(app.lastNodeErrors ?? {}).length", timeout=60000)
+    tab.keyboard.press("Escape")  # what the page says of it
+    tab.evaluate(f"{CHOSEN} = ''")
+    tab.wait_for_timeout(500)
+    start.dispatch_event("click")
+    tab.wait_for_function(f"{OUTPUT}?.stylemix_faces?.length === 8", timeout=120000)

@@ -81,7 +81,17 @@ export function addSorter(node, app, api, runOf) {
     again = running;
     if (running) return;
     running = true;
-    await app.queuePrompt(0, 1, [String(node.id)]);
+    // Inside a subgraph a node alone has another name; there all is run.
+    const alone = node.graph?.isRootGraph === false ? undefined : [String(node.id)];
+    try {
+      if ((await app.queuePrompt(0, 1, alone)) === false) stop(); // refused
+    } catch {
+      stop();
+    }
+  }
+
+  function stop() {
+    running = again = false;
   }
 
   function finish() {
@@ -180,8 +190,9 @@ export function addSorter(node, app, api, runOf) {
     show();
     finish();
   });
-  api.addEventListener("execution_error", finish);
-  api.addEventListener("execution_interrupted", finish);
+  chain(node, "onRemoved", stop);
+  api.addEventListener("execution_error", stop);
+  api.addEventListener("execution_interrupted", stop);
   api.addEventListener("executing", ({ detail }) => {
     if (detail === null) finish(); // the run is over, whether this node was in it or not
   });

@@ -104,7 +104,7 @@ const en = {
   sortBack: "Take face {number} back",
   sortHalves: "Face {number}: click its left half if it has it not, its right half if it has it",
   sortStrip: "What the direction does to the average face",
-  sortFew: "Sort three of both, better ten.",
+  sortFew: "Sort at least three of each, better ten.",
   needsLayers: "This model has {count} layers; these are layers of larger ones.",
 };
 
