@@ -12,8 +12,9 @@ import torch
 from ..checkpoints import own_files
 from ..checkpoints.formats import MODELS
 from ..encoder.config import MAX_WS
-from ..errors import CheckpointError, StyleMixError
+from ..errors import CheckpointError
 from ..files.arrays import NPY_HEAD, PNG_HEAD, read_npy, read_npz, read_png_code
+from ..files.damage import using
 from ..files.pickle_globals import StoredArray
 from ..files.source import Source
 from ..files.stored import StoredTensor
@@ -80,8 +81,6 @@ def are_layers(rows: int, num_ws: int | None) -> bool:
 
 def read_foreign(path: Path, read: Callable[[Source], Result]) -> Result | None:
     """What `read` makes of another tool's file; None where it is none. Errors name the file."""
-    try:
+    with using(path):
         source = Source(path)
         return read(source) if is_foreign(source) else None
-    except StyleMixError as error:
-        raise type(error)(f"{path} cannot be used: {error}") from error

@@ -27,6 +27,8 @@ DAMAGE = (
 """What reading a damaged file may end in before any of its values has been checked."""
 LONGEST_MESSAGE = 1000
 """Characters of an error, whatever the file's names and values are."""
+LONGEST_CAUSE = 400
+"""Characters of what another library says of a file; some of its errors hold the file's bytes."""
 
 
 @contextmanager
@@ -40,8 +42,8 @@ def reading(what: str) -> Iterator[None]:
     except StyleMixError:
         raise
     except DAMAGE as error:
-        problem = f"the {what} is damaged or cut off ({error!r}); download or copy it again"
-        raise CheckpointError(problem[:LONGEST_MESSAGE]) from error
+        problem = f"the {what} is damaged or cut off ({repr(error)[:LONGEST_CAUSE]}); download or copy it again"
+        raise CheckpointError(problem) from error
 
 
 @contextmanager
@@ -53,3 +55,12 @@ def about(path: str | os.PathLike[str]) -> Iterator[None]:
     except StyleMixError as error:
         name = Path(path).name or str(path)
         raise CheckpointError(f"{name}: {error}"[:LONGEST_MESSAGE]) from error
+
+
+@contextmanager
+def using(path: Path) -> Iterator[None]:
+    """Puts before this package's errors, whose kind they keep, which file cannot be used."""
+    try:
+        yield
+    except StyleMixError as error:
+        raise type(error)(f"{path} cannot be used: {error}"[:LONGEST_MESSAGE]) from error

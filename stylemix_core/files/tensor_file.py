@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from ..errors import CheckpointError, StyleMixError
-from .damage import DAMAGE
+from .damage import DAMAGE, LONGEST_CAUSE, using
 from .source import Source
 from .stored import StoredTensor
 from .writing import replacing
@@ -83,17 +83,18 @@ class TensorFormat:
                 f"{path} holds no {self.contents}: it is {what_is(path)}. Expected a file that StyleMix saved"
             )
         try:
-            if ours:
-                self.check_version(metadata)
-            names = stored if ours else [name for name in stored if name == self.foreign]
-            tensors = {name: stored[name].load() for name in names}
-            if not all(tensor.isfinite().all() for tensor in tensors.values()):
-                raise CheckpointError(f"it holds NaN or infinite numbers; make the {self.contents} anew")
-            return build(tensors, metadata)
-        except StyleMixError as error:
-            raise type(error)(f"{path} cannot be used: {error}") from error
+            with using(path):
+                if ours:
+                    self.check_version(metadata)
+                names = stored if ours else [name for name in stored if name == self.foreign]
+                tensors = {name: stored[name].load() for name in names}
+                if not all(tensor.isfinite().all() for tensor in tensors.values()):
+                    raise CheckpointError(f"it holds NaN or infinite numbers; make the {self.contents} anew")
+                return build(tensors, metadata)
+        except StyleMixError:
+            raise
         except DAMAGE as error:
-            reason = f"it lacks {error}" if isinstance(error, KeyError) else error
+            reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)[:LONGEST_CAUSE]
             raise CheckpointError(f"{path} is damaged: {reason}; save the {self.contents} anew") from error
 
     def marks(self, metadata: Mapping[str, str]) -> bool:

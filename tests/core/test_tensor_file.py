@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from stylemix_core.errors import CheckpointError, LatentMismatchError, StyleMixError
 from stylemix_core.files import writing
+from stylemix_core.files.damage import LONGEST_MESSAGE, reading, using
 from stylemix_core.files.tensor_file import TensorFormat
 from stylemix_core.files.writing import replacing
 
@@ -160,3 +161,13 @@ def test_threads_that_write_the_same_file_do_not_meet(tmp_path):
         list(threads.map(write, ("one", "two")))
     assert (tmp_path / "a").read_text() in ("one", "two")
     assert [file.name for file in tmp_path.iterdir()] == ["a"]
+
+
+def test_errors_that_hold_the_file_stay_short_and_keep_their_advice(tmp_path):
+    with pytest.raises(CheckpointError) as damaged, reading("PyTorch file"):
+        (b"\xff" * 5000).decode("utf-8")
+    assert len(str(damaged.value)) <= LONGEST_MESSAGE
+    assert "UnicodeDecodeError" in str(damaged.value) and str(damaged.value).endswith("copy it again")
+    with pytest.raises(LatentMismatchError) as named, using(tmp_path / "a.pt"):
+        raise LatentMismatchError("x" * LONGEST_MESSAGE)
+    assert len(str(named.value)) == LONGEST_MESSAGE and "a.pt cannot be used: xx" in str(named.value)
