@@ -10,12 +10,14 @@ import torch
 from ..encoder import EncoderConfig
 from ..errors import CheckpointError
 from ..files.info import CheckpointInfo
+from ..files.source import Source
 from ..files.stored import StoredTensor, Tensors, Weights
-from ..generator import GeneratorConfig, StyleGAN2
+from ..generator import Config
+from ..generator.mapping import MappingConfig, MappingNetwork
 from ..generator.sampling import sampled_w
-from ..generator.stylegan2.mapping import MappingNetwork
 from ..networks import without_numbers
 
+LICENCE = "that of the weights' publisher; NVIDIA's own are for non-commercial research"
 AVERAGE_SAMPLES = 10_000
 AVERAGE_CHUNK = 500
 
@@ -32,7 +34,7 @@ class Checkpoint:
     """A file that has been understood. Nothing but its description has been read yet."""
 
     info: CheckpointInfo
-    generator: GeneratorConfig | None = None
+    generator: Config | None = None
     generator_tensors: Tensors = field(default_factory=dict)
     """By NVIDIA's names."""
     encoder: EncoderConfig | None = None
@@ -68,7 +70,7 @@ class Checkpoint:
         ):
             raise CheckpointError(
                 f"the generator would be of {config.img_resolution} px, z {config.z_dim}, w {config.w_dim}, "
-                f"{config.c_dim} classes and {config.mapping_layers} mapping layers, beyond any StyleGAN2"
+                f"{config.c_dim} classes and {config.mapping_layers} mapping layers, beyond any StyleGAN"
             )
         if self.encoder is not None:
             require_usual(self.encoder)
@@ -93,10 +95,10 @@ def require_usual(encoder: EncoderConfig) -> None:
         raise CheckpointError("the encoder would read pictures beyond any encoder's")
 
 
-def generator_facts(config: GeneratorConfig) -> dict[str, Any]:
+def generator_facts(config: Config) -> dict[str, Any]:
     """The generator's share of a `CheckpointInfo`."""
     return {
-        "network": f"{StyleGAN2.family}, {config.architecture}",
+        "network": config.network,
         "resolution": config.img_resolution,
         "img_shape": config.img_shape,
         "num_ws": config.num_ws,
@@ -108,7 +110,22 @@ def generator_facts(config: GeneratorConfig) -> dict[str, Any]:
     }
 
 
-def sampled_w_avg(config: GeneratorConfig, tensors: Tensors) -> StoredTensor:
+def of_generator(
+    source: Source, config: Config, tensors: Tensors, *, format: str, averaged: bool, licence: str = LICENCE
+) -> Checkpoint:
+    """A file that holds a generator and nothing else. averaged: whether it stores the average w."""
+    info = CheckpointInfo(
+        path=str(source.path),
+        format=format,
+        contents=("generator",),
+        has_w_avg=averaged,
+        licence=licence,
+        **generator_facts(config),
+    )
+    return Checkpoint(info, generator=config, generator_tensors=tensors)
+
+
+def sampled_w_avg(config: MappingConfig, tensors: Tensors) -> StoredTensor:
     """The average w of a generator whose file stores none: the mean over fixed z, as the original tools do."""
 
     def load() -> torch.Tensor:

@@ -12,16 +12,14 @@ from typing import Any
 import torch
 
 from ..errors import CheckpointError
-from ..files.info import CheckpointInfo
 from ..files.pickle_machine import shown
 from ..files.source import Source
 from ..files.stored import StoredTensor, Tensors, shapes
 from ..generator import GeneratorConfig
-from ..generator.stylegan2.mapping import MAPPING_LR_MULTIPLIER
+from ..generator.mapping import MAPPING_LR_MULTIPLIER
 from ..generator.stylegan2.ops import fir_filter
-from .base import Checkpoint, generator_facts, sampled_w_avg
+from .base import LICENCE, Checkpoint, of_generator, sampled_w_avg
 
-LICENCE = "that of the weights' publisher; NVIDIA's own are for non-commercial research"
 CONVOLUTION = re.compile(r"(synthesis\.b(\d{1,5}))\.(conv[01]|skip)\.weight")
 
 
@@ -34,15 +32,7 @@ def generator_checkpoint(
     """
     averaged = "mapping.w_avg" in tensors
     config, tensors = complete(tensors, conv_clamp)
-    info = CheckpointInfo(
-        path=str(source.path),
-        format=format,
-        contents=("generator",),
-        has_w_avg=averaged,
-        licence=licence,
-        **generator_facts(config),
-    )
-    return Checkpoint(info, generator=config, generator_tensors=tensors)
+    return of_generator(source, config, tensors, format=format, averaged=averaged, licence=licence)
 
 
 def complete(

@@ -10,7 +10,7 @@ from ..errors import StyleMixError
 from ..files.damage import about
 from ..files.info import CheckpointInfo
 from ..files.writing import sha256
-from ..generator import StyleGAN2
+from ..generator import build
 from . import native
 from .formats import find, inspect_checkpoint, read_checkpoint
 from .load import build_encoder
@@ -51,9 +51,7 @@ def convert_checkpoint(
         contents, refusals = checkpoint.info.contents, checkpoint.refusals
         readable = [name for name in PARTS if name in contents and name not in refusals]
         wanted = PARTS if part == "both" else (part,) if part else readable or PARTS
-        generator = (
-            StyleGAN2.from_state_dict(*checkpoint.part("generator")) if "generator" in wanted else None
-        )
+        generator = build(*checkpoint.part("generator")) if "generator" in wanted else None
         encoder = build_encoder(checkpoint) if "encoder" in wanted else None
         digest = sha256(path)
     native.write(

@@ -7,7 +7,7 @@ import torch
 from ..device import resolve_device, resolve_dtype
 from ..encoder import Encoder
 from ..files.damage import about
-from ..generator import Generator, StyleGAN2
+from ..generator import Generator, build
 from ..generator.engine.compiled import cannot_compile
 from .base import Checkpoint
 from .formats import find, read_checkpoint
@@ -38,7 +38,7 @@ def load_generator(
     target = resolve_device(device)
     with about(path):
         checkpoint = read_checkpoint(path)
-        generator = StyleGAN2.from_state_dict(*checkpoint.part("generator"))
+        generator = build(*checkpoint.part("generator"))
     generator.info = checkpoint.info
     precision = resolve_dtype(dtype, runs_on or target, generator.config.channels)
     generator = generator.to(target).set_dtype(precision)
@@ -73,7 +73,7 @@ def build_encoder(checkpoint: Checkpoint) -> Encoder:
     config, weights = checkpoint.part("encoder")
     decoder = None
     if config.iterative and checkpoint.generator is not None:
-        decoder = StyleGAN2.from_state_dict(*checkpoint.part("generator"))
+        decoder = build(*checkpoint.part("generator"))
     encoder = Encoder.from_state_dict(config, weights, decoder)
     encoder.generator = checkpoint.fingerprint()
     return encoder

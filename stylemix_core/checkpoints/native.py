@@ -2,7 +2,7 @@
 
 Generator tensors carry NVIDIA's names (`mapping.*`, `synthesis.*`; other packs may put one prefix before all of
 them), encoder tensors pSp's (`encoder.*`, with the average as `encoder.latent_avg`); one file may hold both.
-Metadata: `format` "stylemix", `version`, `config` (JSON: the fields of `GeneratorConfig` and `EncoderConfig`),
+Metadata: `format` "stylemix", `version`, `config` (JSON: the fields of `GeneratorConfig` or `StyleGAN3Config`, and of `EncoderConfig`),
 `num_ws`, `generator_fingerprint`, `source` (format and name of the file that was converted), `source_sha256`,
 `licence`.
 """
@@ -20,15 +20,16 @@ from ..files.info import CheckpointInfo
 from ..files.source import Source, below, parse_json, prefix_of
 from ..files.stored import StoredTensor, shapes
 from ..files.tensor_file import TensorFormat
-from ..generator import Generator
-from ..generator.stylegan2.mapping import MAPPING_LR_MULTIPLIER
+from ..generator import Config, Generator
+from ..generator.mapping import MAPPING_LR_MULTIPLIER
+from . import stylegan3
 from .base import Checkpoint, generator_facts
 from .canonical import complete, refuse_arguments, with_lr_multiplier
 
 FILE = TensorFormat("stylemix", "weights", version="1")
 ENCODER = "encoder."
-MARK = "synthesis.b4.const"
-"""The tensor that every generator has."""
+MARKS = ("synthesis.b4.const", stylegan3.MARK)
+"""The tensors that every generator has, of StyleGAN2 and of StyleGAN3."""
 OTHER = "superresolution."
 """How tensors of EG3D start, whose backbone has this tensor, too."""
 KEPT_EXACT = ("encoder.latent_avg",)
@@ -40,7 +41,7 @@ def detect(source: Source) -> bool:
     tensors, metadata = source.safetensors
     return (
         FILE.marks(metadata)
-        or (prefix_of(source.tensors, MARK) is not None and not any(OTHER in name for name in source.tensors))
+        or (prefix_of(source.tensors, *MARKS) is not None and not any(OTHER in name for name in source.tensors))
         or f"{ENCODER}input_layer.0.weight" in tensors
         or f"{ENCODER}conv1.weight" in tensors
     )
@@ -55,18 +56,16 @@ def read(source: Source) -> Checkpoint:
     encoder_tensors = below(ENCODER, tensors) if source.kind == "safetensors" else {}
     generator_tensors = {
         name: value
-        for name, value in below(prefix_of(tensors, MARK) or "", tensors).items()
+        for name, value in below(prefix_of(tensors, *MARKS) or "", tensors).items()
         if name.startswith(("mapping.", "synthesis."))
     }
     facts: dict[str, Any] = {}
     config, encoder = None, None
-    averaged = "mapping.w_avg" in generator_tensors or "latent_avg" in encoder_tensors
+    averages = ("mapping.w_avg", "mapping.class_averages")
+    averaged = any(name in generator_tensors for name in averages) or "latent_avg" in encoder_tensors
     if generator_tensors:
-        arguments = init_arguments(metadata)
-        generator_tensors = as_constructed(generator_tensors, arguments)
-        clamp = (stored.get("generator") or arguments).get("conv_clamp")
-        config, generator_tensors = complete(
-            generator_tensors, float(clamp) if isinstance(clamp, int | float) else None
+        config, generator_tensors = generator_of(
+            generator_tensors, stored.get("generator"), init_arguments(metadata)
         )
         facts |= generator_facts(config)
     if encoder_tensors:
@@ -163,6 +162,25 @@ def rounded(name: str, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor
     stored = tensor.to(dtype)
     # A weight beyond float16's range stays as it is.
     return stored if stored.isfinite().all() else tensor.float()
+
+
+def generator_of(
+    tensors: dict[str, StoredTensor], stored: Any, arguments: dict[str, Any]
+) -> tuple[Config, dict[str, StoredTensor]]:
+    """The generator's configuration and its completed tensors.
+
+    stored: the configuration as this package's files hold it, else None. arguments: of the constructor, where known.
+    """
+    tensors = as_constructed(tensors, arguments)
+    if stylegan3.MARK in tensors:
+        tensors = stylegan3.completed(tensors)
+        if isinstance(stored, dict):
+            config = stylegan3.from_metadata(stored)
+        else:
+            config = stylegan3.from_names(tensors, arguments)
+        return config, stylegan3.with_average(config, tensors)
+    clamp = (stored or arguments).get("conv_clamp")
+    return complete(tensors, float(clamp) if isinstance(clamp, int | float) else None)
 
 
 def encoder_config(stored: Any, tensors: dict[str, StoredTensor]) -> EncoderConfig:

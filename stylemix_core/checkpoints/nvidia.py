@@ -1,4 +1,4 @@
-"""NVIDIA's PyTorch pickles: stylegan2-ada-pytorch, and StyleGAN2 from the stylegan3 repository.
+"""NVIDIA's PyTorch pickles: stylegan2-ada-pytorch, both networks of stylegan3, and StyleGAN-XL, its descendant.
 
 A dictionary `G, D, G_ema, training_set_kwargs, augment_pipe` of modules that embed their own source code, or
 one such module alone. Only the averaged generator is read, and no code: what the network is follows from the
@@ -13,13 +13,14 @@ from ..files.pickle_globals import PERSISTENT_OBJECT
 from ..files.pickle_machine import Record, shown
 from ..files.source import Source
 from ..files.stored import StoredTensor
-from .base import Checkpoint
+from . import stylegan3
+from .base import Checkpoint, of_generator
 from .canonical import generator_checkpoint, refuse_activation, with_lr_multiplier
 
 FORMAT = "NVIDIA PyTorch pickle"
 MAX_PREFIX = 100
 NETWORK_KEYS = ("G_ema", "G", "D")
-ACCEPTED = "expected the generator of NVIDIA's StyleGAN2 (stylegan2-ada-pytorch, or stylegan2 of stylegan3)"
+ACCEPTED = "expected the generator of NVIDIA's StyleGAN2 (stylegan2-ada-pytorch) or StyleGAN3"
 
 State = dict[str, Any]
 
@@ -32,18 +33,22 @@ def detect(source: Source) -> bool:
 def read(source: Source) -> Checkpoint:
     """The averaged generator, or the one in training where the file has no average of it.
 
-    `CheckpointError` for other networks than StyleGAN2's generator.
+    `CheckpointError` for other networks than the generators of StyleGAN2 and StyleGAN3.
     """
     key, network = next(iter(networks(source.content).items()))
     generator = module_state(network)
     synthesis = module_state(modules_of(generator).get("synthesis"))
     refuse_other_networks(shown(network.args[0].get("class_name")), generator, synthesis)
-    return generator_checkpoint(
-        source,
-        dict(tensors_of(generator)),
-        format=FORMAT if key != "G" else f"{FORMAT} without an averaged generator (its G is used)",
-        conv_clamp=conv_clamp(generator, synthesis),
-    )
+    tensors = dict(tensors_of(generator))
+    format = FORMAT if key != "G" else f"{FORMAT} without an averaged generator (its G is used)"
+    if "b4" in modules_of(synthesis):
+        return generator_checkpoint(source, tensors, format, conv_clamp(generator, synthesis))
+    parts = {name: module_state(module) for name, module in modules_of(synthesis).items()}
+    averaged = "mapping.w_avg" in tensors
+    tensors = stylegan3.completed(tensors)
+    config = stylegan3.from_modules(tensors, synthesis, parts)
+    tensors = stylegan3.with_average(config, tensors)
+    return of_generator(source, config, tensors, format=format, averaged=averaged)
 
 
 def networks(content: Any) -> dict[str, Record]:
@@ -81,7 +86,7 @@ def walk(state: State, prefix: str = "", seen: set[int] | None = None) -> Iterat
     seen = set() if seen is None else seen
     # A module below itself has no end, and few that each hold the next a hundred times have billions of names.
     if id(state) in seen or len(prefix) > MAX_PREFIX:
-        raise CheckpointError("the network's modules are nested as in no StyleGAN2")
+        raise CheckpointError("the network's modules are nested as in no StyleGAN")
     seen.add(id(state))
     yield prefix, state
     for name, module in modules_of(state).items():
@@ -96,7 +101,7 @@ def tensors_of(generator: State) -> Iterator[tuple[str, StoredTensor]]:
         if "activation" in state:
             refuse_activation(
                 state["activation"],
-                "lrelu" if layer.startswith(("fc", "conv")) else "linear",
+                "lrelu" if layer.startswith(("fc", "conv", "embed_proj")) else "linear",
                 f"the activation of {prefix.rstrip('.')}",
             )
         for kind in ("_parameters", "_buffers"):
@@ -134,10 +139,8 @@ def arguments(generator: State, *path: str) -> State:
 def refuse_other_networks(class_name: str, generator: State, synthesis: State) -> None:
     """Refuses all but StyleGAN2's generator, by what its synthesis is made of."""
     children = modules_of(synthesis)
-    if "b4" in children and is_module(children["b4"]):
+    if any(is_module(children.get(name)) for name in ("b4", "input")):
         return
-    if "input" in children:
-        raise CheckpointError(f"this is a StyleGAN3 network, whose layers are not StyleGAN2's; {ACCEPTED}")
     if not synthesis and ("b4" in modules_of(generator) or "Discriminator" in class_name):
         raise CheckpointError(f"the file holds a discriminator only; {ACCEPTED}")
     raise CheckpointError(f"the file holds another kind of network ({class_name}); {ACCEPTED}")

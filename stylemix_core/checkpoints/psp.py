@@ -15,18 +15,18 @@ from ..files.pickle_globals import NAMESPACES
 from ..files.pickle_machine import Global, Record
 from ..files.source import Source, below, prefix_of
 from ..files.stored import StoredTensor, Tensors, shapes
-from ..generator import GeneratorConfig
+from ..generator import Config
 from ..networks import without_numbers
 from .base import Checkpoint, generator_facts, require_usual
-from .canonical import complete
-from .native import MARK as NVIDIA_MARK
+from .native import MARKS as NVIDIA_MARKS
+from .native import generator_of
 from .rosinality import MARK as ROSINALITY_MARK
 from .rosinality import convert, latent_avg
 
 LICENCE = (
     "that of the weights' publisher; the face models embed NVIDIA's FFHQ generator (non-commercial research)"
 )
-DECODERS = (f"decoder.{ROSINALITY_MARK}", f"decoder.{NVIDIA_MARK}")
+DECODERS = tuple(f"decoder.{mark}" for mark in (ROSINALITY_MARK, *NVIDIA_MARKS))
 MARKS = ("encoder.input_layer.0.weight", "encoder.styles.0.linear.weight", *DECODERS)
 """Tensors that tell where encoder and decoder are."""
 PROGRESSIVE = ("progressive", "editing")
@@ -102,13 +102,17 @@ def read(source: Source) -> Checkpoint:
     return Checkpoint(info, config, generator, encoder, encoder_tensors, refusals)
 
 
-def read_decoder(tensors: Tensors) -> tuple[GeneratorConfig, dict[str, StoredTensor]]:
-    """The generator's configuration, and its tensors under NVIDIA's names."""
-    of_ada = NVIDIA_MARK in tensors  # else rosinality's
-    return complete(tensors if of_ada else convert(tensors))
+def read_decoder(tensors: Tensors) -> tuple[Config, dict[str, StoredTensor]]:
+    """The generator's configuration, and its tensors under NVIDIA's names.
+
+    A StyleGAN3's stored transform is left out: it is the one of the last picture in training.
+    """
+    found = dict(tensors) if any(mark in tensors for mark in NVIDIA_MARKS) else convert(tensors)
+    found.pop("synthesis.input.transform", None)
+    return generator_of(found, None, {})
 
 
-def average_w(config: GeneratorConfig, generator: Tensors, average: StoredTensor | None) -> StoredTensor:
+def average_w(config: Config, generator: Tensors, average: StoredTensor | None) -> StoredTensor:
     """The generator's average w: the file's, else what the generator was completed with."""
     if average is None:
         return generator["mapping.w_avg"]
@@ -154,7 +158,7 @@ def encoder_config(
     kind: str,
     opts: Mapping[str, Any],
     tensors: Tensors,
-    decoder: GeneratorConfig | None,
+    decoder: Config | None,
     average: StoredTensor | None,
 ) -> EncoderConfig:
     """The encoder's configuration from shapes, the options, and the decoder that it writes for."""

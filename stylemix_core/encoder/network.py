@@ -18,7 +18,7 @@ from ..device import exact_convolutions
 from ..errors import CheckpointError, StyleMixError
 from ..files.info import CheckpointInfo
 from ..generator import Generator
-from ..generator.stylegan2.layers import EqualLinear
+from ..generator.linear import EqualLinear
 from ..images import average
 from ..networks import adopt, without_numbers
 from .body import residual_units

@@ -42,6 +42,15 @@ class Config(Protocol):
     @property
     def img_channels(self) -> int: ...
     @property
+    def mapping_layers(self) -> int: ...
+    @property
+    def mapping_width(self) -> int | None: ...
+    @property
+    def network(self) -> str:
+        """What to call it: the family, and what tells its members apart."""
+        ...
+
+    @property
     def channels(self) -> Sequence[int]:
         """Numbers of feature maps of the synthesis network's layers."""
         ...
@@ -59,10 +68,13 @@ class Mapping(nn.Module):
     w_avg: torch.Tensor
     """The average w, float32 `[w_dim]`."""
 
-    def truncate(self, w: torch.Tensor, psi: float, cutoff: int | None = None) -> torch.Tensor:
+    def truncate(
+        self, w: torch.Tensor, psi: float, cutoff: int | None = None, centre: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """StyleGAN's truncation trick, w_avg + psi·(w − w_avg), on W+ `[B, num_ws, w_dim]`. Changes no input.
 
         psi: 1 keeps w, 0 gives the average w. cutoff: truncate only the layers before this one; None for all.
+        centre: what stands for the average w, `[w_dim]` or `[B, 1, w_dim]`.
         """
         if not math.isfinite(psi):
             raise StyleMixError(f"truncation_psi is {psi}; give a number, usually 0 to 1")
@@ -74,7 +86,7 @@ class Mapping(nn.Module):
             )
         if psi == 1:
             return w
-        truncated = self.w_avg.lerp(w, psi)
+        truncated = (self.w_avg if centre is None else centre).lerp(w, psi)
         if cutoff is not None:
             truncated[:, cutoff:] = w[:, cutoff:]
         return truncated

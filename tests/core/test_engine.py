@@ -10,10 +10,9 @@ from torch import nn
 from stylemix_core.errors import LatentMismatchError, StyleMixError
 from stylemix_core.generator.engine import parts
 from stylemix_core.generator.engine.stages import Drawn, Stage, Styled
-from stylemix_core.generator.engine.styles import Convolution, Style
+from stylemix_core.generator.engine.styles import Convolution, Style, squared
 from stylemix_core.generator.engine.synthesis import Synthesis
-from stylemix_core.generator.stylegan2.layers import EqualLinear
-from stylemix_core.generator.stylegan2.ops import squared
+from stylemix_core.generator.linear import EqualLinear
 
 W_DIM, WIDTH = 4, 6
 

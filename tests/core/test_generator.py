@@ -7,7 +7,7 @@ import torch
 
 from stylemix_core.errors import CheckpointError, LatentMismatchError, StyleMixError
 from stylemix_core.generator import Generator, GeneratorConfig, StyleGAN2
-from stylemix_core.generator.stylegan2.mapping import normalize
+from stylemix_core.generator.mapping import normalize
 from tests.builders import ADA_UNCOND32, nvidia_state
 
 

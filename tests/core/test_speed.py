@@ -19,7 +19,8 @@ from stylemix_core.generator.engine import graphs, parts, regions, strips, style
 from stylemix_core.generator.engine.noise import NOISE_MODES, NoiseSource
 from stylemix_core.generator.engine.styles import UniformStyle
 from stylemix_core.generator.stylegan2 import ops
-from stylemix_core.generator.stylegan2.ops import squared, styled_convolution
+from stylemix_core.generator.engine.styles import squared
+from stylemix_core.generator.stylegan2.ops import styled_convolution
 from stylemix_core.generator.stylegan2.synthesis import SynthesisBlock
 from stylemix_core.masks.mask_list import parse_masks
 from stylemix_core.mixing.inject import inject_latents

@@ -51,14 +51,14 @@ class SpatialStyle:
         self,
         x: torch.Tensor,
         convolution: Convolution,
-        gain: float = 1.0,
+        gain: float | torch.Tensor = 1.0,
         bias: torch.Tensor | None = None,
     ) -> torch.Tensor:
         styles = self.styles
         if x.dtype == torch.float16:  # as in `UniformStyle`, by the same factor in every stream
             largest = styles.abs().amax((0, 2), keepdim=True).clamp_min(1e-8)
             styles = styles / (largest * math.sqrt(convolution.weight[0].numel()))
-        demodulation = torch.rsqrt(styles.square() @ convolution.squares.t() + 1e-8) * gain  # [S, B, O]
+        demodulation = convolution.demodulation(styles) * gain  # [S, B, O]
         convolved = convolution.apply(self._scale(x, styles), convolution.weight)
         return self._scale(convolved, demodulation, bias)
 

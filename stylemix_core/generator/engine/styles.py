@@ -14,9 +14,14 @@ from typing import Protocol
 
 import torch
 
+from ...networks import Derived
 from .compiled import colours
 from .cuts import Cut
 from .steps import scale
+
+
+EPSILON = 1e-8
+"""Keeps demodulation finite."""
 
 
 class Linear(Protocol):
@@ -39,6 +44,16 @@ class Convolution:
     """Linear in its maps and in its weight, whatever filters follow."""
     growth: int = 1
     """Pixels of the result for every one of the input: 4 where it doubles the size."""
+    relative: bool = False
+    """Whether demodulation's ε is relative to the weights and styles, as in StyleGAN3, which normalises both first."""
+
+    def demodulation(self, styles: torch.Tensor) -> torch.Tensor:
+        """The factors `[…, O]` of styles `[…, I]` that bring every map to a variance of one (equation 3)."""
+        epsilon: torch.Tensor | float = EPSILON
+        if self.relative:
+            pixels = self.weight.shape[2] * self.weight.shape[3]
+            epsilon = EPSILON * styles.square().mean(-1, keepdim=True) * self.squares.mean(1) / pixels
+        return torch.rsqrt(styles.square() @ self.squares.t() + epsilon)
 
 
 class Style(Protocol):
@@ -64,7 +79,7 @@ class Style(Protocol):
         self,
         x: torch.Tensor,
         convolution: Convolution,
-        gain: float = 1.0,
+        gain: float | torch.Tensor = 1.0,
         bias: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Modulate x `[B, I, H, W]`, convolve, demodulate: `[B, O, H', W']`.
@@ -101,7 +116,7 @@ class UniformStyle:
         self,
         x: torch.Tensor,
         convolution: Convolution,
-        gain: float = 1.0,
+        gain: float | torch.Tensor = 1.0,
         bias: torch.Tensor | None = None,
     ) -> torch.Tensor:
         style, weight = self.values, convolution.weight
@@ -109,9 +124,7 @@ class UniformStyle:
             # Demodulation cancels any factor on the style; this one keeps sums inside float16's range.
             fan_in = weight[0].numel()
             style = style / (style.abs().amax(1, keepdim=True).clamp_min(1e-8) * math.sqrt(fan_in))
-        demodulation = (
-            torch.rsqrt(style.square() @ convolution.squares.t() + 1e-8) * gain
-        )  # [B, O], equation 3
+        demodulation = convolution.demodulation(style) * gain  # [B, O]
         bias = None if bias is None else bias.to(x.dtype)
 
         # A gradient for the style alone is cheaper through the maps: through the weight it takes one for every weight.
@@ -137,3 +150,15 @@ def weighs_less(convolution: Convolution, x: torch.Tensor) -> bool:
     weight = convolution.weight
     outputs = x.shape[2] * x.shape[3] * weight.shape[0] * convolution.growth
     return x.device.type in ("cpu", "cuda") and len(x) == 1 and weight.numel() < x.numel() + outputs
+
+
+def squared(weight: torch.Tensor) -> torch.Tensor:
+    """Sums over the pixels of a weight's squares, float32: `[O, I, k, k]` → `[O, I]`."""
+    return weight.float().square().sum([2, 3])
+
+
+class Squares(Derived):
+    """`squared` of a layer's weight."""
+
+    def make(self, weight: torch.Tensor) -> torch.Tensor:
+        return squared(weight)

@@ -73,14 +73,39 @@ class Synthesis(nn.Module):
         noise_mode: str = "const",
         noise_seed: int | Sequence[int] | None = None,
         resolution: int | None = None,
+        translate: Any = None,
+        rotate: Any = None,
     ) -> torch.Tensor:
         """Draw the pictures of W+ codes `[B, num_ws, w_dim]`; the rest as for `draw`.
 
-        `LatentMismatchError` when w does not fit.
+        translate, rotate: as for `moved`; None leaves the pictures where they are. `LatentMismatchError` when w does
+        not fit.
         """
         self.check_codes(w)
         self.check_choices(noise_mode, resolution)
-        return self._draw([w], lambda codes: self.styles(*codes), noise_mode, noise_seed, resolution)
+
+        def styles(codes: Codes) -> list[torch.Tensor]:
+            return self.styles(*codes)
+
+        if translate is None and rotate is None:
+            return self._draw([w], styles, noise_mode, noise_seed, resolution)
+        moved = self.moved(styles([w]), translate, rotate)
+        return self._draw(moved, lambda codes: codes, noise_mode, noise_seed, resolution)
+
+    def moved(
+        self, styles: Sequence[torch.Tensor], translate: Any = None, rotate: Any = None
+    ) -> list[torch.Tensor]:
+        """Styles whose pictures are turned, then shifted: by the network itself, so that nothing is cut off.
+
+        translate: x and y in picture widths, to the right and down; a pair for all pictures or `[B, 2]`.
+        rotate: degrees counter-clockwise; a number for all or `[B]`.
+        None for either leaves that as it is. `StyleMixError` in families that cannot, unless both are None.
+        """
+        if translate is not None or rotate is not None:
+            raise StyleMixError(
+                "this generator cannot turn or shift its pictures, only StyleGAN3 can; leave translate and rotate out"
+            )
+        return list(styles)
 
     def styles(self, w: torch.Tensor, w_rgb: torch.Tensor | None = None) -> list[torch.Tensor]:
         """W+ → S, the style channels of every module (Wu et al. 2021, arXiv:2011.12799, section 3.1).
@@ -212,13 +237,17 @@ class Synthesis(nn.Module):
 
     def check(self, styles: Sequence[torch.Tensor], noise_mode: str, resolution: int | None) -> None:
         """Raise `draw`'s errors."""
-        expected = self.style_widths
+        expected = self.widths_that_fit(styles)
         if [style.shape[1:] for style in styles] != [(channels,) for channels in expected]:
             raise LatentMismatchError(
                 f"the styles have the shapes {[list(style.shape) for style in styles]}; "
                 f"this generator takes {len(expected)} of {expected} channels"
             )
         self.check_choices(noise_mode, resolution)
+
+    def widths_that_fit(self, styles: Sequence[torch.Tensor]) -> list[int]:
+        """The channels that styles of this kind should have."""
+        return self.style_widths
 
     def check_codes(self, *codes: torch.Tensor | None) -> None:
         """Raise `forward`'s error."""

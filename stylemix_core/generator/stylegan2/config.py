@@ -51,6 +51,11 @@ class GeneratorConfig:
         return 2 * len(self.channels)
 
     @property
+    def network(self) -> str:
+        """What to call it."""
+        return f"StyleGAN2, {self.architecture}"
+
+    @property
     def img_shape(self) -> tuple[int, int]:
         """Height and width of the pictures."""
         return self.shape_at(len(self.channels) - 1)

@@ -3,8 +3,8 @@
 import torch
 
 from ..family import Generator
+from ..mapping import MappingNetwork
 from .config import GeneratorConfig
-from .mapping import MappingNetwork
 from .synthesis import SynthesisNetwork
 
 

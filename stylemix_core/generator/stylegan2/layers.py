@@ -10,9 +10,10 @@ from torch import nn
 
 from ..engine.layer import styled_layer
 from ..engine.stages import Styled
-from ..engine.styles import Style
+from ..engine.styles import Squares, Style
+from ..linear import EqualLinear
 from .config import GeneratorConfig
-from .ops import Squares, fir_filter, styled_convolution, upsample
+from .ops import fir_filter, styled_convolution, upsample
 
 
 class SynthesisLayer(Styled):
@@ -83,21 +84,3 @@ class Shortcut(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         # [B, I, H/2, W/2] → [B, O, H, W]
         return upsample(F.conv2d(x, self.weight / math.sqrt(x.shape[1])), self.resample_filter)
-
-
-class EqualLinear(nn.Module):
-    """Fully connected layer with an equalised learning rate: weights are stored unscaled."""
-
-    def __init__(
-        self, in_features: int, out_features: int, lr_multiplier: float = 1.0, bias_init: float = 0.0
-    ):
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(out_features, in_features))
-        nn.init.normal_(self.weight, std=1 / lr_multiplier)
-        self.bias = nn.Parameter(torch.full([out_features], bias_init / lr_multiplier))
-        self.out_features = out_features
-        self.weight_gain = lr_multiplier / math.sqrt(in_features)
-        self.bias_gain = lr_multiplier
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.addmm(self.bias, x, self.weight.t(), beta=self.bias_gain, alpha=self.weight_gain)

@@ -6,7 +6,6 @@ How styles modulate them stands in `generator.engine.styles`. All feature maps a
 import torch
 import torch.nn.functional as F
 
-from ...networks import Derived
 from ..engine.styles import Convolution
 
 FEW_CHANNELS = 4
@@ -36,18 +35,6 @@ def styled_convolution(
         return filtered_conv(x, weight, fir, bias)
 
     return Convolution(weight, squares, apply, 1 if fir is None else 4)
-
-
-def squared(weight: torch.Tensor) -> torch.Tensor:
-    """Sums over the pixels of a weight's squares, float32: `[O, I, k, k]` → `[O, I]`."""
-    return weight.float().square().sum([2, 3])
-
-
-class Squares(Derived):
-    """`squared` of a layer's weight."""
-
-    def make(self, weight: torch.Tensor) -> torch.Tensor:
-        return squared(weight)
 
 
 def filtered_conv(

@@ -1,0 +1,32 @@
+"""The whole network, from z to pictures."""
+
+import torch
+
+from ..family import Generator
+from ..mapping import MappingNetwork
+from .config import StyleGAN3Config
+from .mapping import ClassMapping
+from .synthesis import SynthesisNetwork
+
+
+class StyleGAN3(Generator):
+    """z → `mapping` → W+ → `synthesis` → pictures, which `translate` and `rotate` move."""
+
+    family = "StyleGAN3"
+    config: StyleGAN3Config
+    mapping: MappingNetwork
+    synthesis: SynthesisNetwork
+
+    def __init__(self, config: StyleGAN3Config):
+        super().__init__(config)
+        self.mapping = ClassMapping(config) if config.by_class else MappingNetwork(config)
+        self.synthesis = SynthesisNetwork(config)
+
+    def set_dtype(self, dtype: torch.dtype) -> "StyleGAN3":
+        """Put the weights of those layers that bear it into `dtype`; the first ones and the last stay float32."""
+        for layer in self.synthesis.layers():
+            if layer.layer.half and not layer.to_rgb:
+                layer.weight.data = layer.weight.data.to(dtype)
+                layer.squares.forget()
+        self.synthesis.graphs.forget()
+        return self

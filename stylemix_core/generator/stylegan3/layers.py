@@ -1,0 +1,107 @@
+"""The layers of the network."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ..engine.maps import in_channel_chunks
+from ..engine.stages import Drawn, Stage, Styled
+from ..engine.styles import Squares, Style
+from ..linear import EqualLinear
+from .config import LayerConfig, StyleGAN3Config
+from .input import POSE, SynthesisInput
+from .ops import Resampling, filtered_lrelu, styled_convolution
+
+
+class SynthesisLayer(Styled):
+    """Modulated convolution, bias and filtered leaky ReLU (figure 4b)."""
+
+    magnitude_ema: torch.Tensor
+    up_filter: torch.Tensor | None
+    down_filter: torch.Tensor | None
+
+    def __init__(self, config: StyleGAN3Config, layer: LayerConfig):
+        super().__init__()
+        self.layer, self.to_rgb = layer, layer.to_rgb
+        self.affine = EqualLinear(config.w_dim, layer.in_channels, bias_init=1.0)
+        self.weight = nn.Parameter(
+            torch.randn(layer.out_channels, layer.in_channels, layer.kernel, layer.kernel)
+        )
+        self.squares = Squares()
+        self.bias = nn.Parameter(torch.zeros(layer.out_channels))
+        self.register_buffer("magnitude_ema", torch.ones([]))
+        for name, shape in (("up_filter", layer.up_shape), ("down_filter", layer.down_shape)):
+            self.register_buffer(name, None if shape is None else torch.empty(shape))
+
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> "SynthesisLayer":
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self.squares.forget()  # the weights moved or changed their type
+        return self
+
+    def forward(self, x: torch.Tensor, style: Style) -> torch.Tensor:
+        # [B, I, H, W] → [B, O, H', W']
+        layer, gain = self.layer, self.magnitude_ema.rsqrt()
+        x = x.to(self.weight.dtype)
+        if layer.to_rgb:
+            rgb = F.pad(style.colour(x, self.weight[:, :, 0, 0] * gain, self.bias), layer.padding)
+            return rgb if layer.clamp is None else rgb.clamp(-layer.clamp, layer.clamp)
+        convolution = styled_convolution(self.weight, self.squares(self.weight))
+        x = style.convolve(x, convolution, gain, self.bias)
+        assert self.up_filter is not None and self.down_filter is not None
+        how = Resampling(
+            self.up_filter, self.down_filter, layer.up, layer.down, layer.padding, layer.clamp
+        )
+        return in_channel_chunks(x, lambda maps: filtered_lrelu(maps, how))
+
+
+class InputStage(Stage):
+    """The Fourier features."""
+
+    def __init__(self, config: StyleGAN3Config, features: SynthesisInput):
+        super().__init__()
+        self.resolution, self.channels = config.input_size, config.input_channels
+        self.shape = (config.input_size, config.input_size)
+        self.features = features
+
+    def styled(self) -> Sequence[Styled]:
+        return [self.features]
+
+    def forward(
+        self,
+        x: torch.Tensor | None,
+        image: torch.Tensor | None,
+        styles: Sequence[Style],
+        noises: Sequence[torch.Tensor | None],
+    ) -> Drawn:
+        whole = self.features.weight.new_ones(len(styles[0]), POSE, 1, 1)
+        return self.features(whole, styles[0]), None
+
+
+class LayerStage(Stage):
+    """One layer; the last one's maps, scaled, are the picture."""
+
+    def __init__(self, config: StyleGAN3Config, layer: SynthesisLayer):
+        super().__init__()
+        self.resolution, self.channels = layer.layer.out_size, layer.layer.out_channels
+        self.shape = (layer.layer.out_size, layer.layer.out_size)
+        self.layer, self.output_scale = layer, config.output_scale
+
+    def styled(self) -> Sequence[Styled]:
+        return [self.layer]
+
+    def derived(self) -> Sequence[object]:
+        return [self.layer.squares.known]
+
+    def forward(
+        self,
+        x: torch.Tensor | None,
+        image: torch.Tensor | None,
+        styles: Sequence[Style],
+        noises: Sequence[torch.Tensor | None],
+    ) -> Drawn:
+        assert x is not None
+        x = self.layer(x, styles[0])
+        return x, x.float() * self.output_scale if self.layer.to_rgb else None
