@@ -5,6 +5,7 @@ from typing import Any
 from comfy_api.v0_0_2 import io
 
 from ..stylemix_core.codes.latents import Latents, check_generator
+from ..stylemix_core.decoding import Move
 from ..stylemix_core.encoder.config import MAX_WS
 from ..stylemix_core.errors import StyleMixError
 from ..stylemix_core.faces.regions import SOURCES
@@ -74,6 +75,24 @@ def noise_mode_input() -> io.Combo.Input:
         tooltip="Fine detail such as single hairs. const: the same in every picture, so that pictures can be "
         "compared. random: different in every picture of a batch. none: without, which looks smoother.",
     )
+
+
+def move_inputs() -> list[io.Float.Input]:
+    """Sockets, so that nodes look for StyleGAN2, which has no use for them, as they always have."""
+    return [
+        io.Float.Input(name, optional=True, force_input=True, tooltip=f"{what} StyleGAN3 only.")
+        for name, what in (
+            ("translate_x", "Shift the pictures to the right, in picture widths."),
+            ("translate_y", "Shift the pictures down, in picture widths."),
+            ("rotate", "Turn the pictures counter-clockwise, in degrees, before they are shifted."),
+        )
+    ]
+
+
+def move_of(translate_x: float | None, translate_y: float | None, rotate: float | None) -> Move:
+    """What the sockets say together; None where nothing is connected."""
+    shifted = translate_x is not None or translate_y is not None
+    return Move((translate_x or 0.0, translate_y or 0.0) if shifted else None, rotate)
 
 
 def mask_list_input(default: str = STUDY_SWEEP) -> io.String.Input:

@@ -8,10 +8,10 @@ from comfy_api.v0_0_2 import io
 from ..stylemix_core.checkpoints.base import MOST_CLASSES
 from ..stylemix_core.codes.latents import Latents, check_generator
 from ..stylemix_core.codes.sampling import sample_latents
-from ..stylemix_core.decoding import describe_leakage, draw_distinct, leakage
+from ..stylemix_core.decoding import STILL, Move, describe_leakage, draw_distinct, leakage
 from ..stylemix_core.images import to_comfy, to_pil
 from . import host
-from .inputs import cutoff_of, noise_mode_input, seed_input, truncation_inputs
+from .inputs import cutoff_of, move_inputs, move_of, noise_mode_input, seed_input, truncation_inputs
 from .search_words import search_words
 from .sockets import GENERATOR, LATENT
 
@@ -47,6 +47,7 @@ class Sampler(io.ComfyNode):
                     "those need one. -1: none.",
                 ),
                 noise_mode_input(),
+                *move_inputs(),
             ],
             outputs=[
                 io.Image.Output(display_name="image", tooltip="The pictures."),
@@ -65,13 +66,16 @@ class Sampler(io.ComfyNode):
         truncation_cutoff: int,
         class_label: int,
         noise_mode: str,
+        translate_x: float | None = None,
+        translate_y: float | None = None,
+        rotate: float | None = None,
     ) -> io.NodeOutput:
         seeds = range(seed, seed + batch_size)
         label = None if class_label < 0 else class_label
         runner = partial(host.run, generator)
         cutoff = cutoff_of(truncation_cutoff)
         latent = sample_latents(generator.network(), seeds, truncation_psi, cutoff, label, runner)
-        images = draw(generator, latent, noise_mode, seed)
+        images = draw(generator, latent, noise_mode, seed, move_of(translate_x, translate_y, rotate))
         return io.NodeOutput(images, latent, ui=host.pictures(images))
 
 
@@ -91,6 +95,7 @@ class Decode(io.ComfyNode):
                 ),
                 LATENT.Input("latent", tooltip="The W+ codes, from StyleGAN2Sampler, PSPEncode or InjectW+."),
                 noise_mode_input(),
+                *move_inputs(),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The pictures, one per code.")],
             hidden=[io.Hidden.unique_id],
@@ -98,17 +103,27 @@ class Decode(io.ComfyNode):
 
     @classmethod
     @host.speaking
-    def execute(cls, generator: host.AnyModel, latent: Latents, noise_mode: str) -> io.NodeOutput:
+    def execute(
+        cls,
+        generator: host.AnyModel,
+        latent: Latents,
+        noise_mode: str,
+        translate_x: float | None = None,
+        translate_y: float | None = None,
+        rotate: float | None = None,
+    ) -> io.NodeOutput:
         warning = check_generator(latent, generator.network())
         host.warn(cls.hidden.unique_id, warning)
-        images = draw(generator, latent, noise_mode, noise_seed=0)
+        images = draw(generator, latent, noise_mode, 0, move_of(translate_x, translate_y, rotate))
         if latent.regions and warning is None:
             (figures,) = host.run(generator, 1, lambda G, items: leakage(G, latent.take(items)))
             host.tell(cls.hidden.unique_id, describe_leakage(*figures.tolist()))
         return io.NodeOutput(images, ui=host.pictures(images))
 
 
-def draw(generator: host.AnyModel, latent: Latents, noise_mode: str, noise_seed: int) -> torch.Tensor:
+def draw(
+    generator: host.AnyModel, latent: Latents, noise_mode: str, noise_seed: int, move: Move = STILL
+) -> torch.Tensor:
     """The codes' pictures as IMAGE. Random noise depends on `noise_seed` and the place in the batch alone."""
     runner = partial(host.run, generator, preview=to_pil)
-    return to_comfy(*draw_distinct(latent, runner, noise_mode, noise_seed))
+    return to_comfy(*draw_distinct(latent, runner, noise_mode, noise_seed, move))

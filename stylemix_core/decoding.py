@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import chain, count
 
@@ -25,38 +25,61 @@ MEASURED_AT = 256
 """Width in pixels at which leakage is measured, at most."""
 
 
+@dataclass(frozen=True)
+class Move:
+    """Where StyleGAN3 puts its pictures: turned, then shifted."""
+
+    translate: tuple[float, float] | None = None
+    """To the right and down, in picture widths."""
+    rotate: float | None = None
+    """Degrees counter-clockwise."""
+
+
+STILL = Move()
+
+
 def decode(
     generator: Generator,
     latents: Latents,
     noise_mode: str = "const",
     noise_seed: int | Sequence[int] | None = None,
     resolution: int | None = None,
+    move: Move = STILL,
 ) -> torch.Tensor:
-    """Draw codes of any kind in one pass; arguments, result and errors as for `Synthesis.draw`."""
+    """Draw codes of any kind in one pass; arguments, result and errors as for `Synthesis.draw`.
+
+    move: for all pictures; `StyleMixError` where the generator cannot.
+    """
     synthesis = generator.synthesis
     if not latents.regions and latents.channels is None and latents.w_rgb is None:
-        pictures: torch.Tensor = synthesis(latents.w, noise_mode, noise_seed, resolution)
+        pictures: torch.Tensor = synthesis(
+            latents.w, noise_mode, noise_seed, resolution, move.translate, move.rotate
+        )
         return pictures
-    styles = styles_of(generator, latents)
+    codes = [latents, *(region.codes for region in latents.regions)]
+    streams = [synthesis.moved(styles_of(generator, one), move.translate, move.rotate) for one in codes]
     if not latents.regions:
-        return synthesis.draw(styles, noise_mode, noise_seed, resolution)
-    streams = [styles, *(styles_of(generator, region.codes) for region in latents.regions)]
+        return synthesis.draw(streams[0], noise_mode, noise_seed, resolution)
     masks = torch.stack([resize_mask(region.mask, *generator.img_shape) for region in latents.regions])
     return draw_regions(synthesis, streams, masks, noise_mode, noise_seed, resolution)
 
 
 def draw_distinct(
-    latents: Latents, runner: Runner, noise_mode: str = "const", noise_seed: int | None = None
+    latents: Latents,
+    runner: Runner,
+    noise_mode: str = "const",
+    noise_seed: int | None = None,
+    move: Move = STILL,
 ) -> tuple[torch.Tensor, list[int]]:
     """`decode` codes, equal ones once: the pictures, and for each code the place of its own among them.
 
-    noise_seed: of random noise, from which picture i takes its own, `noise_seed + i`.
+    noise_seed: of random noise, from which picture i takes its own, `noise_seed + i`. move: as for `decode`.
     """
     codes, places = distinct(latents, noise_mode)
 
     def forward(generator: Generator, items: slice) -> torch.Tensor:
         seed = None if noise_seed is None else noise_seed + items.start
-        return decode(generator, codes.take(items), noise_mode, seed)
+        return decode(generator, codes.take(items), noise_mode, seed, move=move)
 
     return runner(len(codes), forward), places
 
@@ -66,11 +89,12 @@ def draw_each(
     parts: Sequence[Latents],
     noise_mode: str = "const",
     noise_seeds: Sequence[int] | None = None,
+    move: Move = STILL,
 ) -> Iterator[torch.Tensor]:
     """Pictures `[C, H, W]` of all batches on the CPU, one by one, equal codes drawn once.
 
     A few are drawn ahead at a time, and none is kept longer than it is awaited.
-    noise_seeds: of random noise, one per code of a batch; else 0, 1, …
+    noise_seeds: of random noise, one per code of a batch; else 0, 1, … move: as for `decode`.
     """
     kept, places = distinct_in(parts, noise_mode)
     awaited = Counter(chain(*places))
@@ -81,7 +105,7 @@ def draw_each(
             if place not in drawn:  # new codes come in their order, so it is the first of a chunk
                 chunk = slice(place - first, place - first + CHUNK)
                 seeds = (range(len(part)) if noise_seeds is None else noise_seeds)[chunk]
-                pictures = decode(generator, part.take(chunk), noise_mode, seeds).cpu()
+                pictures = decode(generator, part.take(chunk), noise_mode, seeds, move=move).cpu()
                 drawn.update(enumerate(pictures, place))
             awaited[place] -= 1
             yield drawn[place] if awaited[place] else drawn.pop(place)

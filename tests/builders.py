@@ -439,6 +439,13 @@ def write_tensorflow(
     return path
 
 
+BUFFERS = (
+    *("resample_filter", "noise_const", "w_avg"),
+    *("transform", "freqs", "phases", "magnitude_ema", "up_filter", "down_filter"),
+)
+"""Of NVIDIA's modules; all other tensors are parameters."""
+
+
 def nvidia_module(state: State, attributes: dict[str, dict[str, Any]], kind="Generator", prefix="") -> "Call":
     """A pickled module: a call of NVIDIA's persistence helper with the module's `__dict__`."""
     names = {name.split(".", 1)[0]: None for name in state if "." in name}
@@ -447,13 +454,12 @@ def nvidia_module(state: State, attributes: dict[str, dict[str, Any]], kind="Gen
         below = {key.split(".", 1)[1]: tensor for key, tensor in state.items() if key.startswith(f"{name}.")}
         children[name] = nvidia_module(below, attributes, "Layer", f"{prefix}{name}.")
     own = {name: tensor for name, tensor in state.items() if "." not in name}
-    buffers = ("resample_filter", "noise_const", "w_avg")
     module = {
         "training": False,
         "_parameters": {
-            k: torch.nn.Parameter(v, requires_grad=False) for k, v in own.items() if k not in buffers
+            k: torch.nn.Parameter(v, requires_grad=False) for k, v in own.items() if k not in BUFFERS
         },
-        "_buffers": {k: v for k, v in own.items() if k in buffers},
+        "_buffers": {k: v for k, v in own.items() if k in BUFFERS},
         "_non_persistent_buffers_set": set(),
         "_forward_hooks": {},
         "_modules": children,

@@ -81,20 +81,13 @@ def from_names(tensors: Tensors, arguments: Mapping[str, Any]) -> StyleGAN3Confi
     found = sorted((int(match[2]), match[1], int(match[3])) for match in matches if match)[:MOST_LAYERS]
     if len(found) < 3:
         raise CheckpointError("the generator has fewer than three layers; expected a StyleGAN3 generator")
-    margin = whole(arguments.get("margin_size", MARGIN))
+    margin = arguments.get("margin_size")
     finer = whole(arguments.get("lrelu_upsampling", FINER))
     clamp = arguments.get("conv_clamp", CLAMP)
     most_exact = whole(arguments.get("num_fp16_res", HALF_RESOLUTIONS))
     resolution = found[-1][2]
-    full = 1 << (resolution - 1).bit_length()
-    # The last two layers give no margin.
-    rates = [full if size == resolution else size - 2 * margin for _, _, size in found]
-    if not all(rate > 0 and rate & (rate - 1) == 0 for rate in rates):
-        listed = ", ".join(str(size) for _, _, size in found)
-        raise CheckpointError(
-            f"the layers' sizes ({listed}) are no sampling rates with a margin of {margin} pixels; use the original "
-            "pickle, which says how its layers fit together"
-        )
+    full = 1 << (resolution - 1).bit_length()  # sampling rates are powers of two
+    rates = rates_of([size for _, _, size in found], margin, full)
     layers = []
     before = [(found[0][2], rates[0]), *zip((size for _, _, size in found), rates, strict=True)]
     for (_, name, size), rate, (in_size, in_rate) in zip(found, rates, before, strict=False):
@@ -124,6 +117,22 @@ def from_names(tensors: Tensors, arguments: Mapping[str, Any]) -> StyleGAN3Confi
         rate=rates[0],
         bandwidth=number(arguments.get("first_cutoff", BANDWIDTH)),
         output_scale=number(arguments.get("output_scale", OUTPUT_SCALE)),
+    )
+
+
+def rates_of(sizes: list[int], margin: Any, full: int) -> list[int]:
+    """The sampling rates of layers by the sizes of their maps, which reach beyond the picture but for the last two.
+
+    margin: by how much, where that is known; else what makes all rates powers of two. full: the last rate.
+    """
+    for beyond in (MARGIN, *range(100)) if margin is None else (whole(margin),):
+        rates = [full if size == sizes[-1] else size - 2 * beyond for size in sizes]
+        if all(0 < rate <= full and rate & (rate - 1) == 0 for rate in rates):
+            return rates
+    listed = ", ".join(map(str, sizes))
+    raise CheckpointError(
+        f"the layers' sizes ({listed}) are no sampling rates and a margin; use the original pickle, which says how its "
+        "layers fit together"
     )
 
 

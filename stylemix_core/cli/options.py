@@ -13,6 +13,7 @@ from .reading import (
     any_folder,
     device,
     files,
+    finite,
     model_file,
     number,
     place,
@@ -165,6 +166,35 @@ sampling = gathered(
 
 noise = click.option(
     "--noise", type=click.Choice(NOISE_MODES), default="const", help="Noise of the pictures."
+)
+
+
+@dataclass(frozen=True)
+class Moving:
+    """Where StyleGAN3 puts its pictures."""
+
+    translate: tuple[float, float] | None
+    rotate: float | None
+
+
+moving = gathered(
+    "moving",
+    Moving,
+    click.option(
+        "--translate",
+        type=float,
+        nargs=2,
+        metavar="X Y",
+        callback=reading(lambda pair: tuple(finite("translate", value) for value in pair)),
+        help="StyleGAN3: shift right and down, in picture widths.",
+    ),
+    click.option(
+        "--rotate",
+        type=float,
+        metavar="DEGREES",
+        callback=reading(lambda value: finite("rotate", value)),
+        help="StyleGAN3: turn counter-clockwise, before shifting.",
+    ),
 )
 
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..codes.latents import Latents, short_origin
-from ..decoding import draw_each
+from ..decoding import STILL, Move, draw_each
 from ..generator import Generator
 from ..wording import counted
+from .options import Moving
 from .paths import numbered
 from .results import Results
 from .run import Run
@@ -23,11 +24,13 @@ def decode(
     noise: str,
     run: Run,
     seeds: Sequence[int] | None = None,
+    moving: Moving | None = None,
 ) -> Iterator[torch.Tensor]:
     """`draw_each`, telling progress."""
     total = sum(map(len, parts))
+    move = STILL if moving is None else Move(moving.translate, moving.rotate)
     with run.progress(total, "decode") as bar:
-        for done, picture in enumerate(draw_each(generator, parts, noise, seeds), 1):
+        for done, picture in enumerate(draw_each(generator, parts, noise, seeds, move), 1):
             bar.update(done)
             if done == total:
                 bar.close()  # now: nobody asks again after the last

@@ -42,6 +42,13 @@ def number(name: str, least: float, most: float = math.inf, usual: str = "") -> 
     return reading(check)
 
 
+def finite(name: str, value: float) -> float:
+    """The number, unless it is NaN or infinite."""
+    if not math.isfinite(value):
+        raise StyleMixError(f"{name} is {value:g}; give a finite number")
+    return value
+
+
 def files(endings: Collection[str]) -> Callback:
     """A callback for paths: the files meant."""
     return lambda ctx, param, value: expand(value, endings)

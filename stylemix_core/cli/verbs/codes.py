@@ -10,7 +10,7 @@ from .. import options
 from ..batch import Batch
 from ..begin import begin_results
 from ..fit import check_cutoff, check_layers
-from ..options import PATH, GeneratorOptions, ModelOptions, Output, Truncation
+from ..options import PATH, GeneratorOptions, ModelOptions, Moving, Output, Truncation
 from ..paths import CODE_FILES, CODES, file_name, numbered, unique
 from ..reading import number, one_path, some_files
 from ..run import Run
@@ -22,9 +22,16 @@ from ..verb import verb
 @click.argument("files", nargs=-1, required=True, type=PATH, callback=some_files(CODE_FILES))
 @options.strict
 @options.noise
+@options.moving
 @options.generator_of_codes
 def decode(
-    run: Run, output: Output, files: list[Path], strict: bool, noise: str, models: GeneratorOptions
+    run: Run,
+    output: Output,
+    files: list[Path],
+    strict: bool,
+    noise: str,
+    moving: Moving,
+    models: GeneratorOptions,
 ) -> None:
     results = begin_results(output, run)
     from ...codes.latents import load_latents
@@ -38,7 +45,7 @@ def decode(
         batch, files, generator, lambda file: load_latents(file, generator.num_ws, models.iteration)
     )
     if parts:
-        results.pictures("", zip(code_names(*parts), draw(generator, parts, noise, run)))
+        results.pictures("", zip(code_names(*parts), draw(generator, parts, noise, run, moving=moving)))
         run.say(f"{counted(sum(map(len, parts)), 'picture')} in {output.out}")
     batch.end()
 

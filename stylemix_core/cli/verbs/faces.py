@@ -11,7 +11,7 @@ from ..batch import Batch, naming
 from ..begin import begin_results
 from ..choices import BLENDS, COLOUR_MATCHES, REGION_SOURCES
 from ..fit import check_layers
-from ..options import PATH, GeneratorOptions, Output, Sampling
+from ..options import PATH, GeneratorOptions, Moving, Output, Sampling
 from ..paths import PICTURES, file_name, numbered, result_name, unique
 from ..reading import any_file, mask_picture, model_file, number, picture, reading, seed_list, some_files
 from ..run import Run
@@ -49,9 +49,16 @@ def demo(run: Run, output: Output) -> None:
 @click.option("--seeds", required=True, callback=reading(seed_list), help="For instance 0-3,7.")
 @options.sampling
 @options.noise
+@options.moving
 @options.generator_only
 def generate(
-    run: Run, output: Output, seeds: list[int], sampling: Sampling, noise: str, models: GeneratorOptions
+    run: Run,
+    output: Output,
+    seeds: list[int],
+    sampling: Sampling,
+    noise: str,
+    moving: Moving,
+    models: GeneratorOptions,
 ) -> None:
     check_layers(models, cutoff=sampling.cutoff)
     results = begin_results(output, run)
@@ -62,7 +69,7 @@ def generate(
     latents = sample(generator, seeds, sampling)
     written = results.latents("latents", latents)
     names = (result_name(f"seed {seed}") for seed in seeds)
-    results.pictures("", zip(names, decode(generator, [latents], noise, run, seeds)))
+    results.pictures("", zip(names, decode(generator, [latents], noise, run, seeds, moving)))
     run.say(f"{counted(len(latents), 'picture')} and {written.name} in {output.out}")
 
 

@@ -51,7 +51,7 @@ def draw_regions(
     def parts() -> Iterator[torch.Tensor]:
         for part in parts_of(masks.shape[1], CHUNK):
             own = [style[:, part] for style in modules]
-            shares = _shares(masks[:, part].to(modules[0]) / 255, stages[0].shape[1])
+            shares = _shares(masks[:, part].to(modules[0]) / 255, synthesis.stages())
             features, image = _run_streams(coarse, own[:first], shares, noise[part])
             if image is not None and len(coarse) == len(stages):
                 yield image
@@ -69,8 +69,8 @@ def draw_regions(
 def _up_to(stages: Sequence[Stage], synthesis: Synthesis, size: int) -> list[Stage]:
     """The stages of at most `size` pixels and a quarter of the picture."""
     every = synthesis.stages()
-    most = max(every[0].resolution, min(size, every[-1].resolution // 4))
-    return [stage for stage in stages if stage.resolution <= most]
+    most = max(every[0].rate, min(size, every[-1].rate // 4))
+    return [stage for stage in stages if stage.rate <= most]
 
 
 def _count(stages: Sequence[Stage]) -> int:
@@ -105,19 +105,33 @@ def _run_streams(
     return features.contiguous(memory_format=torch.channels_last), image
 
 
-def _shares(masks: torch.Tensor, narrowest: int) -> dict[int, torch.Tensor]:
-    """How much of every place belongs to each region: `[S − 1, B, 1, h, w]` by the width of maps, from `narrowest`."""
+def _shares(masks: torch.Tensor, stages: Sequence[Stage]) -> dict[int, torch.Tensor]:
+    """How much of every place belongs to each region: `[S − 1, B, 1, h, w]` by the width of maps, of all stages.
+
+    masks: `[S − 1, B, H, W]` of the size of the picture. What lies beyond it is as at its edge.
+    """
     shares: list[torch.Tensor] = []
     free = torch.ones_like(masks[0])
     for mask in masks.flip(0):  # from the top
         shares.insert(0, mask * free)
         free = free * (1 - mask)
     share = torch.stack(shares)
-    by_width = {share.shape[3]: share[:, :, None]}
-    while share.shape[3] > narrowest:
-        share = F.avg_pool2d(share, 2)
-        by_width[share.shape[3]] = share[:, :, None]
-    return by_width
+    fields = {width: rate for stage in stages for width, rate in stage.fields().items()}
+    width, full = share.shape[3], stages[-1].fields()[stages[-1].shape[1]]
+    # Wide enough for the maps that reach beyond the picture, and for halving as often as there are coarser ones.
+    halvings = (full // min(fields.values())).bit_length() - 1
+    beyond = max(-(-(own * full // rate - width) // 2) for own, rate in fields.items())
+    margin = -(-beyond >> halvings << halvings) if beyond > 0 else 0
+    share = F.pad(share, (margin,) * 4, mode="replicate")
+    by_width = {}
+    rate = full
+    while True:
+        for own in (own for own, its in fields.items() if its == rate):
+            cut = (share.shape[3] - own) // 2
+            by_width[own] = share[..., cut : share.shape[2] - cut, cut : cut + own][:, :, None]
+        if rate <= min(fields.values()):
+            return by_width
+        share, rate = F.avg_pool2d(share, 2), rate // 2
 
 
 def _same(style: torch.Tensor) -> bool:

@@ -4,7 +4,7 @@ A stage is one size of maps. It has no more to do than the paper says; which pic
 together, and whether its maps are computed as a whole, is decided by those who call it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import torch
@@ -44,6 +44,16 @@ class Stage(nn.Module):
     """Height and width of its maps."""
     channels: int
     """How many maps it gives."""
+
+    @property
+    def rate(self) -> int:
+        """Its pixels in the picture's larger side: fewer than `resolution` where maps reach beyond the picture."""
+        return self.resolution
+
+    def fields(self) -> Mapping[int, int]:
+        """The widths of the maps that its styles act on or that it gives, but for those of the stage before: of each,
+        the pixels in the picture's width."""
+        return {self.shape[1]: self.shape[1]}
 
     def styled(self) -> Sequence[Styled]:
         """The modules that take a style, in the order in which they act."""

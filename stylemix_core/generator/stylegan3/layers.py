@@ -1,6 +1,6 @@
 """The layers of the network."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -66,6 +66,13 @@ class InputStage(Stage):
         self.shape = (config.input_size, config.input_size)
         self.features = features
 
+    @property
+    def rate(self) -> int:
+        return round(self.features.sampling_rate)
+
+    def fields(self) -> Mapping[int, int]:
+        return {self.resolution: self.rate}
+
     def styled(self) -> Sequence[Styled]:
         return [self.features]
 
@@ -88,6 +95,16 @@ class LayerStage(Stage):
         self.resolution, self.channels = layer.layer.out_size, layer.layer.out_channels
         self.shape = (layer.layer.out_size, layer.layer.out_size)
         self.layer, self.output_scale = layer, config.output_scale
+
+    @property
+    def rate(self) -> int:
+        return self.layer.layer.sampling_rate
+
+    def fields(self) -> Mapping[int, int]:
+        layer = self.layer.layer
+        convolved = layer.in_size + layer.kernel - 1  # at the input's rate
+        before = max(layer.down * layer.sampling_rate // layer.up, 1)
+        return {convolved: before, layer.out_size: layer.sampling_rate}
 
     def styled(self) -> Sequence[Styled]:
         return [self.layer]

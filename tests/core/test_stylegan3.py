@@ -1,0 +1,257 @@
+"""StyleGAN3 against numbers of the original, whatever file its weights come in."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+import stylemix_core as sm
+from stylemix_core.checkpoints import load_generator
+from stylemix_core.codes.latents import Latents, Region
+from stylemix_core.decoding import Move, decode
+from stylemix_core.errors import CheckpointError, StyleMixError
+from stylemix_core.generator import StyleGAN3
+from stylemix_core.generator.fingerprint import picture_shape
+from tests import builders
+from tests import builders_stylegan3 as originals
+from tests.builders_stylegan3 import VARIANTS
+
+SILENT = {"t", "r", "labels_grey", "ten_layers_radial_8"}
+"""Networks of which names and shapes tell all."""
+
+
+@pytest.fixture(scope="module")
+def numbers():
+    return builders.expected("stylegan3")
+
+
+@pytest.fixture(scope="module")
+def pickles(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stylegan3")
+    return {name: originals.write(folder / f"{name}.pkl", one) for name, one in VARIANTS.items()}
+
+
+@pytest.fixture(scope="module")
+def generators(pickles):
+    return {name: load_generator(path, "cpu") for name, path in pickles.items()}
+
+
+def labels(generator, *classes):
+    return F.one_hot(torch.tensor(classes), generator.c_dim).float() if generator.c_dim else None
+
+
+def agrees(generator, numbers, name):
+    z = sm.sample_z([7], 24).reshape(2, 12)
+    w = generator.mapping(z, labels(generator, 1, 0))
+    assert (w[:, 0] - numbers[f"{name}/w"]).abs().max() < 1e-5
+    truncated = generator.mapping(z, labels(generator, 1, 0), truncation_psi=0.7, truncation_cutoff=4)
+    assert (truncated - numbers[f"{name}/w_truncated"]).abs().max() < 1e-5
+    with torch.no_grad():
+        image = generator.synthesis(truncated[:1])
+        assert (image - numbers[f"{name}/image"]).abs().max() < 1e-6
+        if f"{name}/moved" in numbers:
+            moved = generator.synthesis(truncated[:1], translate=(0.1, -0.2), rotate=25)
+            assert (moved - numbers[f"{name}/moved"]).abs().max() < 1e-6
+            assert (moved - image).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_pickles_draw_the_originals_pictures(generators, numbers, name):
+    generator, one = generators[name], VARIANTS[name]
+    assert isinstance(generator, StyleGAN3) and generator.family == "StyleGAN3"
+    assert generator.num_ws == one.num_layers + 2
+    assert generator.img_shape == (one.img_resolution, one.img_resolution)
+    assert (generator.c_dim, generator.img_channels) == (one.c_dim, one.img_channels)
+    agrees(generator, numbers, name)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_converted_files_are_the_same_network(pickles, generators, tmp_path, name):
+    path = tmp_path / "converted.safetensors"
+    info = sm.convert_checkpoint(pickles[name], path)
+    assert info.network == generators[name].info.network
+    converted = load_generator(path, "cpu")
+    assert converted.config == generators[name].config
+    assert converted.fingerprint() == generators[name].fingerprint()
+    w = torch.randn(1, converted.num_ws, converted.w_dim, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(converted.synthesis(w), generators[name].synthesis(w))
+
+
+@pytest.mark.parametrize("name", sorted(SILENT))
+def test_tensors_alone_tell_the_network(generators, numbers, tmp_path, name):
+    save_file(originals.state(VARIANTS[name]), tmp_path / "named.safetensors")
+    generator = load_generator(tmp_path / "named.safetensors", "cpu")
+    assert generator.config == generators[name].config
+    agrees(generator, numbers, name)
+
+
+def test_what_tensors_do_not_tell_is_read_off_the_constructors_arguments(generators, numbers, tmp_path):
+    for name, arguments in (
+        ("three_critical_clamp", {"conv_clamp": 0.4, "output_scale": 1.0}),
+        ("filters_of_5_up_4", {"lrelu_upsampling": 4, "conv_clamp": None}),
+        ("margin_6_first_3", {"first_cutoff": 3}),
+    ):
+        path = tmp_path / f"{name}.safetensors"
+        save_file(originals.state(VARIANTS[name]), path, {"init_kwargs": json.dumps(arguments)})
+        assert load_generator(path, "cpu").config == generators[name].config
+
+
+def test_files_say_what_they_are(pickles):
+    assert sm.inspect_checkpoint(pickles["t"]).network == "StyleGAN3, configuration T"
+    info = sm.inspect_checkpoint(pickles["r"])
+    assert info.network == "StyleGAN3, configuration R"
+    assert "draws 32×32 RGB pictures from 16 w vectors of 16" in info.summary()
+    code = load_generator(pickles["r"], "cpu").fingerprint()
+    assert picture_shape(16, code) == (32, 32) and picture_shape(16) == (512, 512)
+
+
+def test_a_batch_equals_its_pictures_alone(generators):
+    for name in ("t", "r"):
+        generator = generators[name]
+        w = torch.randn(6, 16, 16, generator=torch.Generator().manual_seed(1))
+        shift, turn = torch.linspace(-0.2, 0.2, 12).reshape(6, 2), torch.linspace(-60, 60, 6)
+        with torch.no_grad():
+            batch = generator.synthesis(w, translate=shift, rotate=turn)
+            singly = [
+                generator.synthesis(w[i : i + 1], translate=shift[i].tolist(), rotate=float(turn[i]))
+                for i in range(6)
+            ]
+        assert (batch - torch.cat(singly)).abs().max() < 1e-6
+
+
+def test_gradients_are_those_of_small_changes(generators):
+    generator = generators["t"]
+    w = torch.randn(1, 16, 16, generator=torch.Generator().manual_seed(2)).requires_grad_()
+    generator.synthesis(w).square().sum().backward()
+    assert (w.grad.abs().amax((0, 2)) > 0).all()
+    step = 1e-2 * w.grad / w.grad.norm()
+    with torch.no_grad():
+        up, down = (float(generator.synthesis(w + s).square().sum()) for s in (step, -step))
+    assert (up - down) / 2 == pytest.approx(float((w.grad * step).sum()), rel=0.02)
+
+
+def test_moving_is_what_layer_0_does(generators):
+    """Translation and rotation by the user are those that w of layer 0 makes: one more of its four styles' kind."""
+    generator = generators["t"]
+    w = torch.randn(1, 16, 16, generator=torch.Generator().manual_seed(3))
+    styles = generator.synthesis.styles(w)
+    pose = torch.tensor([[1.0, 0.0, 0.0, 0.0]])
+    still = [pose, *styles[1:]]
+    moved = generator.synthesis.moved(still, rotate=30)
+    turned = [torch.tensor([[0.75**0.5, 0.5, 0.0, 0.0]]), *styles[1:]]
+    with torch.no_grad():
+        a, b = generator.synthesis.draw(moved), generator.synthesis.draw(turned)
+    assert (a - b).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("move", "message"),
+    [
+        ({"translate": (0.1, 0.2, 0.3)}, "expected two numbers"),
+        ({"rotate": float("nan")}, "expected a number of degrees"),
+        ({"rotate": [1.0, 2.0, 3.0]}, "for each of the 2 pictures"),
+    ],
+)
+def test_moves_that_do_not_fit_are_refused(generators, move, message):
+    with pytest.raises(StyleMixError, match=message):
+        generators["t"].synthesis(torch.zeros(2, 16, 16), **move)
+
+
+def test_other_families_refuse_moves():
+    generator = builders.tiny_generator()
+    with pytest.raises(StyleMixError, match="only StyleGAN3 can"):
+        generator.synthesis(torch.zeros(1, generator.num_ws, generator.w_dim), rotate=5)
+
+
+@pytest.mark.parametrize("name", ["t", "24px_turned"])
+def test_regions_are_drawn_in_one_pass(generators, name):
+    """A region of the whole picture is that picture; an empty one is none."""
+    generator = generators[name]
+    random = torch.Generator().manual_seed(4)
+    a, b = (torch.randn(1, generator.num_ws, 16, generator=random) for _ in range(2))
+    side = generator.img_resolution
+    left = torch.zeros(1, side, side, dtype=torch.uint8)
+    left[:, :, : side // 2] = 255
+    with torch.no_grad():
+        plain = [generator.synthesis(w) for w in (a, b)]
+        empty, whole, half = (
+            decode(generator, in_region(a, b, mask)) for mask in (left * 0, left * 0 + 255, left)
+        )
+    assert (empty - plain[0]).abs().max() < 1e-6 and (whole - plain[1]).abs().max() < 1e-6
+    assert torch.isfinite(half).all()
+    assert not torch.allclose(half, plain[0], atol=1e-4) and not torch.allclose(half, plain[1], atol=1e-4)
+
+
+def in_region(around, inside, mask):
+    return replace(Latents.of(around), regions=(Region(Latents.of(inside), mask),))
+
+
+def test_codes_are_drawn_where_they_are_put(generators):
+    generator = generators["r"]
+    w = torch.randn(1, 16, 16, generator=torch.Generator().manual_seed(5))
+    with torch.no_grad():
+        drawn = decode(generator, Latents.of(w), move=Move((0.1, 0.0), 10.0))
+        assert torch.equal(drawn, generator.synthesis(w, translate=(0.1, 0.0), rotate=10.0))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_leaves_the_first_layers_alone(pickles, generators, dtype):
+    generator = load_generator(pickles["t"], "cpu", dtype)
+    kinds = {layer.layer.half: layer.weight.dtype for layer in generator.synthesis.layers()[:-1]}
+    assert kinds.get(True) == dtype and kinds.get(False, torch.float32) == torch.float32
+    w = generator.mapping(sm.sample_z([7], 24).reshape(2, 12), truncation_psi=0.7)
+    with torch.no_grad():
+        exact, half = generators["t"].synthesis(w), generator.synthesis(w)
+    assert half.dtype == torch.float32
+    assert (half - exact).abs().mean() < 0.02 * exact.abs().mean()
+
+
+@pytest.mark.parametrize(
+    ("layer", "change", "message"),
+    [
+        ("L1_36_12", {"padding": [9, 8, 9]}, "no padding of four numbers"),
+        ("L1_36_12", {"padding": [9, 8, 9, 80]}, "announces 36"),
+        ("L1_36_12", {"out_size": [36, 40]}, "36×40 pixels; StyleGAN3's are squares"),
+        ("L1_36_12", {"up_factor": 2.5}, "where a whole number is expected"),
+        ("L1_36_12", {"up_factor": 1 << 40}, "sizes that no StyleGAN3 has"),
+        ("L2_36_12", {"in_size": [44, 44], "padding": [1, 0, 1, 0]}, "of 44 pixels|announces"),
+        ("input", {"bandwidth": float("inf")}, "where a number is expected"),
+        ("input", {"bandwidth": 9.0}, "a bandwidth of 9.0 at a sampling rate of 16"),
+        ("input", {"size": 4000}, "takes 12 maps of 36 pixels, but is given"),
+    ],
+)
+def test_networks_that_cannot_be_are_refused(tmp_path, layer, change, message):
+    one = VARIANTS["t"]
+    kept = originals.attributes(one)
+    kept[f"synthesis.{layer}"] |= change
+    path = builders.write_nvidia(tmp_path / "odd.pkl", originals.state(one), kept)
+    with pytest.raises(CheckpointError, match=message):
+        load_generator(path, "cpu")
+
+
+def test_missing_and_misshapen_tensors_are_named(tmp_path):
+    one = VARIANTS["t"]
+    state = originals.state(one)
+    del state["synthesis.L4_36_12.magnitude_ema"]
+    with pytest.raises(CheckpointError, match="magnitude_ema"):
+        load_generator(builders.write_nvidia(tmp_path / "a.pkl", state, originals.attributes(one)), "cpu")
+    state = originals.state(one)
+    del state["synthesis.input.affine.weight"]
+    with pytest.raises(CheckpointError, match="affine.weight"):
+        load_generator(builders.write_nvidia(tmp_path / "b.pkl", state, originals.attributes(one)), "cpu")
+
+
+def test_our_own_files_are_checked(pickles, tmp_path):
+    path = tmp_path / "own.safetensors"
+    sm.convert_checkpoint(pickles["t"], path)
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    stored = json.loads(metadata["config"])
+    stored["generator"]["layers"][3]["up"] = 100_000
+    save_file(load_file(path), path, {**metadata, "config": json.dumps(stored)})
+    with pytest.raises(CheckpointError, match="sizes that no StyleGAN3 has"):
+        load_generator(path, "cpu")
