@@ -9,8 +9,9 @@ import math
 import pickle
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -384,16 +385,21 @@ def write_unknown_kind(path: Path, kind: str) -> Path:
 
 
 def write_nvidia(
-    path: Path, state: State, attributes: dict[str, dict[str, Any]] | None = None, keys=("G", "D", "G_ema")
+    path: Path,
+    state: State,
+    attributes: dict[str, dict[str, Any]] | None = None,
+    keys: Sequence[str] = ("G", "D", "G_ema"),
+    by_name: "Mapping[str, Name]" = MappingProxyType({}),
 ) -> Path:
     """A pickle of the structure that stylegan2-ada-pytorch writes.
 
     attributes: attributes by module name, "" for the generator itself, such as
-        `{"synthesis.b4": {"architecture": "resnet"}}`.
+        `{"synthesis.b4": {"architecture": "resnet"}}`. by_name: as for `nvidia_module`.
     """
     attributes = attributes or {}
     other = nvidia_module({"b4.weight": value("D", (2, 2))}, {}, "Discriminator")
-    networks = {key: nvidia_module(state, attributes) if key == "G_ema" else other for key in keys}
+    average = nvidia_module(state, attributes, by_name=by_name)
+    networks = {key: average if key == "G_ema" else other for key in keys}
     content = {**networks, "training_set_kwargs": EasyDict({"path": "faces.zip"}), "augment_pipe": None}
     with path.open("wb") as file:
         Pickler(file, protocol=4).dump(content)
@@ -446,13 +452,22 @@ BUFFERS = (
 """Of NVIDIA's modules; all other tensors are parameters."""
 
 
-def nvidia_module(state: State, attributes: dict[str, dict[str, Any]], kind="Generator", prefix="") -> "Call":
-    """A pickled module: a call of NVIDIA's persistence helper with the module's `__dict__`."""
+def nvidia_module(
+    state: State,
+    attributes: dict[str, dict[str, Any]],
+    kind: str = "Generator",
+    prefix: str = "",
+    by_name: "Mapping[str, Name]" = MappingProxyType({}),
+) -> "Call":
+    """A pickled module: a call of NVIDIA's persistence helper with the module's `__dict__`.
+
+    by_name: the classes of modules that are pickled by their classes' names.
+    """
     names = {name.split(".", 1)[0]: None for name in state if "." in name}
     children = {}
     for name in names:
         below = {key.split(".", 1)[1]: tensor for key, tensor in state.items() if key.startswith(f"{name}.")}
-        children[name] = nvidia_module(below, attributes, "Layer", f"{prefix}{name}.")
+        children[name] = nvidia_module(below, attributes, "Layer", f"{prefix}{name}.", by_name)
     own = {name: tensor for name, tensor in state.items() if "." not in name}
     module = {
         "training": False,
@@ -466,6 +481,8 @@ def nvidia_module(state: State, attributes: dict[str, dict[str, Any]], kind="Gen
         "weight_gain": np.float64(0.5),
         **attributes.get(prefix.rstrip("."), {}),
     }
+    if prefix.rstrip(".") in by_name:
+        return Call(by_name[prefix.rstrip(".")], (), module)
     meta = {
         "type": "class",
         "version": 6,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from tests.builders import State, value, write_nvidia
+from tests.builders import Name, State, value, write_nvidia
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Original:
     conv_clamp: float | None = 256
     turned: bool = False
     """Whether the file stores another transform than none."""
+    by_class: bool = False
+    """Whether it is StyleGAN-XL's."""
 
     z_dim = 12
     w_dim = 16
@@ -49,11 +51,17 @@ VARIANTS = {
     "margin_6_first_3": Original(margin_size=6, first_cutoff=3, first_stopband=3 * 2**1.1),
     "filters_of_5_up_4": Original(filter_size=5, lrelu_upsampling=4, conv_clamp=None),
     "24px_turned": Original(img_resolution=24, turned=True, num_layers=9),
+    "xl": Original(c_dim=4, num_layers=8, by_class=True),
 }
-"""Networks whose numbers the original gave (NVlabs/stylegan3, on a CPU in float32) with the weights of `state`. In
+"""Networks whose numbers the original gave (NVlabs/stylegan3, and autonomousvision/stylegan-xl for "xl", on a CPU in
+float32) with the weights of `state`. In
 `stylegan3_expected.npz` are, by `{name}/`: `w` `[2, w_dim]`, of z = RandomState(7).randn(2, z_dim) and the labels 1 and
 0; `w_truncated`, W+ with truncation 0.7 of the first four layers; `image`, drawn from the first of these; and `moved`,
 the same with translate (0.1, −0.2) and rotate 25, where the file stores no transform."""
+
+
+CLASSES = 7
+"""Rows of StyleGAN-XL's table of classes: more than there are labels."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +107,9 @@ class Layer:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         up, down = self.taps
         radial = self.original.use_radial_filters and not self.critical
-        filters = {} if self.to_rgb else {"up_filter": (up,), "down_filter": (down, down) if radial else (down,)}
+        filters = (
+            {} if self.to_rgb else {"up_filter": (up,), "down_filter": (down, down) if radial else (down,)}
+        )
         return {
             "affine.weight": (self.in_channels, self.original.w_dim),
             "affine.bias": (self.in_channels,),
@@ -167,10 +177,17 @@ def state(one: Original) -> State:
         "synthesis.input.affine.bias": (4,),
         "synthesis.input.freqs": (width, 2),
         "synthesis.input.phases": (width,),
-        "mapping.w_avg": (one.w_dim,),
+        "mapping.w_avg": (one.c_dim, one.w_dim) if one.by_class else (one.w_dim,),
     }
     features = one.z_dim
-    if one.c_dim:
+    if one.by_class:
+        shapes |= {
+            "mapping.embed.weight": (CLASSES, 10),
+            "mapping.embed_proj.weight": (one.z_dim, 10),
+            "mapping.embed_proj.bias": (one.z_dim,),
+        }
+        features += one.z_dim
+    elif one.c_dim:
         shapes |= {"mapping.embed.weight": (one.w_dim, one.c_dim), "mapping.embed.bias": (one.w_dim,)}
         features += one.w_dim
     for i in range(one.mapping_layers):
@@ -218,6 +235,7 @@ def attributes(one: Original) -> dict[str, dict[str, Any]]:
     }
 
 
-def write(path: Path, one: Original, keys: tuple[str, ...] = ("G", "D", "G_ema")) -> Path:
-    """A pickle of the structure that stylegan3 writes."""
-    return write_nvidia(path, state(one), attributes(one), keys)
+def write(path: Path, one: Original) -> Path:
+    """A pickle of the structure that stylegan3 and StyleGAN-XL write."""
+    table = {"mapping.embed": Name("torch.nn.modules.sparse", "Embedding")} if one.by_class else {}
+    return write_nvidia(path, state(one), attributes(one), by_name=table)

@@ -2,9 +2,9 @@
 
 Generator tensors carry NVIDIA's names (`mapping.*`, `synthesis.*`; other packs may put one prefix before all of
 them), encoder tensors pSp's (`encoder.*`, with the average as `encoder.latent_avg`); one file may hold both.
-Metadata: `format` "stylemix", `version`, `config` (JSON: the fields of `GeneratorConfig` or `StyleGAN3Config`, and of `EncoderConfig`),
-`num_ws`, `generator_fingerprint`, `source` (format and name of the file that was converted), `source_sha256`,
-`licence`.
+Metadata: `format` "stylemix", `version`, `config` (JSON: the fields of `GeneratorConfig` or `StyleGAN3Config`, and of
+`EncoderConfig`), `num_ws`, `generator_fingerprint`, `source` (format and name of the file that was converted),
+`source_sha256`, `licence`.
 """
 
 import json
@@ -41,7 +41,10 @@ def detect(source: Source) -> bool:
     tensors, metadata = source.safetensors
     return (
         FILE.marks(metadata)
-        or (prefix_of(source.tensors, *MARKS) is not None and not any(OTHER in name for name in source.tensors))
+        or (
+            prefix_of(source.tensors, *MARKS) is not None
+            and not any(OTHER in name for name in source.tensors)
+        )
         or f"{ENCODER}input_layer.0.weight" in tensors
         or f"{ENCODER}conv1.weight" in tensors
     )

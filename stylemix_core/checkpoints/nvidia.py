@@ -18,6 +18,7 @@ from .base import Checkpoint, of_generator
 from .canonical import generator_checkpoint, refuse_activation, with_lr_multiplier
 
 FORMAT = "NVIDIA PyTorch pickle"
+EMBEDDING = "torch.nn.modules.sparse.Embedding"
 MAX_PREFIX = 100
 NETWORK_KEYS = ("G_ema", "G", "D")
 ACCEPTED = "expected the generator of NVIDIA's StyleGAN2 (stylegan2-ada-pytorch) or StyleGAN3"
@@ -53,17 +54,19 @@ def read(source: Source) -> Checkpoint:
 
 def networks(content: Any) -> dict[str, Record]:
     """The pickled networks by their keys, the best to use first; a network alone counts as `G_ema`."""
-    if is_module(content):
-        return {"G_ema": content}
-    held = content if isinstance(content, dict) else {}
-    return {key: held[key] for key in NETWORK_KEYS if is_module(held.get(key))}
+    held = content if isinstance(content, dict) else {"G_ema": content}
+    found = {key: held.get(key) for key in NETWORK_KEYS}
+    return {key: one for key, one in found.items() if is_module(one) and one.name == PERSISTENT_OBJECT}
 
 
 def is_module(value: Any) -> bool:
-    """Whether a value is a module that was pickled with its source code."""
+    """Whether a value is a module that was pickled with its source code, or StyleGAN-XL's table of classes."""
+    if not isinstance(value, Record):
+        return False
+    if value.name == EMBEDDING:
+        return isinstance(value.state, dict)
     return (
-        isinstance(value, Record)
-        and value.name == PERSISTENT_OBJECT
+        value.name == PERSISTENT_OBJECT
         and len(value.args) == 1
         and isinstance(value.args[0], dict)
         and isinstance(value.args[0].get("state"), dict)
@@ -72,7 +75,10 @@ def is_module(value: Any) -> bool:
 
 def module_state(module: Any) -> State:
     """The attributes of a pickled module, none for what is not one."""
-    return module.args[0]["state"] if is_module(module) else {}
+    if not is_module(module):
+        return {}
+    state: State = module.state if module.name == EMBEDDING else module.args[0]["state"]
+    return state
 
 
 def modules_of(state: State) -> dict[str, Any]:

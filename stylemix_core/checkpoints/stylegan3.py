@@ -38,7 +38,9 @@ def from_modules(tensors: Tensors, synthesis: State, modules: Mapping[str, State
     """
     names = synthesis.get("layer_names")
     if not isinstance(names, list) or not all(isinstance(name, str) and name in modules for name in names):
-        raise CheckpointError("the network does not name its layers; expected `layer_names`, as StyleGAN3 has them")
+        raise CheckpointError(
+            "the network does not name its layers; expected `layer_names`, as StyleGAN3 has them"
+        )
     sizes = shapes(tensors)
     start = modules.get("input", {})
     layers = [layer_of_module(name, sizes, modules[name]) for name in names[:MOST_LAYERS]]
@@ -216,9 +218,13 @@ def configuration(
             by_class=by_class,
         )
     except KeyError as missing:
-        raise CheckpointError(f"the generator lacks the tensor {missing}; expected a StyleGAN3 generator") from None
+        raise CheckpointError(
+            f"the generator lacks the tensor {missing}; expected a StyleGAN3 generator"
+        ) from None
     except IndexError:
-        raise CheckpointError("a tensor of the generator has too few axes; the file is no StyleGAN3") from None
+        raise CheckpointError(
+            "a tensor of the generator has too few axes; the file is no StyleGAN3"
+        ) from None
     config.check()
     return config
 
@@ -236,8 +242,10 @@ def completed(tensors: Tensors) -> dict[str, StoredTensor]:
         found["mapping.class_averages"] = found.pop("mapping.w_avg")
         table = found.get("mapping.embed.weight")
         if table is not None and len(table.shape) == 2 and table.shape[0] > classes:
-            found["mapping.embed.weight"] = table.map(lambda x: x[:classes].clone(), (classes, table.shape[1]))
-    elif "mapping.embed.bias" not in found:
+            found["mapping.embed.weight"] = table.map(
+                lambda x: x[:classes].clone(), (classes, table.shape[1])
+            )
+    elif not {"mapping.embed.bias", "mapping.class_averages"} & found.keys():
         found.pop("mapping.embed.weight", None)
     found.setdefault("synthesis.input.transform", StoredTensor((3, 3), lambda: torch.eye(3)))
     return found

@@ -29,6 +29,9 @@ LONGEST_INTEGER = 1 << 10
 Known = Mapping[str, Callable[..., Any]]
 """Allowed globals, and what stands in for each."""
 
+NETWORK_PARTS = ("torch.nn.modules.", "timm.layers.", "timm.models.", "pg_modules.", "feature_networks.")
+"""How names of layers start that StyleGAN-XL pickles by name, its discriminators' among them; they become records."""
+
 OPERATIONS = {operation.code: operation.name for operation in pickletools.opcodes}
 
 
@@ -195,6 +198,8 @@ class Machine:
 
     def find(self, module: Any, name: Any) -> Global:
         full = f"{module}.{name}" if isinstance(module, str) and isinstance(name, str) else "(not a name)"
+        if full.startswith(NETWORK_PARTS):
+            return Global(full, lambda *arguments: Record(full, arguments))
         if full not in self.known:
             raise CheckpointError(
                 f"refused: the file asks for the Python global {shown(full)}, which no checkpoint needs. It may be "

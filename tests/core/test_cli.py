@@ -93,7 +93,12 @@ def test_mix_draws_equal_codes_once(models, tmp_path, monkeypatch, noise, count)
     drawn = []
     draw = decoding.decode
     monkeypatch.setattr(
-        decoding, "decode", lambda G, part, *others: (drawn.append(len(part)), draw(G, part, *others))[1]
+        decoding,
+        "decode",
+        lambda G, part, *others, **more: (
+            drawn.append(len(part)),
+            draw(G, part, *others, **more),
+        )[1],
     )
     arguments = ["--source", codes, "--style", codes, "--masks", "none; 0-3; all", "--pairing", "all"]
     assert run("mix", *arguments, "--noise", noise, "--out", tmp_path / "b", *models["generator"]) == 0

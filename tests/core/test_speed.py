@@ -17,9 +17,8 @@ from stylemix_core.encoder import EncoderConfig
 from stylemix_core.generator import Generator, StyleGAN2
 from stylemix_core.generator.engine import graphs, parts, regions, strips, styles, synthesis
 from stylemix_core.generator.engine.noise import NOISE_MODES, NoiseSource
-from stylemix_core.generator.engine.styles import UniformStyle
+from stylemix_core.generator.engine.styles import UniformStyle, squared
 from stylemix_core.generator.stylegan2 import ops
-from stylemix_core.generator.engine.styles import squared
 from stylemix_core.generator.stylegan2.ops import styled_convolution
 from stylemix_core.generator.stylegan2.synthesis import SynthesisBlock
 from stylemix_core.masks.mask_list import parse_masks

@@ -100,6 +100,32 @@ def test_what_tensors_do_not_tell_is_read_off_the_constructors_arguments(generat
         assert load_generator(path, "cpu").config == generators[name].config
 
 
+def test_layers_are_taken_as_the_file_names_them(numbers, tmp_path):
+    """StyleGAN-XL's larger networks leave a number out."""
+    one = VARIANTS["t"]
+    renamed = {
+        name: f"L{int(number) + 1}_{rest}" if int(number) > 6 else name
+        for name in (layer.name for layer in originals.layers(one))
+        for number, rest in [name[1:].split("_", 1)]
+    }
+    state, kept = originals.state(one), originals.attributes(one)
+    for old, new in reversed(renamed.items()):
+        state = {name.replace(f".{old}.", f".{new}."): x for name, x in state.items()}
+        kept = {name.replace(f".{old}", f".{new}"): x for name, x in kept.items()}
+    kept["synthesis"]["layer_names"] = list(renamed.values())
+    generator = load_generator(builders.write_nvidia(tmp_path / "gap.pkl", state, kept), "cpu")
+    agrees(generator, numbers, "t")
+
+
+def test_classes_have_averages_of_their_own(generators):
+    generator = generators["xl"]
+    assert generator.info.network == "StyleGAN-XL" and generator.c_dim == 4
+    assert torch.equal(generator.w_avg, originals.state(VARIANTS["xl"])["mapping.w_avg"].mean(0))
+    z = sm.sample_z([0, 1], 12)
+    centres = generator.mapping(z, labels(generator, 3, 0), truncation_psi=0)[:, 5]
+    assert torch.allclose(centres, originals.state(VARIANTS["xl"])["mapping.w_avg"][[3, 0]])
+
+
 def test_files_say_what_they_are(pickles):
     assert sm.inspect_checkpoint(pickles["t"]).network == "StyleGAN3, configuration T"
     info = sm.inspect_checkpoint(pickles["r"])

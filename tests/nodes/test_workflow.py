@@ -20,6 +20,8 @@ from .. import builders
 from . import prompts
 from .prompts import experiment, node, sampler
 
+MOVES = ["translate_x", "translate_y", "rotate"]
+
 CONTRACT = {
     "StyleMixLoadGenerator": ("Load StyleGAN2", ["checkpoint", "dtype", "compile"], ["generator"]),
     "StyleMixLoadEncoder": ("Load pSp Encoder", ["checkpoint", "dtype"], ["encoder", "generator"]),
@@ -33,6 +35,7 @@ CONTRACT = {
             "truncation_cutoff",
             "class_label",
             "noise_mode",
+            *MOVES,
         ],
         ["image", "latent"],
     ),
@@ -93,7 +96,7 @@ CONTRACT = {
     ),
     "StyleMixLatentFromBatch": ("Latent From Batch", ["latent", "index", "length"], ["latent"]),
     "StyleMixLatentBatch": ("Batch W+", ["a", "b"], ["latent"]),
-    "StyleMixDecode": ("StyleGAN2Decode", ["generator", "latent", "noise_mode"], ["image"]),
+    "StyleMixDecode": ("StyleGAN2Decode", ["generator", "latent", "noise_mode", *MOVES], ["image"]),
     "StyleMixExplainLayers": (
         "Explain Layers",
         ["generator", "latent", "style", "encoder", "masks", "mask_names", "regions_by"],

@@ -19,7 +19,6 @@ from .compiled import colours
 from .cuts import Cut
 from .steps import scale
 
-
 EPSILON = 1e-8
 """Keeps demodulation finite."""
 

@@ -67,9 +67,9 @@ def joined(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
 
 
 def inverse_motion(translate: torch.Tensor, rotate: torch.Tensor) -> torch.Tensor:
-    """The inverse of turning a picture by `rotate` `[B]`, degrees, and then shifting it by `translate` `[B, 2]`, picture
-    widths: `[B, 6]`, the first two rows of the matrix.
+    """The inverse of turning pictures by `rotate` `[B]` degrees, then shifting them by `translate` `[B, 2]` widths.
 
+    Returns the first two rows of the matrix, `[B, 6]`.
     Positive angles turn it counter-clockwise as seen, positive shifts move it right and down.
     """
     angle = rotate * (math.pi / 180)

@@ -51,9 +51,7 @@ class SynthesisLayer(Styled):
         convolution = styled_convolution(self.weight, self.squares(self.weight))
         x = style.convolve(x, convolution, gain, self.bias)
         assert self.up_filter is not None and self.down_filter is not None
-        how = Resampling(
-            self.up_filter, self.down_filter, layer.up, layer.down, layer.padding, layer.clamp
-        )
+        how = Resampling(self.up_filter, self.down_filter, layer.up, layer.down, layer.padding, layer.clamp)
         return in_channel_chunks(x, lambda maps: filtered_lrelu(maps, how))
 
 
