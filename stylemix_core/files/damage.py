@@ -42,7 +42,9 @@ def reading(what: str) -> Iterator[None]:
     except StyleMixError:
         raise
     except DAMAGE as error:
-        problem = f"the {what} is damaged or cut off ({repr(error)[:LONGEST_CAUSE]}); download or copy it again"
+        problem = (
+            f"the {what} is damaged or cut off ({repr(error)[:LONGEST_CAUSE]}); download or copy it again"
+        )
         raise CheckpointError(problem) from error
 
 
