@@ -329,10 +329,10 @@ class StyleChannels(io.ComfyNode):
                 GENERATOR.Input("generator", tooltip="The generator whose channels are meant."),
                 io.String.Input(
                     "channels",
-                    default="6:501",
+                    default="6:50",
                     multiline=True,
                     dynamic_prompts=False,
-                    tooltip="Module and channel, several separated by commas or lines: 6:501, 9:409.",
+                    tooltip="Module and channel, several separated by commas or lines: 6:50, 9:40.",
                 ),
                 io.Combo.Input(
                     "numbering",

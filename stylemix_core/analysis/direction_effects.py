@@ -25,6 +25,12 @@ STRENGTH = 2.0
 """How far directions are moved both ways, to be measured."""
 HARDLY = 0.1
 """Directions that change less than this part of what the strongest changes sink to the end."""
+LEAST = 1e-3
+"""Nor is a change seen that is smaller than this, a tenth of a grey level."""
+LEGEND = (
+    f"change: how much colours differ on average, 0 to 2, at strength {STRENGTH:g} either way; in brackets the regions "
+    "where most of that lies"
+)
 MAIN = 0.6
 """A name has the regions that change so much, compared with the one that changes most."""
 MOVED = 0.02
@@ -99,14 +105,14 @@ def measure_directions(
         proposal = proposed(source, both, change, regions)
         effects.append(DirectionEffect(name, proposal, float(change.mean()), shares, drift))
     return [
-        replace(one, proposal="hardly anything") if one.change < HARDLY * strongest(effects) else one
+        replace(one, proposal="hardly anything") if one.change < least_seen(effects) else one
         for one in effects
     ]
 
 
-def strongest(effects: Sequence[DirectionEffect]) -> float:
-    """The largest change."""
-    return max(effect.change for effect in effects)
+def least_seen(effects: Sequence[DirectionEffect]) -> float:
+    """The change below which a direction does hardly anything."""
+    return max(LEAST, HARDLY * max(effect.change for effect in effects))
 
 
 def explained(directions: Directions, effects: Sequence[DirectionEffect]) -> Directions:
@@ -117,7 +123,7 @@ def explained(directions: Directions, effects: Sequence[DirectionEffect]) -> Dir
         for place, effect in enumerate(effects, 1)
         if re.fullmatch(NUMBERED, effect.name)
     }
-    weak = HARDLY * strongest(effects)
+    weak = least_seen(effects)
     order = sorted(range(len(effects)), key=lambda place: effects[place].change < weak)
     return directions.named(names).pick(order)
 

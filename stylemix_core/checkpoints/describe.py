@@ -7,6 +7,7 @@ from ..files.pickle_globals import PROGAN_NETWORK, TF_NETWORK
 from ..files.pickle_machine import Record, shown
 from ..files.source import Source, flat
 from ..files.stored import StoredTensor
+from ..wording import counted
 from . import own_files
 
 PAGE = "a web page saved by a download that went wrong; download the file itself"
@@ -139,8 +140,13 @@ def describe_bytes(source: Source) -> str:
         return "a tar archive; unpack it first"
     if source.path.suffix.lower() in SUFFIXES:
         return SUFFIXES[source.path.suffix.lower()]
+    if (
+        source.head.isascii()
+        and source.head.decode("ascii").replace("\n", " ").replace("\r", " ").isprintable()
+    ):
+        return "a text"
     if source.size < 1000:
-        return f"a file of {source.size} bytes, too small for a checkpoint"
+        return f"a file of {counted(source.size, 'byte')}, too small for a checkpoint"
     return "of no known checkpoint format"
 
 

@@ -57,7 +57,8 @@ def describe_directions(tensors: Tensors, metadata: Mapping[str, str]) -> Descri
     names = parse_json(f'{{"names": {metadata.get("names", "[]")}}}').get("names")
     listed = ", ".join(str(name)[:40] for name in names[:10]) if isinstance(names, list) else ""
     method = metadata.get("method", "an unknown method")[:40]
-    found = f"{counted(count, 'direction')} by {method} in {space} of {width} numbers ({listed})"
+    by = "learnt from examples" if method == "learnt" else f"by {method}"
+    found = f"{counted(count, 'direction')} {by} in {space} of {width} numbers ({listed})"
     return found, known | ({"w_dim": width} if space == "W" else {})
 
 
@@ -66,8 +67,10 @@ def describe_tuning(tensors: Tensors, metadata: Mapping[str, str]) -> Described:
     return f"changes of {counted(len(tensors), 'tensor')} of a generator", {}
 
 
+OTHERS = ", or another tool's .npy, .npz or .pt"
+
 CODES = Kind(
-    TensorFormat("stylemix.latents", "W+ codes", version="2", older=("1",), foreign="w"),
+    TensorFormat("stylemix.latents", "W+ codes", version="2", older=("1",), foreign="w", others=OTHERS),
     contents="codes",
     format="W+ codes",
     is_a="a file of W+ codes, not a model; use it as a source or a style",
@@ -76,7 +79,7 @@ CODES = Kind(
 )
 """Files with more than the tensor `w` are of version 2, those with `w` alone of version 1."""
 DIRECTIONS = Kind(
-    TensorFormat("stylemix.directions", "directions", version="2", older=("1",)),
+    TensorFormat("stylemix.directions", "directions", version="2", older=("1",), others=OTHERS),
     contents="directions",
     format="Directions",
     is_a="a file of directions, not a model; apply them to codes",

@@ -32,7 +32,7 @@ def channels(generator: Generator, x: torch.Tensor, names: list[str], to_rgbs: b
 
 
 def style_channels(generator: Generator, text: str, to_rgbs: bool = True, samples: int = 1_000) -> Directions:
-    """Single style channels as directions, a line or a comma each: "6:501, 9:409" (StyleSpace: Wu et al. 2021,
+    """Single style channels as directions, a line or a comma each: "6:50, 9:40" (StyleSpace: Wu et al. 2021,
     arXiv:2011.12799).
 
     to_rgbs: whether modules are counted with the to-RGBs, as StyleSpace does: 4 conv1, 4 rgb, 8 conv0, 8 conv1, 8 rgb,
@@ -46,6 +46,7 @@ def style_channels(generator: Generator, text: str, to_rgbs: bool = True, sample
         if to_rgbs or not module.to_rgb
     ]
     widths = [generator.synthesis.style_widths[place] for place in places]
+    example = f"{len(places) // 2}:{widths[len(places) // 2] - 1}"
     chosen = []
     for part in filter(None, (part.strip() for part in re.split(r"[,;\n]", text))):
         found = re.fullmatch(r"\(?\s*([0-9]{1,4})\s*[:_ ]\s*([0-9]{1,5})\s*\)?", part)
@@ -58,11 +59,12 @@ def style_channels(generator: Generator, text: str, to_rgbs: bool = True, sample
                 else ""
             )
             raise StyleMixError(
-                f"{part[:40]!r} is no style channel of this generator; write module and channel, as in 6:501 ({known})"
+                f"{part[:40]!r} is no style channel of this generator; write module and channel, as in {example} "
+                f"({known})"
             )
         chosen.append((layer, channel))
     if not chosen:
-        raise StyleMixError("no style channel is named; write module and channel, as in 6:501")
+        raise StyleMixError(f"no style channel is named; write module and channel, as in {example}")
     w = torch.cat([*sampled_w(generator.mapping, samples, 0)])
     with torch.no_grad():
         styles = generator.synthesis.styles(

@@ -60,6 +60,11 @@ def arrays_of(directions: Directions, ending: str) -> dict[str, torch.Tensor]:
     vectors = directions.vectors
     if directions.space == "W" and directions.layers is not None and (directions.layers == 0).any():
         vectors = directions.by_layer * directions.layers[:, None]
+    if directions.space == "S":
+        raise StyleMixError(
+            "no other tool reads directions of style channels in an array; keep them as safetensors, or use directions "
+            "in W"
+        )
     if ending != ".npz" or directions.space != "W":
         return {"directions": vectors * directions.units.reshape(-1, *[1] * (vectors.ndim - 1))}
     if directions.mean is not None:
@@ -68,7 +73,10 @@ def arrays_of(directions: Directions, ending: str) -> dict[str, torch.Tensor]:
     mean = torch.zeros(1, vectors.shape[-1])
     arrays = {"lat_comp": vectors, "lat_stdev": directions.units, "lat_mean": mean}
     arrays |= {name.replace("lat", "act"): tensor for name, tensor in arrays.items()}
-    return arrays if directions.shares is None else {**arrays, "var_ratio": directions.shares}
+    # Of SeFa's directions the shares are something else than the variance of w.
+    if directions.shares is None or not directions.method.startswith("GANSpace"):
+        return arrays
+    return {**arrays, "var_ratio": directions.shares}
 
 
 def holds_directions(path: str | os.PathLike[str]) -> bool:

@@ -63,7 +63,11 @@ def numbers(stored: Any, expected: str, most: int = 3) -> torch.Tensor:
         raise CheckpointError(f"the file holds something else than numbers; {expected}")
     loaded = stored.load()
     x = loaded if isinstance(loaded, torch.Tensor) else torch.from_numpy(loaded)
-    if not x.is_floating_point() or not x.numel() or not 1 <= x.ndim <= most:
+    if not x.is_floating_point():
+        raise CheckpointError(
+            f"the file holds whole numbers ({x.dtype}); {expected}, as floating-point numbers"
+        )
+    if not x.numel() or not 1 <= x.ndim <= most:
         raise CheckpointError(f"the file holds {x.dtype} {list(x.shape)}; {expected}")
     x = x.float()
     if not x.isfinite().all():

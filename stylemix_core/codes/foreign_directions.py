@@ -59,7 +59,7 @@ def describe_directions(source: Source) -> str:
     )
     names = ", ".join(name[:40] for name in found.names[:10])
     sets = ", which set a coordinate" if found.mean is not None else ""
-    return f"{counted(len(found), 'direction')} in {found.space} of {own} numbers ({names}){sets}, for load_directions"
+    return f"{counted(len(found), 'direction')} in {found.space} of {own} numbers ({names}){sets}"
 
 
 def may_hold_directions(source: Source) -> bool:

@@ -76,6 +76,10 @@ class Latents:
                     "and no regions in them"
                 )
 
+    def __getitem__(self, places: int | slice | Sequence[int]) -> "Latents":
+        """`take`, also of a single one."""
+        return self.take([places] if isinstance(places, int) else places)
+
     def __len__(self) -> int:
         return len(self.w)
 

@@ -290,7 +290,7 @@ def check_sides(generator: Generator, sides: Sequence[Latents], pairs: bool) -> 
     counts = [len(side) for side in sides]
     if min(counts) < FEWEST:
         raise StyleMixError(
-            f"there are {counted(counts[0], 'face')} that have it and {counts[1]} that have it not; give {FEWEST} or "
+            f"there are {counted(counts[0], 'face')} with it and {counts[1]} without it; give {FEWEST} or "
             "more of both, better ten"
         )
     if pairs and counts[0] != counts[1]:

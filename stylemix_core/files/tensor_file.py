@@ -35,6 +35,8 @@ class TensorFormat:
     """The versions that are read besides."""
     foreign: str | None = None
     """A tensor that other tools write, too: of a file of another format it is read, and nothing else."""
+    others: str = ""
+    """Which other files are read, for messages."""
 
     def save(
         self,
@@ -81,6 +83,7 @@ class TensorFormat:
         if not ours and self.foreign not in stored:
             raise CheckpointError(
                 f"{path} holds no {self.contents}: it is {what_is(path)}. Expected a file that StyleMix saved"
+                f"{self.others}"
             )
         try:
             with using(path):

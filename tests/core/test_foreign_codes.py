@@ -175,7 +175,10 @@ def test_nothing_that_a_file_names_is_run(write, tmp_path, monkeypatch):
     ("write", "message"),
     [
         (numpy_file("w.npy", np.array(["a", "b"])), "refused the numpy type"),
-        (numpy_file("w.npy", np.arange(L * D).reshape(1, L, D)), r"int64 \[1, 14, 16\]; expected codes"),
+        (
+            numpy_file("w.npy", np.arange(L * D).reshape(1, L, D)),
+            r"whole numbers \(torch.int64\); expected codes",
+        ),
         (numpy_file("w.npy", np.full([1, L, D], np.nan, np.float32)), "NaN or infinite"),
         (numpy_file("w.npy", {"a": "b"}), "holds no W\\+ codes; expected codes of"),
         (torch_file("w.pt", {"a": CODES[0], "b": CODES[0, :, :8]}), "several shapes"),

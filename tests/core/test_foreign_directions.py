@@ -1,6 +1,7 @@
 """Directions that other tools wrote: the same numbers as their own loaders give, moved as these tools move codes."""
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -201,8 +202,10 @@ def test_single_style_channels_in_both_numberings(to_rgbs, generator, faces):
 
 @pytest.mark.parametrize("text", ["", "6", "99:0", "3:9999", "a:b"])
 def test_channels_that_are_not_there_are_refused(text, generator):
-    with pytest.raises(StyleMixError, match="module and channel, as in 6:501"):
+    with pytest.raises(StyleMixError, match="module and channel, as in ([0-9]+:[0-9]+)") as refused:
         sm.style_channels(generator, text)
+    example = re.search("as in ([0-9]+:[0-9]+)", str(refused.value))[1]
+    assert len(sm.style_channels(generator, example)) == 1
 
 
 def test_style_clips_directions_are_those_of_the_convolutions(tmp_path, generator, faces):
@@ -283,7 +286,7 @@ class Command:
         ("a.npy", array(np.array([Command()], dtype=object)), "system"),
         ("a.pt", tensor({"age": ONE, "more": Command()}), "system"),
         ("a.npy", array(np.zeros([2, 2, 2, 2], np.float32)), "expected directions of"),
-        ("a.npy", array(np.zeros([1, D], np.int32)), "int32 .1, 16.; expected directions of"),
+        ("a.npy", array(np.zeros([1, D], np.int32)), "whole numbers .torch.int32.; expected directions of"),
         ("a.npy", array(np.full([1, D], np.inf, np.float32)), "NaN or infinite"),
         ("a.npy", array(np.full([1, D], 1e300)), "too large"),
         ("a.pt", tensor(PCA | {"std": torch.zeros(K)}), "standard deviation is 0"),
@@ -303,3 +306,16 @@ def test_codes_and_directions_are_not_mixed_up(tmp_path):
     torch.save(PCA, tmp_path / "ffhq_pca.pt")
     with pytest.raises(CheckpointError, match="it holds directions .*comp.*, not codes"):
         sm.load_latents(tmp_path / "ffhq_pca.pt")
+
+
+def test_style_channels_are_not_exported(tmp_path, generator):
+    found = sm.style_channels(generator, "0:0")
+    with pytest.raises(StyleMixError, match="no other tool reads directions of style channels"):
+        sm.save_directions(tmp_path / "a.npz", found)
+    assert not list(tmp_path.iterdir())
+
+
+def test_only_ganspaces_shares_are_of_the_variance_of_w(tmp_path, generator):
+    for method, kept in (("GANSpace", True), ("SeFa", False)):
+        sm.save_directions(tmp_path / "a.npz", sm.find_directions(generator, method, count=2, samples=50))
+        assert (sm.load_directions(tmp_path / "a.npz").shares is not None) is kept

@@ -194,9 +194,7 @@ def test_a_broken_confidence_is_damage(text, demo, people, tmp_path):
 
 def test_too_few_or_unfitting_faces_are_refused(demo, people):
     w, _ = people
-    with pytest.raises(
-        StyleMixError, match="there are 2 faces that have it and 5 that have it not; give 3 or more"
-    ):
+    with pytest.raises(StyleMixError, match="there are 2 faces with it and 5 without it; give 3 or more"):
         sm.learn_direction(demo, w[:2], w[2:7])
     with pytest.raises(StyleMixError, match="there are 3 and 4; give equally many"):
         sm.learn_direction(demo, w[:3], w[3:7], pairs=True)
@@ -293,3 +291,11 @@ def test_other_choices_are_refused(text):
     with pytest.raises(StyleMixError, match="is no choice; write .3 for the third face"):
         read_choices(text, 24)
     assert read_choices("+3, -3;\n+4", 24) == ([3], [2])
+
+
+def test_tensors_are_moved_as_codes_are(generator):
+    w = generator.mapping(sm.sample_z(range(12), generator.z_dim))
+    found = sm.learn_direction(generator, w[:6], w[6:], "it")
+    moved = sm.apply_direction(w[:2], found, "it", 1.0)
+    assert torch.equal(moved.w, sm.apply_direction(sm.Latents.of(w)[:2], found, "it", 1.0).w)
+    assert torch.equal(moved[1].w, moved.w[1:])

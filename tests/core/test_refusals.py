@@ -69,7 +69,8 @@ def tensorflow(module: str) -> Callable[[Path], object]:
 
 REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "empty": ("a.pkl", content(b""), "empty"),
-    "tiny": ("a.pkl", content("hello"), "5 bytes"),
+    "text": ("a.pkl", content("hello"), "it is a text"),
+    "tiny": ("a.pkl", content("\x01\x02h"), "3 bytes"),
     "noise": ("a.pkl", content(b"\x01" * 5000), "no known"),
     "web page": ("a.pt", content("<!DOCTYPE html><html>Sign in</html>"), PAGE),
     "indented web page": ("a.pt", content("\n\n  <HTML><body>"), PAGE),

@@ -79,7 +79,7 @@ def targets_of(files: list[str], out: Path, part: str | None) -> list[Path]:
 
 
 @verb(
-    "Say what checkpoint files are, without loading them, and what files of W+ codes hold.",
+    "Say what checkpoint files are, without loading them, and what files of codes, directions and tunings hold.",
     'FILES are checkpoint files, files of W+ codes, directions or tunings, or "demo".',
 )
 @options.quiet

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from ...errors import StyleMixError
 from ...files.endings import EXPORTS
 from ...wording import counted
 from .. import options
@@ -129,7 +130,7 @@ def truncate(
 @options.iteration
 def export(run: Run, output: Output, files: list[Path], format: str, strict: bool, iteration: int) -> None:
     results = begin_results(output, run)
-    from ...codes.direction_files import holds_directions, load_directions, save_directions
+    from ...codes.direction_files import holds_directions, load_directions, may_be_directions, save_directions
     from ...codes.latents import load_latents, save_latents
 
     batch = Batch(run, strict, CODE_FILES)
@@ -137,10 +138,15 @@ def export(run: Run, output: Output, files: list[Path], format: str, strict: boo
 
     def write(file: Path) -> Path:
         target = output.out / f"{names[file]}.{format}"
-        if holds_directions(file):
+        try:
+            latents = None if holds_directions(file) else load_latents(file, iteration=iteration)
+        except StyleMixError:
+            if not may_be_directions(file):
+                raise
+            latents = None  # another tool's, and no codes
+        if latents is None:
             directions = load_directions(file)
             return results.file(target, lambda path: save_directions(path, directions))
-        latents = load_latents(file, iteration=iteration)
         return results.file(target, lambda path: save_latents(path, latents))
 
     for _, written in batch.each(files, write):

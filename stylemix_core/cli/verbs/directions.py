@@ -73,12 +73,12 @@ search = gathered(
     click.option(
         "--space",
         type=click.Choice(("W", "Z")),
-        help="Where loaded directions of other tools lie, if their name says it wrongly.",
+        help="Where loaded directions of other tools lie (boundaries in Z unless their name has a w, all others in W).",
     ),
     click.option(
         "--channels",
         metavar="MODULE:CHANNEL,...",
-        help="Take single style channels instead, as in 6:501,9:409.",
+        help="Take single style channels instead, as in 6:50,9:40.",
     ),
     click.option(
         "--numbering",
@@ -105,9 +105,8 @@ search = gathered(
 @click.option(
     "--strength",
     type=float,
-    default=3.0,
     callback=number("strength", -DIRECTION_STRENGTH, DIRECTION_STRENGTH),
-    help="How far to apply, or to show both ways.",
+    help="How far to apply, or to show both ways (3; 1 where directions were learnt, as their examples differ).",
 )
 @click.option(
     "--steps",
@@ -147,7 +146,7 @@ def directions(
     search: Search,
     sources: Sources,
     apply: str | None,
-    strength: float,
+    strength: float | None,
     steps: int,
     explain: bool,
     without: Path | None,
@@ -159,11 +158,11 @@ def directions(
 ) -> None:
     check_layers(models, masks, search.layers, cutoff=sampling.cutoff)
     results = begin_results(output, run)
-    from ...analysis.direction_effects import condition_on_effects, explained, measure_directions
+    from ...analysis.direction_effects import LEGEND, condition_on_effects, explained, measure_directions
     from ...codes.combine import join_latents
     from ...codes.derived_directions import condition_directions
     from ...codes.direction_files import load_directions, save_directions
-    from ...codes.directions import apply_direction, check_directions
+    from ...codes.directions import apply_direction, check_confidence, check_directions
     from ...figures.sheets import direction_sheet, even_strengths
     from ...masks.mask_list import parse_masks
     from ..inputs import open_generator, source_codes
@@ -174,8 +173,11 @@ def directions(
     faces = join_latents(source_codes(generator, sources, sampling, models, run))
     moving = None if masks is None else parse_masks(masks, generator.num_ws)
     run.warn({check_directions(faces, found)})
+    if strength is None:
+        strength = 3.0 if found.confidence is None else 1.0
     if without is not None:
         others = load_directions(without, generator, search.space)
+        run.warn({check_confidence(others)})
         found = (
             condition_directions(found, others)
             if without_by == "W+"
@@ -184,7 +186,7 @@ def directions(
     if explain:
         effects = measure_directions(generator, faces, found)
         found = explained(found, effects)
-        run.say("\n".join(effect.line() for effect in effects))
+        run.say("\n".join([*(effect.line() for effect in effects), LEGEND]))
     if apply is None:
         strengths = even_strengths(-strength, strength, steps)
         figure = direction_sheet(faces, found, strengths, moving)
