@@ -32,13 +32,23 @@ from stylemix_core.files.pickle_globals import NESTED_GLOBALS
 from stylemix_core.files.source import Source
 from stylemix_core.files.unpickle import LEGACY_HEAD
 from stylemix_core.inversion.delta import Delta, load_delta, save_delta
-from tests import builders
+from tests import builders, builders_stylegan3
 
 
 def write_state_dict(path: Path) -> Path:
     state = builders.nvidia_state(builders.tiny_generator_config(start=(4, 2)))
     torch.save({"module": {f"G_ema.{name}": x for name, x in state.items()}}, path)
     return path
+
+
+SMALL_STYLEGAN3 = builders_stylegan3.Original(num_layers=4, channel_max=4, use_radial_filters=True)
+SMALL_XL = builders_stylegan3.Original(num_layers=4, channel_max=4, c_dim=2, by_class=True)
+
+
+def write_stylegan3(folder: Path) -> Path:
+    path = builders_stylegan3.write(folder / "network.pkl", SMALL_XL)
+    sm.convert_checkpoint(path, folder / "network.safetensors")
+    return folder / "network.safetensors"
 
 
 def write_options(path: Path) -> Path:
@@ -93,6 +103,9 @@ FORMATS: dict[str, Callable[[Path], Path]] = {
     "NVIDIA": lambda folder: builders.write_nvidia(
         folder / "network.pkl", builders.nvidia_state(builders.tiny_generator_config())
     ),
+    "StyleGAN3": lambda folder: builders_stylegan3.write(folder / "network.pkl", SMALL_STYLEGAN3),
+    "StyleGAN-XL": lambda folder: builders_stylegan3.write(folder / "network.pkl", SMALL_XL),
+    "StyleGAN3, converted": write_stylegan3,
     "pSp": lambda folder: builders.write_tiny_psp(folder / "psp.pt"),
     "pSp, legacy": lambda folder: builders.write_tiny_psp(folder / "psp_old.pt", zipped=False),
     "e4e": lambda folder: builders.write_tiny_psp(
