@@ -102,7 +102,7 @@ def mask_list_input(default: str = STUDY_SWEEP) -> io.String.Input:
         default=default,
         dynamic_prompts=False,
         tooltip="Which layers to take from the style. Masks are separated by ; or line breaks, each gives "
-        "one result. A mask is a list of layers (0, 2, 5), ranges (0-6) and names (all, none, coarse, "
+        "one result. A mask is a list of layers (0, 2, 5), ranges (0-6) and names (all, none, pose, coarse, "
         "middle, fine, random(3)). A label may come first, as in hair: 2-6, and a strength after an at sign. "
         "# starts a comment.",
     )

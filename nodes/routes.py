@@ -29,7 +29,8 @@ def register() -> None:
 def inspect(query: Mapping[str, str]) -> dict[str, Any]:
     """`num_ws`, `resolution` and `summary` of a checkpoint that the loaders offer, or `error` in words.
 
-    `layers` has the first and last layer of what the demo models carry, by its name.
+    `layers` has the first and last layer of what the demo models carry, by its name. Of StyleGAN3, `pixels` has those
+    of every layer's maps, and `poses` is true.
     """
     folder, checkpoint = query.get("folder", ""), query.get("checkpoint", "")
     # Names from the list only: nothing else on the disk can be asked for.
@@ -48,6 +49,8 @@ def inspect(query: Mapping[str, str]) -> dict[str, Any]:
 def _inspect(source: str, part: str, stamp: str) -> dict[str, Any]:
     info = inspect_checkpoint(source, part)
     answer: dict[str, Any] = {"num_ws": info.num_ws, "summary": info.summary()}
+    if info.layer_resolutions is not None:
+        answer |= {"pixels": info.layer_resolutions, "poses": True}
     if source == "demo":
         answer["layers"] = {group.name: [group.first_layer, group.last_layer] for group in GROUPS}
     return answer

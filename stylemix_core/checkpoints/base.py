@@ -99,6 +99,7 @@ def generator_facts(config: Config) -> dict[str, Any]:
     """The generator's share of a `CheckpointInfo`."""
     return {
         "network": config.network,
+        "layer_resolutions": config.layer_resolutions,
         "resolution": config.img_resolution,
         "img_shape": config.img_shape,
         "num_ws": config.num_ws,

@@ -44,6 +44,8 @@ class CheckpointInfo:
     """Options of the training that the file keeps."""
     img_shape: tuple[int, int] | None = None
     """Height and width of the generator's pictures."""
+    layer_resolutions: tuple[int, ...] | None = None
+    """Pixels in the picture's width of the maps that each w acts on, where they do not double from layer to layer."""
     beside: str | None = None
     """What a file holds that is no network, W+ codes for instance, in a sentence."""
 

@@ -51,6 +51,11 @@ class Config(Protocol):
         ...
 
     @property
+    def layer_resolutions(self) -> tuple[int, ...] | None:
+        """As `CheckpointInfo` has them."""
+        ...
+
+    @property
     def channels(self) -> Sequence[int]:
         """Numbers of feature maps of the synthesis network's layers."""
         ...

@@ -3,7 +3,7 @@
     list  = mask { (";" | newline) mask }          0; 1; 2; 3; 4; 5; 0-6
     mask  = [label ":"] term { "," term }          hair: 2-6, 7-9@0.5
     term  = (index | first "-" last | name) ["@" strength]
-    name  = all | none | coarse | middle | fine | random | random(k)
+    name  = all | none | pose | coarse | middle | fine | random | random(k)
 
 Each mask of a list gives one result. `#` starts a comment that ends with the line. Lists work as
 they are: `[[0], [1], [0, 1, 2]]` is three masks, `[0, 2, 5]` is one. Typographic dashes, as text that was pasted has
@@ -38,6 +38,7 @@ OTHER_RANGE = re.compile(r"\s*(?:\.\.+|…|to\b)\s*(?P<last>[0-9]+)", re.IGNOREC
 NAMES = {
     "all": slice(None),
     "none": slice(0, 0),
+    "pose": slice(0, 1),  # StyleGAN3: where the picture is and how it is turned, nothing else
     "coarse": slice(0, 4),  # 4–8 pixels
     "middle": slice(4, 8),  # 16–32 pixels
     "fine": slice(8, None),  # 64 pixels and up

@@ -129,6 +129,7 @@ def test_classes_have_averages_of_their_own(generators):
 def test_files_say_what_they_are(pickles):
     assert sm.inspect_checkpoint(pickles["t"]).network == "StyleGAN3, configuration T"
     info = sm.inspect_checkpoint(pickles["r"])
+    assert info.layer_resolutions == (16,) * 6 + (32,) * 10
     assert info.network == "StyleGAN3, configuration R"
     assert "draws 32×32 RGB pictures from 16 w vectors of 16" in info.summary()
     code = load_generator(pickles["r"], "cpu").fingerprint()

@@ -138,7 +138,7 @@ const api = {
   /** @param {string} query */
   async fetchApi(query) {
     const demo = query.includes("checkpoint=demo");
-    const answer = demo ? { num_ws: 14, layers: { "hair shape": [4, 5], colour: [8, 10] } } : { num_ws: 16 };
+    const answer = demo ? { num_ws: 14, layers: { "hair shape": [4, 5], colour: [8, 10] } } : { num_ws: 16, pixels: [16, 32], poses: true };
     return { ok: true, json: async () => answer };
   },
 };
@@ -171,11 +171,11 @@ function started(graph = new Graph()) {
 test("the model is that of the loader the latents come from", async () => {
   const { graph, sampler, loader } = started();
   const inject = graph.inject();
-  assert.deepEqual(await model(inject), { numWs: 18, known: false, layers: {} });
+  assert.deepEqual(await model(inject), { numWs: 18, known: false, layers: {}, pixels: [], poses: false });
   graph.link(sampler, 1, inject, "latent");
   assert.deepEqual((await model(inject)).numWs, 14);
   loader.widgets[0].value = "other.pkl";
-  assert.deepEqual(await model(inject), { numWs: 16, known: true, layers: {} });
+  assert.deepEqual(await model(inject), { numWs: 16, known: true, layers: {}, pixels: [16, 32], poses: true });
 });
 
 test("a model stays known while the server is asked anew", async () => {

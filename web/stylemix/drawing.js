@@ -3,7 +3,7 @@
 /** @import { Mask, MaskError } from "./grammar.js" */
 /** @import { MaskView } from "./view.js" */
 
-import { BANDS, cellStrength, MAX_STRENGTH, MIN_STRENGTH, pixels } from "./cells.js";
+import { BANDS, cellStrength, MAX_STRENGTH, MIN_STRENGTH } from "./cells.js";
 import { formatStrength } from "./format.js";
 import { firstError } from "./grammar.js";
 import { describe } from "./texts.js";
@@ -37,8 +37,8 @@ export function headOf(view) {
   );
   const sizes = [];
   for (let first = 0, end = 0; first < numWs; first = end) {
-    const size = pixels(first, numWs);
-    while (end < numWs && pixels(end, numWs) === size) end++;
+    const size = view.pixels(first);
+    while (end < numWs && view.pixels(end) === size) end++;
     sizes.push(spanOf(`${size}`, view.say("pixels", { pixels: size }), first, end));
   }
   const indices = [make("div", "", { role: "columnheader" })];
@@ -67,10 +67,10 @@ function spanOf(text, title, first, end, mark = "") {
 }
 
 /** @param {MaskView} view @param {number} layer */
-function columnClass({ numWs }, layer) {
-  const beyond = layer >= numWs;
+function columnClass(view, layer) {
+  const beyond = layer >= view.numWs;
   const first =
-    layer === numWs || (!beyond && layer > 0 && pixels(layer, numWs) !== pixels(layer - 1, numWs));
+    layer === view.numWs || (!beyond && layer > 0 && view.pixels(layer) !== view.pixels(layer - 1));
   return `${beyond ? "stylemix-beyond" : ""} ${first ? "stylemix-first" : ""}`;
 }
 

@@ -49,6 +49,7 @@ import { plain, repr } from "./signs.js";
 const NAMES = {
   all: { first: 0, end: Infinity },
   none: { first: 0, end: 0 },
+  pose: { first: 0, end: 1 },
   ...Object.fromEntries(BANDS.map((band) => [band.name, band])),
 };
 

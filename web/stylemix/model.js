@@ -12,6 +12,8 @@ import { sourcesOf, targetsOf, valueOf } from "./links.js";
  * @property {number} numWs how many layers it has
  * @property {boolean} known false for the usual one
  * @property {Layers} layers of a model that tells; else empty
+ * @property {number[]} pixels of every layer's maps, of a model that tells; else empty
+ * @property {boolean} poses whether layer 0 turns and shifts the picture and does nothing else
  */
 
 /**
@@ -22,6 +24,8 @@ import { sourcesOf, targetsOf, valueOf } from "./links.js";
  * @property {string} [error] why it cannot be loaded
  * @property {number} [num_ws]
  * @property {Layers} [layers]
+ * @property {number[]} [pixels]
+ * @property {boolean} [poses]
  */
 
 /** Without a model: as many layers as the published 1024 px models have. */
@@ -72,9 +76,10 @@ export function modelOf(node, api, runOf, arrived) {
     const [loader] = loadersOf(user);
     const answer = loader && inspect(loader, api, arrived);
     const numWs = answer?.num_ws ?? runOf(user)?.stylemix_num_ws?.[0];
-    if (numWs) return { numWs, known: true, layers: answer?.layers ?? {} };
+    const { layers = {}, pixels = [], poses = false } = answer ?? {};
+    if (numWs) return { numWs, known: true, layers, pixels, poses };
   }
-  return { numWs: USUAL, known: false, layers: {} };
+  return { numWs: USUAL, known: false, layers: {}, pixels: [], poses: false };
 }
 
 /** To be called after a run: files may have changed since they were inspected. */

@@ -18,7 +18,7 @@ const en = {
   backwards: "the range {first}-{last} runs backwards; write {last}-{first}",
   randomCount: "random can draw 1 to {numWs} layers from this model",
   unknownName:
-    "{found} is unknown; names are all, none, coarse, middle, fine, random, random(k); a label ends with a colon",
+    "{found} is unknown; names are all, none, pose, coarse, middle, fine, random, random(k); a label ends with a colon",
   nameBeyond: "{name} starts at layer {first}, but this model has the layers 0-{last}",
   noLayer: "there is no layer {layer}: this model has the layers 0-{last}",
   list: "the list is not understood from here on",
@@ -33,6 +33,7 @@ const en = {
   fine: "fine, layers 8 and up: colours, small structure",
   pixels: "{pixels} pixels",
   layer: "layer {layer} · {pixels} px",
+  poseLayer: "layer {layer} · turns and shifts the picture, nothing else",
   beyond: "layer {layer} · this model has the layers 0–{last}",
   cell: "{mask}, layer {layer}: {strength}",
   off: "off",
@@ -121,7 +122,7 @@ const ko = {
   backwards: "범위 {first}-{last}의 순서가 거꾸로입니다. {last}-{first}(으)로 쓰세요",
   randomCount: "이 모델에서 random은 1~{numWs}개 레이어를 뽑을 수 있습니다",
   unknownName:
-    "{found}은(는) 모르는 이름입니다. 쓸 수 있는 이름: all, none, coarse, middle, fine, random, random(k). 마스크 이름 뒤에는 콜론을 붙이세요",
+    "{found}은(는) 모르는 이름입니다. 쓸 수 있는 이름: all, none, pose, coarse, middle, fine, random, random(k). 마스크 이름 뒤에는 콜론을 붙이세요",
   nameBeyond: "{name}은(는) {first}번 레이어부터인데, 이 모델의 레이어는 0-{last}입니다",
   noLayer: "{layer}번 레이어가 없습니다. 이 모델의 레이어는 0-{last}입니다",
   list: "목록을 여기서부터 이해할 수 없습니다",
@@ -136,6 +137,7 @@ const ko = {
   fine: "fine, 레이어 8부터: 색과 세밀한 질감",
   pixels: "{pixels}픽셀",
   layer: "레이어 {layer} · {pixels}px",
+  poseLayer: "레이어 {layer} · 그림을 돌리고 옮기기만 합니다",
   beyond: "레이어 {layer} · 이 모델의 레이어는 0–{last}입니다",
   cell: "{mask}, 레이어 {layer}: {strength}",
   off: "꺼짐",

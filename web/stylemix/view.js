@@ -74,7 +74,17 @@ export class MaskView {
   /** @param {number} layer */
   layerTitle(layer) {
     if (layer >= this.numWs) return this.say("beyond", { layer, last: this.numWs - 1 });
-    return this.say("layer", { layer, pixels: pixels(layer, this.numWs) });
+    const key = layer === 0 && this.model.poses ? "poseLayer" : "layer";
+    return this.say(key, { layer, pixels: this.pixels(layer) });
+  }
+
+  /**
+   * Pixels of the feature maps that a layer acts on, in the picture's width.
+   *
+   * @param {number} layer
+   */
+  pixels(layer) {
+    return this.model.pixels[layer] ?? pixels(layer, this.numWs);
   }
 
   /** @param {Cell} cell */

@@ -62,8 +62,9 @@ class Synthesis(nn.Module):
 
     @property
     def layer_resolutions(self) -> tuple[int, ...]:
-        """The larger side of the maps that each w acts on, the last of them where it acts on several."""
-        sizes = (stage.resolution for stage in self.stages() for _ in stage.styled())
+        """The larger side of the maps that each w acts on, the last of them where it acts on several, without what
+        lies beyond the picture."""
+        sizes = (stage.rate for stage in self.stages() for _ in stage.styled())
         last = {layer: size for (layer, _), size in zip(self.styled(), sizes, strict=True)}
         return tuple(last[layer] for layer in range(self.num_ws))
 

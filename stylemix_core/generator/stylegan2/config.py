@@ -55,6 +55,9 @@ class GeneratorConfig:
         """What to call it."""
         return f"StyleGAN2, {self.architecture}"
 
+    layer_resolutions = None
+    """Maps double from block to block."""
+
     @property
     def img_shape(self) -> tuple[int, int]:
         """Height and width of the pictures."""

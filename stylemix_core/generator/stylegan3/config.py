@@ -122,6 +122,11 @@ class StyleGAN3Config:
         return tuple(layer.out_channels for layer in self.layers)
 
     @property
+    def layer_resolutions(self) -> tuple[int, ...]:
+        """Pixels in the picture's width of the maps that each w acts on."""
+        return round(self.input_rate), *(layer.sampling_rate for layer in self.layers)
+
+    @property
     def network(self) -> str:
         """What to call it."""
         if self.by_class:
