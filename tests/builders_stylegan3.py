@@ -75,6 +75,9 @@ class Layer:
     out_size: int
     in_rate: int
     out_rate: int
+    in_band: tuple[float, float]
+    """Cut-off and half-width of the input's spectrum."""
+    out_band: tuple[float, float]
     half: bool
     to_rgb: bool
     critical: bool
@@ -144,6 +147,10 @@ def layers(one: Original) -> list[Layer]:
     stopbands = [one.first_stopband * (last_stopband / one.first_stopband) ** x for x in progress]
     rates = [2 ** math.ceil(math.log2(min(2 * stop, one.img_resolution))) for stop in stopbands]
     sizes = [rate + 2 * one.margin_size for rate in rates[:-2]] + [one.img_resolution] * 2
+    bands = [
+        (cutoff, max(stop, rate / 2) - cutoff)
+        for cutoff, stop, rate in zip(cutoffs, stopbands, rates, strict=True)
+    ]
     channels = [round(min(one.channel_base / 2 / cutoff, one.channel_max)) for cutoff in cutoffs]
     channels[-1] = one.img_channels
     made = []
@@ -158,6 +165,8 @@ def layers(one: Original) -> list[Layer]:
                 out_size=sizes[i],
                 in_rate=rates[before],
                 out_rate=rates[i],
+                in_band=bands[before],
+                out_band=bands[i],
                 half=rates[i] * 2**one.num_fp16_res > one.img_resolution,
                 to_rgb=i == count,
                 critical=i >= count - one.num_critical,
@@ -201,6 +210,36 @@ def state(one: Original) -> State:
     if one.turned:
         found["synthesis.input.transform"][:2] = torch.tensor([[0.8, -0.6, 0.1], [0.6, 0.8, -0.05]])
     return found
+
+
+def with_filters(one: Original) -> State:
+    """The weights with the low-pass filters of the paper (appendix C.1), in place of those of the formula."""
+    found = state(one)
+    for layer in layers(one):
+        if not layer.to_rgb:
+            rate = layer.in_rate * layer.factors[0]
+            radial = one.use_radial_filters and not layer.critical
+            up, down = (f"synthesis.{layer.name}.{which}_filter" for which in ("up", "down"))
+            found[up] = low_pass(layer.taps[0], *layer.in_band, rate)
+            found[down] = low_pass(layer.taps[1], *layer.out_band, rate, radial)
+    return found
+
+
+def low_pass(taps: int, cutoff: float, half_width: float, rate: float, radial: bool = False) -> torch.Tensor:
+    """A Kaiser-windowed sinc `[taps]`, or of a radial one jinc `[taps, taps]`; the sum is 1."""
+    attenuation = 2.285 * (taps - 1) * math.pi * 2 * half_width / (rate / 2) + 7.95
+    if attenuation > 50:
+        beta = 0.1102 * (attenuation - 8.7)
+    else:
+        beta = 0.5842 * max(attenuation - 21, 0) ** 0.4 + 0.07886 * max(attenuation - 21, 0)
+    window = torch.kaiser_window(taps, periodic=False, beta=beta, dtype=torch.float64)
+    at = (torch.arange(taps, dtype=torch.float64) - (taps - 1) / 2) / rate
+    if radial:
+        r = torch.hypot(at[:, None], at)
+        fir = torch.special.bessel_j1(2 * cutoff * math.pi * r) / (math.pi * r) * torch.outer(window, window)
+    else:
+        fir = torch.sinc(2 * cutoff * at) * window
+    return (fir / fir.sum()).float()
 
 
 def number(name: str, shape: tuple[int, ...]) -> torch.Tensor:

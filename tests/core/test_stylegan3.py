@@ -1,6 +1,7 @@
 """StyleGAN3 against numbers of the original, whatever file its weights come in."""
 
 import json
+import pathlib
 from dataclasses import replace
 
 import pytest
@@ -282,3 +283,61 @@ def test_our_own_files_are_checked(pickles, tmp_path):
     save_file(load_file(path), path, {**metadata, "config": json.dumps(stored)})
     with pytest.raises(CheckpointError, match="sizes that no StyleGAN3 has"):
         load_generator(path, "cpu")
+
+
+@pytest.mark.parametrize("kind", ["BackboneEncoder", "ProgressiveBackboneEncoder"])
+def test_its_encoders_refine_codes_by_its_pictures(generators, tmp_path, kind):
+    """stylegan3-editing's files: ReStyle's encoders with a StyleGAN3, whose stored transform is left out."""
+    config = builders.tiny_encoder_config(kind=kind, num_ws=16, input_nc=6, iterative=True)
+    network = originals.state(VARIANTS["t"])
+    network["synthesis.input.transform"] = torch.full((3, 3), 0.3)
+    state = builders.psp_encoder_state(config) | {f"decoder.{name}": x for name, x in network.items()}
+    average = builders.psp_latent_avg(16, 16)
+    opts = {"encoder_type": kind, "stylegan_weights": pathlib.PosixPath("pretrained/sg3.pkl")}
+    path = builders.write_psp(tmp_path / "restyle.pt", state, average, opts)
+    info = sm.inspect_checkpoint(path)
+    assert info.contents == ("generator", "encoder") and info.encoder == f"ReStyle {kind}"
+    encoder, generator = sm.load_encoder(path, "cpu"), load_generator(path, "cpu")
+    assert encoder.decoder.family == generator.family == "StyleGAN3"
+    pictures = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(6)) * 2 - 1
+    w = average.expand(2, -1, -1)
+    with torch.no_grad():
+        drawn = generator.synthesis(w)
+        assert (drawn - generators["t"].synthesis(w)).abs().max() < 1e-6
+        for _ in range(3):
+            drawn = generator.synthesis(w).repeat_interleave(2, 2).repeat_interleave(2, 3)  # 32 px seen as 64
+            w = w + encoder.codes(torch.cat([pictures, drawn], 1))
+        assert (encoder(pictures, iterations=3) - w).abs().max() < 1e-4 * w.abs().max()
+    sm.convert_checkpoint(path, tmp_path / "converted.safetensors")
+    converted = sm.load_encoder(tmp_path / "converted.safetensors", "cpu")
+    with torch.no_grad():
+        assert torch.equal(converted(pictures, iterations=3), encoder(pictures, iterations=3))
+
+
+EQUIVARIANT = originals.Original(img_resolution=64, channel_base=1024, channel_max=16)
+"""With enough pixels to look away from its borders."""
+
+
+def decibels(found, wanted):
+    """Of the difference, against the pictures' range."""
+    spread = (wanted.max() - wanted.min()).square()
+    return float(10 * torch.log10(spread / (found - wanted).square().mean()))
+
+
+@pytest.mark.parametrize("radial", [False, True])
+def test_pictures_move_as_wholes(tmp_path, radial):
+    """Translation equivariance of both configurations, and rotation of R: better than the paper's table 2 (about 65
+    and 45 dB), as weights at random do not break it."""
+    one = replace(EQUIVARIANT, conv_kernel=1, use_radial_filters=True) if radial else EQUIVARIANT
+    path = builders.write_nvidia(tmp_path / "a.pkl", originals.with_filters(one), originals.attributes(one))
+    generator = load_generator(path, "cpu")
+    w = generator.mapping(sm.sample_z([0, 1], 12), truncation_psi=0.7)
+    with torch.no_grad():
+        still = generator.synthesis(w)
+        right = generator.synthesis(w, translate=(5 / 64, 0))
+        down = generator.synthesis(w, translate=[(0, 8 / 64), (0, 8 / 64)])
+        turned = generator.synthesis(w, rotate=90)
+    assert decibels(right[..., 5:], still[..., :-5]) > 65 and decibels(right, still) < 45
+    assert decibels(down[..., 8:, :], still[..., :-8, :]) > 65
+    about = decibels(turned, torch.rot90(still, 1, (2, 3)))
+    assert about > 90 if radial else about < 45
