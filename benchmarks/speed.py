@@ -253,11 +253,16 @@ def memory(resolution: int, who: str, batch: int) -> float:
         generator.set_dtype(resolve_dtype("auto", torch.device("cpu"), generator.config.channels))
     with torch.inference_mode():
         draw(codes(generator, 1))  # what is kept with the weights
-        ctypes.CDLL(None).malloc_trim(0)  # what is free already counts as needed again
-        Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+        forget_peak()
         before = status("VmRSS")
         pictures = draw(codes(generator, batch))
     return status("VmHWM") - before - pictures.nbytes / 1e6
+
+
+def forget_peak() -> None:
+    """Let the peak of this process's memory start from what it needs now."""
+    ctypes.CDLL(None).malloc_trim(0)  # what is free already counts as needed again
+    Path("/proc/self/clear_refs").write_text("5")
 
 
 def status(field: str) -> float:

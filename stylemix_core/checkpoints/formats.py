@@ -31,8 +31,8 @@ MODELS: tuple[Format, ...] = (psp, native, nvidia, tensorflow, rosinality)
 """Asked in this order: pSp's files hold a generator under the names of rosinality or NVIDIA."""
 FORMATS: tuple[Format, ...] = (own_files, *MODELS)
 ACCEPTED = (
-    "StyleMix reads StyleGAN2 generators (NVIDIA's PyTorch and TensorFlow .pkl, rosinality's .pt), encoders with "
-    "their generators (pSp, e4e, ReStyle .pt), and .safetensors of its own or with NVIDIA's tensor names"
+    "StyleMix reads StyleGAN2 generators (NVIDIA's PyTorch and TensorFlow .pkl, rosinality's .pt), StyleGAN3 (.pkl), "
+    "encoders with their generators (pSp, e4e, ReStyle .pt), and .safetensors of its own or with NVIDIA's tensor names"
 )
 DEMO = Path(__file__).parent.parent / "demo"
 """The folder of the bundled models."""
