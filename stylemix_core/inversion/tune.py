@@ -55,13 +55,11 @@ def tune(task: Task, base: Generator, w: torch.Tensor, steps: int) -> Found:
 
 
 def is_tuned(name: str) -> bool:
-    """Whether a tensor of the generator is tuned: the weights of convolutions and to-RGB layers are.
+    """Whether a tensor of the generator is tuned: the weights of all that draws are, but for what makes styles of w.
 
     Biases stay: they carry little, and with them a generator keeps its fingerprint, as codes for it stay valid.
     """
-    return name.startswith("synthesis.") and name.endswith(
-        (".conv0.weight", ".conv1.weight", ".torgb.weight", ".skip.weight")
-    )
+    return name.startswith("synthesis.") and name.endswith(".weight") and ".affine." not in name
 
 
 def nearby(w: torch.Tensor, spread: Spread, random: torch.Generator) -> torch.Tensor:

@@ -341,3 +341,26 @@ def test_pictures_move_as_wholes(tmp_path, radial):
     assert decibels(down[..., 8:, :], still[..., :-8, :]) > 65
     about = decibels(turned, torch.rot90(still, 1, (2, 3)))
     assert about > 90 if radial else about < 45
+
+
+def test_it_is_inverted_and_tuned(generators):
+    generator = generators["t"]
+    with torch.no_grad():
+        picture = generator.synthesis(generator.mapping(sm.sample_z([0], 12), truncation_psi=0.7))
+    found = sm.invert(generator, picture, method="tune", steps=6)
+    kept = generator.state_dict()
+    changed = {name for name, x in found.generator.state_dict().items() if not torch.equal(x, kept[name])}
+    assert changed == {
+        "synthesis.input.weight",
+        *(f"synthesis.{layer.name}.weight" for layer in originals.layers(VARIANTS["t"])),
+    }
+    with torch.no_grad():
+        assert torch.equal(found.generator.synthesis(found.w), found.images)
+
+
+def test_explain_names_its_layers_and_sizes(generators):
+    generator = generators["t"]
+    w, style = generator.mapping(sm.sample_z([0, 1], 12)).split(1)
+    report = sm.explain_layers(generator, w, style, regions={"left": torch.ones(32, 32)})
+    assert len(report.effect) == 16 and report.resolutions == (16,) * 6 + (32,) * 10
+    assert (report.effect > 0).all()
