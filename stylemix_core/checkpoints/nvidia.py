@@ -55,8 +55,11 @@ def read(source: Source) -> Checkpoint:
 def networks(content: Any) -> dict[str, Record]:
     """The pickled networks by their keys, the best to use first; a network alone counts as `G_ema`."""
     held = content if isinstance(content, dict) else {"G_ema": content}
-    found = {key: held.get(key) for key in NETWORK_KEYS}
-    return {key: one for key, one in found.items() if is_module(one) and one.name == PERSISTENT_OBJECT}
+    return {
+        key: held[key]
+        for key in NETWORK_KEYS
+        if is_module(held.get(key)) and held[key].name == PERSISTENT_OBJECT
+    }
 
 
 def is_module(value: Any) -> bool:
