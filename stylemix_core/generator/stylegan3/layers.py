@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..engine.maps import in_channel_chunks
+from ..engine.maps import by_maps
 from ..engine.stages import Drawn, Stage, Styled
 from ..engine.styles import Squares, Style
 from ..linear import EqualLinear
@@ -48,11 +48,15 @@ class SynthesisLayer(Styled):
         if layer.to_rgb:
             rgb = F.pad(style.colour(x, self.weight[:, :, 0, 0] * gain, self.bias), layer.padding)
             return rgb if layer.clamp is None else rgb.clamp(-layer.clamp, layer.clamp)
-        convolution = styled_convolution(self.weight, self.squares(self.weight))
-        x = style.convolve(x, convolution, gain, self.bias)
+        squares = self.squares(self.weight)
+
+        def convolve(part: slice) -> torch.Tensor:
+            convolution = styled_convolution(self.weight[part], squares[part])
+            return style.convolve(x, convolution, gain, self.bias[part])
+
         assert self.up_filter is not None and self.down_filter is not None
         how = Resampling(self.up_filter, self.down_filter, layer.up, layer.down, layer.padding, layer.clamp)
-        return in_channel_chunks(x, lambda maps: filtered_lrelu(maps, how))
+        return by_maps(x, layer.out_channels, convolve, lambda maps: filtered_lrelu(maps, how))
 
 
 class InputStage(Stage):
