@@ -83,7 +83,7 @@ def measure(name: str, network: Original, runs: int) -> None:
 
 
 def convolutions(generator: Generator) -> torch.Tensor:
-    """Every layer's convolution of maps of its size, and nothing else."""
+    """Every layer's convolution of maps of its size, and nothing else; as whole layers, as convolutions usually are."""
     for layer in generator.synthesis.layers():
         shape = (1, layer.layer.in_channels, layer.layer.in_size, layer.layer.in_size)
         x = torch.ones(shape, dtype=layer.weight.dtype).contiguous(memory_format=torch.channels_last)

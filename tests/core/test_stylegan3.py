@@ -4,6 +4,7 @@ import json
 import pathlib
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,7 @@ from stylemix_core.decoding import Move, decode
 from stylemix_core.errors import CheckpointError, StyleMixError
 from stylemix_core.generator import StyleGAN3
 from stylemix_core.generator.fingerprint import picture_shape
+from stylemix_core.generator.stylegan3 import ops
 from tests import builders
 from tests import builders_stylegan3 as originals
 from tests.builders_stylegan3 import VARIANTS
@@ -364,3 +366,26 @@ def test_explain_names_its_layers_and_sizes(generators):
     report = sm.explain_layers(generator, w, style, regions={"left": torch.ones(32, 32)})
     assert len(report.effect) == 16 and report.resolutions == (16,) * 6 + (32,) * 10
     assert (report.effect > 0).all()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_strips_are_the_whole(monkeypatch, seed):
+    """Whatever the filters, factors and padding are."""
+    random = np.random.RandomState(seed)
+    taps_up, taps_down = int(random.choice([6, 12, 13, 24])), int(random.choice([1, 6, 11, 12]))
+    up, down = int(random.choice([1, 2, 4])), int(random.choice([1, 2, 4]))
+    numbers = torch.Generator().manual_seed(seed)
+    how = ops.Resampling(
+        torch.randn(taps_up, generator=numbers),
+        torch.randn(*[taps_down] * int(random.randint(1, 3)), generator=numbers),
+        up,
+        down,
+        tuple(int(side) for side in random.randint(-6, 10, 4)),
+        clamp=1.0,
+    )
+    x = torch.randn(2, 3, 60, 64, generator=numbers)
+    whole = ops.filtered_lrelu(x, how)
+    monkeypatch.setattr(ops, "FINER_NUMBERS", 2_000)
+    strips = ops.filtered_lrelu_in_strips(x, how)
+    assert strips.shape == whole.shape
+    assert (strips - whole).abs().max() < 1e-5 * whole.abs().max()

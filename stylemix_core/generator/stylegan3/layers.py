@@ -13,7 +13,7 @@ from ..engine.styles import Squares, Style
 from ..linear import EqualLinear
 from .config import LayerConfig, StyleGAN3Config
 from .input import POSE, SynthesisInput
-from .ops import Resampling, filtered_lrelu, styled_convolution
+from .ops import Resampling, filtered_lrelu_in_strips, styled_convolution
 
 
 class SynthesisLayer(Styled):
@@ -56,7 +56,7 @@ class SynthesisLayer(Styled):
 
         assert self.up_filter is not None and self.down_filter is not None
         how = Resampling(self.up_filter, self.down_filter, layer.up, layer.down, layer.padding, layer.clamp)
-        return by_maps(x, layer.out_channels, convolve, lambda maps: filtered_lrelu(maps, how))
+        return by_maps(x, layer.out_channels, convolve, lambda maps: filtered_lrelu_in_strips(maps, how))
 
 
 class InputStage(Stage):

@@ -1,12 +1,15 @@
 """The operations of StyleGAN3's layers (Karras et al. 2021, arXiv:2106.12423)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 
 from ..engine.steps import LRELU_GAIN, activate
 from ..engine.styles import Convolution
+
+FINER_NUMBERS = 1 << 20
+"""Of the finely sampled maps that are computed at a time on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,28 @@ class Resampling:
     padding: tuple[int, int, int, int]
     """Left, right, top, bottom at the higher rate; what is negative is cut off."""
     clamp: float | None
+
+
+def filtered_lrelu_in_strips(x: torch.Tensor, how: Resampling) -> torch.Tensor:
+    """`filtered_lrelu`, on a CPU without gradients some rows at a time, so that the finer maps stay in its caches."""
+    up_taps, down_taps = how.up_filter.shape[0], how.down_filter.shape[0]
+    left, right, top, bottom = how.padding
+    columns = x.shape[3] * how.up + left + right - how.up_filter.shape[-1] + 1
+    height = (x.shape[2] * how.up + top + bottom - up_taps - down_taps + how.down + 1) // how.down
+    rows = max(FINER_NUMBERS // (x.shape[1] * columns * how.down), 1)
+    if rows >= height or x.device.type != "cpu" or torch.is_grad_enabled():
+        return filtered_lrelu(x, how)
+    strips = []
+    for row in range(0, height, rows):
+        # Of the finer maps, these rows; of the input, those that they depend on.
+        first, last = row * how.down, (min(row + rows, height) - 1) * how.down + down_taps
+        above = max((first - top) // how.up, 0)
+        below = min((last - 1 - top + up_taps - 1) // how.up + 1, x.shape[2])
+        own_top = top + above * how.up - first
+        own_bottom = last - first - (below - above) * how.up - own_top + up_taps - 1
+        own = replace(how, padding=(left, right, own_top, own_bottom))
+        strips.append(filtered_lrelu(x[:, :, above:below], own))
+    return torch.cat(strips, 2)
 
 
 def filtered_lrelu(x: torch.Tensor, how: Resampling) -> torch.Tensor:
