@@ -252,12 +252,12 @@ class Synthesis(nn.Module):
 
     def check_codes(self, *codes: torch.Tensor | None) -> None:
         """Raise `forward`'s error."""
-        for code in codes:
-            if code is not None and not isinstance(code, torch.Tensor):
+        for code in (code for code in codes if code is not None):
+            if not isinstance(code, torch.Tensor):
                 raise LatentMismatchError(
                     f"W+ codes are a tensor here, not {type(code).__name__}; of Latents give `.w`"
                 )
-            if code is not None and (code.ndim != 3 or code.shape[1:] != (self.num_ws, self.w_dim)):
+            if code.ndim != 3 or code.shape[1:] != (self.num_ws, self.w_dim):
                 raise LatentMismatchError(
                     f"the W+ code has the shape {list(code.shape)}; "
                     f"this generator takes [batch, {self.num_ws}, {self.w_dim}]. "
