@@ -34,7 +34,9 @@ def numbers_read(monkeypatch) -> list[int]:
 
 @pytest.mark.parametrize("name", list(FORMATS))
 def test_inspecting_reads_no_weights(name, numbers_read, tmp_path):
-    inspect_checkpoint(FORMATS[name](tmp_path))
+    path = FORMATS[name](tmp_path)
+    numbers_read.clear()  # a converted file was read to be written
+    inspect_checkpoint(path)
     assert sum(numbers_read) == 0
 
 

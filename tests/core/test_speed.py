@@ -163,7 +163,7 @@ class TestSquares:
     def test_are_computed_once(self, monkeypatch):
         generator = build()
         generator.synthesis(codes(1))
-        monkeypatch.setattr(ops, "squared", lambda weight: pytest.fail("computed again"))
+        monkeypatch.setattr(styles, "squared", lambda weight: pytest.fail("computed again"))
         generator.synthesis(codes(2))
 
     @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ class TestSquares:
             generator = load_generator("demo", device="cpu", dtype="bfloat16")
             w = generator.w_avg.expand(1, 14, 512)
             generator.synthesis(w)
-            monkeypatch.setattr(ops, "squared", lambda weight: pytest.fail("computed again"))
+            monkeypatch.setattr(styles, "squared", lambda weight: pytest.fail("computed again"))
             generator.synthesis(w)
 
     def test_carry_gradients_where_weights_do(self):
@@ -356,7 +356,9 @@ def test_pictures_are_drawn_a_few_ahead_each_once_and_none_is_kept(monkeypatch):
     drawn = []
     draw = decoding.decode
     monkeypatch.setattr(
-        decoding, "decode", lambda G, part, *how: drawn.append(len(part)) or draw(G, part, *how)
+        decoding,
+        "decode",
+        lambda G, part, *how, **move: drawn.append(len(part)) or draw(G, part, *how, **move),
     )
     with torch.no_grad():
         pictures = draw_each(generator, batches)
