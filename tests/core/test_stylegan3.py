@@ -17,6 +17,7 @@ from stylemix_core.codes.latents import Latents, Region
 from stylemix_core.decoding import Move, decode
 from stylemix_core.errors import CheckpointError, StyleMixError
 from stylemix_core.generator import StyleGAN3
+from stylemix_core.generator.engine import rows
 from stylemix_core.generator.fingerprint import picture_shape
 from stylemix_core.generator.stylegan3 import ops
 from tests import builders
@@ -245,6 +246,7 @@ def test_half_precision_leaves_the_first_layers_alone(pickles, generators, dtype
     [
         ("L1_36_12", {"padding": [9, 8, 9]}, "no padding of four numbers"),
         ("L1_36_12", {"padding": [9, 8, 9, 80]}, "announces 36"),
+        ("L1_36_12", {"padding": [59, -42, 59, -42]}, "pads its maps by 59 pixels"),
         ("L1_36_12", {"out_size": [36, 40]}, "36×40 pixels; StyleGAN3's are squares"),
         ("L1_36_12", {"up_factor": 2.5}, "where a whole number is expected"),
         ("L1_36_12", {"up_factor": 1 << 40}, "sizes that no StyleGAN3 has"),
@@ -389,3 +391,22 @@ def test_strips_are_the_whole(monkeypatch, seed):
     strips = ops.filtered_lrelu_in_strips(x, how)
     assert strips.shape == whole.shape
     assert (strips - whole).abs().max() < 1e-5 * whole.abs().max()
+
+
+@pytest.mark.parametrize("numbers_at_once", [1, 1000, 5000])
+@pytest.mark.parametrize("name", VARIANTS)
+def test_rows_are_the_whole(generators, monkeypatch, name, numbers_at_once):
+    generator = generators[name]
+    w = torch.randn(2, generator.num_ws, generator.w_dim, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        whole = generator.synthesis(w)
+        made = []
+        monkeypatch.setattr(rows, "LARGE_NUMBERS", 0)
+        monkeypatch.setattr(rows, "ROW_NUMBERS", numbers_at_once)
+        monkeypatch.setattr(rows, "made", lambda *how, made_by=rows.made: made.append(how) or made_by(*how))
+        in_rows = generator.synthesis(w)
+    assert (in_rows - whole).abs().max() < 1e-6
+    asked = [last - first for stage, *_, first, last in made if stage.layer.to_rgb]
+    most = max(2 * layer.out_channels * layer.out_size for layer in generator.config.layers)
+    assert sum(asked) == generator.img_resolution
+    assert max(asked) == min(max(numbers_at_once // most, 1), generator.img_resolution)

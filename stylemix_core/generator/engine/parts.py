@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
+from . import rows
 from .noise import Noise, NoiseSource
 from .stages import Drawn, Stage
 from .strips import has_large_maps, in_strips, strip_rows
@@ -28,6 +29,9 @@ def run(
     for i, stage in enumerate(stages):
         if x is not None and len(x) > 1 and not torch.is_grad_enabled() and has_large_maps(x, stage.channels):
             yield from run_in_parts(1, stages[i:], x, image, styles, noise)
+            return
+        if x is not None and rows.fits(stages[i:], x, styles):
+            yield rows.in_rows(stages[i:], x, styles)
             return
         own = len(stage.styled())
         x, image = pass_through(stage, x, image, styles[:own], noise, maps=i < len(stages) - 1)
@@ -66,9 +70,9 @@ def pass_through(
     noises = [noise.draw(const) for const in stage.stored_noise()]
     cuttable = stage.cuttable()
     if x is not None and cuttable is not None:
-        rows = strip_rows(x, stage.channels)
-        if rows < x.shape[2]:
-            features, colours = in_strips(cuttable, x, styles, noises, rows, maps)
+        height = strip_rows(x, stage.channels)
+        if height < x.shape[2]:
+            features, colours = in_strips(cuttable, x, styles, noises, height, maps)
             return features, cuttable.add(image, colours)
     drawn: Drawn = stage(x, image, styles, noises)
     return drawn

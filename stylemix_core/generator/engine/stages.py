@@ -71,6 +71,10 @@ class Stage(nn.Module):
         """Itself where its maps may be computed in strips, else None."""
         return None
 
+    def rowwise(self) -> "Rowwise | None":
+        """Itself where its maps may be computed some rows at a time, together with those of other stages, else None."""
+        return None
+
     def forward(
         self,
         x: torch.Tensor | None,
@@ -108,4 +112,19 @@ class Cuttable(Protocol):
 
     def add(self, image: torch.Tensor | None, colours: torch.Tensor | None) -> torch.Tensor | None:
         """The picture after the stage, of the one before it and what its maps add."""
+        ...
+
+
+class Rowwise(Protocol):
+    """A stage of one module, each of whose rows depends on few rows of its input."""
+
+    def reach(self, first: int, last: int) -> tuple[int, int]:
+        """The rows of its input, from and to, that its rows `first` to `last` depend on. Beyond the input are zeros."""
+        ...
+
+    def rows(self, x: torch.Tensor, style: Style, first: int, last: int) -> torch.Tensor:
+        """Its rows `first` to `last` of x, the rows of its input that they depend on: `[B, C, last − first, W]`.
+
+        The last stage of a network gives those of the picture.
+        """
         ...

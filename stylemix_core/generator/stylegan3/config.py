@@ -68,6 +68,10 @@ class LayerConfig:
                     f"the layer {self.name} makes maps of {(finer + self.down - 1) // self.down} pixels of its "
                     f"input of {self.in_size}, but announces {self.out_size}"
                 )
+            if max(lower, upper) > filters:
+                raise CheckpointError(
+                    f"the layer {self.name} pads its maps by {max(lower, upper)} pixels, more than its filters reach"
+                )
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..engine.maps import by_maps
-from ..engine.stages import Drawn, Stage, Styled
+from ..engine.stages import Drawn, Rowwise, Stage, Styled
 from ..engine.styles import Squares, Style
 from ..linear import EqualLinear
 from .config import LayerConfig, StyleGAN3Config
@@ -43,20 +43,30 @@ class SynthesisLayer(Styled):
 
     def forward(self, x: torch.Tensor, style: Style) -> torch.Tensor:
         # [B, I, H, W] → [B, O, H', W']
-        layer, gain = self.layer, self.magnitude_ema.rsqrt()
+        return self.coloured(x, style) if self.to_rgb else self.resampled(x, style, self.resampling())
+
+    def coloured(self, x: torch.Tensor, style: Style) -> torch.Tensor:
+        """A to-RGB: x → colours, `[B, C, H', W']`."""
+        weight = self.weight[:, :, 0, 0] * self.magnitude_ema.rsqrt()
+        rgb = F.pad(style.colour(x.to(weight.dtype), weight, self.bias), self.layer.padding)
+        return rgb if self.layer.clamp is None else rgb.clamp(-self.layer.clamp, self.layer.clamp)
+
+    def resampled(self, x: torch.Tensor, style: Style, how: Resampling, padded: bool = False) -> torch.Tensor:
+        """Any other layer. padded: whether x has the convolution's padding above and below."""
+        gain, squares = self.magnitude_ema.rsqrt(), self.squares(self.weight)
         x = x.to(self.weight.dtype)
-        if layer.to_rgb:
-            rgb = F.pad(style.colour(x, self.weight[:, :, 0, 0] * gain, self.bias), layer.padding)
-            return rgb if layer.clamp is None else rgb.clamp(-layer.clamp, layer.clamp)
-        squares = self.squares(self.weight)
 
         def convolve(part: slice) -> torch.Tensor:
-            convolution = styled_convolution(self.weight[part], squares[part])
+            convolution = styled_convolution(self.weight[part], squares[part], padded)
             return style.convolve(x, convolution, gain, self.bias[part])
 
+        return by_maps(x, self.layer.out_channels, convolve, lambda maps: filtered_lrelu_in_strips(maps, how))
+
+    def resampling(self) -> Resampling:
+        """How its leaky ReLU is computed."""
+        layer = self.layer
         assert self.up_filter is not None and self.down_filter is not None
-        how = Resampling(self.up_filter, self.down_filter, layer.up, layer.down, layer.padding, layer.clamp)
-        return by_maps(x, layer.out_channels, convolve, lambda maps: filtered_lrelu_in_strips(maps, how))
+        return Resampling(self.up_filter, self.down_filter, layer.up, layer.down, layer.padding, layer.clamp)
 
 
 class InputStage(Stage):
@@ -113,6 +123,25 @@ class LayerStage(Stage):
 
     def derived(self) -> Sequence[object]:
         return [self.layer.squares.known]
+
+    def rowwise(self) -> Rowwise | None:
+        return None if self.layer.to_rgb and any(self.layer.layer.padding) else self
+
+    def reach(self, first: int, last: int) -> tuple[int, int]:
+        if self.layer.to_rgb:
+            return first, last
+        above, below, _ = self.of_rows(first, last)
+        return above - self.layer.layer.kernel + 1, below
+
+    def rows(self, x: torch.Tensor, style: Style, first: int, last: int) -> torch.Tensor:
+        if self.layer.to_rgb:
+            return self.layer.coloured(x, style).float() * self.output_scale
+        return self.layer.resampled(x, style, self.of_rows(first, last)[2], padded=True)
+
+    def of_rows(self, first: int, last: int) -> tuple[int, int, Resampling]:
+        """`Resampling.of_rows` of the convolution's result."""
+        layer = self.layer.layer
+        return self.layer.resampling().of_rows(first, last, layer.in_size + layer.kernel - 1)
 
     def forward(
         self,

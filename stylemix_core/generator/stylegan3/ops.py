@@ -25,26 +25,32 @@ class Resampling:
     """Left, right, top, bottom at the higher rate; what is negative is cut off."""
     clamp: float | None
 
+    def of_rows(self, first: int, last: int, height: int) -> tuple[int, int, "Resampling"]:
+        """What the rows `first` to `last` of the result depend on, from which to which row of an input of `height`, and
+        how they are made of those."""
+        up_taps, down_taps = self.up_filter.shape[0], self.down_filter.shape[0]
+        left, right, top, _ = self.padding
+        finer_first, finer_last = first * self.down, (last - 1) * self.down + down_taps
+        above = max((finer_first - top) // self.up, 0)
+        below = min((finer_last - 1 - top + up_taps - 1) // self.up + 1, height)
+        own_top = top + above * self.up - finer_first
+        own_bottom = finer_last - finer_first - (below - above) * self.up - own_top + up_taps - 1
+        return above, below, replace(self, padding=(left, right, own_top, own_bottom))
+
 
 def filtered_lrelu_in_strips(x: torch.Tensor, how: Resampling) -> torch.Tensor:
     """`filtered_lrelu`, on a CPU without gradients some rows at a time, so that the finer maps stay in its caches."""
-    up_taps, down_taps = how.up_filter.shape[0], how.down_filter.shape[0]
     left, right, top, bottom = how.padding
     columns = x.shape[3] * how.up + left + right - how.up_filter.shape[-1] + 1
-    height = (x.shape[2] * how.up + top + bottom - up_taps - down_taps + how.down + 1) // how.down
+    taps = how.up_filter.shape[0] + how.down_filter.shape[0]
+    height = (x.shape[2] * how.up + top + bottom - taps + how.down + 1) // how.down
     rows = max(FINER_NUMBERS // (x.shape[1] * columns * how.down), 1)
     if rows >= height or x.device.type != "cpu" or torch.is_grad_enabled():
         return filtered_lrelu(x, how)
     strips = []
     for row in range(0, height, rows):
-        # Of the finer maps, these rows; of the input, those that they depend on.
-        first, last = row * how.down, (min(row + rows, height) - 1) * how.down + down_taps
-        above = max((first - top) // how.up, 0)
-        below = min((last - 1 - top + up_taps - 1) // how.up + 1, x.shape[2])
-        own_top = top + above * how.up - first
-        own_bottom = last - first - (below - above) * how.up - own_top + up_taps - 1
-        own = replace(how, padding=(left, right, own_top, own_bottom))
-        strips.append(filtered_lrelu(x[:, :, above:below], own))
+        first, last, own = how.of_rows(row, min(row + rows, height), x.shape[2])
+        strips.append(filtered_lrelu(x[:, :, first:last], own))
     return torch.cat(strips, 2)
 
 
@@ -98,13 +104,15 @@ def strided(x: torch.Tensor, kernel: torch.Tensor, stride: tuple[int, int]) -> t
     return F.conv2d(x, weight, stride=stride, groups=x.shape[1])
 
 
-def styled_convolution(weight: torch.Tensor, squares: torch.Tensor) -> Convolution:
+def styled_convolution(weight: torch.Tensor, squares: torch.Tensor, padded: bool) -> Convolution:
     """The convolution of a layer, with the padding that makes its maps larger by kernel − 1 pixels.
 
-    weight: `[O, I, k, k]`. squares: `engine.styles.squared(weight)`.
+    weight: `[O, I, k, k]`. squares: `engine.styles.squared(weight)`. padded: whether its input has that above and
+    below.
     """
 
     def apply(x: torch.Tensor, weight: torch.Tensor, *, bias: torch.Tensor | None = None) -> torch.Tensor:
-        return F.conv2d(x, weight, bias, padding=weight.shape[2] - 1)
+        padding = weight.shape[2] - 1
+        return F.conv2d(x, weight, bias, padding=(0 if padded else padding, padding))
 
     return Convolution(weight, squares, apply, relative=True)
