@@ -14,6 +14,7 @@ class StyleMixExtension(ComfyExtension):
             load.LoadEncoder,
             sample.Sampler,
             sample.Decode,
+            sample.TurnAndShift,
             encode.Encode,
             inject.Inject,
             inject.MaskListNode,

@@ -5,7 +5,6 @@ from typing import Any
 from comfy_api.v0_0_2 import io
 
 from ..stylemix_core.codes.latents import Latents, check_generator
-from ..stylemix_core.decoding import Move
 from ..stylemix_core.encoder.config import MAX_WS
 from ..stylemix_core.errors import StyleMixError
 from ..stylemix_core.faces.regions import SOURCES
@@ -15,7 +14,7 @@ from ..stylemix_core.masks.grammar import MAX_STRENGTH, MIN_STRENGTH, STUDY_SWEE
 from ..stylemix_core.masks.mask_list import MaskList, MaskText
 from ..stylemix_core.mixing.pairing import PAIRINGS, check_styles
 from . import host
-from .sockets import GENERATOR, LATENT, MASKS
+from .sockets import GENERATOR, LATENT, MASKS, MOVE
 
 MAX_SEED = 2**64 - 1
 """As in ComfyUI's own nodes."""
@@ -77,22 +76,10 @@ def noise_mode_input() -> io.Combo.Input:
     )
 
 
-def move_inputs() -> list[io.Float.Input]:
-    """Sockets, so that nodes look for StyleGAN2, which has no use for them, as they always have."""
-    return [
-        io.Float.Input(name, optional=True, force_input=True, tooltip=f"{what} StyleGAN3 only.")
-        for name, what in (
-            ("translate_x", "Shift the pictures to the right, in picture widths."),
-            ("translate_y", "Shift the pictures down, in picture widths."),
-            ("rotate", "Turn the pictures counter-clockwise, in degrees, before they are shifted."),
-        )
-    ]
-
-
-def move_of(translate_x: float | None, translate_y: float | None, rotate: float | None) -> Move:
-    """What the sockets say together; None where nothing is connected."""
-    shifted = translate_x is not None or translate_y is not None
-    return Move((translate_x or 0.0, translate_y or 0.0) if shifted else None, rotate)
+def move_input() -> io.Input:
+    return MOVE.Input(
+        "move", optional=True, tooltip="From Turn and Shift. Only StyleGAN3 can turn and shift its pictures."
+    )
 
 
 def mask_list_input(default: str = STUDY_SWEEP) -> io.String.Input:

@@ -8,12 +8,14 @@ from comfy_api.v0_0_2 import io
 from ..stylemix_core.checkpoints.base import MOST_CLASSES
 from ..stylemix_core.codes.latents import Latents, check_generator
 from ..stylemix_core.codes.sampling import sample_latents
-from ..stylemix_core.decoding import STILL, Move, describe_leakage, draw_distinct, leakage
+from ..stylemix_core.decoding import describe_leakage, draw_distinct, leakage
+from ..stylemix_core.faces.transform import FaceTransform
 from ..stylemix_core.images import to_comfy, to_pil
+from ..stylemix_core.moving import STILL, Move, as_in_photos
 from . import host
-from .inputs import cutoff_of, move_inputs, move_of, noise_mode_input, seed_input, truncation_inputs
+from .inputs import cutoff_of, move_input, noise_mode_input, seed_input, truncation_inputs
 from .search_words import search_words
-from .sockets import GENERATOR, LATENT
+from .sockets import GENERATOR, LATENT, MOVE, TRANSFORM
 
 
 class Sampler(io.ComfyNode):
@@ -47,7 +49,7 @@ class Sampler(io.ComfyNode):
                     "those need one. -1: none.",
                 ),
                 noise_mode_input(),
-                *move_inputs(),
+                move_input(),
             ],
             outputs=[
                 io.Image.Output(display_name="image", tooltip="The pictures."),
@@ -66,16 +68,14 @@ class Sampler(io.ComfyNode):
         truncation_cutoff: int,
         class_label: int,
         noise_mode: str,
-        translate_x: float | None = None,
-        translate_y: float | None = None,
-        rotate: float | None = None,
+        move: Move = STILL,
     ) -> io.NodeOutput:
         seeds = range(seed, seed + batch_size)
         label = None if class_label < 0 else class_label
         runner = partial(host.run, generator)
         cutoff = cutoff_of(truncation_cutoff)
         latent = sample_latents(generator.network(), seeds, truncation_psi, cutoff, label, runner)
-        images = draw(generator, latent, noise_mode, seed, move_of(translate_x, translate_y, rotate))
+        images = draw(generator, latent, noise_mode, seed, move)
         return io.NodeOutput(images, latent, ui=host.pictures(images))
 
 
@@ -95,7 +95,7 @@ class Decode(io.ComfyNode):
                 ),
                 LATENT.Input("latent", tooltip="The W+ codes, from StyleGAN2Sampler, PSPEncode or InjectW+."),
                 noise_mode_input(),
-                *move_inputs(),
+                move_input(),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The pictures, one per code.")],
             hidden=[io.Hidden.unique_id],
@@ -108,13 +108,11 @@ class Decode(io.ComfyNode):
         generator: host.AnyModel,
         latent: Latents,
         noise_mode: str,
-        translate_x: float | None = None,
-        translate_y: float | None = None,
-        rotate: float | None = None,
+        move: Move = STILL,
     ) -> io.NodeOutput:
         warning = check_generator(latent, generator.network())
         host.warn(cls.hidden.unique_id, warning)
-        images = draw(generator, latent, noise_mode, 0, move_of(translate_x, translate_y, rotate))
+        images = draw(generator, latent, noise_mode, 0, move)
         if latent.regions and warning is None:
             (figures,) = host.run(generator, 1, lambda G, items: leakage(G, latent.take(items)))
             host.tell(cls.hidden.unique_id, describe_leakage(*figures.tolist()))
@@ -126,4 +124,63 @@ def draw(
 ) -> torch.Tensor:
     """The codes' pictures as IMAGE. Random noise depends on `noise_seed` and the place in the batch alone."""
     runner = partial(host.run, generator, preview=to_pil)
-    return to_comfy(*draw_distinct(latent, runner, noise_mode, noise_seed, move))
+    return to_comfy(*draw_distinct(latent, runner, noise_mode, noise_seed, move.for_codes(len(latent))))
+
+
+class TurnAndShift(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixMove",
+            display_name="Turn and Shift",
+            category="StyleMix/sample",
+            description="Turn and shift the pictures of StyleGAN3, which draws what comes in at the edges.",
+            **search_words("StyleGAN3", "rotate", "translate", "pose", "move", "tilt", "unaligned"),
+            inputs=[
+                io.Float.Input(
+                    "rotate",
+                    default=0.0,
+                    min=-360.0,
+                    max=360.0,
+                    step=1.0,
+                    tooltip="Degrees, counter-clockwise.",
+                ),
+                io.Float.Input(
+                    "translate_x",
+                    default=0.0,
+                    min=-2.0,
+                    max=2.0,
+                    step=0.01,
+                    tooltip="How far to the right, in picture widths; after turning.",
+                ),
+                io.Float.Input(
+                    "translate_y",
+                    default=0.0,
+                    min=-2.0,
+                    max=2.0,
+                    step=0.01,
+                    tooltip="How far down, in picture widths; after turning.",
+                ),
+                TRANSFORM.Input(
+                    "transform",
+                    optional=True,
+                    tooltip="From Align Face: every face leans again as it did in its photo, and turns by rotate from "
+                    "there.",
+                ),
+            ],
+            outputs=[MOVE.Output(display_name="move", tooltip="For StyleGAN2Sampler or StyleGAN2Decode.")],
+        )
+
+    @classmethod
+    @host.speaking
+    def execute(
+        cls,
+        rotate: float,
+        translate_x: float,
+        translate_y: float,
+        transform: tuple[FaceTransform, ...] | None = None,
+    ) -> io.NodeOutput:
+        shift = translate_x, translate_y
+        if transform is not None:
+            return io.NodeOutput(as_in_photos(transform, shift, rotate))
+        return io.NodeOutput(Move((shift,), (rotate,)))

@@ -23,5 +23,8 @@ TRANSFORM = io.Custom("STYLEMIX_TRANSFORM")
 INVERSION = io.Custom("STYLEMIX_INVERSION")
 """Carries fields of `InversionOptions` as pairs of name and value."""
 
+MOVE = io.Custom("STYLEMIX_MOVE")
+"""Carries a `Move`."""
+
 FACE_LANDMARKS = io.Custom("FACE_LANDMARKS")
 """ComfyUI's own, of cores that have Detect Face Landmarks: see `faces.mediapipe`."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from itertools import chain, count
 
@@ -17,25 +17,13 @@ from .generator.batches import Runner
 from .generator.engine.parts import CHUNK
 from .generator.engine.regions import draw_regions
 from .images import average
+from .moving import STILL, Move
 
 MARGIN = 8 / 256
 """How far from a region's seam its leakage is measured, of the picture's width."""
 
 MEASURED_AT = 256
 """Width in pixels at which leakage is measured, at most."""
-
-
-@dataclass(frozen=True)
-class Move:
-    """Where StyleGAN3 puts its pictures: turned, then shifted."""
-
-    translate: tuple[float, float] | None = None
-    """To the right and down, in picture widths."""
-    rotate: float | None = None
-    """Degrees counter-clockwise."""
-
-
-STILL = Move()
 
 
 def decode(
@@ -48,7 +36,7 @@ def decode(
 ) -> torch.Tensor:
     """Draw codes of any kind in one pass; arguments, result and errors as for `Synthesis.draw`.
 
-    move: for all pictures; `StyleMixError` where the generator cannot.
+    move: for all pictures or each of them; `StyleMixError` where the generator cannot.
     """
     synthesis = generator.synthesis
     if not latents.regions and latents.channels is None and latents.w_rgb is None:
@@ -75,11 +63,11 @@ def draw_distinct(
 
     noise_seed: of random noise, from which picture i takes its own, `noise_seed + i`. move: as for `decode`.
     """
-    codes, places = distinct(latents, noise_mode)
+    codes, places = distinct(latents, noise_mode, move)
 
     def forward(generator: Generator, items: slice) -> torch.Tensor:
         seed = None if noise_seed is None else noise_seed + items.start
-        return decode(generator, codes.take(items), noise_mode, seed, move=move)
+        return decode(generator, codes.take(items), noise_mode, seed, move=move.take(items))
 
     return runner(len(codes), forward), places
 
@@ -96,32 +84,35 @@ def draw_each(
     A few are drawn ahead at a time, and none is kept longer than it is awaited.
     noise_seeds: of random noise, one per code of a batch; else 0, 1, … move: as for `decode`.
     """
-    kept, places = distinct_in(parts, noise_mode)
+    kept, places = distinct_in(parts, noise_mode, move)
     awaited = Counter(chain(*places))
     drawn: dict[int, torch.Tensor] = {}
     first = 0
     for part, own in zip(kept, places, strict=True):
         for place in own:
             if place not in drawn:  # new codes come in their order, so it is the first of a chunk
-                chunk = slice(place - first, place - first + CHUNK)
+                chunk = slice(place - first, min(place - first + CHUNK, len(part)))
                 seeds = (range(len(part)) if noise_seeds is None else noise_seeds)[chunk]
-                pictures = decode(generator, part.take(chunk), noise_mode, seeds, move=move).cpu()
+                moves = move.take(slice(place, first + chunk.stop))
+                pictures = decode(generator, part.take(chunk), noise_mode, seeds, move=moves).cpu()
                 drawn.update(enumerate(pictures, place))
             awaited[place] -= 1
             yield drawn[place] if awaited[place] else drawn.pop(place)
         first += len(part)
 
 
-def distinct(latents: Latents, noise_mode: str = "const") -> tuple[Latents, list[int]]:
+def distinct(latents: Latents, noise_mode: str = "const", move: Move = STILL) -> tuple[Latents, list[int]]:
     """The codes without repetitions, in their order, and for each given code the place of its equal among them.
 
-    Equal codes give equal pictures unless noise is random; then all of them are kept.
+    Equal codes give equal pictures unless noise is random or each moves in its own way; then all of them are kept.
     """
-    (kept,), (places,) = distinct_in([latents], noise_mode)
+    (kept,), (places,) = distinct_in([latents], noise_mode, move)
     return kept, places
 
 
-def distinct_in(parts: Sequence[Latents], noise_mode: str = "const") -> tuple[list[Latents], list[list[int]]]:
+def distinct_in(
+    parts: Sequence[Latents], noise_mode: str = "const", move: Move = STILL
+) -> tuple[list[Latents], list[list[int]]]:
     """`distinct` of several batches: of each the codes that none before it has, which may be none.
 
     Places count through all the batches that are returned.
@@ -130,7 +121,7 @@ def distinct_in(parts: Sequence[Latents], noise_mode: str = "const") -> tuple[li
     places: dict[object, int] = {}
     kept, found = [], []
     for part in parts:
-        keys = [next(numbers) for _ in part.w] if noise_mode == "random" else _keys(part)
+        keys = _keys(part) if noise_mode != "random" and move.alike else [next(numbers) for _ in part.w]
         new = []
         for i, key in enumerate(keys):
             if key not in places:

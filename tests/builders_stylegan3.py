@@ -59,6 +59,18 @@ float32) with the weights of `state`. In
 0; `w_truncated`, W+ with truncation 0.7 of the first four layers; `image`, drawn from the first of these; and `moved`,
 the same with translate (0.1, −0.2) and rotate 25, where the file stores no transform."""
 
+PATTERNS = Original(
+    img_resolution=64,
+    channel_base=2048,
+    channel_max=32,
+    num_layers=8,
+    first_cutoff=4,
+    first_stopband=7,
+    conv_kernel=1,
+    use_radial_filters=True,
+)
+"""What draws patterns on which turns and shifts are seen, with the weights of `write_patterns`."""
+
 
 CLASSES = 7
 """Rows of StyleGAN-XL's table of classes: more than there are labels."""
@@ -278,3 +290,18 @@ def write(path: Path, one: Original) -> Path:
     """A pickle of the structure that stylegan3 and StyleGAN-XL write."""
     table = {"mapping.embed": Name("torch.nn.modules.sparse", "Embedding")} if one.by_class else {}
     return write_nvidia(path, state(one), attributes(one), by_name=table)
+
+
+def write_patterns(path: Path) -> Path:
+    """`PATTERNS` with styles and biases that are small beside what the Fourier features bring, and bright colours."""
+    weights = with_filters(PATTERNS)
+    for name, tensor in weights.items():
+        if name.endswith("affine.weight"):
+            tensor *= 0.5
+        elif name.startswith("synthesis.L") and name.endswith("affine.bias"):
+            tensor.mul_(0.3).add_(1)
+        elif name.startswith("synthesis.L") and name.endswith(".bias"):
+            tensor *= 0.1
+    last = layers(PATTERNS)[-1].name
+    weights[f"synthesis.{last}.weight"] *= 16
+    return write_nvidia(path, weights, attributes(PATTERNS))

@@ -7,19 +7,21 @@ import torch
 
 from ..checkpoints import inspect_checkpoint, load_encoder, load_generator
 from ..codes.combine import join_latents
-from ..codes.latents import Latents, check_generator, holds_latents, load_latents
+from ..codes.latents import Latents, check_generator, holds_latents, load_latents, short_origin
 from ..codes.sampling import sample_latents
 from ..encoder import Encoder
+from ..faces import align_face
 from ..files.pictures import load_mask, open_image
 from ..generator import Generator
 from ..images import check_proportions
 from ..inversion import load_delta
 from ..masks.mask_list import MaskList, parse_masks
 from ..mixing.pairing import check_styles
+from ..moving import Move, as_in_photos, poses_by_name
 from .batch import Batch, naming
 from .fit import check_cutoff
-from .options import GeneratorOptions, Mixing, ModelOptions, Sampling, Sources
-from .paths import CODE_FILES
+from .options import GeneratorOptions, Mixing, ModelOptions, Moving, Sampling, Sources
+from .paths import CODE_FILES, PICTURES
 from .run import Run
 
 AVATARS = (
@@ -166,3 +168,18 @@ def read_codes(files: Sequence[Path], generator: Generator, models: ModelOptions
             bar.update(i)
     run.warn(warnings)
     return parts
+
+
+def move_of(moving: Moving, parts: Sequence[Latents] = ()) -> Move:
+    """Where pictures are to be put: all alike, or those of the codes as in one photograph or by their names."""
+    if moving.poses is None:
+        return Move(
+            None if moving.translate is None else (moving.translate,),
+            None if moving.rotate is None else (moving.rotate,),
+        )
+    if moving.poses.suffix.lower() in PICTURES:
+        with naming(moving.poses):
+            _, transform = align_face(open_image(moving.poses))
+        return as_in_photos([transform])
+    origins = (short_origin(part, place) for part in parts for place in range(len(part)))
+    return poses_by_name(moving.poses, [origin.rpartition(": ")[2] for origin in origins])

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ..errors import StyleMixError
 from .choices import ALIGN_MODES, DTYPES, NOISE_MODES, PAIRINGS
 from .paths import CODES, PICTURES, mask_text
 from .reading import (
@@ -17,6 +18,7 @@ from .reading import (
     model_file,
     number,
     place,
+    pose_file,
     reading,
     seed_list,
     some_files,
@@ -175,27 +177,39 @@ class Moving:
 
     translate: tuple[float, float] | None
     rotate: float | None
+    poses: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.poses is not None and (self.translate, self.rotate) != (None, None):
+            raise StyleMixError("--poses excludes --translate and --rotate; give either")
 
 
-moving = gathered(
-    "moving",
-    Moving,
-    click.option(
-        "--translate",
-        type=float,
-        nargs=2,
-        metavar="X Y",
-        callback=reading(lambda pair: tuple(finite("translate", value) for value in pair)),
-        help="StyleGAN3: shift right and down, in picture widths.",
-    ),
-    click.option(
-        "--rotate",
-        type=float,
-        metavar="DEGREES",
-        callback=reading(lambda value: finite("rotate", value)),
-        help="StyleGAN3: turn counter-clockwise, before shifting.",
-    ),
+_translate = click.option(
+    "--translate",
+    type=float,
+    nargs=2,
+    metavar="X Y",
+    callback=reading(lambda pair: tuple(finite("translate", value) for value in pair)),
+    help="StyleGAN3: shift right and down, in picture widths.",
 )
+_rotate = click.option(
+    "--rotate",
+    type=float,
+    metavar="DEGREES",
+    callback=reading(lambda value: finite("rotate", value)),
+    help="StyleGAN3: turn counter-clockwise, before shifting.",
+)
+
+
+_poses = click.option(
+    "--poses",
+    type=PATH,
+    metavar="FILE",
+    callback=reading(pose_file),
+    help="StyleGAN3: turn faces as in a photo, or by stylegan3-editing's landmarks_transforms.npy.",
+)
+moving = gathered("moving", Moving, _translate, _rotate)
+moving_or_posed = gathered("moving", Moving, _translate, _rotate, _poses)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..codes.latents import Latents, short_origin
-from ..decoding import STILL, Move, draw_each
+from ..decoding import draw_each
 from ..generator import Generator
+from ..moving import STILL, Move
 from ..wording import counted
-from .options import Moving
 from .paths import numbered
 from .results import Results
 from .run import Run
@@ -24,11 +24,10 @@ def decode(
     noise: str,
     run: Run,
     seeds: Sequence[int] | None = None,
-    moving: Moving | None = None,
+    move: Move = STILL,
 ) -> Iterator[torch.Tensor]:
     """`draw_each`, telling progress."""
     total = sum(map(len, parts))
-    move = STILL if moving is None else Move(moving.translate, moving.rotate)
     with run.progress(total, "decode") as bar:
         for done, picture in enumerate(draw_each(generator, parts, noise, seeds, move), 1):
             bar.update(done)

@@ -120,6 +120,12 @@ def mask_picture(path: str | Path) -> Path:
     return Path(path)
 
 
+def pose_file(path: Path) -> Path:
+    """The path of a photograph, or of a file with poses. `StyleMixError` when there is none."""
+    check_file(path, {*PICTURES, ".npy"})
+    return path
+
+
 def each(read: Callable[[Any], Any]) -> Callback:
     """A callback that gives `read` every value of an option of several."""
     return lambda ctx, param, value: [read(item) for item in value]

@@ -1,6 +1,7 @@
 """StyleGAN3 against numbers of the original, whatever file its weights come in."""
 
 import json
+import math
 import pathlib
 from dataclasses import replace
 
@@ -12,14 +13,20 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import stylemix_core as sm
+from stylemix_core import cli
 from stylemix_core.checkpoints import load_generator
 from stylemix_core.codes.latents import Latents, Region
-from stylemix_core.decoding import Move, decode
+from stylemix_core.decoding import decode, draw_distinct, draw_each
 from stylemix_core.errors import CheckpointError, StyleMixError
+from stylemix_core.faces.landmarks import Landmarks
+from stylemix_core.faces.transform import FaceTransform
+from stylemix_core.files.pictures import open_image
 from stylemix_core.generator import StyleGAN3
 from stylemix_core.generator.engine import rows
 from stylemix_core.generator.fingerprint import picture_shape
 from stylemix_core.generator.stylegan3 import ops
+from stylemix_core.images import from_pil
+from stylemix_core.moving import Move, as_in_photos, poses_by_name
 from tests import builders
 from tests import builders_stylegan3 as originals
 from tests.builders_stylegan3 import VARIANTS
@@ -225,8 +232,91 @@ def test_codes_are_drawn_where_they_are_put(generators):
     generator = generators["r"]
     w = torch.randn(1, 16, 16, generator=torch.Generator().manual_seed(5))
     with torch.no_grad():
-        drawn = decode(generator, Latents.of(w), move=Move((0.1, 0.0), 10.0))
+        drawn = decode(generator, Latents.of(w), move=Move(((0.1, 0.0),), (10.0,)))
         assert torch.equal(drawn, generator.synthesis(w, translate=(0.1, 0.0), rotate=10.0))
+
+
+def leaning(degrees):
+    """A crop of a face that leans clockwise by so much."""
+    turn = math.radians(degrees)
+    right, down = (math.cos(turn), math.sin(turn)), (-math.sin(turn), math.cos(turn))
+    points = [(x, y) for y in (-5, 15) for x in (-10, 10)]  # eyes, and corners of the mouth
+    placed = [tuple(50 + x * right[axis] + y * down[axis] for axis in (0, 1)) for x, y in points]
+    return FaceTransform.ffhq(Landmarks(*placed), (100, 100))
+
+
+def test_faces_lean_as_in_their_photographs(generators):
+    """Every one in its own way, also where codes are equal; all masks of the first crop come before the second's."""
+    generator = generators["r"]
+    w = torch.randn(1, 16, 16, generator=torch.Generator().manual_seed(5)).expand(4, -1, -1)
+    faces = as_in_photos([leaning(20), leaning(-35)], (0.1, 0.0), 5.0)
+    assert faces.rotate == pytest.approx((-15, 40))
+    move = faces.for_codes(4)
+    with torch.no_grad():
+        wanted = generator.synthesis(w, translate=(0.1, 0.0), rotate=[-15.0, -15.0, 40.0, 40.0])
+        codes = Latents.of(w)
+        drawn, places = draw_distinct(codes, lambda count, draw: draw(generator, slice(0, count)), move=move)
+        assert (drawn[places] - wanted).abs().max() < 1e-5
+        each = draw_each(generator, [codes.take(slice(0, 3)), codes.take(slice(3, 4))], move=move)
+        assert (torch.stack([*each]) - wanted).abs().max() < 1e-5
+    with pytest.raises(
+        StyleMixError, match="there are 2 faces to turn and 3 codes; expected as many codes for"
+    ):
+        faces.for_codes(3)
+
+
+def write_poses(path):
+    """As stylegan3-editing does: angle, translation, and both transforms; None for a face that was not found."""
+    poses = {"anna.jpg": (np.float64(350.0), np.array([0.25, -0.125]), np.eye(3), np.eye(3)), "ben.jpg": None}
+    np.save(path, poses)
+    return path
+
+
+def test_poses_are_read_by_the_names_of_pictures(tmp_path):
+    path = write_poses(tmp_path / "landmarks_transforms.npy")
+    assert poses_by_name(path, ["anna.png", "anna"]) == Move(((0.25, -0.125),) * 2, (350.0,) * 2)
+    with pytest.raises(
+        StyleMixError, match=r"landmarks_transforms\.npy: there is no pose for ben\.jpg; .* of anna$"
+    ):
+        poses_by_name(path, ["ben.jpg"])
+    for other in (
+        np.zeros(3),
+        {"anna.jpg": np.zeros(3)},
+        {"anna.jpg": ("350", np.zeros(2))},
+        {"anna.jpg": (1.0, "x")},
+    ):
+        np.save(tmp_path / "other.npy", other)
+        with pytest.raises(CheckpointError, match="expected a dictionary of"):
+            poses_by_name(tmp_path / "other.npy", ["anna.jpg"])
+    np.save(tmp_path / "other.npy", {"anna.jpg": (1.0, np.zeros(3))})
+    with pytest.raises(CheckpointError, match="damaged"):
+        poses_by_name(tmp_path / "other.npy", ["anna.jpg"])
+
+
+def run(*arguments):
+    return cli.main([str(argument) for argument in arguments])
+
+
+def test_the_command_line_moves_pictures(pickles, generators, tmp_path, capsys):
+    generator, model = generators["r"], ["--generator", str(pickles["r"])]
+    w = torch.randn(2, 16, 16, generator=torch.Generator().manual_seed(5))
+    np.save(tmp_path / "latents.npy", {"anna.jpg": w[0].numpy(), "anna": w[1].numpy()})
+    poses = write_poses(tmp_path / "landmarks_transforms.npy")
+
+    def drawn(*options):
+        out = tmp_path / options[0]
+        assert run("decode", tmp_path / "latents.npy", *model, "--out", out, *options) == 0
+        return torch.stack([from_pil(open_image(path))[0] for path in sorted(out.glob("*.png"))])
+
+    with torch.no_grad():
+        for options, how in (
+            (("--poses", poses), {"translate": (0.25, -0.125), "rotate": 350.0}),
+            (("--translate", 0.1, -0.2, "--rotate", 25), {"translate": (0.1, -0.2), "rotate": 25.0}),
+        ):
+            wanted = generator.synthesis(w, **how).clamp(-1, 1)
+            assert (drawn(*options) - wanted).abs().max() < 0.01
+    assert run("decode", tmp_path / "latents.npy", "--poses", poses, "--rotate", 3) == 2
+    assert "--poses excludes --translate and --rotate" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from ..builders_stylegan3 import write_patterns
 from ..host import PACK, Host, Prompt
 from ..host.runner import StandIn
 from .prompts import inject, node, sampler
@@ -16,7 +17,7 @@ DOCS = PACK / "web" / "docs"
 WIDTH = 800
 """Most pixels that a picture is wide."""
 
-DEMO = "demo (bundled)"
+DEMO, PATTERNS = "demo (bundled)", "stylegan3_patterns.pkl"
 MODELS: Prompt = {
     "generator": node("StyleMixLoadGenerator", checkpoint=DEMO, dtype="float32"),
     "encoder": node("StyleMixLoadEncoder", checkpoint=DEMO, dtype="float32"),
@@ -467,6 +468,19 @@ EXAMPLES: dict[str, Prompt] = {
         "pictures": decode("joined"),
         "out": sheet("pictures", "seed 96", "seed 97", "bob haircut", columns=3),
     },
+    "StyleMixMove": {
+        "patterns": node("StyleMixLoadGenerator", checkpoint=PATTERNS, dtype="float32"),
+        "plain": sampler(["patterns", 0], seed=3),
+        "move": node("StyleMixMove", rotate=20.0, translate_x=0.15, translate_y=0.0),
+        "moved": node(
+            "StyleMixDecode",
+            generator=["patterns", 0],
+            latent=["plain", 1],
+            noise_mode="const",
+            move=["move", 0],
+        ),
+        "out": sheet("moved", "turned and shifted", source=["plain", 0]),
+    },
     "StyleMixAlignFace": {**aligned("all"), "out": node("PreviewImage", images=["align", 3])},
     "StyleMixPasteFace": {
         **aligned("index", 1),
@@ -500,6 +514,9 @@ def picture(host: Host, node_id: str) -> Image.Image:
     """What the example of a node shows."""
     if node_id in FILES_OF:
         picture(host, FILES_OF[node_id])  # writes the file
+    if "patterns" in EXAMPLES[node_id]:
+        (host.base / "models/stylegan").mkdir(exist_ok=True)
+        write_patterns(host.base / "models/stylegan" / PATTERNS)
     run = host.run({**MODELS, **EXAMPLES[node_id]})
     assert not run.errors, run.errors
     (shown,) = run.pictures["out"]

@@ -29,6 +29,7 @@ SOURCES = {
     "STYLEMIX_DIRECTIONS": ["StyleMixFindDirections", 0],
     "STYLEMIX_TRANSFORM": ["StyleMixAlignFace", 2],
     "STYLEMIX_INVERSION": ["StyleMixInvertOptions", 0],
+    "STYLEMIX_MOVE": ["StyleMixMove", 0],
 }
 """Where a socket's input comes from."""
 

@@ -20,8 +20,6 @@ from .. import builders
 from . import prompts
 from .prompts import experiment, node, sampler
 
-MOVES = ["translate_x", "translate_y", "rotate"]
-
 CONTRACT = {
     "StyleMixLoadGenerator": ("Load StyleGAN2", ["checkpoint", "dtype", "compile"], ["generator"]),
     "StyleMixLoadEncoder": ("Load pSp Encoder", ["checkpoint", "dtype"], ["encoder", "generator"]),
@@ -35,7 +33,7 @@ CONTRACT = {
             "truncation_cutoff",
             "class_label",
             "noise_mode",
-            *MOVES,
+            "move",
         ],
         ["image", "latent"],
     ),
@@ -96,7 +94,8 @@ CONTRACT = {
     ),
     "StyleMixLatentFromBatch": ("Latent From Batch", ["latent", "index", "length"], ["latent"]),
     "StyleMixLatentBatch": ("Batch W+", ["a", "b"], ["latent"]),
-    "StyleMixDecode": ("StyleGAN2Decode", ["generator", "latent", "noise_mode", *MOVES], ["image"]),
+    "StyleMixMove": ("Turn and Shift", ["rotate", "translate_x", "translate_y", "transform"], ["move"]),
+    "StyleMixDecode": ("StyleGAN2Decode", ["generator", "latent", "noise_mode", "move"], ["image"]),
     "StyleMixExplainLayers": (
         "Explain Layers",
         ["generator", "latent", "style", "encoder", "masks", "mask_names", "regions_by"],

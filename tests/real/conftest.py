@@ -15,7 +15,7 @@ import pytest
 from stylemix_core import save_image
 from stylemix_core.demo.experiment import style_picture
 
-from .. import builders
+from .. import builders, builders_stylegan3
 from . import browser, find
 from .server import RealComfy, ServedStandIn
 
@@ -27,6 +27,8 @@ FRONT_ENDS = [
     find.FrontEnd("other, Vue nodes", CORES[-1]),
     *([] if CORES[0] else [STAND_IN]),
 ]
+STYLEGAN3 = "stylegan3-r-ffhqu-256x256.pkl"
+"""What an example workflow opens, which the pack does not bring along; here a small network that draws patterns."""
 DEFAULT = FRONT_ENDS[1] if os.environ.get("COMFYUI_FRONTEND") else FRONT_ENDS[0] if CORES[0] else STAND_IN
 """The page whose tests are not slow ones."""
 
@@ -90,6 +92,7 @@ def page(request, tmp_path_factory, photo):
     generator, _ = builders.write_tiny_native(base)
     (base / "models/stylegan").mkdir(parents=True)
     generator.replace(base / "models/stylegan/tiny.safetensors")
+    builders_stylegan3.write_patterns(base / "models/stylegan" / STYLEGAN3)
     with host(request.param.core, base, arguments, settings) as server, browser.open_page(server) as page:
         page.server, page.name = server, request.param.name
         yield page

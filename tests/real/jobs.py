@@ -41,6 +41,7 @@ from stylemix_core.figures.sheets import even_strengths
 from stylemix_core.images import from_comfy, from_pil, to_comfy, to_pil
 from stylemix_core.mixing.pairing import result_labels
 
+from .. import builders_stylegan3
 from . import find
 
 
@@ -102,6 +103,24 @@ def layer_by_layer(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
     masks = parse_masks(text, generator().num_ws, alpha, seed)
     pictures = draw(inject_latents(source, style, masks))
     return to_pil(compare_grid(pictures, masks.labels, columns=nodes.values("StyleMixGrid")[1])[0])
+
+
+def stylegan3_turn_and_shift(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
+    (checkpoint, *_), (face, style) = (
+        nodes.values("StyleMixLoadGenerator"),
+        nodes.all_values("StyleMixSampler"),
+    )
+    model = ["--generator", builders_stylegan3.write_patterns(folder / checkpoint)]
+    for name, sampler in (("face", face), ("style", style)):
+        command("generate", *sampling(sampler), *model, "--out", folder / name)
+    text, alpha, *_ = nodes.values("StyleMixInject")
+    styles = ["--style", folder / "style" / "latents.safetensors"]
+    command(
+        "mix", *sampling(face), *styles, "--masks", text, "--alpha", alpha, *model, "--out", folder / "mix"
+    )
+    results = [load_image(path) for path in sorted((folder / "mix" / "results").glob("*.png"))]
+    source, shown = (load_image(next((folder / name).glob("*.png"))) for name in ("face", "style"))
+    return to_pil(compare_grid(results, parse_masks(text, 10).labels, source=source, style=shown)[0])
 
 
 def what_does_each_layer_do(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
@@ -356,6 +375,7 @@ JOBS: dict[str, Callable[[Nodes, Path, Path], Image.Image]] = {
         your_photo_ffhq,
         your_picture,
         layer_by_layer,
+        stylegan3_turn_and_shift,
         what_does_each_layer_do,
         only_the_hair,
         mixing_matrix,

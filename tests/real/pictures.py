@@ -14,8 +14,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from .. import builders_stylegan3
 from ..host import PACK
 from . import browser, find
+from .conftest import STYLEGAN3
 from .server import RealComfy
 
 WIDTH = 1000
@@ -49,6 +51,8 @@ def main() -> None:
         sys.exit(lacking)
     with tempfile.TemporaryDirectory() as folder, RealComfy(core, Path(folder)) as server:
         shutil.copy(core.folder / "input" / "example.png", server.base / "input")
+        (server.base / "models/stylegan").mkdir()
+        builders_stylegan3.write_patterns(server.base / "models/stylegan" / STYLEGAN3)
         with browser.open_page(server) as page:
             shown: set[str] = set()
             for workflow in sorted((PACK / "example_workflows").glob("*.json")):

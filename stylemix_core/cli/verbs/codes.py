@@ -23,7 +23,7 @@ from ..verb import verb
 @click.argument("files", nargs=-1, required=True, type=PATH, callback=some_files(CODE_FILES))
 @options.strict
 @options.noise
-@options.moving
+@options.moving_or_posed
 @options.generator_of_codes
 def decode(
     run: Run,
@@ -36,7 +36,7 @@ def decode(
 ) -> None:
     results = begin_results(output, run)
     from ...codes.latents import load_latents
-    from ..inputs import open_generator, read_batch
+    from ..inputs import move_of, open_generator, read_batch
     from ..pictures import code_names
     from ..pictures import decode as draw
 
@@ -46,7 +46,8 @@ def decode(
         batch, files, generator, lambda file: load_latents(file, generator.num_ws, models.iteration)
     )
     if parts:
-        results.pictures("", zip(code_names(*parts), draw(generator, parts, noise, run, moving=moving)))
+        pictures = draw(generator, parts, noise, run, move=move_of(moving, parts))
+        results.pictures("", zip(code_names(*parts), pictures))
         run.say(f"{counted(sum(map(len, parts)), 'picture')} in {output.out}")
     batch.end()
 

@@ -62,14 +62,14 @@ def generate(
 ) -> None:
     check_layers(models, cutoff=sampling.cutoff)
     results = begin_results(output, run)
-    from ..inputs import open_generator, sample
+    from ..inputs import move_of, open_generator, sample
     from ..pictures import decode
 
     generator = open_generator(models)
     latents = sample(generator, seeds, sampling)
     written = results.latents("latents", latents)
     names = (result_name(f"seed {seed}") for seed in seeds)
-    results.pictures("", zip(names, decode(generator, [latents], noise, run, seeds, moving)))
+    results.pictures("", zip(names, decode(generator, [latents], noise, run, seeds, move_of(moving))))
     run.say(f"{counted(len(latents), 'picture')} and {written.name} in {output.out}")
 
 

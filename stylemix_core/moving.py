@@ -1,0 +1,107 @@
+"""Where StyleGAN3 puts its pictures, which other generators cannot choose; and how faces stood in their photographs."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, TypeVar
+
+from .codes.foreign import numbers
+from .errors import CheckpointError, StyleMixError
+from .files.arrays import read_npy
+from .files.damage import about
+from .wording import counted
+
+if TYPE_CHECKING:
+    from .faces import FaceTransform
+
+Value = TypeVar("Value")
+EXPECTED = "expected a dictionary of (degrees, [right, down], …) by picture, as stylegan3-editing writes it"
+
+
+@dataclass(frozen=True)
+class Move:
+    """Where StyleGAN3 puts its pictures: turned, then shifted; all alike, or each in its own way."""
+
+    translate: tuple[tuple[float, float], ...] | None = None
+    """To the right and down, in picture widths: of all pictures, or of each. None leaves them where they are."""
+    rotate: tuple[float, ...] | None = None
+    """Degrees counter-clockwise."""
+
+    @property
+    def alike(self) -> bool:
+        """Whether all pictures move alike."""
+        return all(values is None or len(values) == 1 for values in (self.translate, self.rotate))
+
+    def take(self, items: slice) -> "Move":
+        """That of some of the pictures."""
+        translate = (
+            self.translate if self.translate is None or len(self.translate) == 1 else self.translate[items]
+        )
+        rotate = self.rotate if self.rotate is None or len(self.rotate) == 1 else self.rotate[items]
+        return Move(translate, rotate)
+
+    def for_codes(self, count: int) -> "Move":
+        """That of `count` pictures of faces that each move in their own way: all versions of the first face, then of
+        the second, as `inject` has them. `StyleMixError` unless there are as many of every one."""
+        if self.alike:
+            return self
+        faces = max(len(self.translate or ()), len(self.rotate or ()))
+        if count % faces:
+            raise StyleMixError(
+                f"there are {counted(faces, 'face')} to turn and {counted(count, 'code')}; expected as many codes for "
+                "every face. Take the transform of the pictures that were encoded."
+            )
+        versions = count // faces
+        return Move(spread(self.translate, versions), spread(self.rotate, versions))
+
+
+def spread(values: tuple[Value, ...] | None, versions: int) -> tuple[Value, ...] | None:
+    """What there is for every face, for all its versions."""
+    if values is None or len(values) == 1:
+        return values
+    return tuple(value for value in values for _ in range(versions))
+
+
+STILL = Move()
+
+
+def as_in_photos(
+    transforms: Sequence["FaceTransform"], translate: tuple[float, float] = (0.0, 0.0), rotate: float = 0.0
+) -> Move:
+    """What turns faces as those of the crops stood in their photographs, by `rotate` more, and shifts them then."""
+    return Move((translate,), tuple(rotate - transform.angle for transform in transforms))
+
+
+def poses_by_name(path: str | os.PathLike[str], names: Sequence[str]) -> Move:
+    """Poses of pictures from stylegan3-editing's `landmarks_transforms.npy`, whatever the endings of their names.
+
+    `CheckpointError` when the file is another, `StyleMixError` when it lacks a picture.
+    """
+    with about(path):
+        known = read_poses(path)
+        poses = []
+        for name in names:
+            stem = PurePath(name).stem
+            if stem not in known:
+                listed = ", ".join(list(known)[:5]) + (" …" if len(known) > 5 else "")
+                raise StyleMixError(
+                    f"there is no pose for {name}; the file has those of {listed or 'no picture'}"
+                )
+            poses.append(known[stem])
+    return Move(tuple(shift for _, shift in poses), tuple(degrees for degrees, _ in poses))
+
+
+def read_poses(path: str | os.PathLike[str]) -> dict[str, tuple[float, tuple[float, float]]]:
+    """Degrees and shift by the name of a picture without its ending, of those that the file has a pose for."""
+    content = read_npy(path)
+    if not isinstance(content, dict):
+        raise CheckpointError(f"the file holds no poses; {EXPECTED}")
+    found = {}
+    for name, pose in content.items():
+        if pose is not None:
+            if not isinstance(pose, list | tuple) or len(pose) < 2 or not isinstance(pose[0], int | float):
+                raise CheckpointError(f"the file holds no poses; {EXPECTED}")
+            right, down = numbers(pose[1], EXPECTED, most=1).tolist()
+            found[PurePath(str(name)).stem] = float(pose[0]), (right, down)
+    return found
