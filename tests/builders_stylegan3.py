@@ -60,8 +60,8 @@ float32) with the weights of `state`. In
 the same with translate (0.1, −0.2) and rotate 25, where the file stores no transform."""
 
 PATTERNS = Original(
-    img_resolution=64,
-    channel_base=2048,
+    img_resolution=256,
+    channel_base=4096,
     channel_max=32,
     num_layers=8,
     first_cutoff=4,
@@ -303,5 +303,5 @@ def write_patterns(path: Path) -> Path:
         elif name.startswith("synthesis.L") and name.endswith(".bias"):
             tensor *= 0.1
     last = layers(PATTERNS)[-1].name
-    weights[f"synthesis.{last}.weight"] *= 16
+    weights[f"synthesis.{last}.weight"] *= 12
     return write_nvidia(path, weights, attributes(PATTERNS))

@@ -51,7 +51,7 @@ def main() -> None:
         sys.exit(lacking)
     with tempfile.TemporaryDirectory() as folder, RealComfy(core, Path(folder)) as server:
         shutil.copy(core.folder / "input" / "example.png", server.base / "input")
-        (server.base / "models/stylegan").mkdir()
+        (server.base / "models/stylegan").mkdir(exist_ok=True)
         builders_stylegan3.write_patterns(server.base / "models/stylegan" / STYLEGAN3)
         with browser.open_page(server) as page:
             shown: set[str] = set()

@@ -167,7 +167,7 @@ export function addSorter(node, app, api, runOf) {
       middle,
       make("div", "stylemix-faces", {}, ...waiting),
       make("div", "stylemix-strip", { title: say(words, "sortStrip") }, ...strip),
-      make("div", "", { "aria-live": "polite" }, report.join(" ")),
+      make("div", "", { "aria-live": "polite" }, ...report.map((line) => make("div", "", {}, line))),
     );
   }
 

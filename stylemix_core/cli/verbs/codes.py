@@ -139,12 +139,13 @@ def export(run: Run, output: Output, files: list[Path], format: str, strict: boo
 
     def write(file: Path) -> Path:
         target = output.out / f"{names[file]}.{format}"
-        try:
-            latents = None if holds_directions(file) else load_latents(file, iteration=iteration)
-        except StyleMixError:
-            if not may_be_directions(file):
-                raise
-            latents = None  # another tool's, and no codes
+        latents = None
+        if not holds_directions(file):
+            try:
+                latents = load_latents(file, iteration=iteration)
+            except StyleMixError:
+                if not may_be_directions(file):
+                    raise  # else it is another tool's, and no codes
         if latents is None:
             directions = load_directions(file)
             return results.file(target, lambda path: save_directions(path, directions))
