@@ -6,7 +6,7 @@
 STYLEGAN2_ADA_PYTORCH and PIXEL2STYLE2PIXEL may name checkouts of the originals; without the first, benchmarks/plain.py
 stands in for it, without the second there is nothing to hold the encoder against. Weights are random; times are medians
 of interleaved runs, of one picture. "Automatic" is what dtype "auto" takes on this processor. Memory is what the
-process needs at its peak beyond weights and pictures.
+process needs at its peak beyond weights and pictures. benchmarks/stylegan3.py has StyleGAN3's rows.
 """
 
 import argparse
