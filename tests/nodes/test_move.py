@@ -40,7 +40,7 @@ def prompt(checkpoint: str = MODEL, **move) -> dict:
 
 def check(pictures: list[Image.Image], wanted: torch.Tensor) -> None:
     given = np.stack([np.asarray(picture.convert("RGB"), dtype=float) for picture in pictures])
-    assert np.abs(given - to_comfy(wanted).clamp(0, 1).numpy() * 255).max() <= 1
+    assert np.abs(given - to_comfy(wanted).clamp(0, 1).numpy() * 255).max() <= 1.01
 
 
 def test_pictures_are_turned_and_shifted(host, generator):
