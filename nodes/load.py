@@ -3,7 +3,7 @@
 from comfy_api.v0_0_2 import io
 
 from ..stylemix_core.checkpoints import load_encoder, load_generator
-from ..stylemix_core.device import DTYPES
+from ..stylemix_core.device import PRECISIONS
 from ..stylemix_core.generator.engine.compiled import cannot_compile
 from . import host
 from .search_words import search_words
@@ -19,11 +19,12 @@ def checkpoint_input(folder: str, tooltip: str) -> io.Combo.Input:
 def dtype_input() -> io.Combo.Input:
     return io.Combo.Input(
         "dtype",
-        options=["auto", *DTYPES],
+        options=list(PRECISIONS),
         default="auto",
         tooltip="Precision of the heavy layers. auto takes float16 for generators on NVIDIA and AMD GPUs, "
         "bfloat16 for large networks on processors that compute with it, and float32 elsewhere; the log says which. "
-        "float32 is exact; the half precisions need half the memory.",
+        "float32 is exact; tf32 is as fast and as rough as the original code on NVIDIA GPUs, and float32 elsewhere; "
+        "the half precisions need half the memory.",
     )
 
 

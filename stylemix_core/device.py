@@ -15,6 +15,11 @@ memory and by what is done between them, not by arithmetic."""
 log = logging.getLogger(__name__)
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+TF32 = "tf32"
+"""float32 whose convolutions NVIDIA's GPUs may round to 10 bits on their way in, as they do for the original code.
+Other devices compute with float32."""
+PRECISIONS = ("auto", "float32", TF32, "float16", "bfloat16")
+"""What networks are loaded in."""
 
 
 def resolve_device(device: str | torch.device | None = None) -> torch.device:
@@ -45,13 +50,13 @@ def resolve_dtype(
 ) -> torch.dtype:
     """The precision of the heavy layers.
 
-    None is float32. `"auto"` is float16 for generators on CUDA; bfloat16 on a CPU that computes with it, for networks
-    wide enough to gain by it; float32 elsewhere. The log says which. W+ codes, style vectors and pictures are float32
-    whatever the choice.
+    None is float32, and so is `TF32`. `"auto"` is float16 for generators on CUDA; bfloat16 on a CPU that computes with
+    it, for networks wide enough to gain by it; float32 elsewhere. The log says which. W+ codes, style vectors and
+    pictures are float32 whatever the choice.
     widths: numbers of feature maps of the network's layers. encoder: whether it is one: those run once a picture, and
     rounding their codes on a GPU costs more than the time it saves.
     """
-    if dtype is None:
+    if dtype is None or dtype == TF32:
         return torch.float32
     if dtype == "auto":
         chosen, reason = choose_dtype(device, widths, encoder)
@@ -65,7 +70,7 @@ def resolve_dtype(
         return chosen
     resolved = DTYPES.get(dtype) if isinstance(dtype, str) else dtype
     if resolved is None or resolved not in DTYPES.values():
-        raise StyleMixError(f"dtype {dtype!r} is not supported; choose one of: auto, {', '.join(DTYPES)}")
+        raise StyleMixError(f"dtype {dtype!r} is not supported; choose one of: {', '.join(PRECISIONS)}")
     return resolved
 
 
@@ -92,8 +97,11 @@ def computes_bfloat16() -> bool:
     return any(getattr(torch.cpu, flag, bool)() for flag in flags)
 
 
-def exact_convolutions(x: torch.Tensor) -> AbstractContextManager[None]:
-    """Keep float32 convolutions float32 on NVIDIA GPUs, where TF32 is the default, and repeats identical."""
+def exact_convolutions(x: torch.Tensor, tf32: bool = False) -> AbstractContextManager[None]:
+    """Keep float32 convolutions float32 on NVIDIA GPUs, where TF32 is the default, and repeats identical.
+
+    tf32: whether TF32 is wanted.
+    """
     if x.device.type != "cuda":
         return nullcontext()
-    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=tf32)

@@ -4,7 +4,7 @@ import os
 
 import torch
 
-from ..device import resolve_device, resolve_dtype
+from ..device import TF32, resolve_device, resolve_dtype
 from ..encoder import Encoder
 from ..files.damage import about
 from ..generator import Generator, build
@@ -25,8 +25,8 @@ def load_generator(
 
     source: a checkpoint file, or "demo" for the bundled model.
     device: None for CUDA, else MPS, else the CPU.
-    dtype: precision of the convolutions: "auto" (see `resolve_dtype`), "float32", "float16", "bfloat16", the torch
-        dtype, or None for float32.
+    dtype: precision of the convolutions: "auto" (see `resolve_dtype`), "float32", "tf32" (see `device.TF32`),
+        "float16", "bfloat16", the torch dtype, or None for float32.
     runs_on: where the network will be moved to when it is used, which "auto" goes by; None for `device`.
     compile: draw with code that PyTorch compiles for this machine, where it can; where it cannot, the log says why.
         The first picture takes longer, in later processes a little: compiled code is kept in the folder that
@@ -42,6 +42,7 @@ def load_generator(
     generator.info = checkpoint.info
     precision = resolve_dtype(dtype, runs_on or target, generator.config.channels)
     generator = generator.to(target).set_dtype(precision)
+    generator.synthesis.tf32 = dtype == TF32
     return generator.compiled() if compile and not cannot_compile(runs_on or target, precision) else generator
 
 
@@ -65,6 +66,7 @@ def load_encoder(
         encoder = build_encoder(checkpoint)
     encoder.info = checkpoint.info
     precision = resolve_dtype(dtype, runs_on or target, encoder.config.stage_channels, encoder=True)
+    encoder.tf32 = dtype == TF32
     return encoder.to(target).set_dtype(precision)
 
 

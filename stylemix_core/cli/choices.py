@@ -20,5 +20,5 @@ REGION_SOURCES = ("auto", "photo", "drawn")
 CARE = 2.0
 OTHERS = 6
 DEVICES = ("cpu", "cuda", "mps", "xpu")
-DTYPES = ("auto", "float32", "float16", "bfloat16")
+PRECISIONS = ("auto", "float32", "tf32", "float16", "bfloat16")
 NOISE_MODES = ("const", "random", "none")

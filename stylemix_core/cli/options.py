@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ..errors import StyleMixError
-from .choices import ALIGN_MODES, DTYPES, NOISE_MODES, PAIRINGS
+from .choices import ALIGN_MODES, NOISE_MODES, PAIRINGS, PRECISIONS
 from .paths import CODES, PICTURES, mask_text
 from .reading import (
     any_file,
@@ -276,7 +276,7 @@ running = in_order(
     click.option(
         "--device", callback=reading(device), help="cpu, cuda, cuda:1 and so on, mps (the fastest there is)."
     ),
-    click.option("--dtype", type=click.Choice(DTYPES), default="float32", help="Precision."),
+    click.option("--dtype", type=click.Choice(PRECISIONS), default="float32", help="Precision."),
     click.option(
         "--compile",
         is_flag=True,

@@ -49,6 +49,8 @@ class Encoder(nn.Module):
     decoder: Generator | None
     generator: str | None = None
     info: CheckpointInfo | None = None
+    tf32 = False
+    """Whether float32 may be TF32; see `device.TF32`."""
 
     def __init__(self, config: EncoderConfig):
         super().__init__()
@@ -162,7 +164,7 @@ class Encoder(nn.Module):
         if not isinstance(iterations, int) or iterations < 1:
             raise StyleMixError(f"iterations is {iterations}; give a whole number from 1 up, usually 5")
         x = network_input(images, self.config).to(self.latent_avg.device)
-        with exact_convolutions(x):
+        with exact_convolutions(x, self.tf32):
             if self.iterative:
                 return self.refine(x, iterations)
             return self.codes(x) + self.latent_avg  # [B, L, D]

@@ -19,7 +19,7 @@ from stylemix_core.cli.fit import known_layers
 from stylemix_core.cli.options import GeneratorOptions
 from stylemix_core.cli.reading import device, seed_list
 from stylemix_core.codes import directions, unsupervised
-from stylemix_core.device import DTYPES
+from stylemix_core.device import PRECISIONS
 from stylemix_core.faces.align import ALIGN_MODES
 from stylemix_core.faces.paste import COLOUR_MATCHES
 from stylemix_core.figures import sheets
@@ -220,7 +220,7 @@ def test_choices_are_those_of_the_modules_that_act_on_them():
     assert (choices.CARE, choices.OTHERS) == (finding.CARE, finding.OTHERS)
     assert (choices.PARTS, choices.ALIGN_MODES) == (PARTS, ALIGN_MODES)
     assert (choices.COLOUR_MATCHES, choices.NOISE_MODES) == (COLOUR_MATCHES, NOISE_MODES)
-    assert ("auto", *DTYPES) == choices.DTYPES
+    assert choices.PRECISIONS == PRECISIONS
     assert choices.DIRECTION_STRENGTH == directions.MAX_STRENGTH
     assert choices.MOST_COLUMNS == sheets.MOST_COLUMNS
 

@@ -5,6 +5,7 @@ import torch
 
 from stylemix_core.checkpoints import load_generator
 from stylemix_core.codes.latents import Latents
+from stylemix_core.codes.sampling import sample_latents
 from stylemix_core.decoding import decode
 from stylemix_core.generator import Generator, StyleGAN2
 from stylemix_core.generator.engine import fused, steps, strips
@@ -52,6 +53,15 @@ def test_passes_that_come_again_give_the_same_bits(dtype, noise_mode, clamp):
     assert (turned - first.flip(0)[:4]).abs().mean() < 0.01 * first.abs().mean()
     assert not torch.equal(turned, first[:4])
     assert torch.equal(generator.synthesis(w, noise_mode), first)  # out of inference mode, too
+
+
+def test_tf32_is_rougher_than_float32_and_finer_than_half_precision():
+    w = sample_latents(load_generator("demo", "cpu"), [1, 2]).w
+    exact, *others = (
+        load_generator("demo", "cuda", dtype).synthesis(w) for dtype in ("float32", "tf32", "bfloat16")
+    )
+    rougher, roughest = ((other - exact).abs().mean() for other in others)
+    assert 1e-6 < rougher < roughest / 2
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -5,6 +5,7 @@ import dataclasses
 import logging
 import weakref
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -300,6 +301,17 @@ class TestAutomaticPrecision:
         assert device.resolve_dtype("auto", gpu, self.NARROW) == torch.float16
         assert device.resolve_dtype("auto", gpu, self.WIDE, encoder=True) == torch.float32
         assert device.resolve_dtype("auto", torch.device("mps"), self.WIDE) == torch.float32
+
+    @pytest.mark.parametrize("tf32", [False, True])
+    def test_tf32_is_what_convolutions_on_an_nvidia_gpu_may_be(self, tf32):
+        on_gpu = SimpleNamespace(device=torch.device("cuda"))
+        with device.exact_convolutions(on_gpu, tf32):
+            assert torch.backends.cudnn.allow_tf32 is tf32
+            assert torch.backends.cudnn.deterministic
+        generator = load_generator("demo", "cpu", "tf32" if tf32 else None)
+        encoder = load_encoder("demo", "cpu", "tf32" if tf32 else None)
+        assert generator.synthesis.tf32 is encoder.tf32 is tf32
+        assert generator.dtype == torch.float32
 
     def test_knows_amx(self, monkeypatch):
         monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False, raising=False)

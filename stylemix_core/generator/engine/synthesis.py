@@ -32,6 +32,9 @@ class Synthesis(nn.Module):
     compiled = False
     """Whether pictures are drawn with compiled code where that is possible; see `Generator.compiled`."""
 
+    tf32 = False
+    """Whether float32 may be TF32; see `device.TF32`."""
+
     def __init__(self, num_ws: int, w_dim: int, colour_resolutions: tuple[int, ...]):
         super().__init__()
         self.num_ws, self.w_dim = num_ws, w_dim
@@ -214,7 +217,7 @@ class Synthesis(nn.Module):
         like = self.maps_like
         with (
             torch.cuda.device_of(like),  # type: ignore[no-untyped-call]  # of several GPUs, graphs run on the current one
-            exact_convolutions(like),
+            exact_convolutions(like, self.tf32),
             torch.set_grad_enabled(self.wants_gradient(styles)),
             compiling(self.compiled, like.device, like.dtype),
         ):
