@@ -16,7 +16,7 @@ from .styles import Style, UniformStyle
 
 LARGE_NUMBERS = 1 << 25
 """Of maps that are computed in rows."""
-ROW_NUMBERS = 1 << 23
+ROW_NUMBERS = 1 << 22
 """Of the rows that are computed at a time, about."""
 
 
