@@ -4,6 +4,8 @@
 """
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from PIL import Image
@@ -514,13 +516,21 @@ def picture(host: Host, node_id: str) -> Image.Image:
     """What the example of a node shows."""
     if node_id in FILES_OF:
         picture(host, FILES_OF[node_id])  # writes the file
-    if "patterns" in EXAMPLES[node_id]:
-        (host.base / "models/stylegan").mkdir(exist_ok=True)
-        write_patterns(host.base / "models/stylegan" / PATTERNS)
-    run = host.run({**MODELS, **EXAMPLES[node_id]})
+    with patterns(host) if "patterns" in EXAMPLES[node_id] else nullcontext():
+        run = host.run({**MODELS, **EXAMPLES[node_id]})
     assert not run.errors, run.errors
     (shown,) = run.pictures["out"]
     return shown
+
+
+@contextmanager
+def patterns(host: Host) -> Iterator[None]:
+    """A StyleGAN3 among the host's files, which nobody else has to know of."""
+    path = host.base / "models/stylegan" / PATTERNS
+    path.parent.mkdir(exist_ok=True)
+    write_patterns(path)
+    yield
+    path.unlink()
 
 
 def main() -> None:

@@ -19,10 +19,9 @@ MODEL = "stylegan3_patterns.pkl"
 
 @pytest.fixture
 def generator(host):
-    path = host.base / "models/stylegan" / MODEL
-    if not path.exists():
-        builders_stylegan3.write_patterns(path)
-    return load_generator(path, device="cpu")
+    path = builders_stylegan3.write_patterns(host.base / "models/stylegan" / MODEL)
+    yield load_generator(path, device="cpu")
+    path.unlink()  # other tests know which files there are
 
 
 def prompt(checkpoint: str = MODEL, **move) -> dict:
