@@ -114,7 +114,8 @@ class Decode(io.ComfyNode):
         host.warn(cls.hidden.unique_id, warning)
         images = draw(generator, latent, noise_mode, 0, move)
         if latent.regions and warning is None:
-            (figures,) = host.run(generator, 1, lambda G, items: leakage(G, latent.take(items)))
+            first = move.for_codes(len(latent)).take(slice(1))
+            (figures,) = host.run(generator, 1, lambda G, items: leakage(G, latent.take(items), first))
             host.tell(cls.hidden.unique_id, describe_leakage(*figures.tolist()))
         return io.NodeOutput(images, ui=host.pictures(images))
 

@@ -63,6 +63,7 @@ def draw_distinct(
 
     noise_seed: of random noise, from which picture i takes its own, `noise_seed + i`. move: as for `decode`.
     """
+    move.check(len(latents))
     codes, places = distinct(latents, noise_mode, move)
 
     def forward(generator: Generator, items: slice) -> torch.Tensor:
@@ -84,6 +85,7 @@ def draw_each(
     A few are drawn ahead at a time, and none is kept longer than it is awaited.
     noise_seeds: of random noise, one per code of a batch; else 0, 1, … move: as for `decode`.
     """
+    move.check(sum(map(len, parts)))
     kept, places = distinct_in(parts, noise_mode, move)
     awaited = Counter(chain(*places))
     drawn: dict[int, torch.Tensor] = {}
@@ -143,19 +145,19 @@ def _keys(latents: Latents) -> list[bytes]:
     ]
 
 
-def leakage(generator: Generator, latents: Latents) -> torch.Tensor:
+def leakage(generator: Generator, latents: Latents, move: Move = STILL) -> torch.Tensor:
     """How much injection in a region changed, of what injection in the whole picture changes in the same places.
 
     Of the uppermost region, against what lies below it. Draws every code three times, at 256 px if there are such
     pictures inside. Returns float32 `[B, 2]`: beyond 8 px (of 256) of the region's seam, where 0 is ideal, and inside
-    the region, where 1 is.
+    the region, where 1 is. move: as for `decode`.
     """
     *below, top = latents.regions
     sizes = [size for size in generator.synthesis.colour_resolutions if size <= MEASURED_AT]
     size = sizes[-1] if sizes else None
-    source = decode(generator, replace(latents, regions=tuple(below)), resolution=size)
-    everywhere = decode(generator, top.codes, resolution=size)
-    mixed = decode(generator, latents, resolution=size)
+    source = decode(generator, replace(latents, regions=tuple(below)), resolution=size, move=move)
+    everywhere = decode(generator, top.codes, resolution=size, move=move)
+    mixed = decode(generator, latents, resolution=size, move=move)
     mask = average(top.mask.to(source)[:, None] / 255, source.shape[2], source.shape[3])
     margin = max(1, round(MARGIN * max(source.shape[2:])))
     far = F.max_pool2d(mask, 2 * margin + 1, 1, margin) == 0

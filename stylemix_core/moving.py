@@ -1,7 +1,8 @@
 """Where StyleGAN3 puts its pictures, which other generators cannot choose; and how faces stood in their photographs."""
 
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeVar
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from .faces import FaceTransform
 
 Value = TypeVar("Value")
+Pose = tuple[float, tuple[float, float]]
+"""Degrees counter-clockwise, then the shift right and down in picture widths."""
 EXPECTED = "expected a dictionary of (degrees, [right, down], …) by picture, as stylegan3-editing writes it"
 
 
@@ -32,6 +35,15 @@ class Move:
     def alike(self) -> bool:
         """Whether all pictures move alike."""
         return all(values is None or len(values) == 1 for values in (self.translate, self.rotate))
+
+    def check(self, count: int) -> None:
+        """`StyleMixError` unless it says how `count` pictures move."""
+        for values in (self.translate, self.rotate):
+            if values is not None and len(values) not in (1, count):
+                raise StyleMixError(
+                    f"there are moves of {counted(len(values), 'picture')}, but {counted(count, 'code')}; expected one "
+                    "for all, or one for each"
+                )
 
     def take(self, items: slice) -> "Move":
         """That of some of the pictures."""
@@ -73,35 +85,46 @@ def as_in_photos(
     return Move((translate,), tuple(rotate - transform.angle for transform in transforms))
 
 
-def poses_by_name(path: str | os.PathLike[str], names: Sequence[str]) -> Move:
-    """Poses of pictures from stylegan3-editing's `landmarks_transforms.npy`, whatever the endings of their names.
+def poses_by_name(path: str | os.PathLike[str], names: Sequence[Sequence[str]]) -> Move:
+    """Poses of pictures from stylegan3-editing's `landmarks_transforms.npy`.
 
-    `CheckpointError` when the file is another, `StyleMixError` when it lacks a picture.
+    names: what each picture may be called there, the likeliest first. Endings may be others, unless it is then not
+        clear which picture is meant.
+    `CheckpointError` when the file is another, or lacks a picture.
     """
     with about(path):
         known = read_poses(path)
-        poses = []
-        for name in names:
-            stem = PurePath(name).stem
-            if stem not in known:
-                listed = ", ".join(list(known)[:5]) + (" …" if len(known) > 5 else "")
-                raise StyleMixError(
-                    f"there is no pose for {name}; the file has those of {listed or 'no picture'}"
-                )
-            poses.append(known[stem])
+        poses = [pose_for(given, known) for given in names]
     return Move(tuple(shift for _, shift in poses), tuple(degrees for degrees, _ in poses))
 
 
-def read_poses(path: str | os.PathLike[str]) -> dict[str, tuple[float, tuple[float, float]]]:
-    """Degrees and shift by the name of a picture without its ending, of those that the file has a pose for."""
+def pose_for(names: Sequence[str], known: Mapping[str, Pose]) -> Pose:
+    """The pose of a picture by one of its names."""
+    for name in names:
+        if name in known:
+            return known[name]
+    for name in names:
+        same = [other for other in known if PurePath(other).stem in (name, PurePath(name).stem)]
+        if len(same) == 1:
+            return known[same[0]]
+    listed = ", ".join(list(known)[:5]) + (" …" if len(known) > 5 else "")
+    raise StyleMixError(
+        f"there is no one pose for {names[0]}; the file has those of {listed or 'no picture'}"
+    )
+
+
+def read_poses(path: str | os.PathLike[str]) -> dict[str, Pose]:
+    """Poses by the names of the pictures that the file has one for."""
     content = read_npy(path)
     if not isinstance(content, dict):
         raise CheckpointError(f"the file holds no poses; {EXPECTED}")
-    found = {}
-    for name, pose in content.items():
-        if pose is not None:
-            if not isinstance(pose, list | tuple) or len(pose) < 2 or not isinstance(pose[0], int | float):
-                raise CheckpointError(f"the file holds no poses; {EXPECTED}")
-            right, down = numbers(pose[1], EXPECTED, most=1).tolist()
-            found[PurePath(str(name)).stem] = float(pose[0]), (right, down)
-    return found
+    return {str(name): read_pose(pose) for name, pose in content.items() if pose is not None}
+
+
+def read_pose(stored: object) -> Pose:
+    """One pose of the file."""
+    if isinstance(stored, list | tuple) and len(stored) >= 2 and isinstance(stored[0], int | float):
+        shift = numbers(stored[1], EXPECTED, most=1).tolist()
+        if len(shift) == 2 and math.isfinite(stored[0]):
+            return float(stored[0]), (shift[0], shift[1])
+    raise CheckpointError(f"the file holds no poses; {EXPECTED}")

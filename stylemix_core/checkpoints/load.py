@@ -21,7 +21,7 @@ def load_generator(
     runs_on: torch.device | None = None,
     compile: bool = False,
 ) -> Generator:
-    """Load a StyleGAN2 generator; of a pSp file, its decoder.
+    """Load a generator: StyleGAN2, StyleGAN3 or StyleGAN-XL; of a pSp file, its decoder.
 
     source: a checkpoint file, or "demo" for the bundled model.
     device: None for CUDA, else MPS, else the CPU.

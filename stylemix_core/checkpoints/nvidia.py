@@ -146,7 +146,7 @@ def arguments(generator: State, *path: str) -> State:
 
 
 def refuse_other_networks(class_name: str, generator: State, synthesis: State) -> None:
-    """Refuses all but StyleGAN2's generator, by what its synthesis is made of."""
+    """Refuses all but StyleGAN2's and StyleGAN3's generators, by what its synthesis is made of."""
     children = modules_of(synthesis)
     if any(is_module(children.get(name)) for name in ("b4", "input")):
         return

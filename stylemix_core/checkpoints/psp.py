@@ -109,7 +109,12 @@ def read_decoder(tensors: Tensors) -> tuple[Config, dict[str, StoredTensor]]:
     """
     found = dict(tensors) if any(mark in tensors for mark in NVIDIA_MARKS) else convert(tensors)
     found.pop("synthesis.input.transform", None)
-    return generator_of(found, None, {})
+    config, weights = generator_of(found, None, {})
+    if "mapping.w_avg" not in weights:
+        raise CheckpointError(
+            "the decoder has an average w for each class; encoders are for decoders with one"
+        )
+    return config, weights
 
 
 def average_w(config: Config, generator: Tensors, average: StoredTensor | None) -> StoredTensor:

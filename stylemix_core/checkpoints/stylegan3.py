@@ -7,8 +7,7 @@ from the layers' names, which carry the sizes of their maps, and from the constr
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import torch
 
@@ -37,7 +36,11 @@ def from_modules(tensors: Tensors, synthesis: State, modules: Mapping[str, State
     tensors: by NVIDIA's names, completed. synthesis: attributes of the synthesis network. modules: those of its parts.
     """
     names = synthesis.get("layer_names")
-    if not isinstance(names, list) or not all(isinstance(name, str) and name in modules for name in names):
+    if (
+        not isinstance(names, list)
+        or not names
+        or not all(isinstance(name, str) and name in modules for name in names)
+    ):
         raise CheckpointError(
             "the network does not name its layers; expected `layer_names`, as StyleGAN3 has them"
         )
@@ -108,7 +111,7 @@ def from_names(tensors: Tensors, arguments: Mapping[str, Any]) -> StyleGAN3Confi
                 down=down,
                 padding=padding,
                 clamp=None if clamp is None else number(clamp),
-                half=rate << most_exact > resolution,
+                half=rate > resolution >> min(most_exact, 64),
                 to_rgb=to_rgb,
             )
         )
@@ -151,18 +154,32 @@ def padding_of(
 
 def from_metadata(stored: Mapping[str, Any]) -> StyleGAN3Config:
     """The configuration as this package's own files store it: the fields of the dataclasses."""
-    known = {field.name for field in fields(StyleGAN3Config)}
-    layers = []
-    for one in list(stored.get("layers", ()))[:MOST_LAYERS]:
-        values = {field.name: one[field.name] for field in fields(LayerConfig)}
-        lists = {name: tuple(map(whole, value)) for name, value in values.items() if isinstance(value, list)}
-        layers.append(LayerConfig(**{**values, **lists}))
-    config = StyleGAN3Config(
-        **{name: value for name, value in stored.items() if name in known and name != "layers"},
-        layers=tuple(layers),
-    )
+    layers = tuple(LayerConfig(**plain(LayerConfig, one)) for one in list(stored["layers"])[:MOST_LAYERS])
+    config = StyleGAN3Config(**plain(StyleGAN3Config, stored), layers=layers)
     config.check()
     return config
+
+
+def plain(kind: type, stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a dataclass that are stored, but for the layers, as what they should be."""
+    values: dict[str, Any] = {}
+    for name, of in get_type_hints(kind).items():
+        if name == "layers" or (name not in stored and hasattr(kind, name)):
+            continue
+        value = stored[name]
+        if value is None and type(None) in get_args(of):
+            values[name] = None
+        elif isinstance(value, list):
+            values[name] = tuple(map(whole, value))
+        elif of is bool or of is str:
+            if not isinstance(value, of):
+                raise CheckpointError(
+                    f"the network has {shown(value)} as its {name}; expected a {of.__name__}"
+                )
+            values[name] = value
+        else:
+            values[name] = number(value) if of is float or float in get_args(of) else whole(value)
+    return values
 
 
 def layer(name: str, sizes: Mapping[str, tuple[int, ...]], **known: Any) -> LayerConfig:
@@ -260,12 +277,18 @@ def with_average(config: StyleGAN3Config, tensors: dict[str, StoredTensor]) -> d
 
 def side(value: Any) -> int:
     """Pixels of a square's side, which the original keeps as a pair."""
-    pair = value.load().tolist() if isinstance(value, StoredArray) else value
-    if isinstance(pair, list | tuple) and len(pair) == 2:
-        if pair[0] != pair[1]:
-            raise CheckpointError(f"the maps are {pair[0]}×{pair[1]} pixels; StyleGAN3's are squares")
-        pair = pair[0]
-    return whole(pair)
+    if isinstance(value, StoredArray):
+        if value.shape != (2,):
+            raise CheckpointError(
+                f"the maps have an array of {list(value.shape)} for their size; expected two numbers"
+            )
+        value = value.load().tolist()
+    if isinstance(value, list | tuple) and len(value) == 2:
+        height, width = map(whole, value)
+        if height != width:
+            raise CheckpointError(f"the maps are {height}×{width} pixels; StyleGAN3's are squares")
+        return height
+    return whole(value)
 
 
 def whole(value: Any) -> int:

@@ -181,5 +181,5 @@ def move_of(moving: Moving, parts: Sequence[Latents] = ()) -> Move:
         with naming(moving.poses):
             _, transform = align_face(open_image(moving.poses))
         return as_in_photos([transform])
-    origins = (short_origin(part, place) for part in parts for place in range(len(part)))
-    return poses_by_name(moving.poses, [origin.rpartition(": ")[2] for origin in origins])
+    origins = [(part.origins[i], short_origin(part, i)) for part in parts for i in range(len(part))]
+    return poses_by_name(moving.poses, [[name.rpartition(": ")[2] for name in names] for names in origins])

@@ -76,8 +76,14 @@ def channels_in(
     inside: list[torch.Tensor] = []
     everywhere: list[torch.Tensor] = []
 
+    rates = {size: rate for stage in generator.synthesis.stages() for size, rate in stage.fields().items()}
+
     def note(x: torch.Tensor) -> None:
         energy = x.float().square()  # [B, I, r, r]
+        own = rates.get(x.shape[3], x.shape[3]) * generator.img_shape[1] // rates[generator.img_shape[1]]
+        beyond = max(x.shape[3] - own, 0) // 2  # what is no part of the picture
+        if beyond:
+            energy = energy[..., beyond : x.shape[2] - beyond, beyond : x.shape[3] - beyond]
         height, width = energy.shape[2:]
         inside.append((energy * average(mask.to(energy), height, width)).sum((2, 3)))
         everywhere.append(energy.sum((2, 3)))

@@ -16,16 +16,19 @@ import stylemix_core as sm
 from stylemix_core import cli
 from stylemix_core.checkpoints import load_generator
 from stylemix_core.codes.latents import Latents, Region
+from stylemix_core.codes.style_space import channels_in, styles_of
 from stylemix_core.decoding import decode, draw_distinct, draw_each
 from stylemix_core.errors import CheckpointError, StyleMixError
 from stylemix_core.faces.landmarks import Landmarks
 from stylemix_core.faces.transform import FaceTransform
 from stylemix_core.files.pictures import open_image
 from stylemix_core.generator import StyleGAN3
-from stylemix_core.generator.engine import rows
+from stylemix_core.generator.batches import in_chunks
+from stylemix_core.generator.engine import regions, rows
 from stylemix_core.generator.fingerprint import picture_shape
 from stylemix_core.generator.stylegan3 import ops
 from stylemix_core.images import from_pil
+from stylemix_core.mixing.inject import Injection
 from stylemix_core.moving import Move, as_in_photos, poses_by_name
 from tests import builders
 from tests import builders_stylegan3 as originals
@@ -190,7 +193,8 @@ def test_moving_is_what_layer_0_does(generators):
     ("move", "message"),
     [
         ({"translate": (0.1, 0.2, 0.3)}, "expected two numbers"),
-        ({"rotate": float("nan")}, "expected a number of degrees"),
+        ({"rotate": float("nan")}, "rotate holds NaN or infinite numbers"),
+        ({"rotate": [[1.0, 2.0]]}, "expected a number of degrees"),
         ({"rotate": [1.0, 2.0, 3.0]}, "for each of the 2 pictures"),
     ],
 )
@@ -222,6 +226,26 @@ def test_regions_are_drawn_in_one_pass(generators, name):
     assert (empty - plain[0]).abs().max() < 1e-6 and (whole - plain[1]).abs().max() < 1e-6
     assert torch.isfinite(half).all()
     assert not torch.allclose(half, plain[0], atol=1e-4) and not torch.allclose(half, plain[1], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["t", "r", "24px_turned", "margin_6_first_3"])
+def test_regions_lie_where_they_do_in_the_picture(generators, name):
+    """In every map, whatever reaches beyond the picture."""
+    generator = generators[name]
+    side = generator.img_resolution
+    mask = torch.zeros(1, 1, side, side)
+    mask[..., side // 4 : side // 2, : side // 2] = 1
+    shares = regions._shares(mask, generator.synthesis.stages())
+    rates = {size: rate for stage in generator.synthesis.stages() for size, rate in stage.fields().items()}
+    for width, share in shares.items():
+        assert share.shape[-2:] == (width, width)
+        rate = rates[width] * side / rates[side]  # pixels of the picture in this map
+        beyond = (width - rate) / 2
+        rows, columns = share[0, 0, 0].amax(1), share[0, 0, 0].amax(0)
+        assert rows.sum() == pytest.approx(rate / 4, abs=1)
+        assert columns.sum() == pytest.approx(beyond + rate / 2, abs=1)
+        middle = (rows * torch.arange(width)).sum() / rows.sum()
+        assert middle == pytest.approx(beyond + rate * 3 / 8 - 0.5, abs=1)
 
 
 def in_region(around, inside, mask):
@@ -263,34 +287,40 @@ def test_faces_lean_as_in_their_photographs(generators):
         StyleMixError, match="there are 2 faces to turn and 3 codes; expected as many codes for"
     ):
         faces.for_codes(3)
+    with pytest.raises(StyleMixError, match="there are moves of 2 pictures, but 3 codes"):
+        next(draw_each(generator, [codes.take(slice(0, 3))], move=faces))
 
 
 def write_poses(path):
     """As stylegan3-editing does: angle, translation, and both transforms; None for a face that was not found."""
     poses = {"anna.jpg": (np.float64(350.0), np.array([0.25, -0.125]), np.eye(3), np.eye(3)), "ben.jpg": None}
+    poses["anna (1).jpg"] = (np.float64(10.0), np.zeros(2), np.eye(3), np.eye(3))
     np.save(path, poses)
     return path
 
 
 def test_poses_are_read_by_the_names_of_pictures(tmp_path):
     path = write_poses(tmp_path / "landmarks_transforms.npy")
-    assert poses_by_name(path, ["anna.png", "anna"]) == Move(((0.25, -0.125),) * 2, (350.0,) * 2)
+    anna = Move(((0.25, -0.125),), (350.0,))
+    for names in (["anna.png"], ["anna"], ["anna.jpg (tune)", "anna.jpg"]):
+        assert poses_by_name(path, [names]) == anna
     with pytest.raises(
-        StyleMixError, match=r"landmarks_transforms\.npy: there is no pose for ben\.jpg; .* of anna$"
+        StyleMixError,
+        match=r"landmarks_transforms\.npy: there is no one pose for ben\.jpg; .* of anna\.jpg, anna \(1\)\.jpg$",
     ):
-        poses_by_name(path, ["ben.jpg"])
+        poses_by_name(path, [["ben.jpg"]])
     for other in (
         np.zeros(3),
         {"anna.jpg": np.zeros(3)},
         {"anna.jpg": ("350", np.zeros(2))},
         {"anna.jpg": (1.0, "x")},
+        {"anna.jpg": (1.0, np.zeros(3))},
+        {"anna.jpg": (math.nan, np.zeros(2))},
     ):
         np.save(tmp_path / "other.npy", other)
         with pytest.raises(CheckpointError, match="expected a dictionary of"):
-            poses_by_name(tmp_path / "other.npy", ["anna.jpg"])
-    np.save(tmp_path / "other.npy", {"anna.jpg": (1.0, np.zeros(3))})
-    with pytest.raises(CheckpointError, match="damaged"):
-        poses_by_name(tmp_path / "other.npy", ["anna.jpg"])
+            poses_by_name(tmp_path / "other.npy", [["anna.jpg"]])
+    assert poses_by_name(path, [["anna (1).jpg", "anna"]]).rotate == (10.0,)
 
 
 def run(*arguments):
@@ -320,10 +350,15 @@ def test_the_command_line_moves_pictures(pickles, generators, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_leaves_the_first_layers_alone(pickles, generators, dtype):
+def test_half_precision_leaves_the_first_layers_alone(pickles, generators, tmp_path, dtype):
+    exact_first = originals.write(tmp_path / "exact_first.pkl", replace(VARIANTS["t"], num_fp16_res=1))
+    layers = load_generator(exact_first, "cpu", dtype).synthesis.layers()
+    kinds = [layer.weight.dtype for layer in layers]
+    assert kinds == [
+        dtype if layer.layer.sampling_rate > 16 and not layer.to_rgb else torch.float32 for layer in layers
+    ]
+    assert len({*kinds}) == 2
     generator = load_generator(pickles["t"], "cpu", dtype)
-    kinds = {layer.layer.half: layer.weight.dtype for layer in generator.synthesis.layers()[:-1]}
-    assert kinds.get(True) == dtype and kinds.get(False, torch.float32) == torch.float32
     w = generator.mapping(sm.sample_z([7], 24).reshape(2, 12), truncation_psi=0.7)
     with torch.no_grad():
         exact, half = generators["t"].synthesis(w), generator.synthesis(w)
@@ -341,6 +376,9 @@ def test_half_precision_leaves_the_first_layers_alone(pickles, generators, dtype
         ("L1_36_12", {"up_factor": 2.5}, "where a whole number is expected"),
         ("L1_36_12", {"up_factor": 1 << 40}, "sizes that no StyleGAN3 has"),
         ("L2_36_12", {"in_size": [44, 44], "padding": [1, 0, 1, 0]}, "of 44 pixels|announces"),
+        ("L13_32_10", {"is_torgb": True}, "the last one alone to make colours"),
+        ("L14_32_3", {"up_factor": 2, "down_factor": 2}, "makes colours, but filters them"),
+        ("L1_36_12", {"in_size": np.zeros((3, 3))}, "an array of|a whole number"),
         ("input", {"bandwidth": float("inf")}, "where a number is expected"),
         ("input", {"bandwidth": 9.0}, "a bandwidth of 9.0 at a sampling rate of 16"),
         ("input", {"size": 4000}, "takes 12 maps of 36 pixels, but is given"),
@@ -458,6 +496,51 @@ def test_explain_names_its_layers_and_sizes(generators):
     report = sm.explain_layers(generator, w, style, regions={"left": torch.ones(32, 32)})
     assert len(report.effect) == 16 and report.resolutions == (16,) * 6 + (32,) * 10
     assert (report.effect > 0).all()
+
+
+def test_directions_are_found_in_it(generators):
+    generator = generators["t"]
+    w = Latents.of(generator.mapping(sm.sample_z([1], 12), truncation_psi=0.7))
+    for method in ("SeFa", "GANSpace"):
+        found = sm.find_directions(generator, method, "1-6", count=3, samples=200)
+        moved = sm.apply_direction(w, found, 1, 2.0)
+        changed = (moved.w - w.w).abs().amax((0, 2))
+        assert (changed[1:7] > 1e-3).all() and (changed[[0, *range(7, 16)]] == 0).all()
+
+
+def test_layers_are_found_in_it(generators):
+    generator = generators["r"]
+    source, style = generator.mapping(sm.sample_z([1, 2], 12), truncation_psi=0.7).split(1)
+    found = sm.find_layers(generator, source, style, "everything", steps=4, others=0)
+    assert sm.parse_masks(found[0].mask_text, generator.num_ws).strengths.shape == (1, 16)
+
+
+@pytest.mark.parametrize("name", ["t", "24px_turned"])
+def test_channels_act_where_the_picture_has_them(generators, name):
+    """What lies beyond the picture counts nowhere."""
+    generator = generators[name]
+    latents = Latents.of(torch.randn(1, generator.num_ws, 16, generator=torch.Generator().manual_seed(3)))
+    left = torch.zeros(1, generator.img_resolution, generator.img_resolution)
+    left[..., : generator.img_resolution // 2] = 1
+    with torch.no_grad():
+        inside, everywhere = channels_in(generator, latents, left)
+        outside, _ = channels_in(generator, latents, 1 - left)
+        whole, _ = channels_in(generator, latents, torch.ones_like(left))
+    assert torch.allclose(whole, everywhere, rtol=1e-4)
+    assert torch.allclose(inside + outside, everywhere, rtol=1e-4)
+
+
+def test_channels_of_it_are_injected(generators):
+    """Those that act in a region: only styles of layers whose mask is not 0 may change."""
+    generator = generators["r"]
+    source, style = (Latents.of(w) for w in generator.mapping(sm.sample_z([1, 2], 12)).split(1))
+    masks = sm.parse_masks("3-5", generator.num_ws)
+    region = torch.zeros(1, 32, 32)
+    region[:, 8:24, 8:24] = 1
+    mixed = Injection(masks, space="channels", region=region).run(source, style, in_chunks(generator)).codes
+    before, after = (styles_of(generator, codes) for codes in (source, mixed))
+    changed = [bool((one != other).any()) for one, other in zip(before, after, strict=True)]
+    assert changed == [layer in (3, 4, 5) for layer in range(16)]
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -18,9 +18,9 @@ def by_maps(
 ) -> torch.Tensor:
     """`work` on the maps that a convolution makes: `[B, count, H', W']`, channels-last.
 
-    like: the layer's input. convolve: makes some of the maps, `[B, c, H, W]`. work: from float32 `[b, c, H, W]`,
-    channels-last, to `[b, c, H', W']`, every map by itself. Where gradients are wanted, and on other devices than CPUs,
-    both do all at once.
+    like: the layer's input. convolve: makes some of the maps, `[B, c, H, W]`. work: from `[b, c, H, W]` to
+    `[b, c, H', W']`, every map by itself; it gets float32, channels-last. Where gradients are wanted, and on other
+    devices than CPUs, both do all at once, in the maps' own type.
     """
     if like.device.type != "cpu" or torch.is_grad_enabled():
         return work(convolve(slice(0, count)))

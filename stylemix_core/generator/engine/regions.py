@@ -127,8 +127,9 @@ def _shares(masks: torch.Tensor, stages: Sequence[Stage]) -> dict[int, torch.Ten
     rate = full
     while True:
         for own in (own for own, its in fields.items() if its == rate):
-            cut = (share.shape[3] - own) // 2
-            by_width[own] = share[..., cut : share.shape[2] - cut, cut : cut + own][:, :, None]
+            height = own * share.shape[2] // share.shape[3]
+            top, left = (share.shape[2] - height) // 2, (share.shape[3] - own) // 2
+            by_width[own] = share[..., top : top + height, left : left + own][:, :, None]
         if rate <= min(fields.values()):
             return by_width
         share, rate = F.avg_pool2d(share, 2), rate // 2

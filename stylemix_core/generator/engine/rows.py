@@ -1,7 +1,7 @@
 """Stages with large maps a few rows at a time, each just before the next one needs them: none has all its maps at once.
 
-Of every stage only the rows that the next one will ask for again are kept, so that nothing is computed twice and memory
-does not grow with the height of the picture.
+Of every stage only the rows that the next one will ask for again are kept, so that no stage's rows are computed twice
+and memory does not grow with the height of the picture.
 """
 
 import math

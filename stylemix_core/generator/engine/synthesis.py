@@ -207,7 +207,8 @@ class Synthesis(nn.Module):
             if self.graphs.known:  # something was drawn before, so more may come
                 fused.prepare(like.device, like.dtype)
             stream = torch.cuda.current_stream().cuda_stream
-            key, state = (len(codes), noise_mode, resolution, stream), self.state()
+            shapes = tuple(code.shape[1:] for code in codes)
+            key, state = (shapes, noise_mode, resolution, stream), self.state()
             parts = ([code[part] for code in codes] for part in parts_of(count, CHUNK))
             return gathered((self.graphs.draw(key, state, part, draw, derived) for part in parts), count)
 

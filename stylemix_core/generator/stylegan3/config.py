@@ -12,6 +12,7 @@ LARGEST_MAPS = 4096 + 256
 """Pixels of a side, beyond any published network."""
 LARGEST_FACTOR = 16
 MOST_TAPS = 128
+MOST_MAPS = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,23 @@ class LayerConfig:
             not all(1 <= side <= LARGEST_MAPS for side in sides)
             or not 1 <= min(self.up, self.down) <= max(self.up, self.down) <= LARGEST_FACTOR
             or not all(1 <= side <= MOST_TAPS for side in taps)
-            or any(len(shape or (1,)) > 2 for shape in (self.up_shape, self.down_shape))
+            or any(len(shape or (1,)) > 2 or shape == () for shape in (self.up_shape, self.down_shape))
             or not 1 <= self.kernel <= 15
+            or not 1
+            <= min(self.in_channels, self.out_channels)
+            <= max(self.in_channels, self.out_channels)
+            <= MOST_MAPS
             or max(map(abs, self.padding)) > LARGEST_MAPS
         ):
             raise CheckpointError(f"the layer {self.name} announces sizes that no StyleGAN3 has")
+        if self.to_rgb and (self.kernel, self.up, self.down, self.up_shape, self.down_shape) != (
+            1,
+            1,
+            1,
+            None,
+            None,
+        ):
+            raise CheckpointError(f"the layer {self.name} makes colours, but filters them; no StyleGAN3 does")
         for lower, upper, axis in ((*self.padding[:2], -1), (*self.padding[2:], 0)):
             filters = sum(shape[axis] - 1 for shape in (self.up_shape, self.down_shape) if shape)
             finer = (self.in_size + self.kernel - 1) * self.up + lower + upper - filters
@@ -139,6 +152,13 @@ class StyleGAN3Config:
 
     def check(self) -> None:
         """`CheckpointError` when the layers do not follow one another to a picture."""
+        widths = (self.z_dim, self.w_dim, self.input_channels, self.embed_width or 1)
+        if not 1 <= min(widths) <= max(widths) <= MOST_MAPS or not 0 <= self.c_dim <= 1 << 20:
+            raise CheckpointError("the network announces widths that no StyleGAN3 has")
+        if len(self.layers) < 2 or any(layer.to_rgb for layer in self.layers[:-1]):
+            raise CheckpointError(
+                "the network's layers make no picture; expected the last one alone to make colours"
+            )
         size, channels = self.input_size, self.input_channels
         for layer in self.layers:
             layer.check()

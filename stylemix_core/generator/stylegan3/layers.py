@@ -64,9 +64,10 @@ class SynthesisLayer(Styled):
 
     def resampling(self) -> Resampling:
         """How its leaky ReLU is computed."""
-        layer = self.layer
-        assert self.up_filter is not None and self.down_filter is not None
-        return Resampling(self.up_filter, self.down_filter, layer.up, layer.down, layer.padding, layer.clamp)
+        layer, none = self.layer, self.bias.new_ones(1, dtype=torch.float32)  # where the sampling stays
+        up = none if self.up_filter is None else self.up_filter
+        down = none if self.down_filter is None else self.down_filter
+        return Resampling(up, down, layer.up, layer.down, layer.padding, layer.clamp)
 
 
 class InputStage(Stage):

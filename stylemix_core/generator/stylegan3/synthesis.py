@@ -63,14 +63,11 @@ def per_picture(name: str, given: Any, like: torch.Tensor, width: int) -> torch.
     """What is given for all pictures or for each, `[B, width]`. `StyleMixError` where it does not fit."""
     values = torch.as_tensor(given, dtype=torch.float32, device=like.device)
     rows = values[:, None] if width == 1 and values.ndim == 1 else torch.atleast_2d(values)
-    if (
-        rows.ndim != 2
-        or rows.shape[1] != width
-        or len(rows) not in (1, len(like))
-        or not rows.isfinite().all()
-    ):
+    if rows.ndim != 2 or rows.shape[1] != width or len(rows) not in (1, len(like)):
         kind = "two numbers, x and y in picture widths" if width == 2 else "a number of degrees"
         raise StyleMixError(
             f"{name} has the shape {list(values.shape)}; expected {kind}, or that for each of the {len(like)} pictures"
         )
+    if not rows.isfinite().all():
+        raise StyleMixError(f"{name} holds NaN or infinite numbers; give finite ones")
     return rows.expand(len(like), -1)
