@@ -28,7 +28,7 @@ PREVIEW_SECONDS, PREVIEW_SIDE = 1.0, 512
 """How often a picture is shown while more are made, and how large at most."""
 
 BYTES_PER_PIXEL = 6 * 32 * 4
-"""Memory that a forward pass needs: about six maps of 32 float32 channels at full resolution."""
+"""Memory that a forward pass needs at least: about six maps of 32 float32 channels at full resolution."""
 
 GRADIENT_FACTOR = 4
 """How much more a pass needs whose maps are kept for its gradients; measured by benchmarks/inversion.py."""
@@ -153,7 +153,7 @@ def step_reporter(node_id: str | None) -> OnStep:
 def _place(models: Sequence[AnyModel], items: int) -> None:
     """Bring networks to the device that computes, and make room there for `items` pictures."""
     patchers = list(dict.fromkeys(model.handle() for model in models))
-    memory = items * max(_side(patcher.model) for patcher in patchers) ** 2 * BYTES_PER_PIXEL
+    memory = items * max(_working(patcher.model) for patcher in patchers)
     # Outside of ComfyUI's inference mode, whose tensors hide their changes: nothing could be kept with them.
     with torch.inference_mode(False), torch.no_grad():
         model_management.load_models_gpu(patchers, memory_required=memory, force_full_load=True)
@@ -166,8 +166,8 @@ def _place(models: Sequence[AnyModel], items: int) -> None:
                 network.to(device)
 
 
-def _side(network: Any) -> int:
-    """Width of the pictures that a network works on."""
+def _working(network: Any) -> int:
+    """Bytes that a network needs for a picture."""
     draws = getattr(network, "decoder", None) or network  # ReStyle's encoders draw pictures on their way
     side: int = getattr(draws, "img_resolution", None) or network.input_size
-    return side
+    return max(BYTES_PER_PIXEL * side**2, getattr(draws, "working_bytes", 0))

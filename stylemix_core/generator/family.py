@@ -141,6 +141,11 @@ class Generator(nn.Module):
         """Precision of the synthesis convolutions."""
         return self.synthesis.maps_like.dtype
 
+    @property
+    def working_bytes(self) -> int:
+        """Memory for drawing a picture where a layer's maps are computed all at once; 0 where its size tells enough."""
+        return 0
+
     def set_dtype(self: Built, dtype: torch.dtype) -> Built:
         """Put the synthesis convolutions into `dtype`; mapping, styles and pictures stay float32."""
         raise NotImplementedError

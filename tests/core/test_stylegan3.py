@@ -543,6 +543,11 @@ def test_channels_of_it_are_injected(generators):
     assert changed == [layer in (3, 4, 5) for layer in range(16)]
 
 
+def test_it_says_how_much_memory_a_picture_takes(generators):
+    """That of maps sampled four times as finely, twice."""
+    assert generators["t"].working_bytes == 2 * 4 * max(12 * (36 * 4) ** 2, 12 * (52 * 2) ** 2)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_strips_are_the_whole(monkeypatch, seed):
     """Whatever the filters, factors and padding are."""

@@ -22,6 +22,12 @@ class StyleGAN3(Generator):
         self.mapping = ClassMapping(config) if config.by_class else MappingNetwork(config)
         self.synthesis = SynthesisNetwork(config)
 
+    @property
+    def working_bytes(self) -> int:
+        """The finest sampled maps of a layer, float32, before and after its leaky ReLU."""
+        finest = max(layer.out_channels * (layer.in_size * layer.up) ** 2 for layer in self.config.layers)
+        return 2 * 4 * finest
+
     def set_dtype(self, dtype: torch.dtype) -> "StyleGAN3":
         """Put the weights of those layers that bear it into `dtype`; the first ones and the last stay float32."""
         for layer in self.synthesis.layers():
