@@ -75,7 +75,7 @@ class Sampler(io.ComfyNode):
         runner = partial(host.run, generator)
         cutoff = cutoff_of(truncation_cutoff)
         latent = sample_latents(generator.network(), seeds, truncation_psi, cutoff, label, runner)
-        images = draw(generator, latent, noise_mode, seed, move)
+        images = draw(generator, latent, noise_mode, seed, move.for_codes(batch_size))
         return io.NodeOutput(images, latent, ui=host.pictures(images))
 
 
@@ -112,10 +112,12 @@ class Decode(io.ComfyNode):
     ) -> io.NodeOutput:
         warning = check_generator(latent, generator.network())
         host.warn(cls.hidden.unique_id, warning)
+        move = move.for_codes(len(latent))
         images = draw(generator, latent, noise_mode, 0, move)
         if latent.regions and warning is None:
-            first = move.for_codes(len(latent)).take(slice(1))
-            (figures,) = host.run(generator, 1, lambda G, items: leakage(G, latent.take(items), first))
+            (figures,) = host.run(
+                generator, 1, lambda G, items: leakage(G, latent.take(items), move.take(items))
+            )
             host.tell(cls.hidden.unique_id, describe_leakage(*figures.tolist()))
         return io.NodeOutput(images, ui=host.pictures(images))
 
@@ -125,7 +127,7 @@ def draw(
 ) -> torch.Tensor:
     """The codes' pictures as IMAGE. Random noise depends on `noise_seed` and the place in the batch alone."""
     runner = partial(host.run, generator, preview=to_pil)
-    return to_comfy(*draw_distinct(latent, runner, noise_mode, noise_seed, move.for_codes(len(latent))))
+    return to_comfy(*draw_distinct(latent, runner, noise_mode, noise_seed, move))
 
 
 class TurnAndShift(io.ComfyNode):
@@ -146,21 +148,16 @@ class TurnAndShift(io.ComfyNode):
                     step=1.0,
                     tooltip="Degrees, counter-clockwise.",
                 ),
-                io.Float.Input(
-                    "translate_x",
-                    default=0.0,
-                    min=-2.0,
-                    max=2.0,
-                    step=0.01,
-                    tooltip="How far to the right, in picture widths; after turning.",
-                ),
-                io.Float.Input(
-                    "translate_y",
-                    default=0.0,
-                    min=-2.0,
-                    max=2.0,
-                    step=0.01,
-                    tooltip="How far down, in picture widths; after turning.",
+                *(
+                    io.Float.Input(
+                        name,
+                        default=0.0,
+                        min=-2.0,
+                        max=2.0,
+                        step=0.01,
+                        tooltip=f"How far {where}, in picture widths; after turning.",
+                    )
+                    for name, where in (("translate_x", "to the right"), ("translate_y", "down"))
                 ),
                 TRANSFORM.Input(
                     "transform",

@@ -47,11 +47,7 @@ class Move:
 
     def take(self, items: slice) -> "Move":
         """That of some of the pictures."""
-        translate = (
-            self.translate if self.translate is None or len(self.translate) == 1 else self.translate[items]
-        )
-        rotate = self.rotate if self.rotate is None or len(self.rotate) == 1 else self.rotate[items]
-        return Move(translate, rotate)
+        return Move(part(self.translate, items), part(self.rotate, items))
 
     def for_codes(self, count: int) -> "Move":
         """That of `count` pictures of faces that each move in their own way: all versions of the first face, then of
@@ -66,6 +62,11 @@ class Move:
             )
         versions = count // faces
         return Move(spread(self.translate, versions), spread(self.rotate, versions))
+
+
+def part(values: tuple[Value, ...] | None, items: slice) -> tuple[Value, ...] | None:
+    """What there is for some pictures; one value is for all."""
+    return values if values is None or len(values) == 1 else values[items]
 
 
 def spread(values: tuple[Value, ...] | None, versions: int) -> tuple[Value, ...] | None:

@@ -11,6 +11,7 @@ import torch
 
 from ..errors import StyleMixError
 from ..generator import Generator
+from ..generator.engine.stages import fields_of
 from ..images import average, resize
 from .latents import Latents
 
@@ -76,7 +77,7 @@ def channels_in(
     inside: list[torch.Tensor] = []
     everywhere: list[torch.Tensor] = []
 
-    rates = {size: rate for stage in generator.synthesis.stages() for size, rate in stage.fields().items()}
+    rates = fields_of(generator.synthesis.stages())
 
     def note(x: torch.Tensor) -> None:
         energy = x.float().square()  # [B, I, r, r]

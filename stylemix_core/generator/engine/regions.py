@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from .noise import Noise, NoiseSource, RepeatedNoise
 from .parts import CHUNK, gathered, parts_of, pass_through, run
 from .spatial import SpatialStyle, blend
-from .stages import Stage
+from .stages import Stage, fields_of
 from .styles import Style, UniformStyle
 from .synthesis import Synthesis
 
@@ -116,7 +116,7 @@ def _shares(masks: torch.Tensor, stages: Sequence[Stage]) -> dict[int, torch.Ten
         shares.insert(0, mask * free)
         free = free * (1 - mask)
     share = torch.stack(shares)
-    fields = {width: rate for stage in stages for width, rate in stage.fields().items()}
+    fields = fields_of(stages)
     width, full = share.shape[3], stages[-1].fields()[stages[-1].shape[1]]
     # Wide enough for the maps that reach beyond the picture, and for halving as often as there are coarser ones.
     halvings = (full // min(fields.values())).bit_length() - 1

@@ -90,6 +90,11 @@ class Stage(nn.Module):
         raise NotImplementedError
 
 
+def fields_of(stages: Sequence[Stage]) -> dict[int, int]:
+    """The `fields` of all stages."""
+    return {width: rate for stage in stages for width, rate in stage.fields().items()}
+
+
 class Cuttable(Protocol):
     """A stage that doubles its maps' size by convolutions of 3×3 pixels: one with a filter, and no more than another.
 
