@@ -43,6 +43,14 @@ from .files.pictures import load_image as load_image
 from .files.pictures import save_image as save_image
 from .inversion import InversionResult as InversionResult
 from .inversion import invert as invert
+from .jobs.report import JobReport as JobReport
+from .jobs.report import report_job as report_job
+from .jobs.reproduce import Reproduced as Reproduced
+from .jobs.reproduce import reproduce as reproduce
+from .jobs.run import Estimate as Estimate
+from .jobs.run import JobResult as JobResult
+from .jobs.run import estimate_job as estimate_job
+from .jobs.run import run_job as run_job
 from .masks.mask_list import MaskList as MaskList
 from .masks.mask_list import MaskText as MaskText
 from .masks.mask_list import parse_masks as parse_masks

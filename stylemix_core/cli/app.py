@@ -11,7 +11,7 @@ from click.shell_completion import shell_complete
 from .. import __version__
 from ..errors import StyleMixError
 from .batch import SomeFailed
-from .verbs import checkpoints, codes, directions, encoding, faces, layers, mixing
+from .verbs import checkpoints, codes, directions, encoding, faces, jobs, layers, mixing
 
 VERBS = (
     faces.demo,
@@ -31,6 +31,9 @@ VERBS = (
     directions.learn,
     layers.explain,
     layers.find,
+    jobs.run,
+    jobs.reproduce,
+    jobs.report,
     checkpoints.convert,
     checkpoints.inspect,
 )

@@ -1,7 +1,6 @@
 """Files that are given and files that are written: which there are, and what they are called."""
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from ..errors import StyleMixError
 from ..files import endings
 from ..files.endings import HEIC, HEIC_REFUSED, listed
+from ..files.names import file_name
 from ..masks.grammar import MaskSource
 
 PICTURES = frozenset((*endings.PICTURES, *endings.HEIC))
@@ -21,16 +21,6 @@ CODES = PICTURES | CODE_FILES
 """Endings of what W+ codes are read from."""
 MASK_FILE = ".txt"
 """Ending of files with a mask list, as `find` writes them."""
-LONGEST_NAME = 180
-"""Bytes. File systems take 255, endings and numbers included."""
-RESERVED = {
-    "CON",
-    "PRN",
-    "AUX",
-    "NUL",
-    *(f"{port}{number}" for port in ("COM", "LPT") for number in range(1, 10)),
-}
-"""Names that Windows gives to devices, whatever the ending."""
 
 
 def expand(paths: Sequence[Path], endings: Collection[str]) -> list[Path]:
@@ -95,25 +85,6 @@ def mask_text(text: str) -> str:
             raise StyleMixError(f"{path} is no text in UTF-8; expected a mask list, as in 0-3; 8") from None
     MaskSource(text)
     return text
-
-
-def unique(names: Sequence[str]) -> list[str]:
-    """The names, numbered where one comes up again: to Windows and macOS, A and a are one file."""
-    taken: dict[str, str] = {}
-    for name in names:
-        free, number = name, 1
-        while free.casefold() in taken:
-            number += 1
-            free = f"{name}_{number}"
-        taken[free.casefold()] = free
-    return [*taken.values()]
-
-
-def file_name(text: str) -> str:
-    """The text with only what every file system takes, in one piece per letter: macOS takes them apart."""
-    text = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", text)).strip("._") or "unnamed"
-    text = text.encode()[:LONGEST_NAME].decode(errors="ignore")
-    return f"{text}_" if text.partition(".")[0].upper() in RESERVED else text
 
 
 def result_name(*parts: str) -> str:

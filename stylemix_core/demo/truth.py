@@ -16,9 +16,10 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
+from ..errors import StyleMixError
 from ..generator import GeneratorConfig
 from ..generator.engine.steps import LRELU_GAIN, LRELU_SLOPE
-from .attributes import ATTRIBUTES, columns_of_layers
+from .attributes import ATTRIBUTES, columns_of_layers, index
 
 CONFIG = GeneratorConfig(
     z_dim=512,
@@ -29,6 +30,9 @@ CONFIG = GeneratorConfig(
     mapping_layers=2,
     channels=(128, 128, 128, 128, 64, 32, 16),
 )
+
+THRESHOLDS = torch.tensor([0.0, -0.7, 0.7, -1.4, 1.4, -0.3, 0.3])
+"""Where the pairs of coordinates that read an attribute have their steps."""
 
 
 @functools.cache
@@ -60,6 +64,45 @@ def z_of(attributes: torch.Tensor) -> torch.Tensor:
     return latents
 
 
+def column(name: str) -> int:
+    """The column of an attribute. `StyleMixError` when there is none of that name."""
+    try:
+        return index(name)
+    except KeyError as error:
+        raise StyleMixError(error.args[0]) from None
+
+
+def attributes_of_codes(w: torch.Tensor) -> torch.Tensor:
+    """The attributes that W+ codes `[B, num_ws, w_dim]` show, each read where its layer reads it; `[B, attributes]`."""
+    values = []
+    for place, attribute in enumerate(ATTRIBUTES):
+        pairs, bias = pairs_of(place)
+        one, other = w[:, attribute.layer, pairs], w[:, attribute.layer, pairs + CONFIG.w_dim // 2]
+        values.append(((one - other) / (LRELU_GAIN * (1 + LRELU_SLOPE)) - bias.to(w)).mean(1))
+    shown: torch.Tensor = torch.special.ndtr(torch.stack(values, 1))
+    return shown
+
+
+def with_attribute(w: torch.Tensor, name: str, value: float) -> torch.Tensor:
+    """W+ codes `[B, num_ws, w_dim]` with one attribute set, 0…1, and nothing else changed. `StyleMixError` when there
+    is none of that name."""
+    place = column(name)
+    pairs, bias = pairs_of(place)
+    v = torch.special.ndtri(torch.tensor(value, dtype=w.dtype).clamp(1e-4, 1 - 1e-4)) + bias.to(w)
+    changed, layer = w.clone(), ATTRIBUTES[place].layer
+    changed[:, layer, pairs] = LRELU_GAIN * torch.nn.functional.leaky_relu(v, LRELU_SLOPE)
+    changed[:, layer, pairs + CONFIG.w_dim // 2] = LRELU_GAIN * torch.nn.functional.leaky_relu(
+        -v, LRELU_SLOPE
+    )
+    return changed
+
+
+def pairs_of(place: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The coordinates of w that read an attribute, of its ± pairs the first, and what is added to it there."""
+    pairs = torch.arange(place, CONFIG.w_dim // 2, len(ATTRIBUTES))
+    return pairs, -THRESHOLDS[torch.arange(len(pairs))]
+
+
 def mix(source: torch.Tensor, style: torch.Tensor, layers: Iterable[int]) -> torch.Tensor:
     """The attributes that injecting `layers` of `style` into `source` must show; all `[B, attributes]`."""
     mixed = source.clone()
@@ -86,8 +129,7 @@ def mapping_weights() -> dict[str, torch.Tensor]:
     ± pairs, so that v can be read off w linearly and steps at the thresholds −b are cheap to draw.
     """
     pairs = CONFIG.w_dim // 2
-    thresholds = torch.tensor([0.0, -0.7, 0.7, -1.4, 1.4, -0.3, 0.3])
-    bias = -thresholds[torch.arange(pairs) // len(ATTRIBUTES)]
+    bias = -THRESHOLDS[torch.arange(pairs) // len(ATTRIBUTES)]
     directions = projection()[:, attribute_of_coordinate()[:pairs]].t()  # [pairs, z_dim]
     # lrelu(x) − lrelu(−x) = (1 + slope)·x: the first layer's pairs pass v through unharmed.
     undo = torch.eye(pairs) / (LRELU_GAIN * (1 + LRELU_SLOPE))

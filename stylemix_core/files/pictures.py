@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
@@ -38,34 +39,37 @@ def picture_endings() -> tuple[str, ...]:
     return tuple(ending for ending in PICTURES if known.get(ending) in Image.OPEN)
 
 
-def open_image(path: str | os.PathLike[str]) -> Image.Image:
-    """A picture file, turned upright by its EXIF tag, and in sRGB where it has a colour profile; of several frames the
-    first.
+def open_image(path: str | os.PathLike[str] | BinaryIO, name: str | None = None) -> Image.Image:
+    """A picture file, or what would be in one, turned upright by its EXIF tag, and in sRGB where it has a colour
+    profile; of several frames the first.
 
-    `StyleMixError` when the file is missing, damaged, too large or not a picture.
+    name: what messages call it, instead of its path. `StyleMixError` when the file is missing, damaged, too large or
+    not a picture.
     """
+    told = path if name is None else name
     try:
         with without_size_warning(), Image.open(path) as image:
             return _in_srgb(ImageOps.exif_transpose(image))
     except FileNotFoundError:
-        raise StyleMixError(f"there is no picture at {path}; check the path") from None
+        raise StyleMixError(f"there is no picture at {told}; check the path") from None
     except Image.DecompressionBombError as error:
         # Its text is all that says how large the picture is: it has not been opened.
         pixels = re.search(r"\d+", str(error))
         found = f"{int(pixels[0]) / 1e6:.0f} megapixels" if pixels else "too many pixels"
         raise StyleMixError(
-            f"{path} has {found}; at most {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} are read, so scale it down or "
+            f"{told} has {found}; at most {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} are read, so scale it down or "
             "crop it first"
         ) from None
     # Pillow's decoders raise any of these on a damaged file.
     except (OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error) as error:
-        refuse_heic(path)
+        if isinstance(path, str | os.PathLike):
+            refuse_heic(path)
         if isinstance(error, UnidentifiedImageError):
             reason = "its format is none that is known"
         else:  # without the file's name, which the system's own texts end with
             reason = getattr(error, "strerror", None) or str(error)
         raise StyleMixError(
-            f"{path} cannot be read as a picture ({reason}); expected an undamaged file of the kind "
+            f"{told} cannot be read as a picture ({reason}); expected an undamaged file of the kind "
             f"{listed(picture_endings())}"
         ) from error
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from stylemix_core import cli
-from stylemix_core.cli.paths import CODE_FILES, CODES, LONGEST_NAME, file_name, inside, unique
+from stylemix_core.cli.paths import CODE_FILES, CODES, inside
+from stylemix_core.files.names import LONGEST_NAME, file_name, unique
 
 
 def test_patterns_that_the_shell_left_alone_mean_the_files_they_match(tmp_path, monkeypatch):

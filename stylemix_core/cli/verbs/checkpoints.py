@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from ...errors import StyleMixError
+from ...files.names import file_name, unique
 from ...wording import counted
 from .. import options
 from ..batch import Batch
 from ..begin import begin, begin_results
 from ..choices import PARTS
 from ..options import Output
-from ..paths import LATENTS, file_name, unique
+from ..paths import LATENTS
 from ..reading import any_file, check_model, model_files, some
 from ..run import Run
 from ..verb import verb

@@ -6,13 +6,14 @@ import click
 
 from ...errors import StyleMixError
 from ...files.endings import EXPORTS
+from ...files.names import file_name, unique
 from ...wording import counted
 from .. import options
 from ..batch import Batch
 from ..begin import begin_results
 from ..fit import check_cutoff, check_layers
 from ..options import PATH, GeneratorOptions, ModelOptions, Moving, Output, Truncation
-from ..paths import CODE_FILES, CODES, file_name, numbered, unique
+from ..paths import CODE_FILES, CODES, numbered
 from ..reading import number, one_path, some_files
 from ..run import Run
 from ..verb import verb

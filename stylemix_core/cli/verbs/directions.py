@@ -248,8 +248,8 @@ def learn(
     from ...codes.directions import check_confidence
     from ...codes.learning import CHANCES, RESAMPLES, learn_direction
     from ...figures.sheets import direction_sheet, even_strengths
+    from ...files.names import file_name
     from ..inputs import open_generator, read_codes
-    from ..paths import file_name
     from ..pictures import draw_figure
 
     generator = open_generator(models)

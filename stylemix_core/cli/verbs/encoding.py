@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ...errors import StyleMixError
+from ...files.names import file_name, unique
 from ...wording import counted
 from .. import options
 from ..batch import Batch
 from ..begin import begin_results
 from ..choices import INVERSION_METHODS, QUALITIES
 from ..options import PATH, ModelOptions, Output
-from ..paths import LATENTS, PICTURES, file_name, unique
+from ..paths import LATENTS, PICTURES
 from ..reading import any_file, mask_picture, model_file, number, reading
 from ..run import Run
+from ..shards import aligned, run_shards, shards
 from ..verb import verb
 
 if TYPE_CHECKING:
@@ -30,9 +33,16 @@ ABOUT = "PICTURES are picture files or folders of them."
 @verb("Read pictures into W+ codes, one file each, and draw them again.", ABOUT)
 @options.output("encode")
 @options.pictures
+@shards
 @options.strict
 @options.models
-def encode(run: Run, output: Output, pictures: list[Path], strict: bool, models: ModelOptions) -> None:
+def encode(
+    run: Run, output: Output, pictures: list[Path], shards: bool, strict: bool, models: ModelOptions
+) -> None:
+    if shards:
+        steps = [*aligned(models), "encode", "decode"]
+        run_shards({"pictures": [*map(str, pictures)]}, steps, output, models, run)
+        return
     results = begin_results(output, run)
     from ...codes.latents import check_generator
     from ..inputs import encode_picture, open_generator, open_reader
@@ -77,12 +87,14 @@ def encode(run: Run, output: Output, pictures: list[Path], strict: bool, models:
     shell_complete=any_file,
     help="encoder, gradients, or a file with VGG16's or LPIPS' weights (the best).",
 )
+@shards
 @options.strict
 @options.models
 def invert(
     run: Run,
     output: Output,
     pictures: list[Path],
+    shards: bool,
     method: str,
     steps: int,
     quality: str,
@@ -92,6 +104,20 @@ def invert(
     strict: bool,
     models: ModelOptions,
 ) -> None:
+    if shards:
+        if method == "tune" or mask or features:
+            raise StyleMixError(
+                "--shards takes no --mask, no --features and no method tune; leave --shards out"
+            )
+        how = {"method": method, "steps": steps, "quality": quality, "seed": seed}
+        run_shards(
+            {"pictures": [*map(str, pictures)]},
+            [*aligned(models), {"invert": how}, "decode"],
+            output,
+            models,
+            run,
+        )
+        return
     results = begin_results(output, run)
     from ...files.pictures import load_mask
     from ...inversion import check_encoder

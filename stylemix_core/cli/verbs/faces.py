@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ...errors import StyleMixError
+from ...files.names import file_name, unique
 from ...wording import counted
 from .. import options
 from ..batch import Batch, naming
@@ -12,9 +14,10 @@ from ..begin import begin_results
 from ..choices import BLENDS, COLOUR_MATCHES, REGION_SOURCES
 from ..fit import check_layers
 from ..options import PATH, GeneratorOptions, Moving, Output, Sampling
-from ..paths import PICTURES, file_name, numbered, result_name, unique
+from ..paths import PICTURES, numbered, result_name
 from ..reading import any_file, mask_picture, model_file, number, picture, reading, seed_list, some_files
 from ..run import Run
+from ..shards import run_shards, shards
 from ..verb import verb
 
 if TYPE_CHECKING:
@@ -50,17 +53,30 @@ def demo(run: Run, output: Output) -> None:
 @options.sampling
 @options.noise
 @options.moving
+@shards
 @options.generator_only
 def generate(
     run: Run,
     output: Output,
     seeds: list[int],
+    shards: bool,
     sampling: Sampling,
     noise: str,
     moving: Moving,
     models: GeneratorOptions,
 ) -> None:
     check_layers(models, cutoff=sampling.cutoff)
+    if shards:
+        if moving != Moving(None, None):
+            raise StyleMixError("--shards takes no --translate and no --rotate; leave --shards out")
+        source = {
+            "seeds": in_ranges(seeds),
+            "psi": sampling.psi,
+            "cutoff": sampling.cutoff,
+            "class_label": sampling.class_label,
+        }
+        run_shards(source, [{"decode": {"noise": noise}}], output, models, run)
+        return
     results = begin_results(output, run)
     from ..inputs import move_of, open_generator, sample
     from ..pictures import decode
@@ -71,6 +87,17 @@ def generate(
     names = (result_name(f"seed {seed}") for seed in seeds)
     results.pictures("", zip(names, decode(generator, [latents], noise, run, seeds, move_of(moving))))
     run.say(f"{counted(len(latents), 'picture')} and {written.name} in {output.out}")
+
+
+def in_ranges(seeds: list[int]) -> str:
+    """Seeds as one writes them: "0-3,7"."""
+    runs: list[list[int]] = []
+    for seed in seeds:
+        if runs and seed == runs[-1][1] + 1:
+            runs[-1][1] = seed
+        else:
+            runs.append([seed, seed])
+    return ",".join(f"{first}-{last}" if last > first else str(first) for first, last in runs)
 
 
 @verb(

@@ -8,12 +8,12 @@ import click
 
 from ...analysis.find_legend import LEGEND
 from ...analysis.wish_text import KINDS, read_wish
+from ...files.names import file_name
 from .. import options
 from ..begin import begin_results
 from ..choices import CARE, OTHERS, REGION_SOURCES
 from ..fit import check_layers
 from ..options import PATH, ModelOptions, Output, Sampling, Sources
-from ..paths import file_name
 from ..reading import any_file, each, model_file, named_mask, number, reading, wish_or_picture
 from ..run import Run
 from ..verb import verb

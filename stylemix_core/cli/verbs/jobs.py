@@ -1,0 +1,149 @@
+"""Jobs of many pictures: run, reproduce, report."""
+
+import json
+from pathlib import Path
+
+import click
+
+from ...errors import StyleMixError
+from ...wording import counted
+from .. import options
+from ..begin import begin, begin_results
+from ..options import PATH, Output
+from ..reading import any_file, existing, number
+from ..run import Run
+from ..verb import verb
+
+job_folder = click.argument(
+    "folder", type=PATH, callback=existing("there is no folder of a job at {path}; check the path")
+)
+
+
+def positive(name: str, *option: str, kind: type = int, least: float = 1, help: str) -> click.Option:
+    return click.option(*option, type=kind, callback=number(name, least), help=help)
+
+
+@verb(
+    "Do what a job file says, for any number of pictures; or go on where it was stopped.",
+    "JOB is a YAML file with a source, steps and a sink, as docs/scale.md describes them.",
+)
+@click.argument("job", type=PATH, callback=existing("there is no job file at {path}; check the path"))
+@click.option(
+    "--dry-run", is_flag=True, help="Tell what there is to do, how long it takes and how large it gets."
+)
+@click.option("--retry-failed", is_flag=True, help="Do parts again in which something failed.")
+@click.option(
+    "--ray",
+    metavar="local|ADDRESS",
+    shell_complete=any_file,
+    help="Work on a Ray cluster: on this machine, or there.",
+)
+@positive("workers", "--workers", help="With --ray: how many processes (one for every processor).")
+@positive("gpus", "--gpus", kind=float, least=0, help="With --ray: how many each has, such as 0.5.")
+@positive(
+    "threads",
+    "--threads",
+    help="Of each process (all processors; with --ray 1). A job keeps what it began with.",
+)
+@options.quiet
+def run(
+    run: Run,
+    job: Path,
+    dry_run: bool,
+    retry_failed: bool,
+    ray: str | None,
+    workers: int | None,
+    gpus: float | None,
+    threads: int | None,
+) -> None:
+    if ray is None and (workers or gpus):
+        raise StyleMixError("--workers and --gpus are of a cluster; say --ray local, or leave them out")
+    begin()
+    from ...jobs.job import Job
+    from ...jobs.run import estimate_job
+
+    described = Job.of(job)
+    if dry_run:
+        found = estimate_job(described)
+        run.warn(found.warnings)
+        run.say(str(found))
+        return
+    do(described, run, retry_failed, ray, workers, gpus or 0.0, threads)
+
+
+def do(
+    job: "object",
+    run: Run,
+    retry_failed: bool = False,
+    ray: str | None = None,
+    workers: int | None = None,
+    gpus: float = 0.0,
+    threads: int | None = None,
+) -> None:
+    """Run a job with a progress bar, and tell what became of it. `SomeFailed` where pictures could not be used."""
+    from ...jobs.run import run_job
+    from ..batch import SomeFailed
+
+    with run.progress(title="job") as bar:
+        done = run_job(
+            job,  # type: ignore[arg-type]
+            retry_failed=retry_failed,
+            ray=ray,
+            workers=workers,
+            gpus=gpus,
+            threads=threads,
+            on_step=bar.step,
+        )
+    run.warn(done.warnings)
+    run.say(f"{counted(done.rows - done.failed, 'result')} of {counted(done.items, 'item')} in {done.folder}")
+    if done.failed:
+        told = f"{done.failed} could not be used; why is in {done.index}, and --retry-failed tries them again"
+        raise SomeFailed([told], 1 if done.rows > done.failed else 2)
+
+
+@verb(
+    "Make one picture of a job again, from its line of the index.",
+    "FOLDER is the job's, or its index; ROW is the number of a line, from 0, or a key such as seed00000007.",
+)
+@options.output("reproduce")
+@job_folder
+@click.argument("row")
+def reproduce(run: Run, output: Output, folder: Path, row: str) -> None:
+    results = begin_results(output, run)
+    from ...files.writing import replacing
+    from ...jobs.reproduce import reproduce as make_again
+
+    made = make_again(folder, row)
+    if made.reason is not None:
+        raise StyleMixError(f"{made.row['source']} failed again: {made.reason}")
+    for file in made.files:
+
+        def save(path: Path, data: bytes = file.data) -> None:
+            with replacing(path) as partial:
+                partial.write_bytes(data)
+
+        results.file(output.out / f"{made.row['key']}{file.ending}", save)
+    if made.differing:
+        raise StyleMixError(
+            f"{made.row['key']} differs from what the index says, in: {', '.join(made.differing)}; other processors, "
+            "numbers of threads and versions of PyTorch change last bits"
+        )
+    run.say(
+        f"{made.row['key']}: {counted(len(made.files), 'file')} in {output.out}, to the bit as the index says"
+    )
+
+
+@verb(
+    "Say what a job's data set is like: balance, leakage, near-duplicates, failures, and what to do.",
+    "FOLDER is the job's.",
+)
+@options.output("report")
+@job_folder
+def report(run: Run, output: Output, folder: Path) -> None:
+    results = begin_results(output, run)
+    from ...jobs.report import report_job
+
+    found = report_job(folder)
+    results.text("report.json", json.dumps(found.as_json(), indent=1, ensure_ascii=False))
+    run.say(str(found))
+    run.say(f"also in {results.text('report.md', str(found))}")

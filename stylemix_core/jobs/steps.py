@@ -1,0 +1,398 @@
+"""The steps, done: to one item by readers in threads (align), or to a batch where the networks are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from ..checkpoints import inspect_checkpoint, load_encoder, load_generator
+from ..codes.combine import join_latents, truncate_latents
+from ..codes.direction_files import load_directions
+from ..codes.directions import Directions, check_directions, moved
+from ..codes.latents import Latents, check_generator, load_latents
+from ..codes.sampling import sample_latents
+from ..decoding import decode
+from ..demo import truth
+from ..encoder import Encoder
+from ..encoder.align import align_for
+from ..encoder.pictures import fit
+from ..errors import StyleMixError
+from ..faces import FaceTransform
+from ..faces.align import crop_largest
+from ..faces.paste import paste_face
+from ..faces.regions import find_regions
+from ..files.endings import PICTURES
+from ..files.pictures import load_image
+from ..generator import Generator
+from ..images import from_pil, to_pil, to_rgb
+from ..inversion import invert, load_delta
+from ..masks.mask_list import parse_masks
+from ..mixing.inject import inject_latents
+from .chain import (
+    Align,
+    Decode,
+    Direction,
+    Encode,
+    Factor,
+    Inject,
+    Invert,
+    Paste,
+    Regions,
+    Step,
+    Truncate,
+    Vary,
+)
+from .job import Job
+from .sources import Entry, Reader
+
+
+@dataclass
+class Piece:
+    """One thing on its way through the steps."""
+
+    number: int
+    """Of its item in the plan."""
+    entry: Entry
+    key: str
+    picture: torch.Tensor | None = None
+    """`[3, H, W]` in −1…1."""
+    codes: Latents | None = None
+    """A single one."""
+    transform: FaceTransform | None = None
+    """Where the picture was cropped from its photo; None where it is all of it."""
+    truth: dict[str, float] = field(default_factory=dict)
+    """The factors of a data set."""
+    masks: dict[str, torch.Tensor] = field(default_factory=dict)
+    """Regions `[H, W]` in 0…1."""
+    photo: Image.Image | None = None
+    """The whole photo with the face put back."""
+
+
+class Tools:
+    """The networks and files that a job's steps use, each read once."""
+
+    def __init__(self, job: Job, reader: Reader | None = None):
+        self.job = job
+        self.reader = reader or Reader()
+        self.styles: dict[tuple[str, ...], Latents] = {}
+        self.directions: dict[str, Directions] = {}
+
+    @cached_property
+    def generator(self) -> Generator:
+        """As on the command line: the one named, else the one in the encoder's file, else the demo's."""
+        models = self.job.models
+        source = models.generator
+        if source is None and models.encoder != "demo":
+            source = models.encoder if "generator" in inspect_checkpoint(models.encoder).contents else None
+        generator = load_generator(source or "demo", models.device, models.dtype, compile=models.compile)
+        return generator if models.tuning is None else load_delta(models.tuning).apply(generator)
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        models = self.job.models
+        return load_encoder(models.encoder, models.device, models.dtype)
+
+    def style(self, paths: tuple[str, ...]) -> Latents:
+        """The codes of style files, of which pictures are encoded."""
+        if paths not in self.styles:
+            self.styles[paths] = join_latents([self._style(Path(path)) for path in paths])
+        return self.styles[paths]
+
+    def _style(self, path: Path) -> Latents:
+        if path.suffix.lower() not in PICTURES:
+            return load_latents(path, self.generator.num_ws)
+        picture = align_for(self.encoder, load_image(path))
+        return Latents.of(self.encoder(picture).cpu(), path.name, self.encoder.generator)
+
+    def direction(self, path: str) -> Directions:
+        if path not in self.directions:
+            self.directions[path] = load_directions(path)
+        return self.directions[path]
+
+    def prepare(self) -> list[str]:
+        """Read all that the steps need, before threads share it; what there is to warn of."""
+        warnings: list[str | None] = []
+        steps = self.job.steps
+        if any(step.name in ("encode", "invert") for step in steps):
+            warnings.append(warn_of(self.encoder, self.generator))
+        if any(isinstance(step, Align) and step.size is None for step in steps):
+            _ = self.encoder
+        if any("codes" in (step.needs, step.gives) for step in steps) or self.job.source.kind == "seeds":
+            _ = self.generator
+        for step in steps:
+            if isinstance(step, Inject):
+                warnings.append(check_generator(self.style(step.style), self.generator))
+                parse_masks(step.masks, self.generator.num_ws, step.alpha, step.seed)
+            for file, which, masks in direction_files(step):
+                found = self.direction(file)
+                place_of(found, which)
+                parse_masks(masks, self.generator.num_ws)
+                any_code = Latents.of(
+                    torch.zeros(1, self.generator.num_ws, self.generator.w_dim),
+                    "",
+                    self.generator.fingerprint(),
+                )
+                warnings.append(check_directions(any_code, found))
+            if isinstance(step, Vary):
+                for factor in step.factors.values():
+                    self._check(factor)
+        return [warning for warning in warnings if warning]
+
+    def _check(self, factor: Factor) -> None:
+        if factor.style is not None:
+            style = self.style((factor.style,))
+            check_generator(style, self.generator)
+            masks = parse_masks(factor.masks, self.generator.num_ws)
+            if (len(style), len(masks)) != (1, 1):
+                raise StyleMixError(
+                    f"a factor is one mask of one style; found {len(masks)} masks of {len(style)} codes"
+                )
+        if factor.attribute is not None:
+            if self.generator.fingerprint() != inspect_checkpoint("demo", "generator").generator_fingerprint:
+                raise StyleMixError(
+                    f"the attribute {factor.attribute} is known of the demo generator alone; vary a style or a direction"
+                )
+            truth.column(factor.attribute)
+
+
+def warn_of(encoder: Encoder, generator: Generator) -> str | None:
+    if encoder.generator is not None and encoder.generator != generator.fingerprint():
+        return "the encoder was made for a generator with other weights; its codes may look wrong"
+    return None
+
+
+def direction_files(step: Step) -> list[tuple[str, str | None, str]]:
+    """The files of directions that a step uses, which direction of each, and its layers."""
+    if isinstance(step, Direction):
+        return [(step.file, step.direction, step.masks)]
+    if isinstance(step, Vary):
+        return [(f.direction, f.which, f.masks) for f in step.factors.values() if f.direction is not None]
+    return []
+
+
+def place_of(directions: Directions, which: str | None) -> int:
+    """The place of a direction that a job names by its name or number."""
+    if which is None:
+        return 0
+    return directions.index(int(which) if which.isdigit() and which not in directions.names else which)
+
+
+def variants(job: Job) -> int:
+    """How many results an item has at least: known from the job alone but for styles with several codes."""
+    total = 1
+    for step in job.steps:
+        if isinstance(step, Inject):
+            total *= len(step.style) * (step.masks.count(";") + 1)
+        elif isinstance(step, Direction):
+            total *= len(step.strengths)
+        elif isinstance(step, Vary):
+            total *= step.each if step.design == "balanced" else len(combinations(step))
+    return total
+
+
+def combinations(step: Vary) -> list[dict[str, float]]:
+    """Every combination of the factors' values, in the order in which a balanced design goes through them."""
+    names = list(step.factors)
+    combined = [dict(zip(names, values)) for values in product(*(step.factors[n].values for n in names))]
+    if step.design == "balanced":
+        order = torch.randperm(len(combined), generator=torch.Generator().manual_seed(step.seed))
+        combined = [combined[i] for i in order.tolist()]
+    return combined
+
+
+def read_piece(number: int, entry: Entry, key: str, tools: Tools) -> Piece:
+    """An item, read; with a picture cropped to its face where the first step says so."""
+    piece = Piece(number, entry, key)
+    piece.codes = tools.reader.codes(entry)
+    if piece.codes is not None or entry[0] == "seed":
+        return piece
+    image = tools.reader.picture(entry)
+    if image is None:
+        return piece
+    first = tools.job.steps[0]
+    if isinstance(first, Align):
+        size = first.size or tools.encoder.input_size
+        (face,) = crop_largest([to_rgb(image)], size, first.mode, not first.upright)
+        if face is not None:
+            piece.transform, image = face.transform, face.crop
+    picture = from_pil(image)
+    if isinstance(first, Encode):
+        picture = as_read(picture, tools)  # smaller, while it waits
+    piece.picture = picture[0]
+    return piece
+
+
+def begin_batch(pieces: Sequence[Piece], tools: Tools) -> None:
+    """Give pieces of seeds their codes."""
+    source = tools.job.source
+    seeds = [piece.entry[1] for piece in pieces if piece.entry[0] == "seed"]
+    if not seeds:
+        return
+    codes = sample_latents(tools.generator, seeds, source.psi, source.cutoff, source.class_label)
+    for i, piece in enumerate(pieces):
+        piece.codes = codes.take([i])
+
+
+def run_steps(pieces: list[Piece], tools: Tools) -> list[Piece]:
+    """All steps but an align that comes first. `StyleMixError` where one of the pieces cannot be worked on."""
+    begin_batch(pieces, tools)
+    for place, step in enumerate(tools.job.steps):
+        if not (place == 0 and isinstance(step, Align)):
+            pieces = run_step(step, pieces, tools)
+    return pieces
+
+
+def run_step(step: Step, pieces: list[Piece], tools: Tools) -> list[Piece]:
+    if isinstance(step, Align):
+        return [align(step, piece, tools) for piece in pieces]
+    if isinstance(step, Encode):
+        return encode(pieces, tools)
+    if isinstance(step, Invert):
+        return [invert_one(step, piece, tools) for piece in pieces]
+    if isinstance(step, Truncate):
+        cut = truncate_latents(codes_of(pieces), tools.generator, step.psi, step.cutoff)
+        return [replace(piece, codes=cut.take([i])) for i, piece in enumerate(pieces)]
+    if isinstance(step, Inject):
+        style = tools.style(step.style)
+        masks = parse_masks(step.masks, tools.generator.num_ws, step.alpha, step.seed)
+        return spread(pieces, inject_latents(codes_of(pieces), style, masks, "all"))
+    if isinstance(step, Direction):
+        found = tools.direction(step.file)
+        masks = parse_masks(step.masks, tools.generator.num_ws).strengths
+        place = place_of(found, step.direction)
+        return spread(pieces, moved(codes_of(pieces), found, [place], step.strengths, masks))
+    if isinstance(step, Vary):
+        return [one for piece in pieces for one in vary(step, piece, tools)]
+    if isinstance(step, Decode):
+        return draw(step, pieces, tools)
+    if isinstance(step, Regions):
+        return [regions(step, piece) for piece in pieces]
+    assert isinstance(step, Paste)
+    return [paste(step, piece, tools) for piece in pieces]
+
+
+def codes_of(pieces: Sequence[Piece]) -> Latents:
+    """The codes of all pieces as one batch. `StyleMixError` where one has none."""
+    codes = []
+    for piece in pieces:
+        if piece.codes is None:
+            raise StyleMixError("it is a picture; a W+ code is needed here")
+        codes.append(piece.codes)
+    return join_latents(codes)
+
+
+def picture_of(piece: Piece) -> torch.Tensor:
+    if piece.picture is None:
+        raise StyleMixError("it is a W+ code; a picture is needed here")
+    return piece.picture
+
+
+def spread(pieces: Sequence[Piece], codes: Latents) -> list[Piece]:
+    """The results of pieces, as many of each, with keys of their own where there are several."""
+    each = len(codes) // len(pieces)
+    return [
+        replace(
+            piece, codes=codes.take([i * each + j]), key=f"{piece.key}-{j:02d}" if each > 1 else piece.key
+        )
+        for i, piece in enumerate(pieces)
+        for j in range(each)
+    ]
+
+
+def align(step: Align, piece: Piece, tools: Tools) -> Piece:
+    image = to_pil(picture_of(piece))
+    size = step.size or tools.encoder.input_size
+    (face,) = crop_largest([image], size, step.mode, not step.upright)
+    if face is None:
+        return piece
+    return replace(piece, picture=from_pil(face.crop)[0], transform=face.transform)
+
+
+def encode(pieces: Sequence[Piece], tools: Tools) -> list[Piece]:
+    encoder = tools.encoder
+    w = encoder(torch.cat([as_read(picture_of(piece)[None], tools) for piece in pieces])).cpu()
+    return [
+        replace(piece, codes=Latents.of(w[i : i + 1], piece.key, encoder.generator))
+        for i, piece in enumerate(pieces)
+    ]
+
+
+def as_read(picture: torch.Tensor, tools: Tools) -> torch.Tensor:
+    """A picture `[1, C, H, W]` of the size that the encoder reads."""
+    return fit(picture, tools.encoder.config)
+
+
+def invert_one(step: Invert, piece: Piece, tools: Tools) -> Piece:
+    """One at a time: a batch would share its random numbers."""
+    found = invert(
+        tools.generator,
+        picture_of(piece)[None],
+        tools.encoder,
+        step.method,
+        step.steps,
+        step.seed,
+        quality=step.quality,
+    )
+    return replace(piece, codes=found.latents([piece.key]))
+
+
+def vary(step: Vary, piece: Piece, tools: Tools) -> list[Piece]:
+    """The face with the values that the design gives it."""
+    combined = combinations(step)
+    if step.design == "balanced":
+        first = piece.number * step.each
+        combined = [combined[(first + j) % len(combined)] for j in range(step.each)]
+    results = []
+    for j, values in enumerate(combined):
+        codes = codes_of([piece])
+        for name, value in values.items():
+            codes = apply(step.factors[name], value, codes, tools)
+        results.append(replace(piece, codes=codes, key=f"{piece.key}-{j:02d}", truth=piece.truth | values))
+    return results
+
+
+def apply(factor: Factor, value: float, codes: Latents, tools: Tools) -> Latents:
+    if factor.attribute is not None:
+        return replace(codes, w=truth.with_attribute(codes.w, factor.attribute, value))
+    masks = parse_masks(factor.masks, tools.generator.num_ws, value)
+    if factor.style is not None:
+        return inject_latents(codes, tools.style((factor.style,)), masks)
+    assert factor.direction is not None
+    found = tools.direction(factor.direction)
+    everywhere = parse_masks(factor.masks, tools.generator.num_ws).strengths
+    return moved(codes, found, [place_of(found, factor.which)], [value], everywhere)
+
+
+def draw(step: Decode, pieces: Sequence[Piece], tools: Tools) -> list[Piece]:
+    drawn: list[Piece] = []
+    size = tools.job.batch
+    for start in range(0, len(pieces), size):
+        some = pieces[start : start + size]
+        seeds = [piece.entry[1] % 2**63 if piece.entry[0] == "seed" else piece.number for piece in some]
+        pictures = decode(tools.generator, codes_of(some), step.noise, seeds).cpu()
+        drawn += [replace(piece, picture=picture) for piece, picture in zip(some, pictures, strict=True)]
+    return drawn
+
+
+def regions(step: Regions, piece: Piece) -> Piece:
+    found = find_regions(picture_of(piece)[None], source=step.source)
+    unknown = [name for name in step.names if name not in found]
+    if unknown:
+        raise StyleMixError(f"there is no region {unknown[0]!r}; there are: {', '.join(found)}")
+    return replace(piece, masks={name: found[name][0] for name in step.names})
+
+
+def paste(step: Paste, piece: Piece, tools: Tools) -> Piece:
+    """Into the photo, which is read again: photos would fill the memory while they wait."""
+    face, photo = to_pil(picture_of(piece)), tools.reader.picture(piece.entry)
+    assert photo is not None
+    if piece.transform is None:
+        return replace(piece, photo=face)
+    pasted = paste_face(
+        photo, face, piece.transform, step.feather, colour_match=step.colour_match, blend=step.blend
+    )
+    return replace(piece, photo=pasted)
