@@ -9,6 +9,7 @@ from ...errors import StyleMixError
 from ...wording import counted
 from .. import options
 from ..begin import begin, begin_results
+from ..jobs import do
 from ..options import PATH, Output
 from ..reading import any_file, existing, number
 from ..run import Run
@@ -17,10 +18,6 @@ from ..verb import verb
 job_folder = click.argument(
     "folder", type=PATH, callback=existing("there is no folder of a job at {path}; check the path")
 )
-
-
-def positive(name: str, *option: str, kind: type = int, least: float = 1, help: str) -> click.Option:
-    return click.option(*option, type=kind, callback=number(name, least), help=help)
 
 
 @verb(
@@ -38,12 +35,23 @@ def positive(name: str, *option: str, kind: type = int, least: float = 1, help: 
     shell_complete=any_file,
     help="Work on a Ray cluster: on this machine, or there.",
 )
-@positive("workers", "--workers", help="With --ray: how many processes (one for every processor).")
-@positive("gpus", "--gpus", kind=float, least=0, help="With --ray: how many each has, such as 0.5.")
-@positive(
-    "threads",
+@click.option(
+    "--workers",
+    type=int,
+    callback=number("workers", 1),
+    help="With --ray: how many processes (one for every processor).",
+)
+@click.option(
+    "--gpus",
+    type=float,
+    callback=number("gpus", 0),
+    help="With --ray: how many each process has, such as 0.5.",
+)
+@click.option(
     "--threads",
-    help="Of each process (all processors; with --ray 1). A job keeps what it began with.",
+    type=int,
+    callback=number("threads", 1),
+    help="Of each process (all processors; with --ray 1). A job keeps those that it began with.",
 )
 @options.quiet
 def run(
@@ -69,36 +77,6 @@ def run(
         run.say(str(found))
         return
     do(described, run, retry_failed, ray, workers, gpus or 0.0, threads)
-
-
-def do(
-    job: "object",
-    run: Run,
-    retry_failed: bool = False,
-    ray: str | None = None,
-    workers: int | None = None,
-    gpus: float = 0.0,
-    threads: int | None = None,
-) -> None:
-    """Run a job with a progress bar, and tell what became of it. `SomeFailed` where pictures could not be used."""
-    from ...jobs.run import run_job
-    from ..batch import SomeFailed
-
-    with run.progress(title="job") as bar:
-        done = run_job(
-            job,  # type: ignore[arg-type]
-            retry_failed=retry_failed,
-            ray=ray,
-            workers=workers,
-            gpus=gpus,
-            threads=threads,
-            on_step=bar.step,
-        )
-    run.warn(done.warnings)
-    run.say(f"{counted(done.rows - done.failed, 'result')} of {counted(done.items, 'item')} in {done.folder}")
-    if done.failed:
-        told = f"{done.failed} could not be used; why is in {done.index}, and --retry-failed tries them again"
-        raise SomeFailed([told], 1 if done.rows > done.failed else 2)
 
 
 @verb(
