@@ -90,6 +90,6 @@ def connect(ray: Any, address: str, cpus: int) -> None:
             ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise StyleMixError(
-            f"there is no Ray cluster at {address!r} ({str(error).splitlines()[0][:200]}); start one by ray start --head, "
-            'or say "local"'
+            f"there is no Ray cluster at {address!r} ({str(error).splitlines()[0][:200]}); start one by "
+            'ray start --head, or say "local"'
         ) from None

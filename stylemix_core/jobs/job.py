@@ -48,7 +48,7 @@ class Source:
         """With paths that hold in any folder."""
         if self.kind == "seeds":
             return self
-        paths = tuple(os.path.abspath(home / path) for path in getattr(self, self.kind))
+        paths: Any = tuple(os.path.abspath(home / path) for path in getattr(self, self.kind))
         return replace(self, **{self.kind: paths})
 
 
@@ -81,11 +81,11 @@ class Models:
     compile: bool = False
 
     def within(self, home: Path) -> "Models":
-        paths = {name: getattr(self, name) for name in ("generator", "encoder", "tuning", "identity")}
-        known = (None, "demo")
-        return replace(
-            self, **{n: p if p in known else os.path.abspath(home / str(p)) for n, p in paths.items()}
-        )
+        paths: dict[str, Any] = {}
+        for name in ("generator", "encoder", "tuning", "identity"):
+            path = getattr(self, name)
+            paths[name] = path if path in (None, "demo") else os.path.abspath(home / path)
+        return replace(self, **paths)
 
 
 @dataclass(frozen=True)

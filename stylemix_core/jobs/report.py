@@ -1,4 +1,4 @@
-"""What a data set is like: what failed, how its factors are spread, what goes along with what, which faces are alike."""
+"""What a data set is like: what failed, how factors are spread, what goes along with what, which faces are alike."""
 
 import io
 import math
@@ -313,7 +313,7 @@ def _proposals(good: Sequence[dict[str, Any]], leaks: Sequence[Leak], job: Job) 
     for factor, values in _balance(truths).items():
         most = max(values.values())
         told += [
-            f"{factor} = {value} has {most - count} results fewer than others: give the job {most - count} more faces with it"
+            f"{factor} = {value} has {most - count} results fewer than others: give the job as many more faces with it"
             for value, count in values.items()
             if count < most
         ]
@@ -327,12 +327,12 @@ def _proposals(good: Sequence[dict[str, Any]], leaks: Sequence[Leak], job: Job) 
             )
         elif leak.one in factors:
             told.append(
-                f"{leak.one} also changes {leak.other} ({leak.correlation:+.2f}): choose layers or a direction that do not, "
-                f"or hold {leak.other} by a factor of its own"
+                f"{leak.one} also changes {leak.other} ({leak.correlation:+.2f}): choose layers or a direction that do "
+                f"not, or hold {leak.other} by a factor of its own"
             )
         else:
             told.append(
-                f"{leak.one} and {leak.other} go together ({leak.correlation:+.2f}): vary one of them as a factor, so that "
-                "every value meets every other"
+                f"{leak.one} and {leak.other} go together ({leak.correlation:+.2f}): vary one of them as a factor, so "
+                "that every value meets every other"
             )
     return told[:LISTED]

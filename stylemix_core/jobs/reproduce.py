@@ -77,10 +77,8 @@ def again(worker: Worker, line: dict[str, Any]) -> Reproduced:
     }
     try:
         with torch.inference_mode():
-            pieces = [
-                read_piece(item, entries[item], key_of(entries[item], item), worker.tools)
-                for item in sorted(items)
-            ]
+            given = [(item, entries[item]) for item in sorted(items)]
+            pieces = [read_piece(item, entry, key_of(entry, item), worker.tools) for item, entry in given]
         made = worker.compute(pieces)
     except StyleMixError as error:
         return Reproduced(line, (), (), str(error))

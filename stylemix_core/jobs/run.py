@@ -170,7 +170,8 @@ def begin(job: Job, folder: Path, threads: int) -> int:
     if differences:
         key, now, then = differences[0]
         raise StyleMixError(
-            f"{folder} is of another job: {key} was {then}, and is {now} now. Choose a new folder, or give the job as it was"
+            f"{folder} is of another job: {key} was {then}, and is {now} now. Choose a new folder, or give the job as "
+            "it was"
         )
     return int(known["threads"])
 

@@ -131,16 +131,15 @@ class Tools:
                 found = self.direction(file)
                 place_of(found, which)
                 parse_masks(masks, self.generator.num_ws)
-                any_code = Latents.of(
-                    torch.zeros(1, self.generator.num_ws, self.generator.w_dim),
-                    "",
-                    self.generator.fingerprint(),
-                )
-                warnings.append(check_directions(any_code, found))
+                warnings.append(self._check_direction(found))
             if isinstance(step, Vary):
                 for factor in step.factors.values():
                     self._check(factor)
         return [warning for warning in warnings if warning]
+
+    def _check_direction(self, directions: Directions) -> str | None:
+        any_code = torch.zeros(1, self.generator.num_ws, self.generator.w_dim)
+        return check_directions(Latents.of(any_code, "", self.generator.fingerprint()), directions)
 
     def _check(self, factor: Factor) -> None:
         if factor.style is not None:
@@ -154,7 +153,8 @@ class Tools:
         if factor.attribute is not None:
             if self.generator.fingerprint() != inspect_checkpoint("demo", "generator").generator_fingerprint:
                 raise StyleMixError(
-                    f"the attribute {factor.attribute} is known of the demo generator alone; vary a style or a direction"
+                    f"the attribute {factor.attribute} is known of the demo generator alone; vary a style or a "
+                    "direction"
                 )
             truth.column(factor.attribute)
 
@@ -262,9 +262,9 @@ def run_step(step: Step, pieces: list[Piece], tools: Tools) -> list[Piece]:
         return spread(pieces, inject_latents(codes_of(pieces), style, masks, "all"))
     if isinstance(step, Direction):
         found = tools.direction(step.file)
-        masks = parse_masks(step.masks, tools.generator.num_ws).strengths
         place = place_of(found, step.direction)
-        return spread(pieces, moved(codes_of(pieces), found, [place], step.strengths, masks))
+        layers = parse_masks(step.masks, tools.generator.num_ws).strengths
+        return spread(pieces, moved(codes_of(pieces), found, [place], step.strengths, layers))
     if isinstance(step, Vary):
         return [one for piece in pieces for one in vary(step, piece, tools)]
     if isinstance(step, Decode):

@@ -14,11 +14,11 @@ from .. import options
 from ..batch import Batch
 from ..begin import begin_results
 from ..choices import INVERSION_METHODS, QUALITIES
+from ..jobs import aligned, run_shards, shards
 from ..options import PATH, ModelOptions, Output
 from ..paths import LATENTS, PICTURES
 from ..reading import any_file, mask_picture, model_file, number, reading
 from ..run import Run
-from ..shards import aligned, run_shards, shards
 from ..verb import verb
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from ..batch import Batch, naming
 from ..begin import begin_results
 from ..choices import BLENDS, COLOUR_MATCHES, REGION_SOURCES
 from ..fit import check_layers
+from ..jobs import run_shards, shards
 from ..options import PATH, GeneratorOptions, Moving, Output, Sampling
 from ..paths import PICTURES, numbered, result_name
 from ..reading import any_file, mask_picture, model_file, number, picture, reading, seed_list, some_files
 from ..run import Run
-from ..shards import run_shards, shards
 from ..verb import verb
 
 if TYPE_CHECKING:
