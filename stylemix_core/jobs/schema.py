@@ -68,10 +68,11 @@ def read_yaml(text: str, name: str) -> tuple[Any, Lines]:
             key = loader.construct_object(key_node)
             if not isinstance(key, str):
                 raise lines.wrong(path, f"{key!r} is no name of a key")
-            numbers[(*path, key)] = key_node.start_mark.line + 1
+            here = (*path, key)
+            numbers[here] = key_node.start_mark.line + 1
             if key in values:
-                raise lines.wrong((*path, key), "the key is there twice; keep one of them")
-            values[key] = plain(value, (*path, key))
+                raise lines.wrong(here, "the key is there twice; keep one of them")
+            values[key] = plain(value, here)
         return values
 
     try:

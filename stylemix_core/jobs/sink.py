@@ -260,9 +260,9 @@ class Store:
         parquet = pyarrow()
         import pyarrow as arrow
 
-        texts = ("key", "source", "status", "reason")
+        texts = ("key", "source", "status", "reason", "batch")
         columns = [(name, arrow.string()) for name in texts]
-        columns += [(name, arrow.int64()) for name in ("item", "part", "batch")]
+        columns += [(name, arrow.int64()) for name in ("item", "part")]
         schema = arrow.schema([*columns, ("truth", arrow.string()), ("files", arrow.string())])
         with parquet.ParquetWriter(path, schema) as writer:
             for part in sorted(self.done()):

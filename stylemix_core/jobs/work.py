@@ -91,13 +91,15 @@ class Worker:
                     writer = self.store.writer(part)
                     open_writers.append(writer)
                     rows: list[dict[str, Any]] = []
+                    written: list[Future[None]] = []
                     for unit in self._units(read, count):
                         self._compute(unit, part)
                         made = [encoding.submit(self._files, row, piece) for row, piece in unit.rows]
-                        waiting.append(writing.submit(self._write, writer, made, rows))
+                        written.append(writing.submit(self._write, writer, made, rows))
+                        waiting.append(written[-1])
                         while len(waiting) > WAITING:
                             waiting.popleft().result()
-                    ends.append(writing.submit(self._finish, part, writer, rows, open_writers))
+                    ends.append(writing.submit(self._finish, part, writer, written, rows, open_writers))
                     while ends and (ends[0].done() or len(ends) > 1):
                         yield ends.popleft().result()
                 while ends:
@@ -195,8 +197,15 @@ class Worker:
             rows.append(row)
 
     def _finish(
-        self, part: int, writer: Writer, rows: Sequence[dict[str, Any]], open_writers: list[Writer]
+        self,
+        part: int,
+        writer: Writer,
+        written: Sequence[Future[None]],
+        rows: Sequence[dict[str, Any]],
+        open_writers: list[Writer],
     ) -> Done:
+        for batch in written:
+            batch.result()  # one that could not be written is raised here: the part is not done
         writer.finish()
         open_writers.remove(writer)
         self.store.mark_done(part, rows)
