@@ -69,29 +69,33 @@ def rows(folder: Path) -> list[dict]:
 # what a job file may say
 
 
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("source:\n  seeds: 0-3\nsteps: [decode]\nsnk: {folder: x}", "line 4: snk: there is no such key; did you mean sink"),
-        ("source:\n  seeds: 0-3\nsteps:\n  - decoed\nsink: {folder: x}", "line 4: steps[0].decoed: there is no such step; did"),
-        ("source: {seeds: 0-3}\nsteps: [decode]\nsink:\n  folder: x\n  quality: 300", "line 5: sink.quality: found 300; expected 1 to 100"),
-        ("source: {seeds: 0-3}\nsteps: [decode]\nsink: {folder: x, format: zip}", "choose one of: tar, files"),
-        ("source: {seeds: 0-3, codes: a}\nsteps: [decode]\nsink: {folder: x}", "line 1: source: found seeds and codes; give one of"),
-        ("source: {seeds: 0-3}\nsteps: [decode]\nsink: {pictures: png}", "line 3: sink: folder is missing"),
-        ("source: {seeds: 0-3}\nsteps: [encode]\nsink: {folder: x}", "steps[0].encode: no step before it gives a picture"),
-        ("source: {seeds: 0-3}\nsteps: [truncate]\nsink: {folder: x}", "sink.pictures: no step draws pictures; add decode"),
-        ("source: {pictures: .}\nsteps: [encode, paste]\nsink: {folder: x}", "steps[1].paste: no step before it gives a crop"),
-        ("source: {pictures: .}\nsteps: [align, encode, paste]\nsink: {folder: x}", "put decode before it"),
-        ("source: {pictures: .}\nsteps: [encode, decode, align]\nsink: {folder: x}", "put align before decode"),
-        ("source: {seeds: 0-3}\nsteps:\n- decode\n- inject: {style: a, masks: 4-}\nsink: {folder: x}", "line 4: steps[1].inject"),
-        ("source: {seeds: 0-3}\nsteps: [decode]\nsink: {folder: x}\nsink: {folder: y}", "line 4: sink: the key is there twice"),
-        ("source: {seeds: 0-3}\nsteps: [decode]\nsink: [x", "this is no YAML"),
-        ("a: &a {seeds: 0}\nb: *a", "used twice by its anchor"),
-        ("just a text", "this is no job; expected source, steps and sink"),
-        ("source: {seeds: 0-3}\nsteps: []\nsink: {folder: x}", "line 2: steps: expected a list of steps"),
-        ("source: {seeds: 0-3}\nsteps: [decode]\nsink: {folder: x}\nbatch: yes", "batch: found True; expected a whole number"),
-    ],
-)  # fmt: skip
+SEEDS, PICTURES, SINK = "source: {seeds: 0-3}\n", "source: {pictures: .}\n", "sink: {folder: x}"
+WRONG = {
+    "source:\n  seeds: 0-3\nsteps: [decode]\nsnk: {folder: x}": "line 4: snk: there is no such key; did you mean sink",
+    "source:\n  seeds: 0-3\nsteps:\n  - decoed\n"
+    + SINK: "line 4: steps[0].decoed: there is no such step; did",
+    SEEDS
+    + "steps: [decode]\nsink:\n  folder: x\n  quality: 300": "line 5: sink.quality: found 300; expected 1 to 100",
+    SEEDS + "steps: [decode]\nsink: {folder: x, format: zip}": "choose one of: tar, files",
+    "source: {seeds: 0-3, codes: a}\nsteps: [decode]\n"
+    + SINK: "line 1: source: found seeds and codes; give one of",
+    SEEDS + "steps: [decode]\nsink: {pictures: png}": "line 3: sink: folder is missing",
+    SEEDS + "steps: [encode]\n" + SINK: "steps[0].encode: no step before it gives a picture",
+    SEEDS + "steps: [truncate]\n" + SINK: "sink.pictures: no step draws pictures; add decode",
+    PICTURES + "steps: [encode, paste]\n" + SINK: "steps[1].paste: no step before it gives a crop",
+    PICTURES + "steps: [align, encode, paste]\n" + SINK: "put decode before it",
+    PICTURES + "steps: [encode, decode, align]\n" + SINK: "put align before decode",
+    SEEDS + "steps:\n- decode\n- inject: {style: a, masks: 4-}\n" + SINK: "line 4: steps[1].inject",
+    SEEDS + "steps: [decode]\n" + SINK + "\nsink: {folder: y}": "line 4: sink: the key is there twice",
+    SEEDS + "steps: [decode]\nsink: [x": "this is no YAML",
+    "a: &a {seeds: 0}\nb: *a": "used twice by its anchor",
+    "just a text": "this is no job; expected source, steps and sink",
+    SEEDS + "steps: []\n" + SINK: "line 2: steps: expected a list of steps",
+    SEEDS + "steps: [decode]\n" + SINK + "\nbatch: yes": "batch: found True; expected a whole number",
+}
+
+
+@pytest.mark.parametrize(("text", "told"), WRONG.items())
 def test_a_wrong_job_file_is_refused_with_line_and_key(tmp_path, text, told):
     path = tmp_path / "job.yaml"
     path.write_text(text)
@@ -629,12 +633,14 @@ from stylemix_core.jobs import plan, sink
 from stylemix_core.jobs.job import Sink, Source
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 folder = Path({str(tmp_path)!r})
-plan.list_entries = lambda source: [["file", f"/photos/{{i // 1000:04d}}/picture_{{i:07d}}.jpg"] for i in range(1_000_000)]
+files = [["file", f"/photos/{{i // 1000:04d}}/picture_{{i:07d}}.jpg"] for i in range(1_000_000)]
+plan.list_entries = lambda source: files
 made = plan.make_plan(folder, Source(pictures=("/photos",)), 256)
 assert made.count == 1_000_000 and made.entries(3906)[-1] == (999_999, ["file", "/photos/0999/picture_0999999.jpg"])
 store = sink.Store(folder, Sink(str(folder)))
 store.make()
-row = {{"batch": "3", "files": {{"png": "0" * 64, "w.npy": "1" * 64}}, "origin": "a", "part": 0, "source": "/photos/x.jpg", "status": "ok"}}
+sums = {{"png": "0" * 64, "w.npy": "1" * 64}}
+row = {{"batch": "3", "files": sums, "origin": "a", "part": 0, "source": "/photos/x.jpg", "status": "ok"}}
 lines = [row | {{"item": i, "key": f"{{i:08d}}_picture"}} for i in range(1000)]
 for part in range(1000):
     store.mark_done(part, lines)
