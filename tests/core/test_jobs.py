@@ -23,7 +23,7 @@ from stylemix_core.jobs import report as reports
 from stylemix_core.jobs import sink, sources, work
 from stylemix_core.jobs.chain import Factor, Vary
 from stylemix_core.jobs.job import Job
-from stylemix_core.jobs.steps import combinations
+from stylemix_core.jobs.steps import combinations, variants
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -113,6 +113,15 @@ def test_a_job_file_means_the_same_from_everywhere(tmp_path, monkeypatch):
     assert job == Job.of(tmp_path / "job.yaml")
     assert job.source.pictures == (str(tmp_path / "photos"),) and job.sink.folder == str(tmp_path / "out")
     assert Job.of(job.described() | {"sink": {"folder": str(tmp_path / "out")}}) == job
+
+
+@pytest.mark.parametrize("page", ["scale.md", "scale.ko.md"])
+def test_the_example_in_the_pages_is_the_file_beside_them(page):
+    docs = Path(__file__).parents[2] / "docs"
+    shown = (docs / page).read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+    assert shown == (docs / "dataset.yaml").read_text(encoding="utf-8").partition("\n")[2]
+    job = Job.of(docs / "dataset.yaml")
+    assert variants(job) == 6 and Path(job.sink.folder) == docs.parent / "stylemix_run"
 
 
 @pytest.mark.parametrize(
