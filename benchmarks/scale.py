@@ -27,7 +27,8 @@ import torch
 
 import stylemix_core as sm
 from stylemix_core.jobs import plan, sink
-from stylemix_core.jobs.job import Sink, Source
+from stylemix_core.jobs.chain import Encode
+from stylemix_core.jobs.job import Job, Sink, Source
 from stylemix_core.jobs.report import report_job
 
 BOB = str(Path(sm.__file__).parent / "demo" / "bob.safetensors")
@@ -319,17 +320,11 @@ def growth(work: Path, count: int, kills: int) -> None:
 def manifest(work: Path, count: int) -> None:
     """Planning, resuming and reading the index of a million rows."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    plan.list_entries = lambda source: [
-        ["file", f"/photos/{i // 1000:05d}/picture_{i:08d}.jpg"] for i in range(count)
-    ]
-    source = Source(pictures=("/photos",))
-    say(
-        f"planning {count} items",
-        timed(lambda: plan.make_plan(work, source, 256)),
-        10,
-        least=False,
-        unit=" s",
-    )
+    files = [["file", f"/photos/{i // 1000:05d}/picture_{i:08d}.jpg"] for i in range(count)]
+    plan.list_entries, listing = lambda *given: files, plan.list_entries
+    described = Job(Source(pictures=("/photos",)), (Encode(),), Sink(str(work)))
+    say(f"planning {count} items", timed(lambda: plan.make_plan(work, described)), 10, least=False, unit=" s")
+    plan.list_entries = listing
     store = sink.Store(work, Sink(str(work)))
     store.make()
     row = {
@@ -341,6 +336,7 @@ def manifest(work: Path, count: int) -> None:
     }
     parts = -(-count // 256)
     for part in range(parts):
+        (work / "parts" / f"{part:05d}.tar").touch()
         store.mark_done(
             part,
             [
@@ -353,7 +349,13 @@ def manifest(work: Path, count: int) -> None:
                 for i in range(256)
             ],
         )
-    say("resuming", timed(lambda: (plan.Plan(work, source, 256), store.done())), 10, least=False, unit=" s")
+    say(
+        "resuming",
+        timed(lambda: (plan.Plan(work, described.source, 256), store.done())),
+        10,
+        least=False,
+        unit=" s",
+    )
     say("reading the index", timed(lambda: sum(1 for _ in store.rows())), 10, least=False, unit=" s")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     say("memory for all of these", (peak - before) / 1024, 500, least=False, unit=" MB")

@@ -50,13 +50,20 @@ def do(
 
 
 def run_shards(
-    source: dict[str, Any], steps: list[Any], output: Output, models: GeneratorOptions, run: Run
+    source: dict[str, Any],
+    steps: list[Any],
+    output: Output,
+    models: GeneratorOptions,
+    run: Run,
+    strict: bool = False,
 ) -> None:
     """Do a command's work as a job. `StyleMixError` where its options mean what shards have not."""
     if output.overwrite:
         raise StyleMixError(
             "--shards goes on with what is there; leave --overwrite out, or choose a new folder"
         )
+    if strict:
+        raise StyleMixError("--shards tells of failures in the index; leave --strict out")
     from .begin import begin
 
     begin()
@@ -74,8 +81,8 @@ def run_shards(
     do(Job.of({"source": source, "steps": steps, "sink": sink, "models": described}), run)
 
 
-def aligned(models: ModelOptions, size: int | None = None) -> list[Any]:
+def aligned(models: ModelOptions) -> list[Any]:
     """The step that crops faces as the options say, if any."""
     if models.align == "never":
         return []
-    return [{"align": {"mode": models.align, "upright": models.upright, "size": size}}]
+    return [{"align": {"mode": models.align, "upright": models.upright}}]

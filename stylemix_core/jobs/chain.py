@@ -1,5 +1,6 @@
 """The steps a job may have, as a job file says them, and whether one gives what the next needs."""
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,9 @@ from ..masks.grammar import MaskSource
 from .schema import Lines, Numbers, Texts, ranged
 
 AnyStep = TypeVar("AnyStep", bound="Step")
+MOST_COMBINATIONS = 100_000
+SOURCES = ("auto", "photo", "drawn")
+"""What regions are found by where no file is named."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,7 @@ class Step:
 
     name: ClassVar[str]
     needs: ClassVar[str]
-    """What an item must have: "picture", "codes", or "crop" and "codes"."""
+    """What an item must have: "picture", "codes" or "crop"."""
     gives: ClassVar[str]
     """What it has then."""
     files: ClassVar[tuple[str, ...]] = ()
@@ -65,7 +69,7 @@ class Invert(Step):
     method: Literal["encode", "iterate", "optimize"] = "optimize"
     steps: int = ranged(200, 0, 100_000)
     quality: Literal["balanced", "editable", "faithful"] = "balanced"
-    seed: int = ranged(0, 0)
+    seed: int = ranged(0, 0, 2**32 - 1)
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ class Inject(Step):
     """Files of W+ codes, or pictures."""
     masks: str = "all"
     alpha: float = ranged(1.0, -2, 3)
-    seed: int = ranged(0, 0)
+    seed: int = ranged(0, 0, 2**32 - 1)
 
     def __post_init__(self) -> None:
         MaskSource(self.masks)
@@ -147,8 +151,19 @@ class Vary(Step):
     often, whatever the face."""
     each: int = ranged(1, 1, 100_000)
     """Combinations a face, in a balanced design."""
-    seed: int = ranged(0, 0)
+    seed: int = ranged(0, 0, 2**63 - 1)
     """Of the order of the combinations."""
+
+    def __post_init__(self) -> None:
+        if self.count > MOST_COMBINATIONS:
+            raise StyleMixError(
+                f"there are {self.count} combinations; {MOST_COMBINATIONS} at most are planned"
+            )
+
+    @property
+    def count(self) -> int:
+        """Of the combinations."""
+        return math.prod(len(factor.values) for factor in self.factors.values())
 
     def within(self, home: Path) -> "Vary":
         def whole(factor: Factor) -> Factor:
@@ -174,6 +189,14 @@ class Regions(Step):
     name, needs, gives = "regions", "picture", "picture"
     names: Texts = ("hair", "face")
     source: str = "auto"
+    """auto, photo, drawn, or a face parsing file."""
+
+    @property
+    def file(self) -> str | None:
+        return None if self.source in SOURCES else self.source
+
+    def within(self, home: Path) -> "Regions":
+        return self if self.file is None else replace(self, source=os.path.abspath(home / self.source))
 
 
 @dataclass(frozen=True)
@@ -197,35 +220,32 @@ def check_chain(kind: str, steps: Sequence[Step], pictures: bool, lines: Lines) 
 
     kind: of the source. pictures: whether the sink writes such.
     """
-    known = {"seeds": {"codes"}, "codes": {"codes"}, "tars": {"picture", "codes"}}.get(kind, {"picture"})
+    codes = kind in ("seeds", "codes") or (kind == "tars" and not wants_pictures(steps))
+    had = {"codes"} if codes else {"picture"}
     makers = {
         "picture": "pictures as source, or decode",
         "codes": "seeds or codes as source, encode or invert",
-        "crop": "align, and no step but decode and regions between the code and it",
+        "crop": "align as the first step",
     }
-    had = set(known)
     for place, step in enumerate(steps):
         path = ("steps", place, step.name)
+        if isinstance(step, Align) and place:
+            raise lines.wrong(path, "faces are cropped as pictures are read; put align first")
         if step.needs not in had:
             raise lines.wrong(path, f"no step before it gives a {step.needs}; needs {makers[step.needs]}")
-        if step.gives == "photo" and "drawn" not in had:
-            raise lines.wrong(path, "nothing was drawn that could be pasted; put decode before it")
-        if step.gives == "photo" and len(steps) > place + 1:
-            raise lines.wrong(path, "paste must be the last step: what it gives is the whole photo")
+        if isinstance(step, Encode | Invert) and "drawn" in had:
+            raise lines.wrong(path, "it would read what was drawn; end the job with decode")
+        if isinstance(step, Paste) and ("drawn" not in had or place < len(steps) - 1):
+            raise lines.wrong(
+                path, "put decode before paste, and nothing after it: what it gives is the whole photo"
+            )
         had |= {step.gives}
-        if step.gives == "crop" and "drawn" in had:
-            raise lines.wrong(path, "what the generator draws is a crop already; put align before decode")
-        if step.name == "decode":
+        if isinstance(step, Decode):
             had |= {"drawn"}
-        if step.name in ("encode", "invert") and "drawn" in had:
-            raise lines.wrong(path, "it would encode what was drawn; end the job with decode")
-    if (
-        pictures
-        and not any(isinstance(step, Decode | Align | Regions | Paste) for step in steps)
-        and kind
-        in (
-            "seeds",
-            "codes",
-        )
-    ):
+    if pictures and codes and "drawn" not in had:
         raise lines.wrong(("sink", "pictures"), "no step draws pictures; add decode, or say pictures: none")
+
+
+def wants_pictures(steps: Sequence[Step]) -> bool:
+    """Whether the steps begin with pictures, rather than with codes."""
+    return steps[0].needs == "picture"

@@ -28,7 +28,7 @@ def write_datasheet(job: Job, folder: Path, plan: Plan, rows: int, failed: int) 
         f"| of | {of} |",
         f"| steps | {', '.join(step.name for step in job.steps)} (options: job.json) |",
         f"| results | {rows - failed} in {plan.parts} parts, {failed} failed with reasons in the index |",
-        *(f"| {name} | {text} |" for name, text in networks(job)),
+        *(f"| {part} | {text} |" for part, text in networks(job)),
         *(f"| {name} | sha256 {checksum} |" for name, checksum in known["inputs"].items()),
         "",
         "Pictures that a network draws are of nobody, but look as those that it was trained on, with all that these",
@@ -40,7 +40,7 @@ def write_datasheet(job: Job, folder: Path, plan: Plan, rows: int, failed: int) 
         "",
     ]
     with replacing(folder / "DATASHEET.md") as partial:
-        partial.write_text("\n".join(lines), encoding="utf-8")
+        partial.write_text("\n".join(lines), encoding="utf-8", errors="replace")
 
 
 def networks(job: Job) -> list[tuple[str, str]]:

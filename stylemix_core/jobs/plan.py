@@ -2,13 +2,12 @@
 
 import json
 import os
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
 from ..errors import StyleMixError
 from ..files.writing import replacing
-from .job import Source
+from .chain import wants_pictures
+from .job import Job, Source
 from .sources import Entry, Seeds, list_entries
 
 FILE = "plan.jsonl"
@@ -25,17 +24,22 @@ class Plan:
         if self.seeds is not None:
             self.count = len(self.seeds)
             return
-        at = last = 0
+        at = 0
         try:
             with open(self.path, "rb") as file:
                 for line in file:
                     self.starts.append(at)
-                    at, last = at + len(line), len(line)
-                file.seek(at - last)
-                rest = len(json.loads(file.readline()))
-        except (OSError, ValueError) as error:
-            raise StyleMixError(f"{self.path} is damaged ({error}); give the job a new folder") from None
-        self.count = (len(self.starts) - 1) * size + rest
+                    at += len(line)
+                # The last line says how many there are: a plan that is cut off is none.
+                file.seek(self.starts.pop())
+                self.count = int(json.loads(file.readline())["items"])
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise self._damaged(error) from None
+        if len(self.starts) != self.parts or not self.count:
+            raise self._damaged(f"it has {len(self.starts)} parts for {self.count} items")
+
+    def _damaged(self, why: object) -> StyleMixError:
+        return StyleMixError(f"{self.path} is damaged ({why}); give the job a new folder")
 
     @property
     def parts(self) -> int:
@@ -47,24 +51,30 @@ class Plan:
         if self.seeds is not None:
             entries = self.seeds[first : first + self.size]
         else:
-            with open(self.path, "rb") as file:
-                file.seek(self.starts[part])
-                entries = json.loads(file.readline())
+            try:
+                with open(self.path, "rb") as file:
+                    file.seek(self.starts[part])
+                    entries = json.loads(file.readline())
+                if len(entries) != self.items_in(part):
+                    raise ValueError(f"line {part + 1} has {len(entries)} items")
+            except (ValueError, TypeError) as error:
+                raise self._damaged(error) from None
         return list(enumerate(entries, first))
 
+    def items_in(self, part: int) -> int:
+        """How many items a part has."""
+        return min(self.size, self.count - part * self.size)
 
-def make_plan(folder: Path, source: Source, size: int) -> Plan:
+
+def make_plan(folder: Path, job: Job) -> Plan:
     """The plan in a job's folder, which is made where there is none yet."""
-    if source.kind != "seeds" and not (folder / FILE).exists():
-        entries = iter(list_entries(source))
+    if job.source.kind != "seeds" and not (folder / FILE).exists():
+        entries = list_entries(job.source, wants_pictures(job.steps))
         with replacing(folder / FILE) as partial, open(partial, "w", encoding="ascii", newline="\n") as file:
-            for part in batched(entries, size):
-                file.write(json.dumps(part) + "\n")  # ASCII: names may be of any bytes
+            for start in range(0, len(entries), job.part):
+                # ASCII: names may be of any bytes.
+                file.write(json.dumps(entries[start : start + job.part]) + "\n")
+            file.write(json.dumps({"items": len(entries)}) + "\n")
             file.flush()
             os.fsync(file.fileno())
-    return Plan(folder, source, size)
-
-
-def batched(entries: Iterator[Entry], size: int) -> Iterator[list[Entry]]:
-    while part := list(islice(entries, size)):
-        yield part
+    return Plan(folder, job.source, job.part)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..checkpoints import inspect_checkpoint, load_encoder
+from ..checkpoints import load_encoder
 from ..demo import truth
 from ..demo.attributes import ATTRIBUTES
 from ..encoder.identity import Identity, find_identity
@@ -22,12 +22,14 @@ from ..files.pictures import open_image
 from ..images import from_pil, resize
 from ..wording import counted
 from .chain import Vary
+from .folder import job_in, read_job
 from .job import Job
-from .reproduce import job_of
 from .sink import Store
 
 MOST = 20_000
 """Faces that are compared with one another."""
+MOST_PAIRS = 1000
+"""Faces alike, after which the search ends."""
 LOOKED_AT = 500
 """Pictures whose regions and identity are measured."""
 SIDE = 256
@@ -122,28 +124,31 @@ def report_job(folder: str | os.PathLike[str]) -> JobReport:
     """
     place = Path(folder)
     place = place if place.is_dir() else place.parent
-    job = job_of(place)
+    job = job_in(read_job(place), place)
     store = Store(place, job.sink)
-    rows = list(store.rows())
-    if not rows:
+    good, reasons = 0, Counter[str]()
+    truths: list[dict[str, float]] = []
+    for row in store.rows():
+        if row["status"] == "ok":
+            good += 1
+            truths += [row["truth"]] if "truth" in row else []
+        else:
+            reasons[row["reason"].replace(row["source"], "").strip(": ")] += 1
+    if not good and not reasons:
         raise StyleMixError(f"no part of the job in {place} is done yet; run it first")
-    good = [row for row in rows if row["status"] == "ok"]
-    reasons = Counter(
-        row["reason"].replace(row["source"], "").strip(": ") for row in rows if row["status"] != "ok"
-    )
     with torch.inference_mode():
         data = _measure(job, store)
     leaks = _leaks(data, job)
     return JobReport(
-        results=len(good),
-        failed=len(rows) - len(good),
+        results=good,
+        failed=reasons.total(),
         reasons=dict(reasons.most_common()),
-        balance=_balance([row.get("truth", {}) for row in good]),
+        balance=_balance(truths),
         measured=data.measured,
         leaks=leaks,
         duplicates=_duplicates(data),
         compared=data.compared,
-        proposals=tuple(_proposals(good, leaks, job)),
+        proposals=tuple(_proposals(truths, leaks)),
     )
 
 
@@ -159,19 +164,9 @@ def _balance(truths: Sequence[dict[str, float]]) -> dict[str, dict[str, int]]:
 
 
 def _measure(job: Job, store: Store) -> _Data:
-    known = inspect_checkpoint("demo", "generator").generator_fingerprint
-    ours = (
-        job.models.generator in (None, "demo") and job.models.encoder == "demo" and job.models.tuning is None
-    )
-    if (
-        known is not None
-        and ours
-        and job.sink.codes
-        and any(step.gives == "codes" for step in job.steps)
-        or (ours and job.source.kind in ("seeds", "codes") and job.sink.codes)
-    ):
-        return _measure_codes(store)
-    return _measure_pictures(job, store)
+    models = job.models
+    demo = models.generator in (None, "demo") and models.encoder == "demo" and models.tuning is None
+    return _measure_codes(store) if demo and job.sink.codes else _measure_pictures(job, store)
 
 
 def _measure_codes(store: Store) -> _Data:
@@ -210,9 +205,13 @@ def _measure_pictures(job: Job, store: Store) -> _Data:
     shares: list[dict[str, float]] = []
     signs: list[torch.Tensor] = []
     for part in sorted(store.done()):
+        if len(keys) == LOOKED_AT:
+            break
         truth_of = {row["key"]: row.get("truth", {}) for row in store.rows_of(part)}
         for key, files in store.files(part):
-            if len(keys) == LOOKED_AT or job.sink.pictures not in files:
+            if len(keys) == LOOKED_AT:
+                break
+            if job.sink.pictures not in files:
                 continue
             picture = resize(from_pil(open_image(io.BytesIO(files[job.sink.pictures]), key)), SIDE, SIDE)
             try:
@@ -273,9 +272,11 @@ def _leaks(data: _Data, job: Job) -> tuple[Leak, ...]:
             for b in measured[i + 1 :]
         ]
     leaks = []
+    faces = len({key.partition("-")[0] for key in data.keys})
     for one, other, a, b in pairs:
         there = np.isfinite(a) & np.isfinite(b)
-        count = int(there.sum())
+        # Without factors, the results of one face are no more than one.
+        count = int(there.sum()) if ones else min(int(there.sum()), faces)
         if count < 8 or a[there].std() < 1e-9 or b[there].std() < 1e-9:
             continue
         correlation = float(np.corrcoef(a[there], b[there])[0, 1])
@@ -294,7 +295,8 @@ def _duplicates(data: _Data) -> tuple[tuple[str, str, float], ...]:
     usual = 1.0
     if by_distance:
         half = len(signs) // 2
-        usual = float((signs[:half] - signs[half : 2 * half]).norm(dim=1).median())
+        distances = (signs[:half] - signs[half : 2 * half]).norm(dim=1)
+        usual = max(float(distances.median()), 1e-6)
     found = []
     for start in range(0, len(signs), 256):
         rows = signs[start : start + 256]
@@ -303,13 +305,14 @@ def _duplicates(data: _Data) -> tuple[tuple[str, str, float], ...]:
         for i, j in near.nonzero().tolist():
             if start + i < j and items[start + i] != items[j]:
                 found.append((data.keys[start + i], data.keys[j], float(likeness[i, j])))
+        if len(found) > MOST_PAIRS:
+            break
     return tuple(sorted(found, key=lambda pair: pair[2] if by_distance else -pair[2]))
 
 
-def _proposals(good: Sequence[dict[str, Any]], leaks: Sequence[Leak], job: Job) -> list[str]:
+def _proposals(truths: Sequence[dict[str, float]], leaks: Sequence[Leak]) -> list[str]:
     """What would make the set more even."""
     told = []
-    truths = [row.get("truth", {}) for row in good]
     for factor, values in _balance(truths).items():
         most = max(values.values())
         told += [

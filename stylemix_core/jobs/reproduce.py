@@ -1,6 +1,6 @@
 """One picture of a job, made again from its line of the index."""
 
-import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,12 +8,10 @@ from typing import Any
 import torch
 
 from ..errors import StyleMixError
-from .job import Job
-from .run import begin, read_job
+from .folder import begin, job_in, read_job
 from .sink import File, Store, files_of
-from .sources import key_of
-from .steps import Piece, read_piece
-from .work import Worker
+from .steps import Piece, chunks
+from .work import Failure, Worker, in_helper
 
 
 @dataclass(frozen=True)
@@ -23,38 +21,29 @@ class Reproduced:
     row: dict[str, Any]
     """The line of the index."""
     files: tuple[File, ...]
+    """None where it failed, as `reason` says."""
     differing: tuple[str, ...]
-    """Endings of the files that are not, bit for bit, what the index says."""
+    """Endings of files that are not, bit for bit, what the index says; or are in one of both alone."""
     reason: str | None = None
-    """Why it failed, where it fails again."""
 
 
-def reproduce(folder: str | Path, row: int | str, threads: int | None = None) -> Reproduced:
+def reproduce(folder: str | os.PathLike[str], row: int | str) -> Reproduced:
     """Make one picture of a job again, together with those that went through the networks with it.
 
     folder: the job's, or its index. row: the number of the line from 0, or its key.
-    threads: those of the job, by default. Other numbers of threads, other processors and other versions of PyTorch may
-        change last bits.
-    `StyleMixError` when there is no such line, and when the job's files have changed since.
+    Other processors and other versions of PyTorch may change last bits. `StyleMixError` when there is no such line, and
+    when the job's models, styles or directions have changed since.
     """
     place = Path(folder)
     place = place if place.is_dir() else place.parent
-    job = job_of(place)
+    job = job_in(read_job(place), place)
     known = begin(job, place, 1)
     line = find_row(Store(place, job.sink), row)
     kept = torch.get_num_threads()
     try:
-        worker = Worker(job, place, threads or known)
-        return again(worker, line)
+        return again(Worker(job, place, known["threads"]), line)
     finally:
         torch.set_num_threads(kept)
-
-
-def job_of(folder: Path) -> Job:
-    """The job whose folder it is."""
-    told = read_job(folder)
-    keys = ("source", "steps", "models", "part", "batch")
-    return Job.of({key: told[key] for key in keys} | {"sink": told["sink"] | {"folder": str(folder)}})
 
 
 def find_row(store: Store, row: int | str) -> dict[str, Any]:
@@ -70,27 +59,35 @@ def find_row(store: Store, row: int | str) -> dict[str, Any]:
 
 
 def again(worker: Worker, line: dict[str, Any]) -> Reproduced:
-    rows = worker.store.rows_of(line["part"])
+    """Read the items of the line's batch, and take them through the steps as a run does."""
     entries = dict(worker.plan.entries(line["part"]))
-    items = {row["item"] for row in rows if row.get("batch") == line.get("batch", line["item"])} or {
-        line["item"]
-    }
+    mates = {
+        row["item"]
+        for row in worker.store.rows_of(line["part"])
+        if "batch" in line and row.get("batch") == line["batch"]
+    } | {line["item"]}
+    pieces: list[Piece] = []
+    for item in sorted(mates):
+        read = in_helper(worker.read, item, entries[item])
+        if isinstance(read, Failure):
+            whose = "" if item == line["item"] else "one that went through the networks with it: "
+            return Reproduced(line, (), (), f"{whose}{read.reason}")
+        pieces.append(read)
     try:
-        with torch.inference_mode():
-            given = [(item, entries[item]) for item in sorted(items)]
-            pieces = [read_piece(item, entry, key_of(entry, item), worker.tools) for item, entry in given]
-        made = worker.compute(pieces)
+        some = next(
+            some for some in chunks(pieces, worker.tools) if any(one.key == line["key"] for one in some)
+        )
+        given = [one for one in some if one.key == line["key"]] if line.get("alone") else some
+        piece = next(one for one in worker.tools.finish(given) if one.key == line["key"])
+        row = worker.row(piece, line["part"], line.get("batch", "0"))
+        files = in_helper(
+            files_of, piece, worker.job.sink, row | ({"alone": True} if line.get("alone") else {})
+        )
+    except StopIteration:
+        return Reproduced(line, (), (), "its steps no longer give this result")
     except StyleMixError as error:
         return Reproduced(line, (), (), str(error))
-    piece = next((one for one in made if one.key == line["key"]), None)
-    if piece is None:
-        return Reproduced(line, (), (), "it has another key now")
-    return compare(piece, worker, line)
-
-
-def compare(piece: Piece, worker: Worker, line: dict[str, Any]) -> Reproduced:
-    row = {key: value for key, value in line.items() if key != "files"}
-    files = files_of(piece, worker.job.sink, row)
-    wanted = json.loads(json.dumps(line.get("files", {})))
-    differing = [ending for ending, checksum in wanted.items() if row["files"].get(ending) != checksum]
+    then = line.get("files", {})
+    now = {file.ending[1:]: file.checksum for file in files if file.ending != ".json"}
+    differing = [ending for ending in {**then, **now} if then.get(ending) != now.get(ending)]
     return Reproduced(line, tuple(files), tuple(differing))

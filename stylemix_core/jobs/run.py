@@ -6,25 +6,27 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from .. import __version__
-from ..errors import StyleMixError, why_unwritable
-from ..files.writing import replacing, sha256
+from ..errors import StyleMixError
 from ..progress import OnStep
 from ..wording import duration
-from .chain import Inject, Vary
+from .chain import wants_pictures
 from .datasheet import write_datasheet
+from .folder import Retry, begin, changed
 from .job import Job
 from .plan import Plan, make_plan
-from .sink import Store, files_of, locked
-from .sources import Entry, list_entries
-from .steps import Tools, direction_files, read_piece, run_steps, variants
-from .work import Done, Worker
+from .sink import Store, damaged, files_of, locked, part_name
+from .sources import Entry, list_entries, pyarrow
+from .steps import Tools, chunks, read_piece
+from .work import Done, Worker, writing_into
 
-DEMO = Path(__file__).parent.parent / "demo"
+if TYPE_CHECKING:
+    from .cluster import Cluster
+
+MOST_THREADS = 1024
 LOG_SECONDS = 60
 TRIED = 8
 """Items that an estimate works on."""
@@ -98,35 +100,53 @@ def run_job(
     (4, 0)
     """
     job = Job.of(job)
+    if threads is not None and not 1 <= threads <= MOST_THREADS:
+        raise StyleMixError(f"threads is {threads}; give 1 to {MOST_THREADS}")
+    cluster = None
+    if ray is not None:
+        from .cluster import Cluster  # Ray is an extra
+
+        cluster = Cluster(ray, workers, gpus)
+    if job.sink.index == "parquet":
+        pyarrow()  # rather now than after all the work
     folder = Path(job.sink.folder)
     store = Store(folder, job.sink)
-    try:
+    with writing_into(folder):
         store.make()
-        with locked(folder):
+    with locked(folder):
+        with writing_into(folder):
             store.tidy()
-            threads = begin(job, folder, threads or (1 if ray else torch.get_num_threads()))
-            plan = make_plan(folder, job.source, job.part)
-            before = store.done()
-            if retry_failed:
-                for part in [
-                    part for part in before if any(row["status"] != "ok" for row in store.rows_of(part))
-                ]:
-                    store.undo(part)
-                before = store.done()
-            left = [part for part in range(plan.parts) if part not in before]
-            told = Told(plan, folder, len(before), on_step)
-            warnings: list[str] = []
-            if left:
-                for done in _do(job, folder, left, threads, ray, workers, gpus, warnings):
-                    told.note(done)
-            rows = failed = 0
-            for row in store.rows():
-                rows, failed = rows + 1, failed + (row["status"] != "ok")
+            known = begin(job, folder, threads or (1 if ray else torch.get_num_threads()))
+            plan = make_plan(folder, job)
+        before = store.done()
+        retry = Retry(store, before) if retry_failed or (folder / Retry.NAME).exists() else None
+        again = set() if retry is None else retry.parts
+        left = [part for part in range(plan.parts) if part not in before or part in again]
+        told = Told(plan, folder, left, on_step)
+        warnings = changed(known, job)
+        if left:
+            for done in _do(job, folder, left, known["threads"], cluster, warnings):
+                told.note(done)
+                if retry is not None:
+                    retry.done(done.part)
+        rows, failed = count_rows(store, plan)
+        with writing_into(folder):
             index = store.finish()
             write_datasheet(job, folder, plan, rows, failed)
-    except OSError as error:
-        raise StyleMixError(f"cannot write to {folder}: {why_unwritable(folder, error)}") from error
-    return JobResult(folder, index, plan.count, rows, failed, len(before), tuple(warnings))
+            if retry is not None:
+                retry.end()
+    return JobResult(folder, index, plan.count, rows, failed, plan.parts - len(left), tuple(warnings))
+
+
+def count_rows(store: Store, plan: Plan) -> tuple[int, int]:
+    """Lines of the whole index, and failures among them. `StyleMixError` where items are missing."""
+    rows = failed = 0
+    for part in range(plan.parts):
+        lines = store.rows_of(part)
+        if len({row["item"] for row in lines}) != plan.items_in(part):
+            raise damaged(store.folder / "index" / f"{part_name(part)}.jsonl", "it lacks items")
+        rows, failed = rows + len(lines), failed + sum(row["status"] != "ok" for row in lines)
+    return rows, failed
 
 
 def _do(
@@ -134,15 +154,12 @@ def _do(
     folder: Path,
     left: list[int],
     threads: int,
-    ray: str | None,
-    workers: int | None,
-    gpus: float,
+    cluster: "Cluster | None",
     warnings: list[str],
 ) -> Iterator[Done]:
-    if ray is not None:
-        from .cluster import run_parts  # Ray is an extra
-
-        yield from run_parts(job, folder, left, threads, ray, workers, gpus)
+    """Do parts, here or on a cluster."""
+    if cluster is not None:
+        yield from cluster.run(job, folder, left, threads)
         return
     kept = torch.get_num_threads()
     try:
@@ -153,94 +170,22 @@ def _do(
         torch.set_num_threads(kept)
 
 
-def begin(job: Job, folder: Path, threads: int) -> int:
-    """Write what the job is, or compare it with what the folder is of; the threads to compute with.
-
-    `StyleMixError` names what differs.
-    """
-    path = folder / "job.json"
-    told = job.described() | {"inputs": checksums(job), "stylemix": __version__}
-    if not path.exists():
-        made = told | {"threads": threads, "torch": torch.__version__}
-        with replacing(path) as partial:
-            partial.write_text(json.dumps(made, indent=1) + "\n", encoding="ascii")
-        return threads
-    known = read_job(folder)
-    differences = list(different(told, {key: known.get(key) for key in told}))
-    if differences:
-        key, now, then = differences[0]
-        raise StyleMixError(
-            f"{folder} is of another job: {key} was {then}, and is {now} now. Choose a new folder, or give the job as "
-            "it was"
-        )
-    return int(known["threads"])
-
-
-def read_job(folder: Path) -> dict[str, Any]:
-    """What `begin` wrote."""
-    try:
-        known = json.loads((folder / "job.json").read_text(encoding="ascii"))
-        known["threads"] = int(known["threads"])
-    except FileNotFoundError:
-        raise StyleMixError(f"{folder} is no folder of a job: it has no job.json") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StyleMixError(
-            f"{folder / 'job.json'} is damaged ({error}); give the job a new folder"
-        ) from None
-    return dict(known)
-
-
-def different(one: Any, other: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Keys at which two plain values differ, with both."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        for name in [*one, *(name for name in other if name not in one)]:
-            yield from different(one.get(name), other.get(name), f"{key}.{name}".lstrip("."))
-    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        for place, (a, b) in enumerate(zip(one, other)):
-            yield from different(a, b, f"{key}[{place}]")
-    elif one != other:
-        yield key, one, other
-
-
-def checksums(job: Job) -> dict[str, str]:
-    """Of all files that results depend on beside the source."""
-    models = job.models
-    files = {"encoder": models.encoder, "tuning": models.tuning, "generator": models.generator or "demo"}
-    paths = {
-        f"models.{name}": DEMO / f"{name}.safetensors" if path == "demo" else Path(path)
-        for name, path in files.items()
-        if path is not None
-    }
-    for place, step in enumerate(job.steps):
-        used = (
-            list(step.style) if isinstance(step, Inject) else [file for file, _, _ in direction_files(step)]
-        )
-        if isinstance(step, Vary):
-            used += [factor.style for factor in step.factors.values() if factor.style is not None]
-        paths |= {f"steps[{place}].{Path(file).name}": Path(file) for file in used}
-    try:
-        return {name: sha256(path) for name, path in paths.items()}
-    except OSError as error:
-        raise StyleMixError(f"{error.filename} cannot be read: {error.strerror}") from None
-
-
 class Told:
     """Progress: for `on_step`, and a line a minute for machines."""
 
-    def __init__(self, plan: Plan, folder: Path, before: int, on_step: OnStep | None):
+    def __init__(self, plan: Plan, folder: Path, left: list[int], on_step: OnStep | None):
         self.plan, self.folder, self.on_step = plan, folder, on_step
-        self.before = min(before * plan.size, plan.count)
+        self.before = plan.count - sum(map(plan.items_in, left))
         self.items = self.failed = 0
         self.started = self.logged = time.monotonic()
 
     def note(self, done: Done) -> None:
-        last = done.part == self.plan.parts - 1
-        self.items += self.plan.count - done.part * self.plan.size if last else self.plan.size
+        self.items += self.plan.items_in(done.part)
         self.failed += done.failed
         now = time.monotonic()
         rate = self.items / max(now - self.started, 1e-9)
         finished = self.before + self.items
-        left = max(self.plan.count - finished, 0)
+        left = self.plan.count - finished
         if now - self.logged >= LOG_SECONDS or not left:
             self.logged = now
             line = {
@@ -251,7 +196,7 @@ class Told:
                 "per_second": round(rate, 3),
                 "seconds_left": round(left / rate),
             }
-            with open(self.folder / "log.jsonl", "a", encoding="ascii") as file:
+            with writing_into(self.folder), open(self.folder / "log.jsonl", "a", encoding="ascii") as file:
                 file.write(json.dumps(line) + "\n")
         if self.on_step is not None:
             note = f"{rate:.1f}/s" + (f", {self.failed} failed" if self.failed else "")
@@ -265,17 +210,16 @@ def estimate_job(job: Job | Mapping[str, Any] | str | os.PathLike[str]) -> Estim
     """
     job = Job.of(job)
     folder = Path(job.sink.folder)
-    entries = list_entries(job.source)
+    entries = list_entries(job.source, wants_pictures(job.steps))
     count, parts = len(entries), -(-len(entries) // job.part)
     done = len(Store(folder, job.sink).done()) if (folder / "index").is_dir() else 0
     tools = Tools(job)
-    with torch.inference_mode():
-        warnings = tools.prepare()
-        seconds, size = _try(job, tools, [entries[i] for i in range(min(TRIED, count))])
+    warnings = tools.prepare()
+    seconds, size = _try(job, tools, [entries[i] for i in range(min(TRIED, count))])
     left = max(count - done * job.part, 0)
     return Estimate(
         count,
-        count * variants(job),
+        count * tools.variants,
         parts,
         parts - done,
         None if seconds is None else seconds * left,
@@ -290,9 +234,10 @@ def _try(job: Job, tools: Tools, entries: Iterable[Entry]) -> tuple[float | None
     for number, entry in enumerate(entries):
         started = time.perf_counter()
         try:
-            made = run_steps([read_piece(number, entry, "tried", tools)], tools)
+            started_with = chunks([read_piece(number, entry, "tried", tools)], tools)
+            made = [piece for some in started_with for piece in tools.finish(some)]
             files = [file for piece in made for file in files_of(piece, job.sink, {})]
-        except StyleMixError:
+        except Exception:  # as a run would, which tells what it was
             continue
         times.append(time.perf_counter() - started)
         sizes.append(sum(len(file.data) + BLOCK for file in files))

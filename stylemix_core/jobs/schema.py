@@ -18,6 +18,7 @@ Section = TypeVar("Section")
 Texts = tuple[str, ...]
 """A list of texts in the file, or a single one."""
 Numbers = tuple[float, ...]
+LARGEST = 1e300
 
 
 def ranged(default: Any, least: float = -math.inf, most: float = math.inf) -> Any:
@@ -82,9 +83,10 @@ def read_yaml(text: str, name: str) -> tuple[Any, Lines]:
         mark = getattr(error, "problem_mark", None)
         where = "" if mark is None else f", line {mark.line + 1}"
         raise StyleMixError(f"{name}{where}: this is no YAML ({getattr(error, 'problem', error)})") from None
-    except (ValueError, RecursionError) as error:  # a date that is none, a thousand brackets
-        if isinstance(error, StyleMixError):
-            raise
+    except StyleMixError:
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        # What PyYAML leads to on dates and tags that are none, and on a thousand brackets.
         raise StyleMixError(f"{name}: this is no job file ({error})") from None
     finally:
         loader.dispose()
@@ -141,7 +143,7 @@ def convert(kind: Any, value: Any, one: Field[Any], lines: Lines, path: tuple[An
     if kind is bool:
         fits = isinstance(value, bool)
     elif kind is float:
-        fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        fits = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
     elif kind is int:
         fits = isinstance(value, int) and not isinstance(value, bool)
     else:  # a text; YAML takes seeds such as 7 and masks such as 4-5 for what they are
@@ -152,8 +154,8 @@ def convert(kind: Any, value: Any, one: Field[Any], lines: Lines, path: tuple[An
         raise lines.wrong(path, f"found {shown(value)}; expected {expected}")
     least, most = one.metadata.get("range", (-math.inf, math.inf))
     if kind in (int, float) and not least <= value <= most:
-        span = f"{least:g} or more" if most == math.inf else f"{least:g} to {most:g}"
-        raise lines.wrong(path, f"found {value:g}; expected {span}")
+        span = f"{least} or more" if most == math.inf else f"{least} to {most}"
+        raise lines.wrong(path, f"found {shown(value)}; expected {span}")
     return kind(value)
 
 

@@ -8,6 +8,7 @@ folder/index.jsonl        all lines, once all parts are done
 folder/log.jsonl          a line a minute
 """
 
+import errno
 import hashlib
 import io
 import json
@@ -143,8 +144,8 @@ class FolderWriter:
 
     def finish(self) -> None:
         flush_folder(self.partial)
-        if self.path.exists():  # of a run that ended before its index
-            shutil.rmtree(self.path)
+        if self.path.exists():  # of a run that ended before its index, or that failed in some
+            os.replace(self.path, self.path.with_name(f"{self.path.name}{PARTIAL}{uuid.uuid4().hex}"))
         os.replace(self.partial, self.path)
         flush_folder(self.path.parent)
 
@@ -202,20 +203,32 @@ class Store:
         flush_folder(path.parent)
 
     def done(self) -> set[int]:
-        """The parts that are done."""
-        names = os.listdir(self.folder / "index")
-        return {int(name.removesuffix(".jsonl")) for name in names if name.removesuffix(".jsonl").isdigit()}
+        """The parts that are done: they have lines in the index, and files."""
+        there = {
+            name.partition(".tar")[0] for name in os.listdir(self.folder / "parts") if PARTIAL not in name
+        }
+        with os.scandir(self.folder / "index") as found:
+            names = {entry.name.removesuffix(".jsonl") for entry in found if entry.stat().st_size}
+        return {int(name) for name in names & there if name.isdigit()}
 
     def undo(self, part: int) -> None:
-        (self.folder / "index" / f"{part_name(part)}.jsonl").unlink()
+        """Let a part count as not done."""
+        (self.folder / "index" / f"{part_name(part)}.jsonl").unlink(missing_ok=True)
+        flush_folder(self.folder / "index")
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """The lines of the index of all parts that are done, in order."""
         return (row for part in sorted(self.done()) for row in self.rows_of(part))
 
     def rows_of(self, part: int) -> list[dict[str, Any]]:
-        with open(self.folder / "index" / f"{part_name(part)}.jsonl", "rb") as file:
-            return [json.loads(line) for line in file]
+        path = self.folder / "index" / f"{part_name(part)}.jsonl"
+        try:
+            rows = [json.loads(line) for line in path.read_bytes().splitlines()]
+            if not all({"key", "item", "source", "status"} <= row.keys() for row in rows):
+                raise ValueError("a line lacks its item")
+        except (ValueError, AttributeError) as error:
+            raise damaged(path, error) from None
+        return rows
 
     def files(self, part: int) -> Iterator[tuple[str, dict[str, bytes]]]:
         """The keys of a part that is done, and their files by ending."""
@@ -260,19 +273,28 @@ class Store:
         parquet = pyarrow()
         import pyarrow as arrow
 
-        texts = ("key", "source", "status", "reason", "batch")
-        columns = [(name, arrow.string()) for name in texts]
-        columns += [(name, arrow.int64()) for name in ("item", "part")]
-        schema = arrow.schema([*columns, ("truth", arrow.string()), ("files", arrow.string())])
+        texts = ("key", "source", "status", "reason", "batch", "origin")
+        columns = [(name, arrow.string()) for name in (*texts, "truth", "files")]
+        schema = arrow.schema([*columns, *((name, arrow.int64()) for name in ("item", "part"))])
         with parquet.ParquetWriter(path, schema) as writer:
             for part in sorted(self.done()):
                 rows = [
-                    {name: row.get(name) for name in schema.names}
+                    {name: written(row.get(name)) for name in texts}
                     | {name: json.dumps(row.get(name, {}), sort_keys=True) for name in ("truth", "files")}
-                    | {"source": row["source"].encode(errors="replace").decode()}
+                    | {name: row[name] for name in ("item", "part")}
                     for row in self.rows_of(part)
                 ]
                 writer.write_table(arrow.Table.from_pylist(rows, schema))
+
+
+def written(text: str | None) -> str | None:
+    """A text as UTF-8 has it: names may be of any bytes."""
+    return None if text is None else text.encode(errors="replace").decode()
+
+
+def damaged(path: Path, why: object) -> StyleMixError:
+    """For a part's lines of the index."""
+    return StyleMixError(f"{path} is damaged ({why}); delete it, and the same command makes that part again")
 
 
 @contextmanager
@@ -281,7 +303,9 @@ def locked(folder: Path) -> Iterator[None]:
     with open(folder / ".lock", "a+b") as file:
         try:
             lock(file)
-        except OSError:
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
+                raise
             raise StyleMixError(
                 f"another run is writing into {folder}; wait until it ends, or choose another folder"
             ) from None

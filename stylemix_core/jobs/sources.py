@@ -13,6 +13,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatch
+from itertools import accumulate
 from typing import Any, TypeVar
 
 import numpy as np
@@ -30,10 +31,15 @@ Entry = list[Any]
 Kept = TypeVar("Kept")
 WHOLE = re.compile(r"\s*(\d{1,20})(?:\s*[-–]\s*(\d{1,20}))?\s*")
 MAX_SEED = 2**64 - 1
+MOST_SEEDS = 10**9
+MOST_BYTES = 1 << 30
+"""Of one picture or code in a shard."""
 END = b"\0" * 1024
 """Two empty blocks end a tar."""
-KEPT = 4
-"""Files of codes and groups of table rows that are kept in memory."""
+KEPT = 2
+"""Files of codes and slices of tables that are kept in memory."""
+ROWS = 64
+"""Rows of a table that are read together."""
 
 
 class Seeds(Sequence[Entry]):
@@ -55,7 +61,9 @@ class Seeds(Sequence[Entry]):
         for one, other in zip(in_order, in_order[1:]):
             if other.start < one.stop:
                 raise StyleMixError(f"the seed {other.start} is there twice; give each once")
-        self.ends = list(np.cumsum([float(len(one)) for one in self.ranges]).astype(np.int64).tolist())
+        self.ends = [*accumulate(one.stop - one.start for one in self.ranges)]
+        if self.ends[-1] > MOST_SEEDS:
+            raise StyleMixError(f"these are {self.ends[-1]} seeds; a job has {MOST_SEEDS} at most")
 
     def __len__(self) -> int:
         return self.ends[-1]
@@ -67,9 +75,10 @@ class Seeds(Sequence[Entry]):
         return ["seed", self.ranges[which][place - (self.ends[which - 1] if which else 0)]]
 
 
-def list_entries(source: Source) -> Sequence[Entry]:
+def list_entries(source: Source, pictures: bool = True) -> Sequence[Entry]:
     """Everything that the source names, in an order that holds on any machine.
 
+    pictures: whether they are read of shards, rather than codes.
     `StyleMixError` when a path is not there or cannot be read, and when there is nothing.
     """
     kind, paths = source.kind, getattr(source, source.kind)
@@ -79,7 +88,7 @@ def list_entries(source: Source) -> Sequence[Entry]:
     if kind == "pictures":
         entries = [["file", path] for path in find_files(paths, (*PICTURES, *HEIC))]
     elif kind == "tars":
-        entries = [entry for path in find_files(paths, (".tar",)) for entry in members(path)]
+        entries = [entry for path in find_files(paths, (".tar",)) for entry in members(path, pictures)]
     elif kind == "codes":
         entries = [entry for path in find_files(paths, CODES) for entry in codes_in(path, source.iteration)]
     else:
@@ -98,7 +107,7 @@ def find_files(paths: Sequence[str], endings: Sequence[str]) -> Iterator[str]:
     """
     seen: set[str] = set()
     for path in paths:
-        found = [path] if os.path.exists(path) else matching(path)
+        found = [path] if os.path.exists(path) else matching(path, endings)
         if not found:
             raise StyleMixError(f"there is no file or folder {path}; check the path")
         for one in found:
@@ -108,12 +117,16 @@ def find_files(paths: Sequence[str], endings: Sequence[str]) -> Iterator[str]:
                     yield file
 
 
-def matching(pattern: str) -> list[str]:
+def matching(pattern: str, endings: Sequence[str]) -> list[str]:
     """The names in one folder that a pattern means, sorted."""
     folder, name = os.path.split(pattern)
     if not {*name} & {*"*?["} or not os.path.isdir(folder):
         return []
-    return [os.path.join(folder, one) for one in sorted(listing(folder)) if fnmatch(one, name)]
+    return [
+        os.path.join(folder, one)
+        for one in sorted(listing(folder))
+        if fnmatch(one, name) and one.lower().endswith(tuple(endings))
+    ]
 
 
 def listing(folder: str) -> list[str]:
@@ -132,37 +145,53 @@ def walk(folder: str, endings: Sequence[str]) -> Iterator[str]:
     for place, folders, files in os.walk(folder, onerror=fail):
         folders.sort()
         for name in sorted(files):
-            if name.lower().endswith(tuple(endings)):
-                yield os.path.join(place, name)
+            path = os.path.join(place, name)
+            if name.lower().endswith(tuple(endings)) and os.path.isfile(path):
+                yield path
 
 
-def members(path: str) -> Iterator[Entry]:
-    """The pictures and codes in a shard; what is cut off is told as lost."""
-    size = os.path.getsize(path)
+def members(path: str, pictures: bool) -> Iterator[Entry]:
+    """The pictures or the codes in a shard; what cannot be read of it is told as lost.
+
+    As in WebDataset, a name ends where its first dot stands: "7.hair.png" is no picture of its own.
+    """
+    endings = PICTURES if pictures else (".w.npy",)
+    end = 0
     try:
+        size = os.path.getsize(path)
         with tarfile.open(path, "r:") as tar:
-            end = 0
             while (member := tar.next()) is not None:
-                end = member.offset_data + -(-member.size // 512) * 512
-                if member.offset_data + member.size > size:
-                    yield [
-                        "lost",
-                        f"{path}: {member.name}",
-                        "the shard is cut off in the middle of it; copy it again",
-                    ]
+                if member.size < 0 or tar.offset <= end:
+                    raise tarfile.ReadError(f"a header at byte {member.offset} makes no sense")
+                end = tar.offset
+                wanted = member.name.lower()
+                if not wanted.endswith(endings) or os.path.basename(wanted).partition(".")[2] not in (
+                    ending[1:] for ending in endings
+                ):
+                    continue
+                lost = ["lost", f"{path}: {member.name}"]
+                if not member.isreg() or member.issparse():
+                    yield [*lost, "it is a link or sparse; pack the shard anew with the files themselves"]
+                elif member.offset_data + member.size > size:
+                    yield [*lost, "the shard is cut off in the middle of it; copy it again"]
                     return
-                if member.isfile() and member.name.lower().endswith((*PICTURES, ".w.npy")):
+                elif member.size > MOST_BYTES:
+                    yield [*lost, f"it has {member.size} bytes; {MOST_BYTES} at most are read"]
+                else:
                     yield ["member", path, member.offset_data, member.size, member.name]
         with open(path, "rb") as file:
             file.seek(end)
-            if file.read(len(END)) != END:
-                yield ["lost", path, f"the shard is cut off after {end} bytes; copy it again"]
-    except tarfile.ReadError as error:
-        yield [
-            "lost",
-            path,
-            f"it is no tar that can be read ({error}); packed ones (.tar.gz) must be unpacked first",
-        ]
+            if end > size or file.read(len(END)) != END:
+                yield ["lost", path, "the shard is cut off at its end; copy it again"]
+    except (tarfile.TarError, ValueError, OverflowError) as error:
+        if end:
+            yield ["lost", path, f"the shard is cut off or damaged after byte {end} ({error}); copy it again"]
+        else:
+            yield [
+                "lost",
+                path,
+                f"it is no tar that can be read ({error}); unpack .tar.gz and the like first",
+            ]
     except OSError as error:
         yield ["lost", path, f"it cannot be read: {error.strerror}"]
 
@@ -230,27 +259,27 @@ class Reader:
 
     def __init__(self) -> None:
         self.kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self.at: tuple[Any, int, Any] = (None, 0, None)
+        """The group of rows being read, which slice is next, and what reads it."""
         self.lock = threading.Lock()
 
-    def picture(self, entry: Entry) -> Image.Image | None:
-        """The picture of an entry, None where it is a code. `StyleMixError` when it cannot be read."""
+    def picture(self, entry: Entry) -> Image.Image:
+        """The picture of an entry. `StyleMixError` when it cannot be read."""
         kind = entry[0]
         if kind == "lost":
             raise StyleMixError(f"{entry[1]}: {entry[2]}")
         if kind == "file":
             return open_image(entry[1])
-        if kind == "member" and not entry[4].lower().endswith(".npy"):
+        if kind == "member":
             return open_image(io.BytesIO(self._member(entry)), name_of(entry))
-        if kind == "row":
-            value = self._rows(entry)[entry[4]]
-            if isinstance(value, dict):  # as the data sets of Hugging Face have it
-                value = value.get("bytes") or value.get("path")
-            if isinstance(value, str):
-                return open_image(os.path.join(os.path.dirname(entry[1]), value))
-            if not isinstance(value, bytes):
-                raise StyleMixError(f"{name_of(entry)} holds no picture and no path of one")
-            return open_image(io.BytesIO(value), name_of(entry))
-        return None
+        value = self._row(entry)
+        if isinstance(value, dict):  # as the data sets of Hugging Face have it
+            value = value.get("bytes") or value.get("path")
+        if isinstance(value, str):
+            return open_image(os.path.join(os.path.dirname(entry[1]), value))
+        if not isinstance(value, bytes):
+            raise StyleMixError(f"{name_of(entry)} holds no picture and no path of one")
+        return open_image(io.BytesIO(value), name_of(entry))
 
     def codes(self, entry: Entry) -> Latents | None:
         """The code of an entry, None where it is a picture or a seed."""
@@ -269,15 +298,25 @@ class Reader:
             file.seek(offset)
             return file.read(size)
 
-    def _rows(self, entry: Entry) -> list[Any]:
-        _, path, column, group, _ = entry
+    def _row(self, entry: Entry) -> Any:
+        _, path, column, group, row = entry
+        key = (path, column, group, row // ROWS)
+        return self._once(key, lambda: self._slice(path, column, group, row // ROWS))[row % ROWS]
 
-        def read() -> list[Any]:
-            with pyarrow().ParquetFile(path) as table:
-                rows: list[Any] = table.read_row_group(group, columns=[column])[column].to_pylist()
-                return rows
-
-        return self._once((path, column, group), read)
+    def _slice(self, path: str, column: str, group: int, place: int) -> list[Any]:
+        """Some rows of a group, which as a whole may be larger than the memory. Asked for in order they are read in
+        order; else from the group's start."""
+        here = (path, column, group)
+        if self.at[:2] != (here, place):
+            table = pyarrow().ParquetFile(path)
+            batches = table.iter_batches(ROWS, row_groups=[group], columns=[column])
+            for _ in range(place):
+                next(batches)
+        else:
+            batches = self.at[2]
+        rows: list[Any] = next(batches)[column].to_pylist()
+        self.at = (here, place + 1, batches)
+        return rows
 
     def _once(self, key: tuple[Any, ...], read: Callable[[], Kept]) -> Kept:
         """What `read` gives, read once while it is among the last few."""
@@ -292,11 +331,16 @@ class Reader:
 
 
 def read_array(data: bytes, name: str) -> torch.Tensor:
-    """A W+ code `[num_ws, w_dim]` or single w of an .npy file's bytes."""
+    """The W+ code `[1, num_ws, w_dim]` in an .npy file's bytes. `StyleMixError` when there is none."""
     try:
         array = np.load(io.BytesIO(data), allow_pickle=False)
-        if array.ndim not in (2, 3) or array.dtype.kind != "f" or not np.isfinite(array).all():
-            raise ValueError(f"{array.dtype} {list(array.shape)}")
-    except (ValueError, OSError, EOFError) as error:
+        found = f"{array.dtype} {list(array.shape)}"
+        if array.dtype.kind != "f" or not array.size or not np.isfinite(array).all():
+            raise ValueError(found)
+        if array.ndim == 3 and len(array) == 1:
+            array = array[0]
+        if array.ndim != 2:
+            raise ValueError(found)
+    except Exception as error:  # damaged headers lead NumPy to errors of any kind
         raise StyleMixError(f"{name} holds no W+ code ({error}); expected float [num_ws, w_dim]") from None
-    return torch.from_numpy(array).float().reshape(-1, *array.shape[-2:])[:1]
+    return torch.from_numpy(array.astype(np.float32))[None]

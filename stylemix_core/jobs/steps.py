@@ -15,6 +15,7 @@ from ..codes.direction_files import load_directions
 from ..codes.directions import Directions, check_directions, moved
 from ..codes.latents import Latents, check_generator, load_latents
 from ..codes.sampling import sample_latents
+from ..codes.seeds import class_labels
 from ..decoding import decode
 from ..demo import truth
 from ..encoder import Encoder
@@ -24,12 +25,16 @@ from ..errors import StyleMixError
 from ..faces import FaceTransform
 from ..faces.align import crop_largest
 from ..faces.paste import paste_face
+from ..faces.regions import REGIONS as NAMES
 from ..faces.regions import find_regions
 from ..files.endings import PICTURES
 from ..files.pictures import load_image
 from ..generator import Generator
 from ..images import from_pil, to_pil, to_rgb
-from ..inversion import invert, load_delta
+from ..inversion import check_encoder, invert, load_delta
+from ..inversion.inputs import check
+from ..inversion.options import choose_options
+from ..masks.grammar import MaskSource
 from ..masks.mask_list import parse_masks
 from ..mixing.inject import inject_latents
 from .chain import (
@@ -58,8 +63,10 @@ class Piece:
     """Of its item in the plan."""
     entry: Entry
     key: str
+    image: Image.Image | None = None
+    """As it was read."""
     picture: torch.Tensor | None = None
-    """`[3, H, W]` in −1…1."""
+    """`[3, H, W]` in −1…1, once something was drawn."""
     codes: Latents | None = None
     """A single one."""
     transform: FaceTransform | None = None
@@ -71,6 +78,23 @@ class Piece:
     photo: Image.Image | None = None
     """The whole photo with the face put back."""
 
+    @property
+    def bytes(self) -> int:
+        """About how much memory it takes."""
+        images = [image for image in (self.image, self.photo) if image is not None]
+        tensors = [self.picture, *self.masks.values()]
+        return sum(3 * image.width * image.height for image in images) + sum(
+            4 * tensor.numel() for tensor in tensors if tensor is not None
+        )
+
+    def seen(self) -> torch.Tensor:
+        """The picture `[1, 3, H, W]` in −1…1. `StyleMixError` where there is none."""
+        if self.picture is not None:
+            return self.picture[None]
+        if self.image is None:
+            raise StyleMixError("it is a W+ code; a picture is needed here")
+        return from_pil(self.image)
+
 
 class Tools:
     """The networks and files that a job's steps use, each read once."""
@@ -80,6 +104,7 @@ class Tools:
         self.reader = reader or Reader()
         self.styles: dict[tuple[str, ...], Latents] = {}
         self.directions: dict[str, Directions] = {}
+        self.designs: dict[int, list[dict[str, float]]] = {}
 
     @cached_property
     def generator(self) -> Generator:
@@ -113,17 +138,30 @@ class Tools:
             self.directions[path] = load_directions(path)
         return self.directions[path]
 
+    @torch.inference_mode()
     def prepare(self) -> list[str]:
-        """Read all that the steps need, before threads share it; what there is to warn of."""
+        """Read all that the steps need, before threads share it; what there is to warn of.
+
+        `StyleMixError` for what would fail on every item.
+        """
         warnings: list[str | None] = []
-        steps = self.job.steps
-        if any(step.name in ("encode", "invert") for step in steps):
-            warnings.append(warn_of(self.encoder, self.generator))
+        steps, source = self.job.steps, self.job.source
+        if any(isinstance(step, Encode | Invert) for step in steps):
+            warnings.append(check_encoder(self.encoder, self.generator))
         if any(isinstance(step, Align) and step.size is None for step in steps):
-            _ = self.encoder
-        if any("codes" in (step.needs, step.gives) for step in steps) or self.job.source.kind == "seeds":
-            _ = self.generator
+            _ = self.crop_size
+        for cutoff in (source.cutoff, *(step.cutoff for step in steps if isinstance(step, Truncate))):
+            if cutoff is not None and cutoff > self.generator.num_ws:
+                raise StyleMixError(
+                    f"cutoff is {cutoff}, but this generator has {self.generator.num_ws} layers"
+                )
+        if source.kind == "seeds":
+            class_labels(source.class_label, self.generator.c_dim, 1)
         for step in steps:
+            if isinstance(step, Invert):
+                check(self.generator, self.encoder, step.method, step.steps, choose_options(step.quality, {}))
+            if isinstance(step, Regions):
+                check_regions(step)
             if isinstance(step, Inject):
                 warnings.append(check_generator(self.style(step.style), self.generator))
                 parse_masks(step.masks, self.generator.num_ws, step.alpha, step.seed)
@@ -133,9 +171,38 @@ class Tools:
                 parse_masks(masks, self.generator.num_ws)
                 warnings.append(self._check_direction(found))
             if isinstance(step, Vary):
+                self.designs[id(step)] = combinations(step)
                 for factor in step.factors.values():
                     self._check(factor)
+        if any("codes" in (step.needs, step.gives) for step in steps):
+            _ = self.generator
         return [warning for warning in warnings if warning]
+
+    @cached_property
+    def crop_size(self) -> int:
+        """The side of crops where the job says none: what reads them wants."""
+        inverts = any(isinstance(step, Invert) for step in self.job.steps)
+        return self.generator.img_resolution if inverts else self.encoder.input_size
+
+    @cached_property
+    def variants(self) -> int:
+        """How many results an item has."""
+        total = 1
+        for step in self.job.steps:
+            if isinstance(step, Inject):
+                total *= len(self.style(step.style)) * len(MaskSource(step.masks).masks)
+            elif isinstance(step, Direction):
+                total *= len(step.strengths) * len(MaskSource(step.masks).masks)
+            elif isinstance(step, Vary):
+                total *= step.each if step.design == "balanced" else step.count
+        return total
+
+    @torch.inference_mode()
+    def finish(self, pieces: list[Piece]) -> list[Piece]:
+        """The steps from the first decode on."""
+        for step in self.job.steps[first_decode(self.job) :]:
+            pieces = run_step(step, pieces, self)
+        return pieces
 
     def _check_direction(self, directions: Directions) -> str | None:
         any_code = torch.zeros(1, self.generator.num_ws, self.generator.w_dim)
@@ -159,10 +226,11 @@ class Tools:
             truth.column(factor.attribute)
 
 
-def warn_of(encoder: Encoder, generator: Generator) -> str | None:
-    if encoder.generator is not None and encoder.generator != generator.fingerprint():
-        return "the encoder was made for a generator with other weights; its codes may look wrong"
-    return None
+def check_regions(step: Regions) -> None:
+    """`StyleMixError` where a step names regions that there are not."""
+    unknown = [name for name in step.names if name not in NAMES]
+    if unknown:
+        raise StyleMixError(f"there is no region {unknown[0]!r}; there are: {', '.join(NAMES)}")
 
 
 def direction_files(step: Step) -> list[tuple[str, str | None, str]]:
@@ -181,19 +249,6 @@ def place_of(directions: Directions, which: str | None) -> int:
     return directions.index(int(which) if which.isdigit() and which not in directions.names else which)
 
 
-def variants(job: Job) -> int:
-    """How many results an item has at least: known from the job alone but for styles with several codes."""
-    total = 1
-    for step in job.steps:
-        if isinstance(step, Inject):
-            total *= len(step.style) * (step.masks.count(";") + 1)
-        elif isinstance(step, Direction):
-            total *= len(step.strengths)
-        elif isinstance(step, Vary):
-            total *= step.each if step.design == "balanced" else len(combinations(step))
-    return total
-
-
 def combinations(step: Vary) -> list[dict[str, float]]:
     """Every combination of the factors' values, in the order in which a balanced design goes through them."""
     names = list(step.factors)
@@ -204,26 +259,31 @@ def combinations(step: Vary) -> list[dict[str, float]]:
     return combined
 
 
+@torch.inference_mode()
 def read_piece(number: int, entry: Entry, key: str, tools: Tools) -> Piece:
-    """An item, read; with a picture cropped to its face where the first step says so."""
+    """An item, read; its picture cropped to the face where the job begins so."""
     piece = Piece(number, entry, key)
     piece.codes = tools.reader.codes(entry)
     if piece.codes is not None or entry[0] == "seed":
         return piece
     image = tools.reader.picture(entry)
-    if image is None:
-        return piece
     first = tools.job.steps[0]
-    if isinstance(first, Align):
-        size = first.size or tools.encoder.input_size
-        (face,) = crop_largest([to_rgb(image)], size, first.mode, not first.upright)
+    if isinstance(first, Align) and (first.mode == "always" or reads_photos(tools)):
+        image = to_rgb(image)
+        (face,) = crop_largest([image], first.size or tools.crop_size, first.mode, not first.upright)
         if face is not None:
             piece.transform, image = face.transform, face.crop
-    picture = from_pil(image)
-    if isinstance(first, Encode):
-        picture = as_read(picture, tools)  # smaller, while it waits
-    piece.picture = picture[0]
+    if any(isinstance(step, Encode) for step in tools.job.steps):
+        piece.picture = fit(from_pil(image), tools.encoder.config)[0]  # smaller, while it waits
+    else:
+        piece.image = image
     return piece
+
+
+def reads_photos(tools: Tools) -> bool:
+    """Whether faces are looked for at all: encoders of sketches and label maps read pictures as they are."""
+    uses = any(isinstance(step, Encode | Invert) for step in tools.job.steps)
+    return not uses or tools.encoder.config.reads_photos
 
 
 def begin_batch(pieces: Sequence[Piece], tools: Tools) -> None:
@@ -237,18 +297,23 @@ def begin_batch(pieces: Sequence[Piece], tools: Tools) -> None:
         piece.codes = codes.take([i])
 
 
-def run_steps(pieces: list[Piece], tools: Tools) -> list[Piece]:
-    """All steps but an align that comes first. `StyleMixError` where one of the pieces cannot be worked on."""
+@torch.inference_mode()
+def chunks(pieces: list[Piece], tools: Tools) -> list[list[Piece]]:
+    """The steps before the first decode, and their results as many at a time as the job's batch."""
     begin_batch(pieces, tools)
-    for place, step in enumerate(tools.job.steps):
-        if not (place == 0 and isinstance(step, Align)):
+    for step in tools.job.steps[: first_decode(tools.job)]:
+        if not isinstance(step, Align):  # which readers have done
             pieces = run_step(step, pieces, tools)
-    return pieces
+    size = tools.job.batch
+    return [pieces[start : start + size] for start in range(0, len(pieces), size)]
+
+
+def first_decode(job: Job) -> int:
+    """The place of the first step that draws, or after the last step."""
+    return next((place for place, step in enumerate(job.steps) if isinstance(step, Decode)), len(job.steps))
 
 
 def run_step(step: Step, pieces: list[Piece], tools: Tools) -> list[Piece]:
-    if isinstance(step, Align):
-        return [align(step, piece, tools) for piece in pieces]
     if isinstance(step, Encode):
         return encode(pieces, tools)
     if isinstance(step, Invert):
@@ -285,12 +350,6 @@ def codes_of(pieces: Sequence[Piece]) -> Latents:
     return join_latents(codes)
 
 
-def picture_of(piece: Piece) -> torch.Tensor:
-    if piece.picture is None:
-        raise StyleMixError("it is a W+ code; a picture is needed here")
-    return piece.picture
-
-
 def spread(pieces: Sequence[Piece], codes: Latents) -> list[Piece]:
     """The results of pieces, as many of each, with keys of their own where there are several."""
     each = len(codes) // len(pieces)
@@ -303,34 +362,20 @@ def spread(pieces: Sequence[Piece], codes: Latents) -> list[Piece]:
     ]
 
 
-def align(step: Align, piece: Piece, tools: Tools) -> Piece:
-    image = to_pil(picture_of(piece))
-    size = step.size or tools.encoder.input_size
-    (face,) = crop_largest([image], size, step.mode, not step.upright)
-    if face is None:
-        return piece
-    return replace(piece, picture=from_pil(face.crop)[0], transform=face.transform)
-
-
 def encode(pieces: Sequence[Piece], tools: Tools) -> list[Piece]:
     encoder = tools.encoder
-    w = encoder(torch.cat([as_read(picture_of(piece)[None], tools) for piece in pieces])).cpu()
+    w = encoder(torch.cat([piece.seen() for piece in pieces])).cpu()
     return [
         replace(piece, codes=Latents.of(w[i : i + 1], piece.key, encoder.generator))
         for i, piece in enumerate(pieces)
     ]
 
 
-def as_read(picture: torch.Tensor, tools: Tools) -> torch.Tensor:
-    """A picture `[1, C, H, W]` of the size that the encoder reads."""
-    return fit(picture, tools.encoder.config)
-
-
 def invert_one(step: Invert, piece: Piece, tools: Tools) -> Piece:
     """One at a time: a batch would share its random numbers."""
     found = invert(
         tools.generator,
-        picture_of(piece)[None],
+        piece.seen(),
         tools.encoder,
         step.method,
         step.steps,
@@ -342,7 +387,7 @@ def invert_one(step: Invert, piece: Piece, tools: Tools) -> Piece:
 
 def vary(step: Vary, piece: Piece, tools: Tools) -> list[Piece]:
     """The face with the values that the design gives it."""
-    combined = combinations(step)
+    combined = tools.designs[id(step)]
     if step.design == "balanced":
         first = piece.number * step.each
         combined = [combined[(first + j) % len(combined)] for j in range(step.each)]
@@ -368,28 +413,21 @@ def apply(factor: Factor, value: float, codes: Latents, tools: Tools) -> Latents
 
 
 def draw(step: Decode, pieces: Sequence[Piece], tools: Tools) -> list[Piece]:
-    drawn: list[Piece] = []
-    size = tools.job.batch
-    for start in range(0, len(pieces), size):
-        some = pieces[start : start + size]
-        seeds = [piece.entry[1] % 2**63 if piece.entry[0] == "seed" else piece.number for piece in some]
-        pictures = decode(tools.generator, codes_of(some), step.noise, seeds).cpu()
-        drawn += [replace(piece, picture=picture) for piece, picture in zip(some, pictures, strict=True)]
-    return drawn
+    seeds = [piece.entry[1] % 2**63 if piece.entry[0] == "seed" else piece.number for piece in pieces]
+    pictures = decode(tools.generator, codes_of(pieces), step.noise, seeds).cpu()
+    return [
+        replace(piece, picture=picture, image=None) for piece, picture in zip(pieces, pictures, strict=True)
+    ]
 
 
 def regions(step: Regions, piece: Piece) -> Piece:
-    found = find_regions(picture_of(piece)[None], source=step.source)
-    unknown = [name for name in step.names if name not in found]
-    if unknown:
-        raise StyleMixError(f"there is no region {unknown[0]!r}; there are: {', '.join(found)}")
+    found = find_regions(piece.seen(), source=step.source)
     return replace(piece, masks={name: found[name][0] for name in step.names})
 
 
 def paste(step: Paste, piece: Piece, tools: Tools) -> Piece:
     """Into the photo, which is read again: photos would fill the memory while they wait."""
-    face, photo = to_pil(picture_of(piece)), tools.reader.picture(piece.entry)
-    assert photo is not None
+    face, photo = to_pil(piece.seen()[0]), tools.reader.picture(piece.entry)
     if piece.transform is None:
         return replace(piece, photo=face)
     pasted = paste_face(

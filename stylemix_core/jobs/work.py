@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Barrier
 from typing import Any, TypeVar
@@ -20,14 +20,15 @@ from .job import Job
 from .plan import Plan
 from .sink import File, Store, Writer, files_of
 from .sources import Entry, key_of, name_of
-from .steps import Piece, Tools, read_piece, run_steps, variants
+from .steps import Piece, Tools, chunks, read_piece
 
 Item = TypeVar("Item")
-Result = TypeVar("Result")
 READERS = 3
 WRITERS = 2
 WAITING = 4
 """Batches that wait to be written, at most."""
+WAITING_BYTES = 256 << 20
+"""What is read ahead, and what waits to be written, takes about as much memory at the most, beside one batch."""
 
 
 @dataclass
@@ -48,13 +49,8 @@ class Done:
     failed: int = 0
 
 
-@dataclass
-class Unit:
-    """Items that go through the steps together, and what becomes of them."""
-
-    number: int
-    pieces: list[Piece]
-    rows: list[tuple[dict[str, Any], Piece | None]] = field(default_factory=list)
+Made = tuple[dict[str, Any], Piece | None]
+"""A line of the index, and what it is of; None of a failure."""
 
 
 class Worker:
@@ -66,10 +62,9 @@ class Worker:
         self.store = Store(folder, job.sink)
         self.plan = Plan(folder, job.source, job.part)
         self.tools = Tools(job)
-        self.batch = max(1, job.batch // variants(job))
-        """Items that go through the steps at a time: as many pictures as the job says, or the results of one item."""
-        with torch.inference_mode():
-            self.warnings = self.tools.prepare()
+        self.warnings = self.tools.prepare()
+        self.batch = max(1, job.batch // self.tools.variants)
+        """Items that go through the steps at a time: as many results as the job says, or those of one item."""
 
     def run(self, parts: Iterable[int]) -> Iterator[Done]:
         """Do parts; tells of each as it is written. What stops it leaves no half of any."""
@@ -80,93 +75,113 @@ class Worker:
             helpers(1, "write") as writing,
         ):
             torch.set_num_threads(self.threads)  # after the helpers', which set what some libraries share
-            items = ((part, number, entry) for part in parts for number, entry in self.plan.entries(part))
-            read = ahead(reading, self._read, items, 2 * self.batch + READERS)
-            waiting: deque[Future[Any]] = deque()
+            items = (item for part in parts for item in self.plan.entries(part))
+            read = self._ahead(reading, items)
+            waiting: deque[tuple[Future[None], int]] = deque()
             ends: deque[Future[Done]] = deque()
             open_writers: list[Writer] = []
             try:
                 for part in parts:
-                    count = len(self.plan.entries(part))
                     writer = self.store.writer(part)
                     open_writers.append(writer)
                     rows: list[dict[str, Any]] = []
                     written: list[Future[None]] = []
-                    for unit in self._units(read, count):
-                        self._compute(unit, part)
-                        made = [encoding.submit(self._files, row, piece) for row, piece in unit.rows]
-                        written.append(writing.submit(self._write, writer, made, rows))
-                        waiting.append(written[-1])
-                        while len(waiting) > WAITING:
-                            waiting.popleft().result()
+                    for number, group in enumerate(self._batches(read, len(self.plan.entries(part)))):
+                        for made in self._results(group, part, number):
+                            files = [encoding.submit(self._files, row, piece) for row, piece in made]
+                            written.append(writing.submit(self._write, writer, files, rows))
+                            waiting.append((written[-1], sum(piece.bytes for _, piece in made if piece)))
+                            while len(waiting) > WAITING or sum(size for _, size in waiting) > WAITING_BYTES:
+                                waiting.popleft()[0].result()
                     ends.append(writing.submit(self._finish, part, writer, written, rows, open_writers))
                     while ends and (ends[0].done() or len(ends) > 1):
                         yield ends.popleft().result()
                 while ends:
                     yield ends.popleft().result()
-                while waiting:
-                    waiting.popleft().result()
-            except OSError as error:
-                raise unwritable(self.store.folder, error) from error
             finally:
-                reading.shutdown(cancel_futures=True)
-                encoding.shutdown(cancel_futures=True)
-                writing.shutdown(cancel_futures=True)
+                for pool in (reading, encoding, writing):
+                    pool.shutdown(cancel_futures=True)
                 for writer in open_writers:
                     writer.drop()
 
-    def _read(self, item: tuple[int, int, Entry]) -> Piece | Failure:
-        _, number, entry = item
+    def _ahead(
+        self, pool: ThreadPoolExecutor, items: Iterator[tuple[int, Entry]]
+    ) -> Iterator[Piece | Failure]:
+        """What reading gives for every item, in order, a batch or two before it is asked for: fewer of large ones."""
+        waiting: deque[Future[Piece | Failure]] = deque()
+        most, largest = 2 * self.batch + READERS, 1
+        for number, entry in items:
+            waiting.append(pool.submit(self.read, number, entry))
+            while len(waiting) >= min(most, max(READERS, WAITING_BYTES // largest)):
+                one = waiting.popleft().result()
+                largest = max(largest, one.bytes if isinstance(one, Piece) else 1)
+                yield one
+        while waiting:
+            yield waiting.popleft().result()
+
+    def read(self, number: int, entry: Entry) -> Piece | Failure:
+        """An item of the source; whatever a damaged file leads to is its failure alone."""
         try:
             return read_piece(number, entry, key_of(entry, number), self.tools)
-        except (StyleMixError, OSError, MemoryError) as error:
+        except Exception as error:
             return Failure(number, entry, reason_of(error))
 
-    def _units(self, read: Iterator[Piece | Failure], count: int) -> Iterator[Unit]:
+    def _batches(self, read: Iterator[Piece | Failure], count: int) -> Iterator[list[Piece | Failure]]:
         """The next `count` items in batches, which fill across those that could not be read."""
-        number, pieces, failures = 0, [], []
+        group: list[Piece | Failure] = []
         for _ in range(count):
-            one = next(read)
-            if isinstance(one, Failure):
-                failures.append(one)
-            else:
-                pieces.append(one)
-            if len(pieces) == self.batch:
-                yield self._unit(number, pieces, failures)
-                number, pieces, failures = number + 1, [], []
-        if pieces or failures:
-            yield self._unit(number, pieces, failures)
+            group.append(next(read))
+            if sum(isinstance(one, Piece) for one in group) == self.batch:
+                yield group
+                group = []
+        if group:
+            yield group
 
-    def _unit(self, number: int, pieces: list[Piece], failures: Sequence[Failure]) -> Unit:
-        return Unit(number, pieces, [(failed_row(failure), None) for failure in failures])
-
-    def _compute(self, unit: Unit, part: int) -> None:
-        """Take a batch through the steps; where that fails its items one by one, so that the others are kept."""
-        made: list[tuple[dict[str, Any], Piece | None]] = []
-        for row, _ in unit.rows:
-            row["part"] = part
-        if unit.pieces:
-            try:
-                made = [
-                    (self._row(piece, part, str(unit.number)), piece) for piece in self.compute(unit.pieces)
-                ]
-            except StyleMixError:
-                for place, piece in enumerate(unit.pieces):
-                    made += self._alone(piece, part, f"{unit.number}.{place}")
-        unit.rows = sorted(unit.rows + made, key=lambda one: (one[0]["item"], one[0]["key"]))
-
-    def _alone(self, piece: Piece, part: int, batch: str) -> list[tuple[dict[str, Any], Piece | None]]:
+    def _results(self, group: Sequence[Piece | Failure], part: int, number: int) -> Iterator[list[Made]]:
+        """What the steps make of a batch, some at a time; where they fail of its items one by one, so that the others
+        are kept."""
+        failures = [one for one in group if isinstance(one, Failure)]
+        if failures:
+            yield [(failed_row(one, part), None) for one in failures]
+        pieces = [one for one in group if isinstance(one, Piece)]
         try:
-            return [(self._row(one, part, batch), one) for one in self.compute([piece])]
-        except StyleMixError as error:
-            return [(failed_row(Failure(piece.number, piece.entry, str(error))) | {"part": part}, None)]
+            started = chunks(pieces, self.tools) if pieces else []
+        except Exception as error:
+            stop_where_memory_ends(error)
+            for place, piece in enumerate(pieces):
+                yield from self._alone(piece, part, f"{number}.{place}")
+            return
+        for some in started:
+            yield self._finished(some, part, str(number))
 
-    def compute(self, pieces: list[Piece]) -> list[Piece]:
-        """What the steps make of items that go through them together."""
-        with torch.inference_mode():
-            return run_steps(pieces, self.tools)
+    def _alone(self, piece: Piece, part: int, batch: str) -> Iterator[list[Made]]:
+        try:
+            started = chunks([piece], self.tools)
+        except Exception as error:
+            yield [(failed_row(Failure(piece.number, piece.entry, reason_of(error)), part), None)]
+            return
+        for some in started:
+            yield self._finished(some, part, batch)
 
-    def _row(self, piece: Piece, part: int, batch: str) -> dict[str, Any]:
+    def _finished(self, pieces: list[Piece], part: int, batch: str) -> list[Made]:
+        """The last steps of some results."""
+        try:
+            return [(self.row(one, part, batch), one) for one in self.tools.finish(pieces)]
+        except Exception as error:
+            stop_where_memory_ends(error)
+        made: list[Made] = []
+        for piece in pieces:
+            try:
+                made += [
+                    (self.row(one, part, batch) | {"alone": True}, one) for one in self.tools.finish([piece])
+                ]
+            except Exception as error:
+                failure = Failure(piece.number, piece.entry, reason_of(error))
+                made.append((failed_row(failure, part) | {"key": piece.key, "batch": batch}, None))
+        return made
+
+    def row(self, piece: Piece, part: int, batch: str) -> dict[str, Any]:
+        """The line of the index of a result, but for its files."""
         row: dict[str, Any] = {
             "key": piece.key,
             "item": piece.number,
@@ -186,14 +201,16 @@ class Worker:
             return row, []
         try:
             return row, files_of(piece, self.job.sink, row)
-        except StyleMixError as error:
-            return failed_row(Failure(piece.number, piece.entry, str(error))) | {"part": row["part"]}, []
+        except Exception as error:
+            failure = Failure(piece.number, piece.entry, reason_of(error))
+            return failed_row(failure, row["part"]) | {"key": piece.key, "batch": row["batch"]}, []
 
     def _write(self, writer: Writer, made: Sequence[Future[Any]], rows: list[dict[str, Any]]) -> None:
         for one in made:
             row, files = one.result()
             if files:
-                writer.add(row["key"], files)
+                with writing_into(self.store.folder):
+                    writer.add(row["key"], files)
             rows.append(row)
 
     def _finish(
@@ -201,64 +218,81 @@ class Worker:
         part: int,
         writer: Writer,
         written: Sequence[Future[None]],
-        rows: Sequence[dict[str, Any]],
+        rows: list[dict[str, Any]],
         open_writers: list[Writer],
     ) -> Done:
         for batch in written:
             batch.result()  # one that could not be written is raised here: the part is not done
-        writer.finish()
-        open_writers.remove(writer)
-        self.store.mark_done(part, rows)
+        rows.sort(key=lambda row: (row["item"], row["key"]))
+        with writing_into(self.store.folder):
+            writer.finish()
+            open_writers.remove(writer)
+            self.store.mark_done(part, rows)
         return Done(part, len(rows), sum(row["status"] != "ok" for row in rows))
 
 
-def failed_row(failure: Failure) -> dict[str, Any]:
+def failed_row(failure: Failure, part: int) -> dict[str, Any]:
     return {
         "key": key_of(failure.entry, failure.number),
         "item": failure.number,
         "source": name_of(failure.entry),
+        "part": part,
         "status": "failed",
         "reason": failure.reason,
     }
 
 
-def reason_of(error: BaseException) -> str:
-    return (
-        f"{error.strerror}: {error.filename}" if isinstance(error, OSError) else str(error) or "out of memory"
-    )
+def reason_of(error: Exception) -> str:
+    """Why an item failed: our own words, or what a library said of a file that it could not take."""
+    if isinstance(error, StyleMixError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}"
+    return f"{type(error).__name__}: {str(error)[:300]}"
 
 
-def unwritable(folder: Path, error: OSError) -> StyleMixError:
-    reason = "no space is left" if error.errno == errno.ENOSPC else error.strerror or str(error)
-    return StyleMixError(
-        f"cannot write to {folder}: {reason}. All parts that are done are whole; the same command goes on from there"
-    )
+def stop_where_memory_ends(error: Exception) -> None:
+    """`StyleMixError` for want of memory: smaller batches instead would have other last bits."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        raise StyleMixError(
+            "there is not enough memory; make the job's batch smaller, in a new folder"
+        ) from error
 
 
-def ahead(
-    pool: ThreadPoolExecutor, work: Callable[[Item], Result], items: Iterable[Item], most: int
-) -> Iterator[Result]:
-    """What `work` gives for every item, in order, at most `most` of them before they are asked for."""
-    waiting: deque[Future[Result]] = deque()
-    for item in items:
-        waiting.append(pool.submit(work, item))
-        if len(waiting) >= most:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+@contextmanager
+def writing_into(folder: Path) -> Iterator[None]:
+    """Makes the system's errors say what they mean for the job."""
+    try:
+        yield
+    except OSError as error:
+        reason = "no space is left" if error.errno == errno.ENOSPC else error.strerror or str(error)
+        raise StyleMixError(
+            f"cannot write to {folder}: {reason}. All parts that are done are whole; the same command goes on from "
+            "there"
+        ) from error
 
 
 @contextmanager
 def helpers(count: int, name: str) -> Iterator[ThreadPoolExecutor]:
-    """Threads beside the networks', all of them started, each of which computes by itself and keeps no gradients."""
+    """Threads beside the networks', all of them started, each of which computes by itself."""
     started = Barrier(count + 1)
 
     def begin() -> None:
+        torch.get_num_threads()  # a thread's first use would undo what is set before it
         torch.set_num_threads(1)
-        torch.inference_mode().__enter__()
 
     with ThreadPoolExecutor(count, name, begin) as pool:
-        for _ in range(count):
-            pool.submit(started.wait)
-        started.wait()
+        try:
+            for _ in range(count):
+                pool.submit(started.wait)
+            started.wait()
+        except BaseException:
+            started.abort()
+            raise
         yield pool
+
+
+def in_helper(function: Callable[..., Item], *arguments: Any) -> Item:
+    """What a function gives in such a thread."""
+    with helpers(1, "read") as pool:
+        return pool.submit(function, *arguments).result()

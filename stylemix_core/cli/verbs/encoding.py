@@ -41,7 +41,7 @@ def encode(
 ) -> None:
     if shards:
         steps = [*aligned(models), "encode", "decode"]
-        run_shards({"pictures": [*map(str, pictures)]}, steps, output, models, run)
+        run_shards({"pictures": [*map(str, pictures)]}, steps, output, models, run, strict)
         return
     results = begin_results(output, run)
     from ...codes.latents import check_generator
@@ -110,13 +110,8 @@ def invert(
                 "--shards takes no --mask, no --features and no method tune; leave --shards out"
             )
         how = {"method": method, "steps": steps, "quality": quality, "seed": seed}
-        run_shards(
-            {"pictures": [*map(str, pictures)]},
-            [*aligned(models), {"invert": how}, "decode"],
-            output,
-            models,
-            run,
-        )
+        steps_of = [*aligned(models), {"invert": how}, "decode"]
+        run_shards({"pictures": [*map(str, pictures)]}, steps_of, output, models, run, strict)
         return
     results = begin_results(output, run)
     from ...files.pictures import load_mask
