@@ -24,7 +24,7 @@ def write_datasheet(job: Job, folder: Path, plan: Plan, rows: int, failed: int) 
         "",
         "| | |",
         "|---|---|",
-        f"| made by | StyleMix {known['stylemix']}, PyTorch {known['torch']}, {known['threads']} threads |",
+        f"| made by | StyleMix {known['stylemix']}, PyTorch {known['torch']} on {known['device']} |",
         f"| of | {of} |",
         f"| steps | {', '.join(step.name for step in job.steps)} (options: job.json) |",
         f"| results | {rows - failed} in {plan.parts} parts, {failed} failed with reasons in the index |",

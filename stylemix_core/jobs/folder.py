@@ -21,12 +21,12 @@ from .steps import direction_files
 DEMO = Path(__file__).parent.parent / "demo"
 
 
-def begin(job: Job, folder: Path, threads: int) -> dict[str, Any]:
+def begin(job: Job, folder: Path) -> dict[str, Any]:
     """Write what the job is and what computes it, or read that again. `StyleMixError` names what differs."""
     path = folder / "job.json"
     told = job.described() | {"inputs": checksums(job), "stylemix": __version__}
     if not path.exists():
-        made = told | {"threads": threads} | computed_by(job)
+        made = told | computed_by(job)
         with replacing(path) as partial:
             partial.write_text(json.dumps(made, indent=1) + "\n", encoding="ascii")
         return made
@@ -64,7 +64,6 @@ def read_job(folder: Path) -> dict[str, Any]:
         job_in(known, folder)
         for key in ("inputs", "stylemix", "torch", "device"):
             known[key]
-        known["threads"] = max(int(known["threads"]), 1)
     except FileNotFoundError:
         raise StyleMixError(f"{folder} is no folder of a job: it has no job.json") from None
     except (OSError, ValueError, LookupError, TypeError) as error:

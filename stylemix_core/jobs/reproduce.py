@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ..errors import StyleMixError
 from .folder import begin, job_in, read_job
-from .sink import File, Store, files_of
+from .sink import File, Store
 from .steps import Piece, chunks
 from .work import Failure, Worker, in_helper
 
@@ -37,13 +35,9 @@ def reproduce(folder: str | os.PathLike[str], row: int | str) -> Reproduced:
     place = Path(folder)
     place = place if place.is_dir() else place.parent
     job = job_in(read_job(place), place)
-    known = begin(job, place, 1)
+    begin(job, place)
     line = find_row(Store(place, job.sink), row)
-    kept = torch.get_num_threads()
-    try:
-        return again(Worker(job, place, known["threads"]), line)
-    finally:
-        torch.set_num_threads(kept)
+    return in_helper(again, Worker(job, place, 1), line)
 
 
 def find_row(store: Store, row: int | str) -> dict[str, Any]:
@@ -68,7 +62,7 @@ def again(worker: Worker, line: dict[str, Any]) -> Reproduced:
     } | {line["item"]}
     pieces: list[Piece] = []
     for item in sorted(mates):
-        read = in_helper(worker.read, item, entries[item])
+        read = worker.read(item, entries[item])
         if isinstance(read, Failure):
             whose = "" if item == line["item"] else "one that went through the networks with it: "
             return Reproduced(line, (), (), f"{whose}{read.reason}")
@@ -79,10 +73,7 @@ def again(worker: Worker, line: dict[str, Any]) -> Reproduced:
         )
         given = [one for one in some if one.key == line["key"]] if line.get("alone") else some
         piece = next(one for one in worker.tools.finish(given) if one.key == line["key"])
-        row = worker.row(piece, line["part"], line.get("batch", "0"))
-        files = in_helper(
-            files_of, piece, worker.job.sink, row | ({"alone": True} if line.get("alone") else {})
-        )
+        _, files = worker.made(piece, line["part"], line.get("batch", "0"), "alone" in line)
     except StopIteration:
         return Reproduced(line, (), (), "its steps no longer give this result")
     except StyleMixError as error:

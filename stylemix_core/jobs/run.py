@@ -21,7 +21,7 @@ from .plan import Plan, make_plan
 from .sink import Store, damaged, files_of, locked, part_name
 from .sources import Entry, list_entries, pyarrow
 from .steps import Tools, chunks, read_piece
-from .work import Done, Worker, writing_into
+from .work import Done, Worker, in_helper, writing_into
 
 if TYPE_CHECKING:
     from .cluster import Cluster
@@ -90,8 +90,8 @@ def run_job(
     retry_failed: also do parts again in which something failed.
     ray: "local" or the address of a Ray cluster; its machines must see the same folders. workers: how many processes
         there, by default one for every processor of this machine. gpus: how many each has, such as 0.5.
-    threads: of each process; by default all processors here, and one for each of Ray's workers. A job that goes on
-        keeps what it began with, so that its results are the same to the bit.
+    threads: how many batches each process works on at a time; by default one for every processor, and one for each of
+        Ray's workers. Results do not depend on it, to the bit.
     on_step: called after every part, with the items done and a note on rate and failures. What it raises stops the job.
     `StyleMixError` on a wrong job, a folder of another job, one that another run is writing into, and a full disk.
 
@@ -116,7 +116,7 @@ def run_job(
     with locked(folder):
         with writing_into(folder):
             store.tidy()
-            known = begin(job, folder, threads or (1 if ray else torch.get_num_threads()))
+            known = begin(job, folder)
             plan = make_plan(folder, job)
         before = store.done()
         retry = Retry(store, before) if retry_failed or (folder / Retry.NAME).exists() else None
@@ -125,7 +125,7 @@ def run_job(
         told = Told(plan, folder, left, on_step)
         warnings = changed(known, job)
         if left:
-            for done in _do(job, folder, left, known["threads"], cluster, warnings):
+            for done in _do(job, folder, left, threads, cluster, warnings):
                 told.note(done)
                 if retry is not None:
                     retry.done(done.part)
@@ -153,21 +153,17 @@ def _do(
     job: Job,
     folder: Path,
     left: list[int],
-    threads: int,
+    threads: int | None,
     cluster: "Cluster | None",
     warnings: list[str],
 ) -> Iterator[Done]:
     """Do parts, here or on a cluster."""
     if cluster is not None:
-        yield from cluster.run(job, folder, left, threads)
+        yield from cluster.run(job, folder, left, threads or 1)
         return
-    kept = torch.get_num_threads()
-    try:
-        worker = Worker(job, folder, threads)
-        warnings += worker.warnings
-        yield from worker.run(left)
-    finally:
-        torch.set_num_threads(kept)
+    worker = Worker(job, folder, threads or torch.get_num_threads())
+    warnings += worker.warnings
+    yield from worker.run(left)
 
 
 class Told:
@@ -215,14 +211,14 @@ def estimate_job(job: Job | Mapping[str, Any] | str | os.PathLike[str]) -> Estim
     done = len(Store(folder, job.sink).done()) if (folder / "index").is_dir() else 0
     tools = Tools(job)
     warnings = tools.prepare()
-    seconds, size = _try(job, tools, [entries[i] for i in range(min(TRIED, count))])
+    seconds, size = in_helper(_try, job, tools, [entries[i] for i in range(min(TRIED, count))])
     left = max(count - done * job.part, 0)
     return Estimate(
         count,
         count * tools.variants,
         parts,
         parts - done,
-        None if seconds is None else seconds * left,
+        None if seconds is None else seconds * left / torch.get_num_threads(),
         None if size is None else round(size * count),
         tuple(warnings),
     )

@@ -1,6 +1,8 @@
 """Parts, done: reading, networks and writing go on side by side, with little of each waiting for the next.
 
-Every part is cut into batches of the same items whoever does it, with as many threads, so it is the same to the bit.
+Several batches go through the networks at a time, each in a thread of its own that shares no processor: that keeps
+them busier than many threads on one batch, which wait for each other while others read and write. A part is cut into
+batches of the same items, each computed by one thread, whoever does it; so it is the same to the bit.
 """
 
 import errno
@@ -15,6 +17,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from ..device import resolve_device
 from ..errors import StyleMixError
 from .job import Job
 from .plan import Plan
@@ -23,12 +26,11 @@ from .sources import Entry, key_of, name_of
 from .steps import Piece, Tools, chunks, read_piece
 
 Item = TypeVar("Item")
-READERS = 3
-WRITERS = 2
-WAITING = 4
-"""Batches that wait to be written, at most."""
-WAITING_BYTES = 256 << 20
-"""What is read ahead, and what waits to be written, takes about as much memory at the most, beside one batch."""
+READERS = 2
+WAITING = 2
+"""Batches that wait for a network or to be written, at most."""
+AHEAD_BYTES = 256 << 20
+"""What is read ahead takes about as much memory at the most, beside what goes through the networks."""
 
 
 @dataclass
@@ -49,16 +51,19 @@ class Done:
     failed: int = 0
 
 
-Made = tuple[dict[str, Any], Piece | None]
-"""A line of the index, and what it is of; None of a failure."""
+Made = tuple[dict[str, Any], list[File]]
+"""A line of the index, and the files that it is of; none of a failure."""
 
 
 class Worker:
-    """Does parts of a job, one after the other."""
+    """Does parts of a job, one after the other.
+
+    threads: how many batches go through the networks at a time; on a GPU one.
+    """
 
     def __init__(self, job: Job, folder: Path, threads: int):
-        torch.set_num_threads(threads)
-        self.job, self.threads = job, threads
+        self.job = job
+        self.threads = threads if resolve_device(job.models.device).type == "cpu" else 1
         self.store = Store(folder, job.sink)
         self.plan = Plan(folder, job.source, job.part)
         self.tools = Tools(job)
@@ -71,13 +76,12 @@ class Worker:
         parts = list(parts)
         with (
             helpers(READERS, "read") as reading,
-            helpers(WRITERS, "encode") as encoding,
+            helpers(self.threads, "compute") as computing,
             helpers(1, "write") as writing,
         ):
-            torch.set_num_threads(self.threads)  # after the helpers', which set what some libraries share
             items = (item for part in parts for item in self.plan.entries(part))
             read = self._ahead(reading, items)
-            waiting: deque[tuple[Future[None], int]] = deque()
+            waiting: deque[Future[None]] = deque()
             ends: deque[Future[Done]] = deque()
             open_writers: list[Writer] = []
             try:
@@ -87,19 +91,18 @@ class Worker:
                     rows: list[dict[str, Any]] = []
                     written: list[Future[None]] = []
                     for number, group in enumerate(self._batches(read, len(self.plan.entries(part)))):
-                        for made in self._results(group, part, number):
-                            files = [encoding.submit(self._files, row, piece) for row, piece in made]
-                            written.append(writing.submit(self._write, writer, files, rows))
-                            waiting.append((written[-1], sum(piece.bytes for _, piece in made if piece)))
-                            while len(waiting) > WAITING or sum(size for _, size in waiting) > WAITING_BYTES:
-                                waiting.popleft()[0].result()
+                        made = computing.submit(self._results, group, part, number)
+                        written.append(writing.submit(self._write, writer, made, rows))
+                        waiting.append(written[-1])
+                        while len(waiting) > self.threads + WAITING:
+                            waiting.popleft().result()
                     ends.append(writing.submit(self._finish, part, writer, written, rows, open_writers))
                     while ends and (ends[0].done() or len(ends) > 1):
                         yield ends.popleft().result()
                 while ends:
                     yield ends.popleft().result()
             finally:
-                for pool in (reading, encoding, writing):
+                for pool in (reading, computing, writing):
                     pool.shutdown(cancel_futures=True)
                 for writer in open_writers:
                     writer.drop()
@@ -109,10 +112,10 @@ class Worker:
     ) -> Iterator[Piece | Failure]:
         """What reading gives for every item, in order, a batch or two before it is asked for: fewer of large ones."""
         waiting: deque[Future[Piece | Failure]] = deque()
-        most, largest = 2 * self.batch + READERS, 1
+        most, largest = (self.threads + 1) * self.batch + READERS, 1
         for number, entry in items:
             waiting.append(pool.submit(self.read, number, entry))
-            while len(waiting) >= min(most, max(READERS, WAITING_BYTES // largest)):
+            while len(waiting) >= min(most, max(READERS, AHEAD_BYTES // largest)):
                 one = waiting.popleft().result()
                 largest = max(largest, one.bytes if isinstance(one, Piece) else 1)
                 yield one
@@ -137,51 +140,47 @@ class Worker:
         if group:
             yield group
 
-    def _results(self, group: Sequence[Piece | Failure], part: int, number: int) -> Iterator[list[Made]]:
-        """What the steps make of a batch, some at a time; where they fail of its items one by one, so that the others
-        are kept."""
-        failures = [one for one in group if isinstance(one, Failure)]
-        if failures:
-            yield [(failed_row(one, part), None) for one in failures]
+    def _results(self, group: Sequence[Piece | Failure], part: int, number: int) -> list[Made]:
+        """What becomes of a batch; where the steps fail, of its items one by one, so that the others are kept."""
+        made: list[Made] = [(failed_row(one, part), []) for one in group if isinstance(one, Failure)]
         pieces = [one for one in group if isinstance(one, Piece)]
+        if not pieces:
+            return made
         try:
-            started = chunks(pieces, self.tools) if pieces else []
+            started = chunks(pieces, self.tools)
         except Exception as error:
             stop_where_memory_ends(error)
             for place, piece in enumerate(pieces):
-                yield from self._alone(piece, part, f"{number}.{place}")
-            return
+                made += self._alone(piece, part, f"{number}.{place}")
+            return made
         for some in started:
-            yield self._finished(some, part, str(number))
+            made += self._finished(some, part, str(number))
+        return made
 
-    def _alone(self, piece: Piece, part: int, batch: str) -> Iterator[list[Made]]:
+    def _alone(self, piece: Piece, part: int, batch: str) -> list[Made]:
         try:
             started = chunks([piece], self.tools)
         except Exception as error:
-            yield [(failed_row(Failure(piece.number, piece.entry, reason_of(error)), part), None)]
-            return
-        for some in started:
-            yield self._finished(some, part, batch)
+            return [(failed_row(Failure(piece.number, piece.entry, reason_of(error)), part), [])]
+        return [one for some in started for one in self._finished(some, part, batch)]
 
     def _finished(self, pieces: list[Piece], part: int, batch: str) -> list[Made]:
-        """The last steps of some results."""
+        """The last steps of some results, and their files."""
         try:
-            return [(self.row(one, part, batch), one) for one in self.tools.finish(pieces)]
+            return [self.made(one, part, batch) for one in self.tools.finish(pieces)]
         except Exception as error:
             stop_where_memory_ends(error)
         made: list[Made] = []
         for piece in pieces:
             try:
-                made += [
-                    (self.row(one, part, batch) | {"alone": True}, one) for one in self.tools.finish([piece])
-                ]
+                made += [self.made(one, part, batch, alone=True) for one in self.tools.finish([piece])]
             except Exception as error:
                 failure = Failure(piece.number, piece.entry, reason_of(error))
-                made.append((failed_row(failure, part) | {"key": piece.key, "batch": batch}, None))
+                made.append((failed_row(failure, part) | {"key": piece.key, "batch": batch}, []))
         return made
 
-    def row(self, piece: Piece, part: int, batch: str) -> dict[str, Any]:
-        """The line of the index of a result, but for its files."""
+    def made(self, piece: Piece, part: int, batch: str, alone: bool = False) -> Made:
+        """The line of the index of a result, and its files."""
         row: dict[str, Any] = {
             "key": piece.key,
             "item": piece.number,
@@ -190,24 +189,17 @@ class Worker:
             "batch": batch,
             "status": "ok",
         }
+        if alone:
+            row["alone"] = True
         if piece.codes is not None:
             row["origin"] = piece.codes.origins[0]
         if piece.truth:
             row["truth"] = piece.truth
-        return row
+        return row, files_of(piece, self.job.sink, row)
 
-    def _files(self, row: dict[str, Any], piece: Piece | None) -> tuple[dict[str, Any], list[File]]:
-        if piece is None:
-            return row, []
-        try:
-            return row, files_of(piece, self.job.sink, row)
-        except Exception as error:
-            failure = Failure(piece.number, piece.entry, reason_of(error))
-            return failed_row(failure, row["part"]) | {"key": piece.key, "batch": row["batch"]}, []
-
-    def _write(self, writer: Writer, made: Sequence[Future[Any]], rows: list[dict[str, Any]]) -> None:
-        for one in made:
-            row, files = one.result()
+    def _write(self, writer: Writer, made: Future[list[Made]], rows: list[dict[str, Any]]) -> None:
+        """Write what became of a batch."""
+        for row, files in made.result():
             if files:
                 with writing_into(self.store.folder):
                     writer.add(row["key"], files)
@@ -274,7 +266,7 @@ def writing_into(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def helpers(count: int, name: str) -> Iterator[ThreadPoolExecutor]:
-    """Threads beside the networks', all of them started, each of which computes by itself."""
+    """Threads, all of them started, each of which computes by itself."""
     started = Barrier(count + 1)
 
     def begin() -> None:

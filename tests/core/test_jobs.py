@@ -467,18 +467,11 @@ def test_a_disk_without_space_stops_the_job_and_leaves_whole_parts(job, tmp_path
     assert sm.run_job(job()).done_before == len(left)
 
 
-def test_threads_are_those_that_the_job_began_with(job, tmp_path, monkeypatch):
-    sm.run_job(job(), threads=2)
-    (tmp_path / "out" / "index" / "00000.jsonl").unlink()
-    seen = []
-    real = work.Worker.__init__
-    monkeypatch.setattr(
-        work.Worker,
-        "__init__",
-        lambda self, job, folder, threads: (seen.append(threads), real(self, job, folder, threads))[1],
-    )
-    sm.run_job(job(), threads=1)
-    assert seen == [2] and torch.get_num_threads() == 1
+def test_results_do_not_depend_on_the_number_of_threads(job, tmp_path):
+    for threads in (1, 3):
+        sm.run_job(job({"seeds": "0-20"}, sink={"folder": str(tmp_path / str(threads))}), threads=threads)
+    assert contents(tmp_path / "1")["index.jsonl"] == contents(tmp_path / "3")["index.jsonl"]
+    assert torch.get_num_threads() == 1
 
 
 def test_progress_tells_rate_and_failures(job, tmp_path):

@@ -51,7 +51,7 @@ job_folder = click.argument(
     "--threads",
     type=int,
     callback=number("threads", 1),
-    help="Of each process (all processors; with --ray 1). A job keeps those that it began with.",
+    help="Batches that each process works on at a time (one a processor; with --ray 1).",
 )
 @options.quiet
 def run(
@@ -103,8 +103,8 @@ def reproduce(run: Run, output: Output, folder: Path, row: str) -> None:
         results.file(output.out / f"{made.row['key']}{file.ending}", save)
     if made.differing:
         raise StyleMixError(
-            f"{made.row['key']} differs from what the index says, in: {', '.join(made.differing)}; other processors, "
-            "numbers of threads and versions of PyTorch change last bits"
+            f"{made.row['key']} differs from what the index says, in: {', '.join(made.differing)}; other processors "
+            "and versions of PyTorch change last bits"
         )
     run.say(
         f"{made.row['key']}: {counted(len(made.files), 'file')} in {output.out}, to the bit as the index says"
