@@ -467,6 +467,28 @@ def test_a_disk_without_space_stops_the_job_and_leaves_whole_parts(job, tmp_path
     assert sm.run_job(job()).done_before == len(left)
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root mounts a small disk")
+def test_a_small_disk_that_is_full(job, tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(small)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("no small disk can be mounted here")
+    try:
+        described = job({"seeds": "0-40"}, sink={"folder": str(small / "out")}, part=4)
+        with pytest.raises(sm.StyleMixError, match="no space is left"):
+            sm.run_job(described)
+        done = len(list((small / "out" / "index").iterdir()))
+        assert 0 < done < 11
+        assert not list((small / "out").rglob("*.partial*"))
+        subprocess.run(["mount", "-o", "remount,size=4m", str(small)], check=True)
+        assert sm.run_job(described).done_before == done
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
 def test_results_do_not_depend_on_the_number_of_threads(job, tmp_path):
     for threads in (1, 3):
         sm.run_job(job({"seeds": "0-20"}, sink={"folder": str(tmp_path / str(threads))}), threads=threads)
