@@ -54,7 +54,7 @@ def test_a_found_direction_moves_the_faces(host, tiny, faces, method):
     with torch.no_grad():
         expected = tiny.synthesis(sm.apply_direction(faces, found, 2, 1.5).w)
     pictures = drawn(host, ["apply", 0], find=finding(method=method, seed=3), apply=applying())
-    assert np.abs(pictures - in_bytes(expected)).max() <= 1
+    assert np.abs(pictures - in_bytes(expected)).max() <= 1.01
 
 
 def test_masks_choose_the_layers_to_move(host, tiny, faces):
@@ -64,7 +64,7 @@ def test_masks_choose_the_layers_to_move(host, tiny, faces):
         expected = in_bytes(tiny.synthesis(sm.apply_direction(faces, found, 1, 3, masks).w))
     changes = {"direction": "SeFa 1", "strength": 3.0}
     pictures = drawn(host, ["apply", 0], find=finding(), apply=applying(mask_list="0; 5@0.5", **changes))
-    assert np.abs(pictures - expected).max() <= 1
+    assert np.abs(pictures - expected).max() <= 1.01
     wired = node("StyleMixMaskList", mask_list="0; 5@0.5", alpha=1.0, seed=0)
     apply = applying(masks=["masks", 0], **changes)
     assert np.array_equal(drawn(host, ["apply", 0], find=finding(), masks=wired, apply=apply), pictures)
@@ -90,7 +90,7 @@ def test_a_sheet_shows_directions_and_gives_its_pictures(host, tiny, faces):
     figure = sm.direction_sheet(faces, found, [-2, 0, 2])
     with torch.no_grad():
         pictures = tiny.synthesis(figure.codes.w)
-    assert np.abs(shown(run, "images") - in_bytes(pictures)).max() <= 1
+    assert np.abs(shown(run, "images") - in_bytes(pictures)).max() <= 1.01
     assert np.abs(shown(run, "sheet") - in_bytes(figure.sheet(pictures))).mean() <= 1
     assert run.texts["labels"].split("\n") == figure.labels
     assert figure.labels[:2] == ["SeFa 4 · seed 7 · -2", "SeFa 4 · seed 7 · 0"]
@@ -113,7 +113,7 @@ def test_named_directions_are_saved_listed_and_loaded(host, tiny, faces):
         expected = in_bytes(tiny.synthesis(sm.apply_direction(faces, loaded, "smile", 2).w))
     load = node("StyleMixLoadDirections", file=name)
     apply = applying("load", direction="Smile", strength=2.0)
-    assert np.abs(drawn(host, ["apply", 0], load=load, apply=apply) - expected).max() <= 1
+    assert np.abs(drawn(host, ["apply", 0], load=load, apply=apply) - expected).max() <= 1.01
 
 
 def test_a_matrix_is_the_librarys(host, tiny, faces, style):
@@ -121,7 +121,7 @@ def test_a_matrix_is_the_librarys(host, tiny, faces, style):
     figure = sm.mixing_matrix(faces, style, sm.parse_masks("0-2; 5", tiny.num_ws))
     with torch.no_grad():
         pictures = tiny.synthesis(figure.codes.w)
-    assert np.abs(shown(run, "images") - in_bytes(figure.result_pictures(pictures))).max() <= 1
+    assert np.abs(shown(run, "images") - in_bytes(figure.result_pictures(pictures))).max() <= 1.01
     assert np.abs(shown(run, "matrix") - in_bytes(figure.sheet(pictures))).mean() <= 1
 
 
@@ -139,7 +139,7 @@ def test_a_matrix_keeps_earlier_regions(host, tiny, faces, style):
     )
     with torch.no_grad():
         expected = in_bytes(tiny.synthesis(style.w.repeat(2, 1, 1)))
-    assert np.abs(shown(run, "images") - expected).max() <= 1
+    assert np.abs(shown(run, "images") - expected).max() <= 1.01
 
 
 def test_a_strip_is_the_librarys(host, tiny, faces, style):
@@ -148,7 +148,7 @@ def test_a_strip_is_the_librarys(host, tiny, faces, style):
     figure = sm.strength_strip(faces, style, sm.parse_masks("hair: 2-3", tiny.num_ws), [0, 1, 2])
     with torch.no_grad():
         pictures = tiny.synthesis(figure.codes.w)
-    assert np.abs(shown(run, "images") - in_bytes(figure.result_pictures(pictures))).max() <= 1
+    assert np.abs(shown(run, "images") - in_bytes(figure.result_pictures(pictures))).max() <= 1.01
     assert np.abs(shown(run, "strip") - in_bytes(figure.sheet(pictures))).mean() <= 1
 
 

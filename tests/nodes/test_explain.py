@@ -46,7 +46,7 @@ def test_the_outputs_are_the_librarys(host):
     codes = generator.mapping(sample_z([7, 8, 100], generator.z_dim), truncation_psi=0.7)
     report = explain_layers(generator, codes[:2], codes[2:], {"all of it": torch.ones(4, 4)})
     pictures = np.stack([np.asarray(picture, dtype=np.float32) for picture in run.pictures["save"]])
-    assert np.abs(pictures - to_comfy(report.alone).numpy() * 255).max() <= 1
+    assert np.abs(pictures - to_comfy(report.alone).numpy() * 255).max() <= 1.01
     assert len(run.pictures["save heat"]) == 8
     assert run.pictures["save sheet"][0].size == run.pictures["explain"][0].size
     figures = json.loads(run.texts["json"])

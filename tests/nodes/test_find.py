@@ -51,7 +51,7 @@ def test_the_outputs_are_the_librarys_and_the_mask_can_be_used(host, generator, 
     with torch.no_grad():
         expected = to_comfy(generator.synthesis(inject(*codes, search[0].strengths[None]))) * 255
     pictures = np.stack([np.asarray(picture, dtype=np.float32) for picture in run.pictures["save"]])
-    assert np.abs(pictures - expected.numpy()).max() <= 1
+    assert np.abs(pictures - expected.numpy()).max() <= 1.01
 
 
 def test_the_encoder_sees_the_identity_that_is_to_be_kept(host, search_with_identity):

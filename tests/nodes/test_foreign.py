@@ -135,7 +135,7 @@ def test_a_generator_of_other_proportions_draws_injects_and_compares(host):
         codes = [sample_latents(generator, seeds, 0.7) for seeds in ([7, 8], [100])]
         masks = parse_masks("all; 4-7", generator.num_ws)
         expected = decode(generator, inject_latents(*codes, masks, region=torch.ones(1, 32, 16)))
-        assert np.abs(pixels(run.pictures["save"]) - in_bytes(expected)).max() <= 1
+        assert np.abs(pixels(run.pictures["save"]) - in_bytes(expected)).max() <= 1.01
         width, height = run.pictures["save grid"][0].size
         assert width > 4 * 16 and height > 32
     finally:

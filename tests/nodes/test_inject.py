@@ -47,7 +47,7 @@ def codes(faces, style):
 def test_a_prompt_without_the_new_inputs_injects_as_it_did(host, tiny, codes):
     with torch.no_grad():
         expected = in_bytes(tiny.synthesis(inject_latents(*codes, parse_masks(MASKS, tiny.num_ws)).w))
-    assert np.abs(drawn(host) - expected).max() <= 1
+    assert np.abs(drawn(host) - expected).max() <= 1.01
     assert np.array_equal(drawn(host, space="W+", channel_share=0.5), drawn(host))
 
 
@@ -57,7 +57,7 @@ def test_a_space_takes_its_part_of_the_layers(host, tiny, codes, space):
     with torch.no_grad():
         expected = in_bytes(decode(tiny, mixed))
     pictures = drawn(host, space=space)
-    assert np.abs(pictures - expected).max() <= 1
+    assert np.abs(pictures - expected).max() <= 1.01
     assert np.abs(pictures - drawn(host)).max() > 5
 
 
@@ -68,19 +68,19 @@ def test_channels_that_act_in_a_region_are_taken(host, tiny, codes):
         expected = in_bytes(decode(tiny, injection.run(*codes, in_chunks(tiny)).codes))
     inputs = {"space": "channels", "channel_share": 0.5, "region": ["region", 0]}
     pictures = drawn(host, **inputs, generator=["generator", 0])
-    assert np.abs(pictures - expected).max() <= 1
+    assert np.abs(pictures - expected).max() <= 1.01
     run = host.run(injecting(**inputs))
     assert "needs a generator and a region" in run.errors["inject"]
 
 
 def test_a_white_region_takes_the_style_everywhere_and_a_black_one_nowhere(host):
-    assert np.abs(drawn(host, region=["region", 0]) - drawn(host)).max() <= 1
+    assert np.abs(drawn(host, region=["region", 0]) - drawn(host)).max() <= 1.01
     prompt = injecting(region=["region", 0])
     prompt["region"]["inputs"]["value"] = 0.0
     black = pixels(host.run(prompt).pictures["save"])
     faces = {**injecting(), "save": node("SaveImage", images=["faces", 0], filename_prefix="faces")}
     sources = pixels(host.run(faces).pictures["save"])
-    assert np.abs(black - sources.repeat(2, 0)).max() <= 1
+    assert np.abs(black - sources.repeat(2, 0)).max() <= 1.01
 
 
 def test_regions_go_through_files(host):
@@ -97,7 +97,7 @@ def test_regions_go_through_files(host):
         "save": node("SaveImage", images=["decode", 0], filename_prefix="again"),
     }
     pictures = pixels(host.run(again).pictures["save"])
-    assert np.abs(pictures - pixels(run.pictures["save"])).max() <= 1
+    assert np.abs(pictures - pixels(run.pictures["save"])).max() <= 1.01
 
 
 def test_decode_says_what_a_region_lets_through(stand_in, tiny_nodes):

@@ -46,7 +46,7 @@ def test_the_generator_that_comes_out_draws_the_codes(host, method):
     assert not run.errors
     drawn, decoded = pixels(run.pictures["save"]), pixels(run.pictures["save decoded"])
     assert drawn.shape == (2, 32, 32, 3)
-    assert np.abs(drawn - decoded).max() <= 1
+    assert np.abs(drawn - decoded).max() <= 1.01
     assert run.pictures["save report"][0].size == (640, 360)
 
 
@@ -59,7 +59,7 @@ def test_a_tuned_generator_can_be_tuned_again(host):
     prompt["save"]["inputs"]["images"] = ["again", 1]
     run = host.run(prompt)
     assert not run.errors
-    assert np.abs(pixels(run.pictures["save"]) - pixels(run.pictures["save decoded"])).max() <= 1
+    assert np.abs(pixels(run.pictures["save"]) - pixels(run.pictures["save decoded"])).max() <= 1.01
 
 
 def test_a_restyle_encoder_refines_the_code(host):
@@ -138,7 +138,7 @@ def test_a_saved_tuning_is_listed_and_draws_the_same(host):
     loaded = host.run(prompt)
     assert not loaded.errors
     pictures = pixels(loaded.pictures["save decoded"])
-    assert np.abs(pictures - pixels(run.pictures["save decoded"])).max() <= 1
+    assert np.abs(pictures - pixels(run.pictures["save decoded"])).max() <= 1.01
     prompt["decode"]["inputs"]["generator"] = ["generator", 0]
     assert np.abs(pictures - pixels(host.run(prompt).pictures["save decoded"])).max() > 1
 
@@ -163,7 +163,7 @@ def test_tunings_of_tunings_are_saved_as_one(host):
     loaded = host.run(prompt)
     assert not loaded.errors and "synthesis.b8.conv0.weight" in delta.tensors
     pictures = [pixels(each.pictures["save decoded"]) for each in (run, loaded)]
-    assert np.abs(pictures[0] - pictures[1]).max() <= 1
+    assert np.abs(pictures[0] - pictures[1]).max() <= 1.01
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_a_generator_draws_the_picture_beside_the_file(host, tiny, faces):
     run = host.run(prompt)
     with torch.no_grad():
         expected = in_bytes(tiny.synthesis(faces.w[:1]))
-    assert np.abs(pixels(run.pictures["save latent"]) - expected).max() <= 1
+    assert np.abs(pixels(run.pictures["save latent"]) - expected).max() <= 1.01
     with Image.open(saved_file(host, run).with_suffix(".png")) as picture:
         assert np.array_equal(np.asarray(picture, dtype=np.float32), pixels(run.pictures["save latent"])[0])
 
@@ -147,7 +147,7 @@ def test_a_file_uploaded_after_the_page_was_opened_loads_and_a_changed_one_is_no
     after = drawn(host, ["inject", 0], **nodes)
     with torch.no_grad():
         expected = in_bytes(tiny.synthesis(faces.w))
-    assert np.abs(before - expected[:1]).max() <= 1 and np.abs(after - expected[1:]).max() <= 1
+    assert np.abs(before - expected[:1]).max() <= 1.01 and np.abs(after - expected[1:]).max() <= 1.01
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_blending_draws_what_lies_between(host, tiny, faces):
     pictures = drawn(host, ["blend", 0], one=one, blend=blend)
     blended = blend_latents(faces, Latents.of(faces.w[0]), 0.25)
     with torch.no_grad():
-        assert np.abs(pictures - in_bytes(tiny.synthesis(blended.w))).max() <= 1
+        assert np.abs(pictures - in_bytes(tiny.synthesis(blended.w))).max() <= 1.01
 
 
 def test_truncation_to_zero_draws_the_average_face(host, tiny, faces):
@@ -197,12 +197,12 @@ def test_truncation_to_zero_draws_the_average_face(host, tiny, faces):
     pictures = drawn(host, ["truncate", 0], truncate=truncate)
     with torch.no_grad():
         average = in_bytes(tiny.synthesis(tiny.w_avg.expand(2, tiny.num_ws, -1)))
-    assert np.abs(pictures - average).max() <= 1
+    assert np.abs(pictures - average).max() <= 1.01
     truncate["inputs"] |= {"truncation_psi": 0.5, "truncation_cutoff": 3}
     pictures = drawn(host, ["truncate", 0], truncate=truncate)
     with torch.no_grad():
         expected = in_bytes(tiny.synthesis(truncate_latents(faces, tiny, 0.5, 3).w))
-    assert np.abs(pictures - expected).max() <= 1
+    assert np.abs(pictures - expected).max() <= 1.01
 
 
 def test_picking_from_the_end_and_joining_swaps_two_faces(host):

@@ -57,7 +57,7 @@ def test_a_direction_is_learnt_as_by_the_library(host, tiny, faces, sides):
     with torch.no_grad():
         expected = in_bytes(tiny.synthesis(sm.apply_direction(faces, found, "mine", 1.0).w))
     moved = drawn(host, ["apply", 0], **nodes, apply=applying("learn", direction="mine", strength=1.0))
-    assert np.abs(moved - expected).max() <= 1
+    assert np.abs(moved - expected).max() <= 1.01
 
 
 def test_directions_are_freed_of_others_and_explained(host, tiny, faces):
@@ -88,7 +88,7 @@ def test_style_channels_move_faces(host, tiny, faces):
         host, ["apply", 0], channels=channels, apply=applying("channels", direction="1", strength=4.0)
     )
     expected = sm.decode(tiny, sm.apply_direction(faces, sm.style_channels(tiny, "3:5", False), 1, 4.0))
-    assert np.abs(moved - in_bytes(expected)).max() <= 1
+    assert np.abs(moved - in_bytes(expected)).max() <= 1.01
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_other_tools_directions_are_listed_and_loaded(file, write, load, host, t
     moved = drawn(host, ["apply", 0], load=loading, apply=applying("load", direction="1", strength=2.0))
     with torch.no_grad():
         expected = in_bytes(tiny.synthesis(sm.apply_direction(faces, loaded, 1, 2.0).w))
-    assert np.abs(moved - expected).max() <= 1
+    assert np.abs(moved - expected).max() <= 1.01
     path.unlink()
 
 
@@ -121,7 +121,7 @@ def test_other_tools_codes_are_listed_loaded_and_written(host, tiny, faces):
         expected = in_bytes(tiny.synthesis(faces.w))
     for file, more in (("projected_w.npz", {}), ("single.npy", {"generator": ["generator", 0]})):
         load = node("StyleMixLoadLatent", file=file, **more)
-        assert np.abs(drawn(host, ["load", 0], load=load) - expected).max() <= 1
+        assert np.abs(drawn(host, ["load", 0], load=load) - expected).max() <= 1.01
     run = host.run(
         prompt(
             load=node("StyleMixLoadLatent", file="single.npy"), text=node("PreviewAny", source=["load", 1])
