@@ -217,7 +217,7 @@ def killed(work: Path, count: int) -> None:
     run = command(path, "--ray", "local", "--workers", "2")
     kills = 0
     for number in (parts // 5, 2 * parts // 5):
-        actors = [one for one in until(number, run) if "Actor" in " ".join(one.cmdline())]
+        actors = [one for one in until(number, run) if "MapWorker" in " ".join(one.cmdline())]
         actors[0].kill()
         kills += 1
     below = until(3 * parts // 5, run)
