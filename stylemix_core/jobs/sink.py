@@ -223,7 +223,9 @@ class Store:
     def rows_of(self, part: int) -> list[dict[str, Any]]:
         path = self.folder / "index" / f"{part_name(part)}.jsonl"
         try:
-            rows = [json.loads(line) for line in path.read_bytes().splitlines()]
+            rows: list[dict[str, Any]] = json.loads(
+                f"[{','.join(path.read_text(encoding='ascii').splitlines())}]"
+            )
             if not all({"key", "item", "source", "status"} <= row.keys() for row in rows):
                 raise ValueError("a line lacks its item")
         except (ValueError, AttributeError) as error:
