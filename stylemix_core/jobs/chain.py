@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import ClassVar, Literal, TypeVar
 
 from ..errors import StyleMixError
+from ..faces.regions import SOURCES
 from ..masks.grammar import MaskSource
 from .schema import Lines, Numbers, Texts, ranged
 
 AnyStep = TypeVar("AnyStep", bound="Step")
 MOST_COMBINATIONS = 100_000
-SOURCES = ("auto", "photo", "drawn")
-"""What regions are found by where no file is named."""
 
 
 @dataclass(frozen=True)

@@ -164,10 +164,8 @@ def members(path: str, pictures: bool) -> Iterator[Entry]:
                 if member.size < 0 or tar.offset <= end:
                     raise tarfile.ReadError(f"a header at byte {member.offset} makes no sense")
                 end = tar.offset
-                wanted = member.name.lower()
-                if not wanted.endswith(endings) or os.path.basename(wanted).partition(".")[2] not in (
-                    ending[1:] for ending in endings
-                ):
+                _, dot, ending = os.path.basename(member.name.lower()).partition(".")
+                if dot + ending not in endings:
                     continue
                 lost = ["lost", f"{path}: {member.name}"]
                 if not member.isreg() or member.issparse():

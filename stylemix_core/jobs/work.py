@@ -90,7 +90,7 @@ class Worker:
                     open_writers.append(writer)
                     rows: list[dict[str, Any]] = []
                     written: list[Future[None]] = []
-                    for number, group in enumerate(self._batches(read, len(self.plan.entries(part)))):
+                    for number, group in enumerate(self._batches(read, self.plan.items_in(part))):
                         made = computing.submit(self._results, group, part, number)
                         written.append(writing.submit(self._write, writer, made, rows))
                         waiting.append(written[-1])
