@@ -247,17 +247,17 @@ def killed(work: Path, count: int) -> None:
 
 
 WATCHED = """
-import json, resource, sys
+import json, resource, sys, time
 import stylemix_core as sm
-peaks = []
+seen = []
 
 
 def note(done, *_):
-    peaks.append((done, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
+    seen.append((done, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time(), time.perf_counter()))
 
 
 sm.run_job(json.loads(sys.argv[1]), on_step=note)
-print(json.dumps(peaks))
+print(json.dumps(seen))
 """
 
 
@@ -265,37 +265,39 @@ def growth(work: Path, count: int, kills: int) -> None:
     """Memory and time as a job goes on, kill −9, and rows made again."""
     random.seed(0)
     whole, broken = work / "whole", work / "broken"
-    value = job({"seeds": f"0-{count - 1}"}, ["decode"], whole, part=min(250, count // 20))
+    value = job({"seeds": f"0-{count - 1}"}, ["decode"], whole, part=min(250, count // 40))
     told = subprocess.run(
         [sys.executable, "-c", WATCHED, json.dumps(value)], capture_output=True, text=True, check=True
     )
-    peaks = json.loads(told.stdout)
-    first = next(kilobytes for done, kilobytes in peaks if done >= count / 20)
+    seen = json.loads(told.stdout)
+    first = next(one for one in seen if one[0] >= count / 20)
     say(
         f"memory that {count} pictures add after the first {count // 20}",
-        (peaks[-1][1] - first) / 1024,
+        (seen[-1][1] - first[1]) / 1024,
         50,
         least=False,
         unit=" MB",
     )
-    files = sorted((whole / "index").iterdir(), key=lambda path: path.stat().st_mtime_ns)
-    times = [path.stat().st_mtime_ns / 1e9 for path in files]
-    each = value["part"]
+    each, start = value["part"], next(one for one in seen if one[0] >= value["part"])
 
-    def cost(items: int) -> float:
-        """Seconds an item over the first so many."""
-        last = max(items // each - 1, 1)
-        return (times[last] - times[0]) / (last * each)
+    def cost(items: int, clock: int) -> float:
+        """Seconds an item up to so many, from the end of the first part on."""
+        last = next(one for one in seen if one[0] >= items)
+        return (last[clock] - start[clock]) / (last[0] - start[0])
 
     sizes = [count // 20, count // 4, count]
     print(f"| items | {' | '.join(map(str, sizes))} |\n|---|---|---|---|")
-    print(f"| ms an item | {' | '.join(f'{1000 * cost(size):.2f}' for size in sizes)} |")
+    for name, clock in (("ms of the processors an item", 2), ("ms on the clock", 3)):
+        print(f"| {name} | {' | '.join(f'{1000 * cost(size, clock):.2f}' for size in sizes)} |")
+    costs = [cost(size, 2) for size in sizes]
     say(
-        "cost an item, the dearest size beside the cheapest",
-        max(map(cost, sizes)) / min(map(cost, sizes)),
+        "processors' time an item, the dearest size beside the cheapest",
+        max(costs) / min(costs),
         1.05,
         least=False,
     )
+    if not kills:
+        return
 
     path = described(work / "job.yaml", value | {"sink": {"folder": str(broken)}})
     parts = -(-count // each)
@@ -400,18 +402,22 @@ def simulation() -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument(
+        "--kills", type=int, help="how often growth stops its second run (20); 0: no such run"
+    )
     parser.add_argument("--small", action="store_true", help="sizes that show that it runs, and prove little")
     parser.add_argument(
         "--only", nargs="+", default=["bound", "ray", "killed", "growth", "manifest", "simulation"]
     )
     arguments = parser.parse_args()
     small = arguments.small
+    kills = arguments.kills if arguments.kills is not None else 2 if small else 20
     print("| what | is | goal |\n|---|---|---|")
     sections = {
         "bound": lambda work: bound(work, 64 if small else 384),
         "ray": lambda work: ray(work, 64 if small else 1024),
         "killed": lambda work: killed(work, 200 if small else 1000),
-        "growth": lambda work: growth(work, 400 if small else 20_000, 2 if small else 20),
+        "growth": lambda work: growth(work, 400 if small else 20_000, kills),
         "manifest": lambda work: (
             manifest(work / "rows", 20_000 if small else 1_000_000),
             tiny_files(work / "files", 2_000 if small else 200_000),

@@ -9,7 +9,7 @@ from ..files.info import CheckpointInfo
 from .base import Checkpoint
 from .convert import PARTS, convert_checkpoint
 from .formats import DEMO, FORMATS, inspect_checkpoint, read_checkpoint, what_is
-from .load import load_encoder, load_generator
+from .load import generator_beside, load_encoder, load_generator
 
 __all__ = [
     "DEMO",
@@ -18,6 +18,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointInfo",
     "convert_checkpoint",
+    "generator_beside",
     "inspect_checkpoint",
     "load_encoder",
     "load_generator",

@@ -10,7 +10,7 @@ from ..files.damage import about
 from ..generator import Generator, build
 from ..generator.engine.compiled import cannot_compile
 from .base import Checkpoint
-from .formats import find, read_checkpoint
+from .formats import find, inspect_checkpoint, read_checkpoint
 
 
 @torch.inference_mode(False)  # whose tensors keep changes to themselves, and `Derived` remembers none of them
@@ -68,6 +68,15 @@ def load_encoder(
     precision = resolve_dtype(dtype, runs_on or target, encoder.config.stage_channels, encoder=True)
     encoder.tf32 = dtype == TF32
     return encoder.to(target).set_dtype(precision)
+
+
+def generator_beside(
+    encoder: str | os.PathLike[str], named: str | os.PathLike[str] | None = None
+) -> str | os.PathLike[str]:
+    """The generator to load with an encoder: the one named, else the one in the encoder's file, else the demo's."""
+    if named is not None:
+        return named
+    return encoder if encoder != "demo" and "generator" in inspect_checkpoint(encoder).contents else "demo"
 
 
 def build_encoder(checkpoint: Checkpoint) -> Encoder:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from ..checkpoints import inspect_checkpoint, load_encoder, load_generator
+from ..checkpoints import generator_beside, inspect_checkpoint, load_encoder, load_generator
 from ..codes.combine import join_latents
 from ..codes.latents import Latents, check_generator, holds_latents, load_latents, short_origin
 from ..codes.sampling import sample_latents
@@ -47,11 +47,8 @@ def source_codes(
 
 
 def open_generator(models: GeneratorOptions) -> Generator:
-    """The generator asked for, else the one inside the encoder's file, else the demo's."""
-    source = models.generator
-    if source is None and models.encoder != "demo":
-        source = models.encoder if "generator" in inspect_checkpoint(models.encoder).contents else None
-    generator = load_generator(source or "demo", models.device, models.dtype, compile=models.compile)
+    source = generator_beside(models.encoder, models.generator)
+    generator = load_generator(source, models.device, models.dtype, compile=models.compile)
     return generator if models.tuning is None else load_delta(models.tuning).apply(generator)
 
 

@@ -3,7 +3,9 @@
 Parts' numbers and counts are all that goes through Ray's memory, however large pictures are.
 """
 
+import logging
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +17,8 @@ from .work import Done, Worker
 
 STORE_BYTES = 256 << 20
 """Ray's memory on this machine, for "local"."""
-TRIES = 3
-"""How often a part is done again whose worker died."""
+TRIES = 4
+"""How many workers a part may cost; Ray itself would give it to new ones for ever."""
 
 
 class Actor:
@@ -30,6 +32,8 @@ class Actor:
         """What became of the parts. Errors are told as texts: Ray's own wrap and colour them."""
         parts = [int(part) for part in batch["part"]]
         try:
+            for part in parts:
+                count_try(self.made_of[1], part)
             if self.worker is None:
                 self.worker = Worker(*self.made_of)
             done = list(self.worker.run(parts))
@@ -46,6 +50,17 @@ class Actor:
             "failed": [one.failed for one in done],
             "error": [""] * len(done),
         }
+
+
+def count_try(folder: Path, part: int) -> None:
+    """`StyleMixError` where too many workers died at a part."""
+    with (folder / "tries" / str(part)).open("ab") as tries:
+        tries.write(b".")
+        if tries.tell() > TRIES:
+            raise StyleMixError(
+                f"{TRIES} workers died at part {part}; Ray's logs say why, and often it is memory: give a smaller "
+                "batch, or fewer workers"
+            )
 
 
 @dataclass(frozen=True)
@@ -76,18 +91,20 @@ class Cluster:
         if ray.is_initialized():
             raise StyleMixError("this process uses Ray already; call ray.shutdown() first")
         connect(ray, self.address, count * threads)
+        tries = folder / "tries"
+        shutil.rmtree(tries, ignore_errors=True)
+        tries.mkdir()
         try:
+            logging.getLogger("ray.data").setLevel(logging.ERROR)
             ray.data.DataContext.get_current().enable_progress_bars = False
             items = ray.data.from_items([{"part": part} for part in parts], override_num_blocks=len(parts))
             done = items.map_batches(
                 Actor,
                 fn_constructor_args=(job, folder, threads),
                 batch_size=1,
-                concurrency=min(count, len(parts)),
+                compute=ray.data.ActorPoolStrategy(size=min(count, len(parts))),
                 num_cpus=threads,
                 num_gpus=self.gpus or None,
-                max_restarts=-1,
-                max_task_retries=TRIES,
             )
             for row in done.iter_rows():
                 if row["error"]:
@@ -100,6 +117,7 @@ class Cluster:
             ) from error
         finally:
             ray.shutdown()
+            shutil.rmtree(tries, ignore_errors=True)
 
 
 def connect(ray: Any, address: str, cpus: int) -> None:

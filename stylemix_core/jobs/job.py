@@ -119,15 +119,12 @@ class Job:
             home = path.absolute().parent
         if not isinstance(value, Mapping):
             raise lines.wrong((), "this is no job; expected source, steps and sink")
-        for key in value:
-            if key not in cls.__dataclass_fields__:
-                raise lines.wrong((key,), unknown(key, cls.__dataclass_fields__))
-        steps = read_steps(value.get("steps"), lines, home)
-        rest = build(_Rest, {key: one for key, one in value.items() if key != "steps"}, lines, ())
-        source = rest.source.within(home)
-        sink = replace(rest.sink, folder=os.path.abspath(home / rest.sink.folder))
-        check_chain(source.kind, steps, sink.pictures != "none", lines)
-        return cls(source, steps, sink, rest.models.within(home), rest.part, rest.batch)
+        if "steps" in value:
+            value = {**value, "steps": read_steps(value["steps"], lines, home)}
+        job = build(cls, value, lines, ())
+        check_chain(job.source.kind, job.steps, job.sink.pictures != "none", lines)
+        sink = replace(job.sink, folder=os.path.abspath(home / job.sink.folder))
+        return replace(job, source=job.source.within(home), sink=sink, models=job.models.within(home))
 
     def described(self) -> dict[str, Any]:
         """The job as JSON has it, but for its folder; `of` makes it again."""
@@ -141,17 +138,6 @@ class Job:
         }
         plain: dict[str, Any] = json.loads(json.dumps(told))
         return plain
-
-
-@dataclass(frozen=True)
-class _Rest:
-    """A job without its steps, which have names of their own."""
-
-    source: Source
-    sink: Sink
-    models: Models = Models()
-    part: int = ranged(256, 1, 100_000)
-    batch: int = ranged(8, 1, 1024)
 
 
 def read_steps(value: Any, lines: Lines, home: Path) -> tuple[Step, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from ..checkpoints import inspect_checkpoint, load_encoder, load_generator
+from ..checkpoints import generator_beside, inspect_checkpoint, load_encoder, load_generator
 from ..codes.combine import join_latents, truncate_latents
 from ..codes.direction_files import load_directions
 from ..codes.directions import Directions, check_directions, moved
@@ -108,12 +108,9 @@ class Tools:
 
     @cached_property
     def generator(self) -> Generator:
-        """As on the command line: the one named, else the one in the encoder's file, else the demo's."""
         models = self.job.models
-        source = models.generator
-        if source is None and models.encoder != "demo":
-            source = models.encoder if "generator" in inspect_checkpoint(models.encoder).contents else None
-        generator = load_generator(source or "demo", models.device, models.dtype, compile=models.compile)
+        source = generator_beside(models.encoder, models.generator)
+        generator = load_generator(source, models.device, models.dtype, compile=models.compile)
         return generator if models.tuning is None else load_delta(models.tuning).apply(generator)
 
     @cached_property

@@ -22,6 +22,7 @@ from stylemix_core.demo import truth
 from stylemix_core.jobs import report as reports
 from stylemix_core.jobs import sink, sources, steps, work
 from stylemix_core.jobs.chain import Factor, Vary
+from stylemix_core.jobs.cluster import count_try
 from stylemix_core.jobs.job import Job
 from stylemix_core.jobs.steps import Tools, combinations
 
@@ -911,6 +912,15 @@ def test_kill_nine_anywhere_changes_nothing(job, tmp_path):
     assert contents(tmp_path / "out") == contents(tmp_path / "whole") | {
         "DATASHEET.md": contents(tmp_path / "out")["DATASHEET.md"]
     }
+
+
+def test_a_part_at_which_workers_die_again_and_again_is_given_up(tmp_path):
+    (tmp_path / "tries").mkdir()
+    for _ in range(4):
+        count_try(tmp_path, 7)
+    count_try(tmp_path, 8)
+    with pytest.raises(sm.StyleMixError, match="4 workers died at part 7.*smaller batch"):
+        count_try(tmp_path, 7)
 
 
 @pytest.mark.slow
