@@ -2,7 +2,21 @@
 
 from comfy_api.v0_0_2 import ComfyExtension, io
 
-from . import align, directions, encode, explore, figures, host, inject, latent, learn, load, routes, sample
+from . import (
+    align,
+    directions,
+    encode,
+    explore,
+    figures,
+    host,
+    inject,
+    latent,
+    learn,
+    load,
+    motion,
+    routes,
+    sample,
+)
 
 
 class StyleMixExtension(ComfyExtension):
@@ -47,4 +61,7 @@ class StyleMixExtension(ComfyExtension):
             align.AlignFace,
             align.PasteFace,
             align.FaceRegions,
+            motion.LatentWalk,
+            motion.RandomWalk,
+            motion.SaveFilm,
         ]

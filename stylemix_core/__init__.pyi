@@ -59,6 +59,8 @@ from .mixing.identity_cap import cap_identity as cap_identity
 from .mixing.identity_cap import seen_by as seen_by
 from .mixing.inject import inject as inject
 from .mixing.inject import inject_latents as inject_latents
+from .motion.walk import latent_walk as latent_walk
+from .motion.walk import random_walk as random_walk
 
 __all__: list[str]
 __version__: str

@@ -79,11 +79,12 @@ def draw_each(
     noise_mode: str = "const",
     noise_seeds: Sequence[int] | None = None,
     move: Move = STILL,
+    most: int = CHUNK,
 ) -> Iterator[torch.Tensor]:
     """Pictures `[C, H, W]` of all batches on the CPU, one by one, equal codes drawn once.
 
     A few are drawn ahead at a time, and none is kept longer than it is awaited.
-    noise_seeds: of random noise, one per code of a batch; else 0, 1, … move: as for `decode`.
+    noise_seeds: of random noise, one per code of a batch; else 0, 1, … move: as for `decode`. most: drawn ahead.
     """
     move.check(sum(map(len, parts)))
     kept, places = distinct_in(parts, noise_mode, move)
@@ -93,7 +94,7 @@ def draw_each(
     for part, own in zip(kept, places, strict=True):
         for place in own:
             if place not in drawn:  # new codes come in their order, so it is the first of a chunk
-                chunk = slice(place - first, min(place - first + CHUNK, len(part)))
+                chunk = slice(place - first, min(place - first + most, len(part)))
                 seeds = (range(len(part)) if noise_seeds is None else noise_seeds)[chunk]
                 moves = move.take(slice(place, first + chunk.stop))
                 pictures = decode(generator, part.take(chunk), noise_mode, seeds, move=moves).cpu()

@@ -11,7 +11,7 @@ from click.shell_completion import shell_complete
 from .. import __version__
 from ..errors import StyleMixError
 from .batch import SomeFailed
-from .verbs import checkpoints, codes, directions, encoding, faces, jobs, layers, mixing
+from .verbs import checkpoints, codes, directions, encoding, faces, jobs, layers, mixing, motion
 
 VERBS = (
     faces.demo,
@@ -31,6 +31,7 @@ VERBS = (
     directions.learn,
     layers.explain,
     layers.find,
+    motion.walk,
     jobs.run,
     jobs.reproduce,
     jobs.report,

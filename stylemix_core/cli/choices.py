@@ -22,3 +22,7 @@ OTHERS = 6
 DEVICES = ("cpu", "cuda", "mps", "xpu")
 PRECISIONS = ("auto", "float32", "tf32", "float16", "bfloat16")
 NOISE_MODES = ("const", "random", "none")
+CURVES = ("cubic", "linear", "slerp", "circle")
+SPEEDS = ("visible", "even")
+EASINGS = ("none", "in", "out", "in-out")
+FILMS = ("mp4", "webm", "mov", "webp", "gif", "png")

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ..errors import CheckpointError
 from ..files.header import read_header
 from ..files.pictures import save_image
 from ..files.writing import other_names, replacing
+from ..motion.film import Film
 from .options import Output
 from .paths import LATENTS
 from .run import Run
@@ -83,6 +85,16 @@ class Results:
         if free != path:
             self.renamed.append((path, free))
         return free
+
+    def film(self, film: Film) -> Film:
+        """The film under a name that no other file has, or under that of an earlier run that was stopped in it."""
+        if (begun := film.begun()) is not None:
+            return begun
+        names = chain([film.path], other_names(film.path))
+        free = next(name for name in names if self.overwrite or not name.exists())
+        if free != film.path:
+            self.renamed.append((film.path, free))
+        return replace(film, path=free)
 
     def tell(self) -> None:
         """Warn of all names that were taken."""

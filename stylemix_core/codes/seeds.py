@@ -1,5 +1,6 @@
 """What a user's numbers mean to a generator: seeds and class labels, as in NVIDIA's tools."""
 
+import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -30,6 +31,18 @@ def describe(seed: int, psi: float, cutoff: int | None = None, label: int | None
     if label is not None:
         parts.append(f"class {label}")
     return ", ".join(parts)
+
+
+_DESCRIBED = re.compile(r"seed (\d{1,20}), psi (-?[\d.e-]+)(?:, cutoff (\d{1,9}))?(?:, class (\d{1,9}))?")
+
+
+def seed_of(origin: str) -> tuple[int, float, int | None, int | None] | None:
+    """Seed, psi, cutoff and label that `describe` tells of; None where it is not such a line."""
+    found = _DESCRIBED.fullmatch(origin)
+    if not found:
+        return None
+    cutoff, label = (None if part is None else int(part) for part in found.group(3, 4))
+    return int(found[1]), float(found[2]), cutoff, label
 
 
 def class_labels(label: int | None, c_dim: int, count: int) -> torch.Tensor | None:

@@ -28,6 +28,7 @@ from stylemix_core.generator.engine.noise import NOISE_MODES
 from stylemix_core.inversion import METHODS, QUALITIES
 from stylemix_core.mixing import inject as injection
 from stylemix_core.mixing.pairing import PAIRINGS
+from stylemix_core.motion import curves, film, walk
 from tests import builders
 
 without_windows = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
@@ -219,6 +220,8 @@ def test_choices_are_those_of_the_modules_that_act_on_them():
     assert (METHODS, tuple(QUALITIES)) == (choices.INVERSION_METHODS, choices.QUALITIES)
     assert (choices.CARE, choices.OTHERS) == (finding.CARE, finding.OTHERS)
     assert (choices.PARTS, choices.ALIGN_MODES) == (PARTS, ALIGN_MODES)
+    assert (choices.CURVES, choices.SPEEDS, choices.EASINGS) == (walk.CURVES, walk.SPEEDS, curves.EASINGS)
+    assert {f".{name}" for name in choices.FILMS} == {*film.ENDINGS, ".png"}
     assert (choices.COLOUR_MATCHES, choices.NOISE_MODES) == (COLOUR_MATCHES, NOISE_MODES)
     assert choices.PRECISIONS == PRECISIONS
     assert choices.DIRECTION_STRENGTH == directions.MAX_STRENGTH

@@ -64,6 +64,20 @@ def truncated(psi: float) -> dict:
     )
 
 
+def walked(faces: tuple[str, int], frames: int, loop: bool) -> dict:
+    return node(
+        "StyleMixLatentWalk",
+        generator=["generator", 0],
+        latent=[*faces],
+        frames=frames,
+        curve="cubic",
+        speed="visible",
+        loop=loop,
+        hold=0,
+        ease="none",
+    )
+
+
 def encoded(seed: int) -> Prompt:
     return {
         "faces": faces(seed),
@@ -504,6 +518,45 @@ EXAMPLES: dict[str, Prompt] = {
         "regions": node("StyleMixFaceRegions", image=["faces", 0], source="auto"),
         "sheet": node("StyleMixGrid", images=["regions", 10], columns=4),
         "out": node("PreviewImage", images=["sheet", 0]),
+    },
+    "StyleMixLatentWalk": {
+        "one": faces(5),
+        "other": faces(98),
+        "faces": node("StyleMixLatentBatch", a=["one", 1], b=["other", 1]),
+        "walk": walked(("faces", 0), 6, loop=False),
+        "pictures": decode("walk"),
+        "out": sheet("pictures", columns=7),
+    },
+    "StyleMixRandomWalk": {
+        "walk": node(
+            "StyleMixRandomWalk",
+            generator=["generator", 0],
+            seed=3,
+            frames=6,
+            smooth=1.0,
+            truncation_psi=0.7,
+            truncation_cutoff=-1,
+            class_label=-1,
+            loop=True,
+        ),
+        "pictures": decode("walk"),
+        "out": sheet("pictures", columns=6),
+    },
+    "StyleMixSaveFilm": {
+        "faces": faces(96, 6),
+        "walk": walked(("faces", 1), 2, loop=True),
+        "film": node(
+            "StyleMixSaveFilm",
+            generator=["generator", 0],
+            latent=["walk", 0],
+            fps=24.0,
+            format="webp",
+            noise_mode="const",
+            filename_prefix="films/walk",
+        ),
+        "some": node("StyleMixLatentFromBatch", latent=["walk", 0], index=0, length=6),
+        "pictures": decode("some"),
+        "out": sheet("pictures", columns=6),
     },
 }
 

@@ -50,6 +50,9 @@ VALUES = {
     "StyleMixStyleChannels": {"channels": "0:1"},
     "StyleMixLoadDirections": {"file": "probed_directions.safetensors"},
     "StyleMixPasteFace": {"face": ["StyleMixAlignFace", 0]},
+    "StyleMixLatentWalk": {"latent": ["several", 1], "frames": 2},
+    "StyleMixRandomWalk": {"frames": 3},
+    "StyleMixSaveFilm": {"format": "gif"},
 }
 """What a node gets besides its defaults: less work, and files that exist."""
 

@@ -208,6 +208,30 @@ CONTRACT = {
         ["image", "source"],
         ["masks", "names", *REGIONS, "preview", "found_by"],
     ),
+    "StyleMixLatentWalk": (
+        "Latent Walk",
+        ["generator", "latent", "frames", "curve", "speed", "loop", "hold", "ease"],
+        ["latent"],
+    ),
+    "StyleMixRandomWalk": (
+        "Random Walk",
+        [
+            "generator",
+            "seed",
+            "frames",
+            "smooth",
+            "truncation_psi",
+            "truncation_cutoff",
+            "class_label",
+            "loop",
+        ],
+        ["latent"],
+    ),
+    "StyleMixSaveFilm": (
+        "Save Face Film",
+        ["generator", "latent", "fps", "format", "noise_mode", "filename_prefix"],
+        [],
+    ),
 }
 
 

@@ -154,6 +154,11 @@ def mixing_matrix(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
     return to_pil(sheet[0])
 
 
+def walk_through_six_faces(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
+    _, columns = nodes.values("StyleMixGrid")
+    return to_pil(compare_grid(draw(codes(nodes.values("StyleMixSampler"))), columns=columns)[0])
+
+
 def sliders_nobody_had_to_train(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
     method, layers, count, samples, seed = nodes.values("StyleMixFindDirections")
     found = find_directions(generator(), method, layers, count, samples, seed)
@@ -379,6 +384,7 @@ JOBS: dict[str, Callable[[Nodes, Path, Path], Image.Image]] = {
         what_does_each_layer_do,
         only_the_hair,
         mixing_matrix,
+        walk_through_six_faces,
         sliders_nobody_had_to_train,
         slider_from_twenty_faces,
         codes_from_another_tool,

@@ -1,0 +1,321 @@
+"""Films, written as their pictures are drawn: in pieces that are whole or not there, joined at the end.
+
+A film that is stopped goes on from its last whole piece when it is written again, and its frames are then the same
+bytes: every piece is encoded by itself. Pieces lie beside the film, in a folder of its name with `.parts`.
+"""
+
+import hashlib
+import json
+import shutil
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from .. import __version__
+from ..codes.latents import Latents
+from ..errors import StyleMixError, why_unwritable
+from ..files.writing import move, replacing
+from ..images import to_pil, to_rgb
+from ..wording import counted
+
+PIECE = 240
+"""Frames that are encoded as one."""
+AHEAD = 16
+"""Frames that wait for the encoder, at most."""
+MOST_BYTES = 2 << 30
+"""Of an animation's pixels, all of which are in memory at once."""
+STAMP = "film.json"
+EXACT = {"fflags": "bitexact"}
+"""No random numbers in files."""
+
+Frame = np.ndarray[Any, np.dtype[np.uint8]]
+"""RGB, `[height, width, 3]`."""
+Frames = Callable[[int], Iterable[Frame]]
+"""A film's frames from a number on."""
+
+
+@dataclass(frozen=True)
+class Codec:
+    """How PyAV is asked to encode."""
+
+    name: str
+    pixels: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+CODECS = {
+    ".mp4": Codec("libx264", "yuv420p", {"crf": "17", "preset": "medium", "threads": "4"}),
+    ".webm": Codec(
+        "libvpx-vp9", "yuv420p", {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "4", "threads": "4"}
+    ),
+    ".mov": Codec("prores_ks", "yuv422p10le", {"profile": "3", "threads": "4"}),
+}
+"""By the film's ending: H.264, VP9, ProRes 422 HQ. The number of threads is fixed, since bytes depend on it."""
+ANIMATIONS = (".webp", ".gif")
+ENDINGS = (*CODECS, *ANIMATIONS)
+
+
+@dataclass(frozen=True)
+class Film:
+    """Where a film goes, and what it is."""
+
+    path: Path
+    """Its ending says what it is encoded as; without one it is a folder of numbered PNGs."""
+    count: int
+    """Of its frames."""
+    fps: float
+    stamp: str = ""
+    """What tells its frames from those of other films, as `stamp_of` makes it."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """Kept in the file: the workflow, for instance."""
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise StyleMixError("the film has no frames; give one or more")
+        if not 0.01 <= self.fps <= 1000:
+            raise StyleMixError(f"fps is {self.fps:g}; give 0.01 to 1000 frames a second")
+        if self.ending not in ("", *ENDINGS):
+            raise StyleMixError(
+                f"{self.path.name} has the ending {self.ending}; films end with {', '.join(ENDINGS)}, and a name "
+                "without an ending is a folder of PNGs"
+            )
+        if self.ending in CODECS:
+            video_library()
+
+    @property
+    def ending(self) -> str:
+        return self.path.suffix.lower()
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames a second, exactly: 23.976 is 24000/1001."""
+        return Fraction(self.fps).limit_denominator(1001)
+
+    def write(self, frames: Frames, on_frame: Callable[[int], None] | None = None) -> None:
+        """Write the film, or what is missing of it.
+
+        frames: called with the number of the first frame that is needed. on_frame: called with how many are done.
+        Whatever stops it, what was encoded by then is joined and can be played, and writing it again goes on.
+        `StyleMixError` when frames differ in size or the place cannot be written to.
+        """
+        told = on_frame or (lambda done: None)
+        try:
+            if self.ending in CODECS:
+                self._encode(frames, told)
+            elif self.ending:
+                self._animate(frames, told)
+            else:
+                self._number(frames, told)
+        except OSError as error:
+            reason = why_unwritable(self.path.parent, error)
+            raise StyleMixError(
+                f"cannot write {self.path}: {reason}; check the folder and its free space"
+            ) from error
+
+    def _begin(self, folder: Path) -> None:
+        """A folder with the film's stamp."""
+        if stamp_in(folder) == self._told():
+            return
+        if folder == self.path and folder.exists() and any(folder.iterdir()):
+            raise StyleMixError(f"{folder} holds something else than this film; choose a new name")
+        shutil.rmtree(folder, ignore_errors=True)
+        with replacing(folder / STAMP) as partial:
+            partial.write_text(json.dumps(self._told()), encoding="utf-8")
+
+    def _told(self) -> dict[str, Any]:
+        return {"stamp": self.stamp, "frames": self.count, "fps": self.fps}
+
+    def begun(self) -> "Film | None":
+        """This very film under the name that an earlier run gave it and was stopped in, so that `write` goes on."""
+        ending = ".parts" if self.ending else ""
+        for path in sorted(self.path.parent.glob(f"*{self.ending}{ending}")):
+            if stamp_in(path) == self._told():
+                return replace(self, path=path.with_name(path.name.removesuffix(".parts")))
+        return None
+
+    @property
+    def parts(self) -> Path:
+        """Where its pieces are while it is made."""
+        return self.path.with_name(f"{self.path.name}.parts")
+
+    def _encode(self, frames: Frames, told: Callable[[int], None]) -> None:
+        self._begin(self.parts)
+        pieces = [self.parts / f"{number:05d}{self.ending}" for number in range(-(-self.count // PIECE))]
+        missing = [number for number, piece in enumerate(pieces) if not piece.exists()]
+        source: Iterator[Frame] | None = None
+        at = -1
+        for number in missing:
+            first = number * PIECE
+            if source is None or at != first:
+                source = iter(frames(first))
+            at = min(first + PIECE, self.count)
+            partial = pieces[number].with_suffix(f".partial{self.ending}")
+            try:
+                encode(partial, self, taken(source, first, at, told))
+            except BaseException:
+                if whole := [*pieces[:number], *[partial][: partial.exists()]]:
+                    join(whole, self)
+                raise
+            move(partial, pieces[number])
+        join(pieces, self)
+        shutil.rmtree(self.parts)
+
+    def _animate(self, frames: Frames, told: Callable[[int], None]) -> None:
+        pictures: list[Image.Image] = []
+        for frame in taken(iter(frames(0)), 0, self.count, told):
+            if frame.nbytes * self.count > MOST_BYTES:
+                raise StyleMixError(
+                    f"{counted(self.count, 'frame')} of {frame.shape[1]}×{frame.shape[0]} pixels are too much for "
+                    f"{self.ending}, which is written as a whole; choose .mp4 or .webm"
+                )
+            pictures.append(Image.fromarray(frame))
+        save = {"save_all": True, "append_images": pictures[1:], "duration": 1000 / self.fps, "loop": 0}
+        with replacing(self.path) as partial:
+            if self.ending == ".gif":
+                pictures[0].save(partial, "GIF", **save)
+            else:
+                pictures[0].save(partial, "WEBP", quality=90, **save)
+
+    def _number(self, frames: Frames, told: Callable[[int], None]) -> None:
+        self._begin(self.path)
+        done = 0
+        while done < self.count and (self.path / f"{done:05d}.png").exists():
+            done += 1
+        for number, frame in enumerate(taken(iter(frames(done)), done, self.count, told), done):
+            with replacing(self.path / f"{number:05d}.png") as partial:
+                Image.fromarray(frame).save(partial, "PNG")
+
+
+def stamp_in(folder: Path) -> object:
+    """What `Film` has written about the pieces in a folder; None where there are none."""
+    try:
+        return json.loads((folder / STAMP).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def stamp_of(codes: Latents, *settings: object) -> str:
+    """A checksum of all that a film's frames depend on."""
+    digest = hashlib.sha256(repr((__version__, codes.generator, *settings)).encode())
+    for tensor in (codes.w, codes.w_rgb, codes.channels, *(region.mask for region in codes.regions)):
+        if tensor is not None:
+            digest.update(tensor.cpu().numpy().tobytes())
+    for region in codes.regions:
+        digest.update(stamp_of(region.codes).encode())
+    return digest.hexdigest()
+
+
+def frames_of(pictures: Iterable[torch.Tensor], columns: int = 1, rows: int = 1) -> Iterator[Frame]:
+    """Frames of pictures `[C, H, W]` in −1…1, each of so many side by side."""
+    source = iter(pictures)
+    while cells := [np.asarray(to_rgb(to_pil(one))) for one in islice(source, columns * rows)]:
+        yield np.concatenate(
+            [np.concatenate(cells[at : at + columns], 1) for at in range(0, len(cells), columns)]
+        )
+
+
+def video_library() -> Any:
+    """PyAV. `StyleMixError` where it is missing."""
+    try:
+        import av
+    except ImportError:
+        raise StyleMixError(
+            "films need PyAV; install it: pip install stylemix[video]. Without it, .webp, .gif and folders of PNGs can "
+            "be written"
+        ) from None
+    return av
+
+
+def taken(
+    source: Iterator[Frame], first: int, end: int, told: Callable[[int], None]
+) -> Generator[Frame, None, None]:
+    """Frames of these numbers, all of one size. `StyleMixError` where there are too few."""
+    shape = None
+    for number in range(first, end):
+        frame = next(source, None)
+        if frame is None:
+            raise StyleMixError(f"there are {number} frames; {end} were expected")
+        shape = shape or frame.shape
+        if frame.shape != shape:
+            raise StyleMixError(
+                f"frame {number} is {frame.shape[1]}×{frame.shape[0]} pixels, those before it "
+                f"{shape[1]}×{shape[0]}; give frames of one size"
+            )
+        yield frame
+        told(number + 1)
+
+
+def encode(path: Path, film: Film, frames: Generator[Frame, None, None]) -> None:
+    """Encode a piece. Where something stops it, what has come so far is a whole file, if anything has."""
+    av, codec = video_library(), CODECS[film.ending]
+    waiting: deque[Future[None]] = deque()
+    with av.open(str(path), "w", options=EXACT) as container, ThreadPoolExecutor(1, "encoder") as encoder:
+        stream = container.add_stream(codec.name, rate=film.rate, options=dict(codec.options))
+        stream.pix_fmt = codec.pixels
+        context = stream.codec_context
+        context.colorspace = context.color_primaries = context.color_trc = 1  # ITU-R BT.709
+        started = 0
+
+        def add(frame: Frame, number: int) -> None:
+            picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
+            picture = picture.reformat(format=codec.pixels, dst_colorspace="ITU709")
+            picture.pts, picture.time_base = number, 1 / film.rate
+            container.mux(stream.encode(picture))
+
+        try:
+            with closing(frames):
+                for frame in map(even, frames):
+                    if not started:
+                        stream.height, stream.width = frame.shape[:2]
+                    waiting.append(encoder.submit(add, frame, started))
+                    started += 1
+                    if len(waiting) > AHEAD:
+                        waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.result()
+            if started:
+                container.mux(stream.encode(None))
+    if not started:
+        path.unlink(missing_ok=True)
+
+
+def even(frame: Frame) -> Frame:
+    """The frame with even sides, which codecs want: the last row or column is repeated."""
+    height, width = frame.shape[:2]
+    return (
+        np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), "edge") if height % 2 or width % 2 else frame
+    )
+
+
+def join(pieces: Iterable[Path], film: Film) -> None:
+    """Write the film out of its pieces, without encoding anything again."""
+    av = video_library()
+    with replacing(film.path) as partial:
+        kept = {"movflags": "use_metadata_tags+faststart"} if film.ending != ".webm" else {}
+        with av.open(str(partial), "w", format=film.ending[1:], options=EXACT | kept) as container:
+            container.metadata.update(film.texts)
+            stream, first = None, 0
+            for piece in pieces:
+                with av.open(str(piece)) as read:
+                    video = read.streams.video[0]
+                    stream = stream or container.add_stream_from_template(video)
+                    shift = round(first / film.rate / video.time_base)
+                    for packet in read.demux(video):
+                        if packet.dts is None:  # the mark of the end
+                            continue
+                        packet.pts += shift
+                        packet.dts += shift
+                        packet.stream = stream
+                        container.mux(packet)
+                        first += 1

@@ -1,0 +1,78 @@
+"""Walks at a constant visible speed: re-timed by how much the picture changes."""
+
+from collections.abc import Callable
+
+import torch
+
+from ..codes.latents import Latents
+from ..decoding import decode
+from ..generator import Generator
+from ..generator.engine.parts import CHUNK
+from ..images import shrink
+from ..progress import OnStep
+
+SIDE = 64
+"""Pictures are measured at about this size."""
+FINE = 4
+"""Measured places per frame."""
+ROUNDS = 2
+"""How often what was measured is measured again and corrected."""
+
+
+@torch.inference_mode()
+def even_out(
+    generator: Generator,
+    way: Callable[[torch.Tensor], Latents],
+    last: float,
+    count: int,
+    loop: bool = False,
+    on_step: OnStep | None = None,
+    chunk: int = CHUNK,
+) -> torch.Tensor:
+    """Times `[count]` from 0 to `last` between which the picture changes by the same amount each.
+
+    way: the walk's codes at times `[T]`.
+    loop: whether `last` is 0 again; it is then left out. chunk: pictures that are measured together.
+    """
+    steps = count if loop else count - 1
+    times = torch.linspace(0, last, FINE * steps + 1, dtype=torch.float64)
+    total = ROUNDS * len(times)
+    for round_ in range(ROUNDS):
+        lengths = _changes(generator, way, times, round_ * len(times), total, on_step, chunk)
+        passed = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+        finely = torch.linspace(0, float(passed[-1]), len(times), dtype=torch.float64)
+        times = _read(passed, times, finely)
+    return times[::FINE][:count]
+
+
+def _changes(
+    generator: Generator,
+    way: Callable[[torch.Tensor], Latents],
+    times: torch.Tensor,
+    before: int,
+    total: int,
+    on_step: OnStep | None,
+    chunk: int,
+) -> torch.Tensor:
+    """How much the picture changes from each time to the next, float64 `[T − 1]`; never quite nothing."""
+    sizes = [size for size in generator.synthesis.colour_resolutions if size >= SIDE]
+    size = sizes[0] if sizes else None
+    seen, last = [], None
+    for start in range(0, len(times), chunk):
+        codes = way(times[start : start + chunk])
+        pictures = shrink(decode(generator, codes, "none", resolution=size).float().clamp(-1, 1), SIDE).cpu()
+        row = pictures if last is None else torch.cat([last, pictures])
+        seen.append((row[1:] - row[:-1]).square().mean((1, 2, 3)).sqrt())
+        last = pictures[-1:]
+        if on_step is not None:
+            on_step(before + min(start + chunk, len(times)), total)
+    changes = torch.cat(seen).double()
+    return changes + 1e-3 * changes.mean().clamp_min(1e-9)
+
+
+def _read(x: torch.Tensor, y: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
+    """y as a function of rising x, at other places, straight between them."""
+    place = torch.searchsorted(x, at).clamp(1, len(x) - 1)
+    left, right = x[place - 1], x[place]
+    share = ((at - left) / (right - left)).clamp(0, 1)
+    return y[place - 1] + share * (y[place] - y[place - 1])

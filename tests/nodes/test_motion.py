@@ -1,0 +1,135 @@
+"""Nodes for moving pictures, asserted alike on the stand-in and on a real ComfyUI."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from stylemix_core.codes.latents import load_latents
+from stylemix_core.codes.sampling import sample_latents
+from stylemix_core.motion.walk import latent_walk, random_walk
+
+from ..host import Prompt
+from .prompts import node, sampler
+from .test_latent import TINY, generator_node, saved_file
+
+WALK = {"frames": 4, "curve": "cubic", "speed": "even", "loop": True, "hold": 0, "ease": "none"}
+RANDOM = {
+    "seed": 3,
+    "frames": 6,
+    "smooth": 2.0,
+    "truncation_psi": 0.7,
+    "truncation_cutoff": -1,
+    "class_label": -1,
+    "loop": True,
+}
+
+
+def saving(**walk: dict) -> Prompt:
+    return {
+        "generator": generator_node(TINY),
+        "faces": sampler(["generator", 0], batch_size=3),
+        **walk,
+        "save latent": node("StyleMixSaveLatent", latent=["walk", 0], filename_prefix="walk/codes"),
+    }
+
+
+def walked(**changes) -> dict:
+    return node("StyleMixLatentWalk", generator=["generator", 0], latent=["faces", 1], **{**WALK, **changes})
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"curve": "slerp", "loop": False, "hold": 1, "ease": "in-out"}, {"speed": "visible"}]
+)
+def test_latent_walk_gives_the_cores_codes(host, tiny, changes):
+    run = host.run(saving(walk=walked(**changes)))
+    assert not run.errors
+    codes = load_latents(saved_file(host, run))
+    given = {**WALK, **changes}
+    with torch.inference_mode():
+        keys = sample_latents(tiny, [7, 8, 9], 0.7)
+        expected = latent_walk(
+            keys,
+            given["frames"],
+            given["curve"],
+            given["loop"],
+            given["speed"],
+            tiny,
+            holds=given["hold"],
+            easing=given["ease"],
+        )
+    torch.testing.assert_close(codes.w, expected.w, rtol=0, atol=1e-4)
+    assert codes.origins == expected.origins and codes.generator == expected.generator
+
+
+def test_random_walk_gives_the_cores_codes(host, tiny):
+    run = host.run(saving(walk=node("StyleMixRandomWalk", generator=["generator", 0], **RANDOM)))
+    assert not run.errors
+    expected = random_walk(tiny, 6, 3, 2.0)
+    torch.testing.assert_close(load_latents(saved_file(host, run)).w, expected.w, rtol=0, atol=1e-4)
+
+
+def test_a_walk_of_one_face_says_what_is_missing(host):
+    prompt = saving(walk=walked())
+    prompt["faces"]["inputs"]["batch_size"] = 1
+    (error,) = host.run(prompt).errors.values()
+    assert "found 1, give two or more" in error
+
+
+def filmed(format: str, **changes) -> Prompt:
+    return {
+        "generator": generator_node(TINY),
+        "faces": sampler(["generator", 0], batch_size=3),
+        "walk": walked(),
+        "film": node(
+            "StyleMixSaveFilm",
+            generator=["generator", 0],
+            latent=["walk", 0],
+            **{
+                "fps": 10.0,
+                "format": format,
+                "noise_mode": "const",
+                "filename_prefix": "films/walk",
+                **changes,
+            },
+        ),
+        "decode": node("StyleMixDecode", generator=["generator", 0], latent=["walk", 0], noise_mode="const"),
+        "save": node("SaveImage", images=["decode", 0], filename_prefix=f"walk_{format}"),
+    }
+
+
+@pytest.mark.parametrize("format", ["gif", "webp", "png"])
+def test_a_film_has_the_pictures_of_decode(host, format):
+    run = host.run(filmed(format))
+    assert not run.errors
+    frames = [np.asarray(picture.convert("RGB")).astype(int) for picture in run.pictures["save"]]
+    assert len(frames) == 12
+    folder = host.base / "output" / "films"
+    if format == "png":
+        paths = sorted(max(folder.glob("walk_*_")).glob("*.png"))
+        assert len(paths) == 12
+        for path, frame in zip(paths, frames):
+            with Image.open(path) as picture:
+                assert abs(np.asarray(picture) - frame).max() <= 1
+        return
+    (shown,) = run.shown["film"]["images"]
+    with Image.open(host.base / "output" / shown["subfolder"] / shown["filename"]) as film:
+        assert film.n_frames == 12
+        for place in (0, 5, 11):
+            film.seek(place)
+            assert abs(np.asarray(film.convert("RGB")) - frames[place]).mean() < 20
+    assert [*run.shown["film"]["animated"]] == [True]
+
+
+def test_an_mp4_carries_its_workflow(host):
+    av = pytest.importorskip("av")
+    run = host.run(filmed("mp4"))
+    if any("PyAV" in error for error in run.errors.values()):
+        pytest.skip("this host has no PyAV")
+    assert not run.errors
+    (shown,) = run.shown["film"]["images"]
+    with av.open(str(host.base / "output" / shown["subfolder"] / shown["filename"])) as film:
+        assert json.loads(film.metadata["prompt"])["film"]["class_type"] == "StyleMixSaveFilm"
+        assert sum(1 for _ in film.decode(video=0)) == 12
