@@ -63,5 +63,7 @@ class StyleMixExtension(ComfyExtension):
             align.FaceRegions,
             motion.LatentWalk,
             motion.RandomWalk,
+            motion.StrengthCurve,
+            motion.LoudnessCurve,
             motion.SaveFilm,
         ]

@@ -1,5 +1,6 @@
 """Nodes that mix W+ codes, and the mask lists that say how."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from ..stylemix_core.masks.grammar import MAX_STRENGTH
 from ..stylemix_core.masks.mask_list import MaskList, MaskText
 from ..stylemix_core.mixing.identity_cap import cap_identity, seen_through
 from ..stylemix_core.mixing.inject import CHANNEL_SHARE, SPACES, Injection
+from ..stylemix_core.motion.walk import MOST_FRAMES
 from . import host
 from .inputs import (
     alpha_input,
@@ -25,7 +27,7 @@ from .inputs import (
     pairing_input,
 )
 from .search_words import search_words
-from .sockets import ENCODER, GENERATOR, LATENT, MASKS
+from .sockets import CURVE, ENCODER, GENERATOR, LATENT, MASKS
 
 
 def masks_shown(resolved: MaskList) -> dict[str, list[Any]]:
@@ -80,6 +82,21 @@ class Inject(io.ComfyNode):
                 GENERATOR.Input(
                     "generator", optional=True, tooltip="Only for space channels: the generator of the codes."
                 ),
+                io.Int.Input(
+                    "frames",
+                    default=0,
+                    min=0,
+                    max=MOST_FRAMES,
+                    optional=True,
+                    tooltip="How many frames a single source becomes, over which strengths change that are written "
+                    "as 0>1 or sin. 0: every source is a frame, as those of Latent Walk are.",
+                ),
+                CURVE.Input(
+                    "curve",
+                    optional=True,
+                    tooltip="What all strengths are multiplied with at each frame, from Strength Curve or Loudness "
+                    "Curve.",
+                ),
             ],
             outputs=[
                 LATENT.Output(
@@ -106,9 +123,11 @@ class Inject(io.ComfyNode):
         channel_share: float = CHANNEL_SHARE,
         region: torch.Tensor | None = None,
         generator: host.AnyModel | None = None,
+        frames: int = 0,
+        curve: tuple[float, ...] | None = None,
     ) -> io.NodeOutput:
         resolved = MaskText.of(mask_list if masks is None else masks, alpha, seed).resolve(latent.w.shape[1])
-        injection = Injection(resolved, pairing, space, region, channel_share)
+        injection = Injection(replace(resolved, curve=curve), pairing, space, region, channel_share, frames)
         injected = injection.run(latent, style, None if generator is None else partial(host.run, generator))
         for warning in injected.warnings:
             host.warn(cls.hidden.unique_id, warning)

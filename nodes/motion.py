@@ -1,7 +1,9 @@
 """Nodes for moving pictures: codes in order, and films of them."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from comfy_api.v0_0_2 import io
@@ -9,16 +11,17 @@ from comfy_api.v0_0_2 import io
 from ..stylemix_core.checkpoints.base import MOST_CLASSES
 from ..stylemix_core.codes.latents import Latents, check_generator
 from ..stylemix_core.decoding import draw_each
+from ..stylemix_core.errors import StyleMixError
 from ..stylemix_core.generator.engine.parts import CHUNK
 from ..stylemix_core.motion.curves import EASINGS
 from ..stylemix_core.motion.film import ENDINGS, Film, frames_of, stamp_of
-from ..stylemix_core.motion.walk import CURVES, SPEEDS, latent_walk, random_walk
+from ..stylemix_core.motion.loudness import BANDS, loudness
+from ..stylemix_core.motion.walk import CURVES, MOST_FRAMES, SPEEDS, latent_walk, random_walk
 from . import host
 from .inputs import cutoff_of, filename_prefix_input, noise_mode_input, seed_input, truncation_inputs
 from .search_words import search_words
-from .sockets import GENERATOR, LATENT
+from .sockets import CURVE, GENERATOR, LATENT
 
-MOST_FRAMES = 100_000
 SHOWN_EVERY = 24
 """Frames from one preview to the next."""
 FOLDER = "png"
@@ -177,6 +180,126 @@ class RandomWalk(io.ComfyNode):
             loop,
         )
         return io.NodeOutput(walk)
+
+
+class StrengthCurve(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixStrengthCurve",
+            display_name="Strength Curve",
+            category="StyleMix/motion",
+            description="Make a curve for InjectW+ of the numbers, one per frame, that any other node gives.",
+            **search_words("curve", "float list", "keyframes", "schedule", "animation", "StyleGAN", "W+"),
+            is_input_list=True,
+            inputs=[
+                io.Float.Input(
+                    "values",
+                    force_input=True,
+                    tooltip="The numbers: a list, or several. 1 leaves InjectW+'s strengths as they are, 0 is none.",
+                )
+            ],
+            outputs=[
+                CURVE.Output(display_name="curve", tooltip="The curve, for InjectW+."),
+                io.Int.Output(display_name="frames", tooltip="How many frames it has."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, values: list[Any]) -> io.NodeOutput:
+        curve = tuple(
+            float(value) for item in values for value in (item if isinstance(item, list | tuple) else [item])
+        )
+        if not all(map(math.isfinite, curve)):
+            raise StyleMixError(
+                "the curve holds numbers that are not finite; look at the node before this one"
+            )
+        return io.NodeOutput(curve, len(curve))
+
+
+class LoudnessCurve(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixLoudnessCurve",
+            display_name="Loudness Curve",
+            category="StyleMix/motion",
+            description="Make a curve of how loud a sound is at each frame, so that InjectW+ follows the music.",
+            **search_words(
+                "audio", "music", "beat", "loudness", "curve", "reactive", "animation", "StyleGAN"
+            ),
+            inputs=[
+                io.Audio.Input("audio", tooltip="The sound, from Load Audio."),
+                io.Float.Input(
+                    "fps",
+                    default=24.0,
+                    min=0.01,
+                    max=1000.0,
+                    step=0.01,
+                    tooltip="Frames a second of the film.",
+                ),
+                io.Int.Input(
+                    "frames",
+                    default=0,
+                    min=0,
+                    max=MOST_FRAMES,
+                    tooltip="How many frames; beyond the end of the sound it is silent. 0: as long as the sound.",
+                ),
+                io.Combo.Input(
+                    "band",
+                    options=list(BANDS),
+                    default="all",
+                    tooltip="What of the sound is heard: all, bass (below 250 Hz), middle, treble (above 4000 Hz).",
+                ),
+                io.Float.Input(
+                    "smooth",
+                    default=2.0,
+                    min=0.0,
+                    max=1000.0,
+                    step=0.5,
+                    tooltip="Over how many frames loudness is averaged: more is calmer.",
+                ),
+                io.Float.Input(
+                    "gain",
+                    default=1.0,
+                    min=0.0,
+                    max=100.0,
+                    step=0.1,
+                    tooltip="Above 1, quieter parts reach high as well.",
+                ),
+                io.Float.Input(
+                    "low", default=0.0, min=-3.0, max=3.0, step=0.05, tooltip="The curve where it is silent."
+                ),
+                io.Float.Input(
+                    "high",
+                    default=1.0,
+                    min=-3.0,
+                    max=3.0,
+                    step=0.05,
+                    tooltip="The curve where it is loudest.",
+                ),
+            ],
+            outputs=[
+                CURVE.Output(display_name="curve", tooltip="The curve, for InjectW+."),
+                io.Int.Output(display_name="frames", tooltip="How many frames it has."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        audio: dict[str, Any],
+        fps: float,
+        frames: int,
+        band: str,
+        smooth: float,
+        gain: float,
+        low: float,
+        high: float,
+    ) -> io.NodeOutput:
+        sound, rate = audio["waveform"][0], audio["sample_rate"]
+        curve = loudness(sound, rate, fps, frames or None, band, smooth, gain, low, high)
+        return io.NodeOutput(curve, len(curve))
 
 
 class SaveFilm(io.ComfyNode):

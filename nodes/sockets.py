@@ -26,5 +26,8 @@ INVERSION = io.Custom("STYLEMIX_INVERSION")
 MOVE = io.Custom("STYLEMIX_MOVE")
 """Carries a `Move`."""
 
+CURVE = io.Custom("STYLEMIX_CURVE")
+"""Carries a tuple of numbers, one per frame."""
+
 FACE_LANDMARKS = io.Custom("FACE_LANDMARKS")
 """ComfyUI's own, of cores that have Detect Face Landmarks: see `faces.mediapipe`."""

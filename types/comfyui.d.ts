@@ -21,6 +21,8 @@ declare namespace Comfy {
     stylemix_asked?: number[];
     stylemix_strip?: Picture[];
     stylemix_report?: string[];
+    /** Whether its pictures are films. */
+    animated?: boolean[];
   }
 
   type NodeId = number | string;
@@ -84,6 +86,8 @@ declare namespace Comfy {
     subgraph?: Subgraph;
     /** Reroutes and primitives of the page, which no prompt has. */
     isVirtualNode?: boolean;
+    /** What an older page's node shows pictures with. */
+    imgs?: HTMLImageElement[];
     findInputSlot(name: string): number;
     getInputLink(slot: number): Link | null;
   }

@@ -243,7 +243,7 @@ def apply_direction(
     """
     latents = latents if isinstance(latents, Latents) else Latents.of(latents)
     place = directions.index(direction)
-    rows = meant_layers(latents, directions) if masks is None else masks.strengths
+    rows = meant_layers(latents, directions) if masks is None else masks.still().strengths
     by = f"{strength:+g} {directions.names[place]}"
     origins = [f"{origin}, {by}, layers {layers_text(row)}" for origin in latents.origins for row in rows]
     return replace(moved(latents, directions, [place], [strength], rows), origins=tuple(origins))

@@ -76,7 +76,7 @@ def find_directions(
 def one_mask(text: str, num_ws: int) -> torch.Tensor:
     """Strengths `[num_ws]` of a mask list with a single mask. `StyleMixError` when it has more."""
     refuse_several(text)
-    return parse_masks(text, num_ws).strengths[0]
+    return parse_masks(text, num_ws).still().strengths[0]
 
 
 def stacked_affine_weights(generator: Generator, layers: torch.Tensor) -> torch.Tensor:

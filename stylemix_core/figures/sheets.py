@@ -83,7 +83,7 @@ def mixing_matrix(source: Latents, style: Latents, masks: MaskList) -> Figure:
     Sources down the side, styles along the top, each above one column per mask. Results are in the order of
     `inject` with pairing "all".
     """
-    results = inject_latents(source, style, masks, "all")
+    results = inject_latents(source, style, masks.still(), "all")
     faces, styles = _names(source), _names(style)
     return Figure(
         _with_others(results, source, style),
@@ -105,7 +105,7 @@ def strength_strip(
     """
     _check_strengths(strengths, MIN_STRENGTH, MAX_STRENGTH)
     scaled = MaskList(
-        (masks.strengths[:, None] * torch.tensor(strengths)[None, :, None]).flatten(0, 1),
+        (masks.still().strengths[:, None] * torch.tensor(strengths)[None, :, None]).flatten(0, 1),
         [f"{label} · {strength:g}" for label in masks.labels for strength in strengths],
     )
     results = inject_latents(source, style, scaled, pairing)
@@ -135,7 +135,7 @@ def direction_sheet(
     masks: layers and their strengths; None for the layers that the directions are meant for.
     """
     _check_strengths(strengths)
-    layers = meant_layers(latents, directions) if masks is None else masks.strengths
+    layers = meant_layers(latents, directions) if masks is None else masks.still().strengths
     codes = moved(latents, directions, range(len(directions)), strengths, layers)
     # What is the same in every row goes without saying.
     varies = [True, len(layers) > 1, len(latents) > 1]

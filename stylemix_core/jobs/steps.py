@@ -161,11 +161,11 @@ class Tools:
                 check_regions(step)
             if isinstance(step, Inject):
                 warnings.append(check_generator(self.style(step.style), self.generator))
-                parse_masks(step.masks, self.generator.num_ws, step.alpha, step.seed)
+                parse_masks(step.masks, self.generator.num_ws, step.alpha, step.seed).still()
             for file, which, masks in direction_files(step):
                 found = self.direction(file)
                 place_of(found, which)
-                parse_masks(masks, self.generator.num_ws)
+                parse_masks(masks, self.generator.num_ws).still()
                 warnings.append(self._check_direction(found))
             if isinstance(step, Vary):
                 self.designs[id(step)] = combinations(step)
@@ -209,7 +209,7 @@ class Tools:
         if factor.style is not None:
             style = self.style((factor.style,))
             check_generator(style, self.generator)
-            masks = parse_masks(factor.masks, self.generator.num_ws)
+            masks = parse_masks(factor.masks, self.generator.num_ws).still()
             if (len(style), len(masks)) != (1, 1):
                 raise StyleMixError(
                     f"a factor is one mask of one style; found {len(masks)} masks of {len(style)} codes"

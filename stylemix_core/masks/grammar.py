@@ -2,26 +2,34 @@
 
     list  = mask { (";" | newline) mask }          0; 1; 2; 3; 4; 5; 0-6
     mask  = [label ":"] term { "," term }          hair: 2-6, 7-9@0.5
-    term  = (index | first "-" last | name) ["@" strength]
+    term  = (index | first "-" last | name) ["@" (strength | course)]
     name  = all | none | pose | coarse | middle | fine | random | random(k)
+    course = key { (">" | ">>") key } | sin | sin(k)        0>1    0>1/30%>1/70%>0    0>>1>>0
+    key   = strength ["/" percent "%"]
 
 Each mask of a list gives one result. `#` starts a comment that ends with the line. Lists work as
 they are: `[[0], [1], [0, 1, 2]]` is three masks, `[0, 2, 5]` is one. Typographic dashes, as text that was pasted has
 them, are hyphens in ranges and minus signs in strengths: `0–6`, `3@−1`. Full-width signs, as East Asian keyboards
 have them, are those of ASCII, and a tilde makes ranges, too: `０～６；８＠０.５`.
 
+A course is a strength over the frames of a film: from key to key, straight by > and eased by >>, each at its part of
+the film or spread evenly; sin goes from 0 to 1 and back, k times.
+
 What the masks are for a model is told by `mask_list`.
 """
 
 import json
+import math
 import operator
 import re
+from itertools import pairwise
 from typing import NamedTuple, NoReturn
 from unicodedata import east_asian_width
 
 from ..errors import MaskSyntaxError, StyleMixError
 
 MIN_STRENGTH, MAX_STRENGTH = -2.0, 3.0
+MOST_WAVES = 1000
 
 _PLAIN = (
     {0xFF01 + place: chr(0x21 + place) for place in range(94)}  # full-width forms of all of ASCII's signs
@@ -90,7 +98,11 @@ _LAYERS = re.compile(
     r"|(?ai:random(\s*\(\s*(?P<count>[0-9]+)\s*\))?|(?P<name>[a-z]+))"
 )
 _AT = re.compile(r"\s*@\s*")
-_STRENGTH = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)")
+_KEY = re.compile(
+    r"(?P<strength>[-+]?([0-9]+\.?[0-9]*|\.[0-9]+))(\s*/\s*(?P<percent>[0-9]+\.?[0-9]*|\.[0-9]+)\s*%)?"
+)
+_ARROW = re.compile(r"\s*(?P<arrow>>>?)\s*")
+_WAVE = re.compile(r"(?ai:sin)(\s*\(\s*(?P<times>[0-9]+)\s*\))?")
 _SPACE = re.compile(r"\s*")
 # A bracket opens a list, unless it belongs to a label as in "[old] hair: 2-6".
 _LIST = re.compile(r"\s*\[(?![^;:,\n]*:)")
@@ -103,6 +115,45 @@ def _number(digits: str) -> int:
     return int(digits.lstrip("0")[:9] or 0)
 
 
+class Key(NamedTuple):
+    """A strength that a course has at some place."""
+
+    strength: float
+    place: float
+    """Of the film, 0 to 1."""
+    eased: bool = False
+    """Whether the way from the key before it starts and ends slowly."""
+
+
+class Course(NamedTuple):
+    """A strength over the frames of a film."""
+
+    keys: tuple[Key, ...]
+    waves: int
+    """How often it goes from 0 to 1 and back, instead of along keys."""
+    text: str
+    """As it was written, without spaces and with plain signs."""
+
+    def over(self, frames: int) -> list[float]:
+        """The strength at each frame. The first key is at the first frame and the last at the last; waves go on from
+        the last frame to the first."""
+        if self.waves:
+            return [(1 - math.cos(2 * math.pi * self.waves * i / frames)) / 2 for i in range(frames)]
+        return [self._at(i / max(frames - 1, 1)) for i in range(frames)]
+
+    def _at(self, place: float) -> float:
+        before = self.keys[0]
+        if place < before.place:
+            return before.strength
+        for key in self.keys[1:]:
+            if place < key.place:
+                t = (place - before.place) / (key.place - before.place)
+                t = t * t * (3 - 2 * t) if key.eased else t
+                return before.strength + t * (key.strength - before.strength)
+            before = key
+        return before.strength
+
+
 class Term(NamedTuple):
     """One term as it was written. Whether a model has its layers is not known yet."""
 
@@ -112,7 +163,7 @@ class Term(NamedTuple):
     """The index, or a range's first and last; how many layers `random` draws."""
     positions: tuple[int, ...]
     """Where the numbers stand in the text, or the name."""
-    strength: float | None
+    strength: float | Course | None
     """None: the default."""
     text: str
     """Without spaces and with plain signs."""
@@ -173,13 +224,11 @@ class MaskSource:
             numbers = (1,)
 
         position = found.end()
-        number = None
+        keys: list[re.Match[str]] = []
         at = _AT.match(self.source, position, end)
         if at:
-            number = _STRENGTH.match(self.source, at.end(), end)
-            if not number:
-                self.fail(at.end(), f"expected a strength after '@', found {self.quote(at.end(), end)}")
-            position = number.end()
+            keys = self.strength(at.end(), end)
+            position = keys[-1].end()
         position = self.skip_space(position, end)
         if position < end:
             self.fail_rest(found, position, start, end)
@@ -188,15 +237,76 @@ class MaskSource:
         if len(numbers) == 2 and numbers[1] < numbers[0]:
             first, last = numbers
             self.fail(start, f"the range {first}-{last} runs backwards; write {last}-{first}")
-        strength = None
-        if number:
-            strength = float(number[0])
-            if not MIN_STRENGTH <= strength <= MAX_STRENGTH:
-                written = self.text[slice(*number.span())]
-                self.fail(number.start(), f"the strength {written:.20} is out of range; {STRENGTH_RANGE}")
+        strength = self.meant(keys) if keys else None
         positions = tuple(found.start(group) for group in groups) or (start,)
         text = "".join(self.source[start:end].split()).replace("~", "-").lower()
         return Term(name, numbers, positions, strength, text)
+
+    def strength(self, start: int, end: int) -> list[re.Match[str]]:
+        """What stands behind an at sign: matches of one key or of several, or of a wave."""
+        wave = _WAVE.match(self.source, start, end)
+        if wave:
+            return [wave]
+        keys: list[re.Match[str]] = []
+        after = "@"
+        while True:
+            key = _KEY.match(self.source, start, end)
+            if not key:
+                self.fail(start, f"expected a strength after {after!r}, found {self.quote(start, end)}")
+            keys.append(key)
+            arrow = _ARROW.match(self.source, key.end(), end)
+            if not arrow:
+                return keys
+            after, start = arrow["arrow"], arrow.end()
+
+    def meant(self, keys: list[re.Match[str]]) -> float | Course:
+        """The strength, or the course, that matches of `strength` mean."""
+        first, last = keys[0], keys[-1]
+        text = "".join(self.source[first.start() : last.end()].split()).lower()
+        if first.re is _WAVE:
+            waves = _number(first["times"] or "1")
+            if not 1 <= waves <= MOST_WAVES:
+                self.fail(first.start("times"), f"sin goes up and down 1 to {MOST_WAVES} times")
+            return Course((), waves, text)
+        for key in keys:
+            if not MIN_STRENGTH <= float(key["strength"]) <= MAX_STRENGTH:
+                written = self.text[slice(*key.span("strength"))]
+                self.fail(key.start(), f"the strength {written:.20} is out of range; {STRENGTH_RANGE}")
+        if first is last:
+            if first["percent"]:
+                self.fail(
+                    first.start("percent"), "a course has two keys or more; write for instance 0>1/30%>0"
+                )
+            return float(first["strength"])
+        places = self.places(keys)
+        eases = [False, *(">>" in self.source[one.end() : other.start()] for one, other in pairwise(keys))]
+        return Course(
+            tuple(
+                Key(float(key["strength"]), place, eased) for key, place, eased in zip(keys, places, eases)
+            ),
+            0,
+            text,
+        )
+
+    def places(self, keys: list[re.Match[str]]) -> list[float]:
+        """Where in the film keys are: as they say, or spread evenly between those that say it and both ends."""
+        given = {0: 0.0, len(keys) - 1: 1.0}
+        least = 0.0
+        for i, key in enumerate(keys):
+            if key["percent"]:
+                place = float(key["percent"]) / 100
+                if not least <= place <= 1:
+                    self.fail(
+                        key.start("percent"),
+                        f"the places of a course rise from 0% to 100%; found {key['percent']:.20}%",
+                    )
+                given[i] = least = place
+        known = sorted(given)
+        places = [given[0]]
+        for one, other in pairwise(known):
+            step = (given[other] - given[one]) / (other - one)
+            places += [given[one] + step * i for i in range(1, other - one)] + [given[other]]
+        return places
 
     def fail_rest(self, found: re.Match[str], position: int, start: int, end: int) -> NoReturn:
         """For the term in `source[start:end]`, which goes on at `position`, after the layers that were `found`."""

@@ -1,15 +1,16 @@
 """Mask lists for a model: which W+ layers take the style, and how strongly. `grammar` reads their text."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 import torch
 
-from ..errors import LatentMismatchError
-from .grammar import NAMES, MaskSource, Term, check_strength, list_text, plain
+from ..errors import LatentMismatchError, StyleMixError
+from ..wording import counted
+from .grammar import NAMES, Course, MaskSource, Term, check_strength, list_text, plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +23,11 @@ class MaskList:
     """One a mask: the label that was given, else the mask's own text."""
     named: list[bool] | None = None
     """Which of the labels were given; None for all of them."""
+    courses: tuple[Mapping[int, Course], ...] = ()
+    """The layers of each mask whose strengths change over a film, and how; empty where none does. `strengths` are those
+    of its first frame."""
+    curve: tuple[float, ...] | None = None
+    """What all strengths are multiplied with at each frame of a film."""
 
     @property
     def num_ws(self) -> int:
@@ -35,14 +41,51 @@ class MaskList:
         Parsing it gives these strengths again, whatever default strength and seed made them.
         """
         masks = []
-        for label, row, named in zip(self.labels, self.strengths, self._named(), strict=True):
-            layers = layers_text(row)
+        for label, row, named, courses in zip(
+            self.labels, self.strengths, self._named(), self._courses(), strict=True
+        ):
+            layers = layers_text(row, courses)
             can_be_read = label != layers and not re.search(r"[;:,#\n]", plain(label))
             masks.append(f"{label}: {layers}" if named and can_be_read else layers)
         return "; ".join(masks)
 
     def _named(self) -> list[bool]:
         return [True] * len(self.labels) if self.named is None else self.named
+
+    def _courses(self) -> tuple[Mapping[int, Course], ...]:
+        return self.courses or ({},) * len(self.labels)
+
+    @property
+    def moves(self) -> bool:
+        """Whether any strength changes over a film."""
+        return any(self.courses) or self.curve is not None
+
+    def over(self, frames: int) -> torch.Tensor:
+        """The strengths at each frame of a film, float32 `[frames, M, num_ws]`.
+
+        `LatentMismatchError` when the curve has another number of frames.
+        """
+        strengths = self.strengths.repeat(frames, 1, 1)
+        for mask, courses in enumerate(self.courses):
+            for layer, course in courses.items():
+                strengths[:, mask, layer] = torch.tensor(course.over(frames))
+        if self.curve is None:
+            return strengths
+        if len(self.curve) != frames:
+            raise LatentMismatchError(
+                f"the curve has {counted(len(self.curve), 'frame')}, and there are {counted(frames, 'code')}; make "
+                "both alike"
+            )
+        return strengths * torch.tensor(self.curve)[:, None, None]
+
+    def still(self) -> "MaskList":
+        """Itself. `StyleMixError` where strengths change over a film, for what works on single faces."""
+        if self.moves:
+            raise StyleMixError(
+                "the strengths of the mask list change over a film, as in 0>1, which is for injecting into its frames; "
+                "give one number each"
+            )
+        return self
 
     def __str__(self) -> str:
         return self.text
@@ -67,7 +110,10 @@ class MaskList:
             )
         labels = [label for masks in lists for label in masks.labels]
         named = [named for masks in lists for named in masks._named()]
-        return cls(torch.cat([masks.strengths for masks in lists]), labels, named)
+        courses = tuple(one for masks in lists for one in masks._courses())
+        return cls(
+            torch.cat([masks.strengths for masks in lists]), labels, named, courses if any(courses) else ()
+        )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -142,15 +188,20 @@ def parse_masks(
     return _resolve(MaskSource(text), num_ws, strength, seed)
 
 
-def layers_text(row: torch.Tensor) -> str:
-    """The shortest text of one mask, strengths `[num_ws]`: "0-6, 9@0.5"; "none" when all are zero."""
+def layers_text(row: torch.Tensor, courses: Mapping[int, Course] | None = None) -> str:
+    """The shortest text of one mask, strengths `[num_ws]`: "0-6, 9@0.5"; "none" when all are zero.
+
+    courses: of layers whose strengths change.
+    """
     strengths = row.detach().cpu().to(torch.float32).numpy()
+    suffixes = {layer: _suffix(strength) for layer, strength in enumerate(strengths) if strength != 0}
+    suffixes |= {layer: f"@{course.text}" for layer, course in (courses or {}).items()}
     terms = []
-    for strength, run in groupby(range(len(strengths)), key=lambda layer: strengths[layer]):
-        if strength != 0:
+    for suffix, run in groupby(range(len(strengths)), key=suffixes.get):
+        if suffix is not None:
             layers = list(run)
             term = f"{layers[0]}-{layers[-1]}" if len(layers) > 1 else f"{layers[0]}"
-            terms.append(term + _suffix(strength))
+            terms.append(term + suffix)
     return ", ".join(terms) or "none"
 
 
@@ -165,15 +216,24 @@ def _resolve(source: MaskSource, num_ws: int, strength: float, seed: int) -> Mas
     source.require(num_ws)
     random = np.random.RandomState(seed % 2**32)
     rows, labels = np.zeros((len(source.masks), num_ws), dtype=np.float32), []
-    for row, (label, terms) in zip(rows, source.masks):
+    courses: list[dict[int, Course]] = [{} for _ in source.masks]
+    for row, moving, (label, terms) in zip(rows, courses, source.masks):
         for term in terms:
-            row[_layers(term, num_ws, random)] = strength if term.strength is None else term.strength
+            layers = _layers(term, num_ws, random)
+            given = strength if term.strength is None else term.strength
+            for layer in layers:
+                moving.pop(layer, None)
+            if isinstance(given, Course):
+                moving.update(dict.fromkeys(layers, given))
+                given = given.over(1)[0]
+            row[layers] = given
         if source.is_lists:
             marks = torch.zeros(num_ws)
             marks[[layer for term in terms for layer in term.numbers]] = 1
             label = layers_text(marks)
         labels.append(label or ", ".join(term.text for term in terms))
-    return MaskList(torch.from_numpy(rows), labels, [bool(label) for label, _ in source.masks])
+    named = [bool(label) for label, _ in source.masks]
+    return MaskList(torch.from_numpy(rows), labels, named, tuple(courses) if any(courses) else ())
 
 
 def _layers(term: Term, num_ws: int, random: np.random.RandomState) -> Sequence[int]:

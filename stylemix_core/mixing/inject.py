@@ -11,13 +11,14 @@ import torch
 
 from ..codes.combine import combine
 from ..codes.latents import Latents, Region
-from ..errors import StyleMixError
+from ..errors import LatentMismatchError, StyleMixError
 from ..generator.batches import Runner
 from ..generator.fingerprint import picture_shape
 from ..images import as_masks, check_proportions, resize
 from ..masks.mask_list import MaskList
+from ..wording import counted
 from .channels import ChannelPairs, measure_channels
-from .pairing import Meeting, check_shapes, check_styles, pairs
+from .pairing import Meeting, check_shapes, check_styles, over_pairs, pairs
 
 SPACES = ("W+", "convolutions", "to-RGB", "channels")
 """What of a layer the style gives."""
@@ -34,7 +35,8 @@ def inject(
 
     w: source codes `[B, num_ws, w_dim]`.
     style: style codes `[S, num_ws, w_dim]`.
-    masks: a mask list, or its strengths `[M, num_ws]`.
+    masks: a mask list, or its strengths `[M, num_ws]`. Where its strengths change over a film, as in `4-5@0>1`, the
+        sources are the frames.
     pairing: "match" gives source i style i, or the one style there is; "all" gives every source every style.
     Returns `[B·M, num_ws, w_dim]` (`[B·S·M, …]` for "all"): all masks of source 0, then of source 1, …;
     within a source style by style. Strength 0 keeps the source and strength 1 takes the style bit for bit.
@@ -51,13 +53,15 @@ def inject(
     if not isinstance(strengths, torch.Tensor):
         raise StyleMixError(f"masks is a {type(masks).__name__}; make it with parse_masks(masks, num_ws)")
     check_shapes(w, style, strengths)
-    return mix_pairs(w, style, pairs(len(w), len(style), pairing), strengths)
+    paired = pairs(len(w), len(style), pairing)
+    each = over_pairs(masks, paired, len(w)) if isinstance(masks, MaskList) else strengths[None]
+    return mix_pairs(w, style, paired, each)
 
 
 def mix_pairs(
     w: torch.Tensor, style: torch.Tensor, paired: list[tuple[int, int]], strengths: torch.Tensor
 ) -> torch.Tensor:
-    """`mix` of pairs of codes, all of strengths `[M, …, L]` for the first pair, then for the second, …
+    """`mix` of pairs of codes, all of strengths `[P or 1, M, …, L]` for the first pair, then for the second, …
 
     w, style: `[·, …, L, D]`, of which `paired` names the places that meet. Returns `[P·M, …, L, D]`.
     """
@@ -124,6 +128,8 @@ class Injection:
     """As for `inject_latents`."""
     channel_share: float = CHANNEL_SHARE
     """For space "channels": how many of every module's channels to take, 0…1."""
+    frames: int = 0
+    """How many frames a single source becomes, over which strengths may change; 0: the sources are the frames."""
 
     def run(self, source: Latents, style: Latents, runner: Runner | None = None) -> Injected:
         """Check that all fits, pair sources and styles, and mix.
@@ -132,9 +138,12 @@ class Injection:
         Errors as of `inject_latents`.
         """
         _check_space(self.space)
+        source = self._frames(source)
         meeting = Meeting.of(source, style, self.masks, self.pairing)
         regions = None if self.region is None else _regions(self.region, self.masks)
         warnings = [check_styles(source, style), self._idle(regions), _squeezed(source, regions)]
+        if any(self.masks.courses) and len(source) == 1:
+            warnings.append("the strengths change over a film, and this is one frame; give frames, or a walk")
         channels = None
         if self.space == "channels" and regions is not None and runner is not None:
             measured = ChannelPairs.of(meeting, regions)
@@ -146,6 +155,15 @@ class Injection:
             meeting.labels(),
             [warning for warning in warnings if warning is not None],
         )
+
+    def _frames(self, source: Latents) -> Latents:
+        """The sources, one per frame. `LatentMismatchError` when they are neither one nor as many."""
+        frames = self.frames or len(self.masks.curve or ()) or len(source)
+        if len(source) not in (1, frames):
+            raise LatentMismatchError(
+                f"there are {counted(len(source), 'source')} for {counted(frames, 'frame')}; give one, or one per frame"
+            )
+        return source if len(source) == frames else source.take([0] * frames)
 
     def _idle(self, regions: torch.Tensor | None) -> str | None:
         """A sentence to warn with when results are the source although their masks take layers, else None."""
@@ -173,9 +191,9 @@ def _mixed(
 
 def _with_layers(meeting: Meeting, space: str, origins: tuple[str, ...]) -> Latents:
     """The sources with the style's layers, or with what the convolutions or to-RGBs take of them."""
-    strengths = meeting.masks.strengths
+    strengths = meeting.strengths
     acts = torch.tensor([space != "to-RGB", space != "convolutions"]).to(strengths)
-    strengths = strengths[:, None] * acts[:, None]  # [M, 2, L]
+    strengths = strengths[:, :, None] * acts[:, None]  # [P or 1, M, 2, L]
     sources = meeting.sources
     return combine(
         meeting.source,
@@ -192,7 +210,7 @@ def _with_channels(meeting: Meeting, channels: torch.Tensor | None, origins: tup
         raise StyleMixError('space "channels" needs a generator and a region; give both')
     results = meeting.source.take(meeting.sources)
     each = channels.repeat_interleave(len(results) // len(channels), 0).to(results.w)
-    strengths = meeting.masks.strengths.to(each).repeat(len(meeting.pairs), 1)
+    strengths = meeting.strengths.to(each).expand(len(meeting.pairs), -1, -1).flatten(0, 1)
     added = each * strengths[:, None, :, None]  # [P·M, 2, L, C]
     before = results.channels
     return replace(results, origins=origins, channels=added if before is None else before + added)
@@ -247,6 +265,8 @@ def _without_modules(masks: MaskList, space: str) -> str | None:
     # To-RGBs take odd layers, and the last layer goes to the last of them alone.
     acting = {"to-RGB": layers % 2 == 1, "convolutions": layers < len(layers) - 1}.get(space, layers >= 0)
     takes = masks.strengths != 0
+    for mask, courses in enumerate(masks.courses):
+        takes[mask, [*courses]] = True
     idle = takes.any(1) & ~(takes & acting).any(1)
     if not idle.any():
         return None

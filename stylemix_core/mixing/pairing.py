@@ -30,6 +30,14 @@ def pairs(sources: int, styles: int, pairing: str) -> list[tuple[int, int]]:
     return [(i, i if styles > 1 else 0) for i in range(sources)]
 
 
+def over_pairs(masks: MaskList, paired: list[tuple[int, int]], sources: int) -> torch.Tensor:
+    """Strengths of every pair's results, float32 `[P, M, num_ws]`, or `[1, M, num_ws]` where all pairs have the same.
+
+    Where strengths change over a film, the sources are its frames.
+    """
+    return masks.over(sources)[[i for i, _ in paired]] if masks.moves else masks.strengths[None]
+
+
 def result_labels(masks: MaskList, sources: int, styles: int, pairing: str = "match") -> list[str]:
     """One label per result of `inject`, in its order.
 
@@ -74,6 +82,11 @@ class Meeting:
         """The source of every result, by its place."""
         return [i for i, _ in self.pairs for _ in self.masks]
 
+    @property
+    def strengths(self) -> torch.Tensor:
+        """`over_pairs` of all."""
+        return over_pairs(self.masks, self.pairs, len(self.source))
+
     def labels(self) -> list[str]:
         """`result_labels` of all results."""
         return _labels(self.masks, self.pairs, len(self.source))
@@ -82,8 +95,8 @@ class Meeting:
         """How every result comes about: "seed 7 ← photo.png, layers 0-6"."""
         return tuple(
             origin_of(self.source.origins[i], self.style.origins[j], row) + suffix
-            for i, j in self.pairs
-            for row in self.masks
+            for (i, j), rows in zip(self.pairs, self.strengths.expand(len(self.pairs), -1, -1))
+            for row in rows
         )
 
 

@@ -218,6 +218,17 @@ def test_walk_takes_files_pictures_and_grids(tmp_path):
     assert json.loads((out / "walk" / "film.json").read_text())["frames"] == 5
 
 
+def test_a_style_comes_and_goes_in_a_single_face(tmp_path):
+    bob = "stylemix_core/demo/bob.safetensors"
+    more = ["--style", bob, "--masks", "4-5@0>1>0", "--frames", 5, "--film", "png", "--out", tmp_path]
+    assert run("walk", 96, *more) == 0
+    codes, style = sm.load_latents(tmp_path / "walk.safetensors"), sm.load_latents(bob)
+    assert len(codes) == 5 and torch.equal(codes.w[0], codes.w[4])
+    assert torch.equal(codes.w[2, 4:6], style.w[0, 4:6]) and torch.equal(codes.w[2, :4], codes.w[0, :4])
+    assert codes.origins[1].endswith("layers 4-5@0.5")
+    assert np.array_equal(pixels(tmp_path / "walk/00000.png"), pixels(tmp_path / "walk/00004.png"))
+
+
 def test_a_random_walk_needs_no_keys(tmp_path):
     assert run("walk", "--random", 3, "--frames", 8, "--fps", 2, "--film", "webp", "--out", tmp_path) == 0
     with Image.open(tmp_path / "walk.webp") as film:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -191,3 +193,39 @@ def test_styles_of_another_generator_are_warned_about():
     assert "other weights" in check_styles(mine, other)
     assert check_styles(mine, mine) is None
     assert check_styles(mine, unknown) is None
+
+
+# over the frames of a film
+
+
+def test_strengths_change_from_source_to_source():
+    w, style = torch.zeros(5, 4, 3), torch.ones(1, 4, 3)
+    masks = parse_masks("1@0>1; 2@0.5, 3@sin", 4)
+    mixed = inject(w, style, masks).unflatten(0, (5, 2))
+    assert mixed[:, 0, 1, 0].tolist() == [0, 0.25, 0.5, 0.75, 1]
+    assert mixed[:, 1, 2, 0].tolist() == [0.5] * 5 and bool((mixed[:, :, 0] == 0).all())
+    torch.testing.assert_close(mixed[1, 1, 3, 0], torch.tensor(0.3454915))
+
+
+def test_a_single_source_becomes_frames_and_others_must_be_as_many():
+    masks = parse_masks("1@0>1", 4)
+    source, style = Latents.of(torch.zeros(1, 4, 3), "a"), Latents.of(torch.ones(1, 4, 3), "b")
+    injected = Injection(masks, frames=3).run(source, style)
+    assert injected.codes.w[:, 1, 0].tolist() == [0, 0.5, 1] and not injected.warnings
+    assert injected.codes.origins == ("a ← b, layers none", "a ← b, layers 1@0.5", "a ← b, layers 1")
+    loud = Injection(replace(parse_masks("1", 4), curve=(0.0, 2.0))).run(source, style)
+    assert loud.codes.w[:, 1, 0].tolist() == [0, 2]
+    assert "one frame" in Injection(masks).run(source, style).warnings[0]
+    with pytest.raises(LatentMismatchError, match="2 sources for 3 frames"):
+        Injection(masks, frames=3).run(source.take([0, 0]), style)
+
+
+def test_strengths_change_in_other_spaces_and_regions():
+    masks = parse_masks("1@0>1", 4)
+    source, style = Latents.of(torch.zeros(3, 4, 3), "a"), Latents.of(torch.ones(1, 4, 3), "b")
+    colours = Injection(masks, space="to-RGB").run(source, style).codes
+    assert (
+        colours.w_rgb is not None and colours.w_rgb[:, 1, 0].tolist() == [0, 0.5, 1] and not colours.w.any()
+    )
+    inside = Injection(masks, region=torch.ones(8, 8)).run(source, style).codes.regions[0].codes
+    assert inside.w[:, 1, 0].tolist() == [0, 0.5, 1]

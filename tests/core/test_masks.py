@@ -1,17 +1,18 @@
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from stylemix_core.errors import LatentMismatchError, MaskSyntaxError
+from stylemix_core.errors import LatentMismatchError, MaskSyntaxError, StyleMixError
 from stylemix_core.masks.grammar import EXAMPLE
 from stylemix_core.masks.mask_list import MaskList, MaskText, layers_text, parse_masks
 
 # Shared with the JavaScript tests. Strengths are written as {layer: strength}, zeros left out; "drawn"
-# counts the layers of a random mask, whose choice depends on numpy.
+# counts the layers of a random mask, whose choice depends on numpy; "over" has the strengths at five frames.
 CASES = json.loads((Path(__file__).parent.parent / "mask_cases.json").read_text(encoding="utf-8"))
 VALID = [case for case in CASES if "error" not in case]
 INVALID = [case for case in CASES if "error" in case]
@@ -31,6 +32,32 @@ def test_valid_text_gives_the_expected_labels_and_strengths(case):
         assert (masks.strengths != 0).sum(1).tolist() == case["drawn"]
     else:
         assert masks.strengths.tolist() == rows(*case["strengths"], num_ws=case["num_ws"])
+
+
+@pytest.mark.parametrize("case", [case for case in VALID if "over" in case], ids=lambda case: case["text"])
+def test_courses_give_the_expected_strengths_over_a_film(case):
+    masks = parse_masks(case["text"], case["num_ws"])
+    expected = torch.zeros(5, len(case["over"]), case["num_ws"])
+    for mask, layers in enumerate(case["over"]):
+        for layer, strengths in layers.items():
+            expected[:, mask, int(layer)] = torch.tensor(strengths)
+    torch.testing.assert_close(masks.over(5), expected)
+    again = parse_masks(masks.text, case["num_ws"])
+    assert torch.equal(again.over(7), masks.over(7)) and again.text == masks.text
+
+
+def test_lists_with_courses_are_joined_multiplied_and_refused_as_stills():
+    one, other = parse_masks("0@0>1; 1", 4), parse_masks("2", 4)
+    joined = MaskList.join(other, one)
+    assert joined.moves and joined.over(3)[:, 1, 0].tolist() == [0, 0.5, 1] and not other.moves
+    assert MaskText("0@0>1", before=other).resolve(4).over(3)[:, 1, 0].tolist() == [0, 0.5, 1]
+    loud = replace(one, curve=(1.0, 0.5, 2.0))
+    assert loud.over(3)[:, :, :2].tolist() == [[[0, 0], [0, 1]], [[0.25, 0], [0, 0.5]], [[2, 0], [0, 2]]]
+    with pytest.raises(LatentMismatchError, match="the curve has 3 frames, and there are 4 codes"):
+        loud.over(4)
+    with pytest.raises(StyleMixError, match="change over a film"):
+        one.still()
+    assert other.still() is other
 
 
 @pytest.mark.parametrize("case", VALID, ids=lambda case: case["text"])

@@ -99,15 +99,15 @@ class StandIn:
                     return f"Return type mismatch between linked nodes: {item.id}, {received}, {item.io_type}"
             elif item.id in checked:
                 continue
-            elif "min" in item.options and value < item.options["min"]:
+            elif item.options.get("min") is not None and value < item.options["min"]:
                 return f"Value {value} smaller than min of {item.options['min']}: {item.id}"
-            elif "max" in item.options and value > item.options["max"]:
+            elif item.options.get("max") is not None and value > item.options["max"]:
                 return f"Value {value} bigger than max of {item.options['max']}: {item.id}"
         return None
 
     def output_types(self, class_type: str) -> list[str]:
         if class_type in CORE_NODES:
-            return ["MASK" if class_type == "SolidMask" else "IMAGE"]
+            return [{"SolidMask": "MASK", "SwellingTone": "AUDIO"}.get(class_type, "IMAGE")]
         return [output.io_type for output in self.nodes[class_type].define_schema().outputs]
 
     def signature(self, prompt: Prompt, node_id: str) -> Any:
@@ -140,7 +140,8 @@ class StandIn:
                 if results is None:
                     return None
                 value = results[value[1]]
-            arguments[name] = value
+            listed = class_type in self.nodes and self.nodes[class_type].define_schema().is_input_list
+            arguments[name] = [value] if listed else value
         from comfy_execution.graph_utils import ExecutionBlocker
 
         blocked = [value for value in arguments.values() if isinstance(value, ExecutionBlocker)]
@@ -236,7 +237,14 @@ def solid_mask(host: StandIn, run: Run, node_id: str, value: float, width: int, 
     return (torch.full((1, height, width), value),)
 
 
+def swelling_tone(host: StandIn, run: Run, node_id: str) -> tuple:
+    """A second of sound that grows from nothing, as Load Audio gives it."""
+    time = torch.arange(8000) / 8000
+    return ({"waveform": (time * torch.sin(2765 * time))[None, None], "sample_rate": 8000},)
+
+
 CORE_NODES = {
+    "SwellingTone": swelling_tone,
     "SaveImage": save_image,
     "PreviewImage": save_image,
     "PreviewAny": preview_any,

@@ -12,7 +12,7 @@ from stylemix_core.codes.sampling import sample_latents
 from stylemix_core.motion.walk import latent_walk, random_walk
 
 from ..host import Prompt
-from .prompts import node, sampler
+from .prompts import inject, node, sampler
 from .test_latent import TINY, generator_node, saved_file
 
 WALK = {"frames": 4, "curve": "cubic", "speed": "even", "loop": True, "hold": 0, "ease": "none"}
@@ -133,3 +133,39 @@ def test_an_mp4_carries_its_workflow(host):
     with av.open(str(host.base / "output" / shown["subfolder"] / shown["filename"])) as film:
         assert json.loads(film.metadata["prompt"])["film"]["class_type"] == "StyleMixSaveFilm"
         assert sum(1 for _ in film.decode(video=0)) == 12
+
+
+# strengths over a film
+
+
+def test_inject_makes_frames_of_a_single_face(host, tiny):
+    prompt = {
+        "generator": generator_node(TINY),
+        "faces": sampler(["generator", 0]),
+        "style": sampler(["generator", 0], seed=100),
+        "walk": inject(["faces", 1], ["style", 1], "2-3@0>1>0", frames=5),
+        "save latent": node("StyleMixSaveLatent", latent=["walk", 0], filename_prefix="walk/frames"),
+    }
+    run = host.run(prompt)
+    assert not run.errors
+    codes = load_latents(saved_file(host, run))
+    with torch.inference_mode():
+        source, style = (sample_latents(tiny, [seed], 0.7).w for seed in (7, 100))
+    assert len(codes) == 5 and run.shown["walk"]["stylemix_masks"] == ["2-3@0>1>0"]
+    for frame, strength in enumerate((0, 0.5, 1, 0.5, 0)):
+        mixed = source[0, 2:4] + strength * (style[0, 2:4] - source[0, 2:4])
+        torch.testing.assert_close(codes.w[frame, 2:4], mixed, rtol=0, atol=1e-5)
+        torch.testing.assert_close(codes.w[frame, 4:], source[0, 4:], rtol=0, atol=1e-5)
+
+
+def test_curves_come_from_lists_and_sounds(stand_in):
+    assert stand_in.call("StyleMixStrengthCurve", values=[0.0, 0.5, 1]) == ((0.0, 0.5, 1.0), 3)
+    assert stand_in.call("StyleMixStrengthCurve", values=[[0.0, 0.5]]) == ((0.0, 0.5), 2)
+    with pytest.raises(Exception, match="not finite"):
+        stand_in.call("StyleMixStrengthCurve", values=[float("nan")])
+    sound = torch.cat([torch.zeros(4000), torch.sin(torch.arange(4000) / 3)])[None, None]
+    values = {"fps": 10.0, "frames": 0, "band": "all", "smooth": 0.0, "gain": 1.0, "low": 0.0, "high": 1.0}
+    curve, frames = stand_in.call(
+        "StyleMixLoudnessCurve", audio={"waveform": sound, "sample_rate": 8000}, **values
+    )
+    assert frames == len(curve) == 10 and curve[0] == 0 and max(curve) == 1

@@ -52,15 +52,19 @@ VALUES = {
     "StyleMixPasteFace": {"face": ["StyleMixAlignFace", 0]},
     "StyleMixLatentWalk": {"latent": ["several", 1], "frames": 2},
     "StyleMixRandomWalk": {"frames": 3},
+    "StyleMixStrengthCurve": {"values": 0.5},
     "StyleMixSaveFilm": {"format": "gif"},
 }
 """What a node gets besides its defaults: less work, and files that exist."""
 
 
 def every_node(host: Host) -> tuple[Prompt, int]:
-    """A prompt that runs every node of the pack, and how many outputs they have."""
+    """A prompt that runs every node of the pack but Loudness Curve, for which not all cores can make a sound, and how
+    many outputs they have."""
     described = {
-        node_id: info for node_id, info in host.object_info().items() if node_id.startswith("StyleMix")
+        node_id: info
+        for node_id, info in host.object_info().items()
+        if node_id.startswith("StyleMix") and node_id != "StyleMixLoudnessCurve"
     }
     prompt = {
         "photo": node("LoadImage", image="probed.png"),

@@ -184,7 +184,7 @@ def test_readme_calls_the_nodes_by_their_names(language):
 def test_the_mask_lists_of_the_help_pages_can_be_used(language):
     (heading,) = {"The mask list", "마스크 목록 쓰는 법"} & set(help_page("StyleMixInject", language))
     examples = re.findall(r"^- `([^`]+)`", help_page("StyleMixInject", language)[heading], re.MULTILINE)
-    assert [len(parse_masks(example, num_ws=18)) for example in examples] == [7, 1, 3, 1, 1, 1, 1, 1, 3]
+    assert [len(parse_masks(example, num_ws=18)) for example in examples] == [7, 1, 3, 1, 1, 1, 1, 1, 1, 3]
 
 
 SLOW_EXAMPLES = ("FindLayers", "SaveTuning", "LoadTuning", "Invert", "InvertOptions", "IdentityCap")

@@ -76,6 +76,8 @@ CONTRACT = {
             "channel_share",
             "region",
             "generator",
+            "frames",
+            "curve",
         ],
         ["latent", "labels"],
     ),
@@ -226,6 +228,12 @@ CONTRACT = {
             "loop",
         ],
         ["latent"],
+    ),
+    "StyleMixStrengthCurve": ("Strength Curve", ["values"], ["curve", "frames"]),
+    "StyleMixLoudnessCurve": (
+        "Loudness Curve",
+        ["audio", "fps", "frames", "band", "smooth", "gain", "low", "high"],
+        ["curve", "frames"],
     ),
     "StyleMixSaveFilm": (
         "Save Face Film",

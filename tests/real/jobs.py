@@ -39,6 +39,7 @@ from stylemix_core.codes.sorting import read_choices
 from stylemix_core.faces import FaceTransform, parse_landmarks
 from stylemix_core.figures.sheets import even_strengths
 from stylemix_core.images import from_comfy, from_pil, to_comfy, to_pil
+from stylemix_core.mixing.inject import Injection
 from stylemix_core.mixing.pairing import result_labels
 
 from .. import builders_stylegan3
@@ -157,6 +158,16 @@ def mixing_matrix(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
 def walk_through_six_faces(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
     _, columns = nodes.values("StyleMixGrid")
     return to_pil(compare_grid(draw(codes(nodes.values("StyleMixSampler"))), columns=columns)[0])
+
+
+def hair_comes_and_goes(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
+    """Those frames that the workflow shows beside its film."""
+    text, alpha, pairing, seed, space, share, frames = nodes.all_values("StyleMixInject")[1]
+    injection = Injection(
+        parse_masks(text, generator().num_ws, alpha, seed), pairing, space, channel_share=share, frames=frames
+    )
+    injected = injection.run(codes(nodes.values("StyleMixSampler")), load_latents(DEMO / "bob.safetensors"))
+    return to_pil(compare_grid(draw(injected.codes), columns=frames)[0])
 
 
 def sliders_nobody_had_to_train(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
@@ -385,6 +396,7 @@ JOBS: dict[str, Callable[[Nodes, Path, Path], Image.Image]] = {
         only_the_hair,
         mixing_matrix,
         walk_through_six_faces,
+        hair_comes_and_goes,
         sliders_nobody_had_to_train,
         slider_from_twenty_faces,
         codes_from_another_tool,

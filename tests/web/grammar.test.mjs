@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { ALPHA, cellStrength, pixels } from "../../web/stylemix/cells.js";
+import { courseText, isCourse, keysOf, peak, strengthAt } from "../../web/stylemix/course.js";
 import * as edit from "../../web/stylemix/edit.js";
 import { format, formatCells, formatStrength } from "../../web/stylemix/format.js";
 import { firstError, parse } from "../../web/stylemix/grammar.js";
@@ -26,6 +27,7 @@ import { describe, say, textsFor } from "../../web/stylemix/texts.js";
  * @property {string[]} labels
  * @property {Strengths[]} strengths
  * @property {number[]} [drawn]
+ * @property {Record<string, number[]>[]} [over] at five frames
  * @property {{ line: number, column: number, says: string }} [error]
  */
 
@@ -74,9 +76,27 @@ for (const item of CASES) {
           masks.map((mask) => strengths(mask, item.strength)),
           item.strengths.map(rounded),
         );
+      item.over?.forEach((layers, row) => {
+        for (const [layer, wanted] of Object.entries(layers)) {
+          const cell = masks[row].cells[Number(layer)];
+          wanted.forEach((strength, frame) => {
+            const place = isCourse(cell) && cell.startsWith("sin") ? frame / 5 : frame / 4;
+            const found = isCourse(cell) ? strengthAt(cell, place) : cellStrength(cell);
+            assert.ok(Math.abs(found - strength) < 1e-6, `${cell} ${frame}: ${found}`);
+          });
+        }
+      });
     }
   });
 }
+
+test("courses are written as short as they can be", () => {
+  for (const course of ["0>1", "0>1>0", "0>>1/30%>0", "-1>2/25%>>0.5/75%", "1/50%>0"])
+    assert.equal(courseText(keysOf(course)), course);
+  assert.equal(courseText(keysOf("0/0%>1/50%>0/100%")), "0>1>0");
+  assert.deepEqual([peak("0>1>-2"), peak("sin(3)"), peak("0>0.5")], [-2, 1, 0.5]);
+  assert.equal(formatCells(parse("0-3@0>1, 2@sin", 8).masks[0].cells, 8), "0-3@0>1, 2@sin");
+});
 
 /**
  * Repeatable numbers from 0 to 1: mulberry32.

@@ -1,7 +1,7 @@
 /**
  * The cells of masks: what a mask does with one W+ layer.
  *
- * @typedef {number | "alpha"} Cell 0 (keeps the source), a strength, or ALPHA
+ * @typedef {number | string} Cell 0 (keeps the source), a strength, ALPHA, or a course as `course.js` reads it
  */
 
 export const MIN_STRENGTH = -2;
@@ -25,12 +25,13 @@ export const BANDS = [
 ];
 
 /**
- * A cell's number, given the node's own strength.
+ * A cell's number, given the node's own strength; of a course that of the first frame.
  *
  * @param {Cell} cell
  */
 export function cellStrength(cell, alpha = 1) {
-  return cell === ALPHA ? alpha : cell;
+  if (typeof cell === "number") return cell;
+  return cell === ALPHA ? alpha : parseFloat(cell) || 0;
 }
 
 /**

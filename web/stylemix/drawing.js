@@ -4,6 +4,7 @@
 /** @import { MaskView } from "./view.js" */
 
 import { BANDS, cellStrength, MAX_STRENGTH, MIN_STRENGTH } from "./cells.js";
+import { isCourse, peak, points } from "./course.js";
 import { formatStrength } from "./format.js";
 import { firstError } from "./grammar.js";
 import { describe } from "./texts.js";
@@ -114,8 +115,10 @@ export function rowOf(view, row) {
 /** @param {MaskView} view @param {number} row @param {number} layer */
 function cellOf(view, row, layer) {
   const cell = view.cell(row, layer);
-  const strength = cellStrength(cell, view.alpha);
+  const course = isCourse(cell);
+  const strength = course ? peak(cell) : cellStrength(cell, view.alpha);
   const classes = ["stylemix-cell", columnClass(view, layer)];
+  if (course) classes.push("stylemix-course");
   if (strength !== 0) classes.push(strength < 0 ? "stylemix-negative" : "stylemix-positive");
   const label = view.say("cell", { mask: view.maskName(row), layer, strength: view.strengthText(cell) });
   const attributes = {
@@ -127,7 +130,7 @@ function cellOf(view, row, layer) {
   };
   // Between nothing and everything a fill alone says too little.
   const number = strength === 0 || strength === 1 ? "" : formatStrength(strength).replace(/^(-?)0\./, "$1.");
-  const element = make("div", classes.join(" "), attributes, number);
+  const element = make("div", classes.join(" "), attributes, course ? courseOf(cell) : number);
   // A full cell is a strength of 1; what is beyond rises again in front of it.
   const amount = Math.abs(strength);
   element.style.setProperty("--level", `${100 * Math.min(amount, 1)}%`);
@@ -136,6 +139,23 @@ function cellOf(view, row, layer) {
     `${100 * Math.max(0, (amount - 1) / (strength < 0 ? -MIN_STRENGTH - 1 : MAX_STRENGTH - 1))}%`,
   );
   return element;
+}
+
+/**
+ * The line of a course, as wide and high as its cell.
+ *
+ * @param {string} course
+ */
+function courseOf(course) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 20 20");
+  svg.setAttribute("preserveAspectRatio", "none");
+  const line = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
+  const most = Math.max(1, Math.abs(peak(course)));
+  const y = /** @param {number} strength */ (strength) => 18 - (16 * Math.abs(strength)) / most;
+  line.setAttribute("points", points(course, (place) => 1 + 18 * place, y, 24));
+  svg.append(line);
+  return svg;
 }
 
 /**

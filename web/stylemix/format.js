@@ -98,7 +98,8 @@ function term(first, last, cell, numWs) {
   // Names that are no longer than the range: they hold for other models, too.
   const name = end && first === 0 ? "all" : end && first === 8 ? "fine" : "";
   const layers = name && name.length <= numbers.length ? name : numbers;
-  return cell === ALPHA ? layers : `${layers}@${formatStrength(cell)}`;
+  if (cell === ALPHA) return layers;
+  return `${layers}@${typeof cell === "number" ? formatStrength(cell) : cell}`;
 }
 
 /**

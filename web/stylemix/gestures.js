@@ -4,6 +4,7 @@
 /** @import { MaskGrid } from "./grid.js" */
 
 import { ALPHA, cellStrength } from "./cells.js";
+import { isCourse } from "./course.js";
 
 /**
  * @typedef {object} Gesture a press that goes on
@@ -128,7 +129,14 @@ export function listen(grid) {
     const { kind, text, row, layer, cell } = gesture;
     gesture = null;
     grid.busy = false;
-    if (kind === "click" && event.type === "pointerup") grid.setCells(row, [layer], cell);
+    const before = grid.view.cell(row, layer);
+    if (kind === "click" && event.type === "pointerup") {
+      if (isCourse(before)) {
+        grid.openCourse(row, [layer]);
+        return;
+      }
+      grid.setCells(row, [layer], cell);
+    }
     if (grid.view.document.text !== text) grid.host.changed();
     if (kind !== "label") grid.focus(row, layer);
   }

@@ -45,6 +45,8 @@ import { plain, repr } from "./signs.js";
  * @property {Mask | null} mask
  */
 
+const MOST_WAVES = 1000;
+
 /** @type {Record<string, { first: number, end: number }>} */
 const NAMES = {
   all: { first: 0, end: Infinity },
@@ -60,7 +62,9 @@ const LAYERS =
 const AT = /\s*@\s*/y;
 /** What follows the first number where a range is written in another way: `0..6`. */
 const OTHER_RANGE = /\s*(?:\.\.+|…|to\b)\s*([0-9]+)/iy;
-const STRENGTH = /[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)/y;
+const KEY = /([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:\s*\/\s*([0-9]+\.?[0-9]*|\.[0-9]+)\s*%)?/y;
+const ARROW = /\s*(>>?)\s*/y;
+const WAVE = /sin(?:\s*\(\s*([0-9]+)\s*\))?/iy;
 const SPACE = /\s*/y;
 // A bracket opens a list, unless it belongs to a label as in "[old] hair: 2-6".
 const LIST = /^\s*\[(?![^;:,\n]*:)/;
@@ -173,36 +177,76 @@ class Parser {
     if (found[7] !== undefined && !Object.hasOwn(NAMES, found[7].toLowerCase()))
       this.fail("unknownName", start, { found: repr(found[7].toLowerCase().slice(0, 40)) });
 
-    let amount = null;
     let position = found.index + found[0].length;
     const at = this.match(AT, position, end);
+    /** @type {RegExpExecArray[]} */
+    let keys = [];
     if (at) {
-      position += at[0].length;
-      amount = this.match(STRENGTH, position, end);
-      if (!amount) this.fail("expectedStrength", position, { found: this.quote(position, end) });
-      position += amount[0].length;
+      keys = this.strength(position + at[0].length, end);
+      position = endOf(keys[keys.length - 1]);
     }
     position = this.skipSpace(position, end);
     if (position < end) this.failRest(found, position, start, end);
 
     // What a term means is looked at when all of it is understood.
     const layers = this.layers(mask, found);
-    const strength = amount ? this.strength(amount) : ALPHA;
+    const strength = keys.length ? this.meant(keys) : ALPHA;
     for (const layer of layers) setCell(mask.cells, layer, strength);
   }
 
   /**
-   * The number that a match of STRENGTH means.
+   * What stands behind an at sign: matches of one key or of several, or of a wave.
    *
-   * @param {RegExpExecArray} found
+   * @param {number} start
+   * @param {number} end
    */
-  strength(found) {
-    const strength = Number(found[0]) + 0; // + 0: -0 is 0
-    if (!(MIN_STRENGTH <= strength && strength <= MAX_STRENGTH)) {
-      const written = this.document.text.slice(found.index, found.index + found[0].length);
-      this.fail("strengthRange", found.index, { strength: written.slice(0, 20) });
+  strength(start, end) {
+    const wave = this.match(WAVE, start, end);
+    if (wave) return [wave];
+    const keys = [];
+    for (let after = "@"; ; ) {
+      const key = this.match(KEY, start, end);
+      if (!key) this.fail("expectedStrength", start, { after, found: this.quote(start, end) });
+      keys.push(key);
+      const arrow = this.match(ARROW, endOf(key), end);
+      if (!arrow) return keys;
+      after = arrow[1];
+      start = endOf(arrow);
     }
-    return strength;
+  }
+
+  /**
+   * The strength, or the course, that matches of `strength` mean.
+   *
+   * @param {RegExpExecArray[]} keys
+   */
+  meant(keys) {
+    const [first] = keys;
+    const text = this.source.slice(first.index, endOf(keys[keys.length - 1]));
+    const course = words(text).join("").toLowerCase();
+    if (course.startsWith("sin")) {
+      const waves = number(first[1] ?? "1");
+      if (waves < 1 || waves > MOST_WAVES)
+        this.fail("waves", first.index + first[0].search(/[0-9]/), { most: MOST_WAVES });
+      return course;
+    }
+    for (const { 1: strength, index } of keys)
+      if (!(MIN_STRENGTH <= Number(strength) && Number(strength) <= MAX_STRENGTH)) {
+        const written = this.document.text.slice(index, index + strength.length);
+        this.fail("strengthRange", index, { strength: written.slice(0, 20) });
+      }
+    if (keys.length === 1) {
+      if (first[2] !== undefined) this.fail("oneKey", placeOf(first));
+      return Number(first[1]) + 0; // + 0: -0 is 0
+    }
+    let least = 0;
+    for (const key of keys) {
+      if (key[2] === undefined) continue;
+      const place = Number(key[2]) / 100;
+      if (!(least <= place && place <= 1)) this.fail("places", placeOf(key), { place: key[2].slice(0, 20) });
+      least = place;
+    }
+    return course;
   }
 
   /**
@@ -371,6 +415,20 @@ class Parser {
     this.note(code, position, values);
     throw new Unreadable();
   }
+}
+
+/** @param {RegExpExecArray} found */
+function endOf(found) {
+  return found.index + found[0].length;
+}
+
+/**
+ * Where the percentage of a match of KEY stands.
+ *
+ * @param {RegExpExecArray} key
+ */
+function placeOf(key) {
+  return key.index + key[0].indexOf(key[2], key[0].indexOf("/"));
 }
 
 /** @param {number} first @param {number} end */

@@ -10,8 +10,11 @@
 /** @import { Model } from "./model.js" */
 
 import { cellStrength, MAX_STRENGTH, MIN_STRENGTH, setCell } from "./cells.js";
+import { isCourse } from "./course.js";
+import { editCourse } from "./course_editor.js";
 import { headOf, make, messagesOf, rowOf } from "./drawing.js";
 import { append, duplicate, move, remove, replaceAll, setCells, setLabel } from "./edit.js";
+import { formatStrength } from "./format.js";
 import { listen } from "./gestures.js";
 import { openMenu } from "./menu.js";
 import { presets } from "./presets.js";
@@ -261,11 +264,35 @@ export class MaskGrid {
     });
   }
 
+  /**
+   * Let the course of some cells of a row be drawn.
+   *
+   * @param {number} row
+   * @param {number[]} layers
+   */
+  openCourse(row, layers) {
+    const { view } = this;
+    const anchor = this.elementAt(row, layers[0]);
+    if (!anchor || !view.paintable(row)) return;
+    const cell = view.cell(row, layers[0]);
+    const course = isCourse(cell) ? cell : `0>${formatStrength(cellStrength(cell, view.alpha))}`;
+    const says = { title: view.say("course"), hint: view.say("courseHint") };
+    this.busy = true;
+    if (!isCourse(cell)) this.setCells(row, layers, course);
+    const done = () => {
+      this.busy = false;
+      this.host.changed();
+      this.focus(row, layers[0]);
+    };
+    editCourse(anchor, course, says, (written) => this.setCells(row, layers, written), done);
+  }
+
   /** @param {number} row @param {HTMLElement} anchor */
   openRowMenu(row, anchor) {
     const { view } = this;
     const { masks } = view.document;
     const closed = !view.document.readable;
+    const painted = masks[row].cells.flatMap((cell, layer) => (cell === 0 ? [] : [layer]));
     /** @param {typeof duplicate} change */
     const edit = (change) => this.edit((document, numWs) => change(document, row, numWs));
     /** @param {number} by */
@@ -277,6 +304,11 @@ export class MaskGrid {
     openMenu(anchor, [
       { label: view.say("rename"), disabled: closed, run: () => this.editLabel(row) },
       { label: view.say("duplicate"), disabled: closed, run: () => edit(duplicate) },
+      {
+        label: view.say("course"),
+        disabled: !view.paintable(row) || !painted.length,
+        run: () => this.openCourse(row, painted),
+      },
       { label: view.say("moveUp"), disabled: closed || row === 0, run: () => shift(-1) },
       { label: view.say("moveDown"), disabled: closed || row === masks.length - 1, run: () => shift(1) },
       { label: view.say("showPlace"), run: show },

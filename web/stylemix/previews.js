@@ -17,10 +17,23 @@ export function dropPreviews(api, app) {
     let around = "";
     for (const id of `${detail.display_node ?? detail.node}`.split(":")) {
       drop(app, around + id);
-      graph = graph?.getNodeById(id)?.subgraph;
+      const node = graph?.getNodeById(id);
+      if (node && detail.output.animated) dropPicture(node);
+      graph = node?.subgraph;
       around = `${graph?.id}:`;
     }
   });
+}
+
+/**
+ * Older pages show a film beside what they show pictures with.
+ *
+ * @param {Comfy.LinkedNode} node
+ */
+function dropPicture(node) {
+  const place = node.widgets?.findIndex(({ name }) => name === "$$canvas-image-preview") ?? -1;
+  if (place >= 0) node.widgets?.splice(place, 1);
+  node.imgs = undefined;
 }
 
 /**

@@ -90,8 +90,7 @@ export class MaskView {
   /** @param {Cell} cell */
   strengthText(cell) {
     if (cell === 0) return this.say("off");
-    return cell === ALPHA
-      ? `${this.say("ownStrength")} ${formatStrength(this.alpha)}`
-      : formatStrength(cell);
+    if (cell === ALPHA) return `${this.say("ownStrength")} ${formatStrength(this.alpha)}`;
+    return typeof cell === "number" ? formatStrength(cell) : cell;
   }
 }

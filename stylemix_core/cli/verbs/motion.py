@@ -1,5 +1,7 @@
 """Pictures in order: walk."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +17,12 @@ from ..options import ModelOptions, Output, Sampling
 from ..paths import CODES, expand
 from ..reading import number, reading, seed_list
 from ..run import Run
-from ..verb import verb
+from ..verb import gathered, verb
 
 if TYPE_CHECKING:
     from ...codes.latents import Latents
     from ...generator import Generator
+    from ...motion.film import Frame
 
 Keys = list["list[int] | list[Path]"]
 """Seeds and files in the order in which they were given."""
@@ -46,9 +49,51 @@ def cells(text: str) -> tuple[int, int]:
     return int(columns), int(rows)
 
 
+@dataclass(frozen=True)
+class Walking:
+    """How a walk leads through its keys."""
+
+    frames: int
+    curve: str
+    speed: str
+    once: bool
+    hold: int
+    ease: str
+
+
+walking = gathered(
+    "walking",
+    Walking,
+    click.option(
+        "--frames",
+        type=int,
+        default=48,
+        callback=number("frames", 1, 100_000),
+        help="From each key to the next; of a circle, a random walk or a single key in all.",
+    ),
+    click.option(
+        "--curve", type=click.Choice(CURVES), default="cubic", help="How it leads through the keys."
+    ),
+    click.option(
+        "--speed",
+        type=click.Choice(SPEEDS),
+        default="visible",
+        help="What is constant: the visible change, or the time from key to key.",
+    ),
+    click.option("--once", is_flag=True, help="End with the last key instead of leading back to the first."),
+    click.option(
+        "--hold", type=int, default=0, callback=number("hold", 0, 100_000), help="Frames to stay at each key."
+    ),
+    click.option(
+        "--ease", type=click.Choice(EASINGS), default="none", help="Slow down at keys; with --speed even."
+    ),
+)
+
+
 @verb(
-    "A film that walks from face to face, and its W+ codes.",
-    "KEYS are seeds such as 1-6, W+ files, pictures, or folders of them, in the order of the walk.",
+    "A film that walks from face to face, or in which a style comes and goes, and its W+ codes.",
+    "KEYS are seeds such as 1-6, W+ files, pictures, or folders of them, in the order of the walk. A single one stays, "
+    "for a style: stylemix walk 96 --style bob.png --masks 4-5@0>>1>>0",
 )
 @options.output("walk")
 @click.option(
@@ -60,27 +105,9 @@ def cells(text: str) -> tuple[int, int]:
     help="Instead of keys: a smooth random walk.",
 )
 @click.argument("keys", nargs=-1, callback=keyframes)
-@click.option(
-    "--frames",
-    type=int,
-    default=48,
-    callback=number("frames", 1, 100_000),
-    help="From each key to the next; of a circle or a random walk in all.",
-)
-@click.option("--curve", type=click.Choice(CURVES), default="cubic", help="How it leads through the keys.")
-@click.option(
-    "--speed",
-    type=click.Choice(SPEEDS),
-    default="visible",
-    help="What is constant: the visible change, or the time from key to key.",
-)
-@click.option("--once", is_flag=True, help="End with the last key instead of leading back to the first.")
-@click.option(
-    "--hold", type=int, default=0, callback=number("hold", 0, 100_000), help="Frames to stay at each key."
-)
-@click.option(
-    "--ease", type=click.Choice(EASINGS), default="none", help="Slow down at keys; with --speed even."
-)
+@walking
+@options.code_files("--style")
+@options.mask_list("all", help="With --style: the layers that take it, with strengths over the film.")
 @click.option(
     "--grid", callback=reading(cells), help="Several walks side by side, as in 3x2; the keys are dealt."
 )
@@ -99,12 +126,9 @@ def walk(
     output: Output,
     random: int | None,
     keys: Keys,
-    frames: int,
-    curve: str,
-    speed: str,
-    once: bool,
-    hold: int,
-    ease: str,
+    walking: Walking,
+    style: list[Path],
+    masks: str,
     grid: tuple[int, int] | None,
     fps: float,
     film: str,
@@ -112,71 +136,94 @@ def walk(
     noise: str,
     models: ModelOptions,
 ) -> None:
-    check_layers(models, cutoff=sampling.cutoff)
+    check_layers(models, masks if style else None, cutoff=sampling.cutoff)
     columns, rows = grid or (1, 1)
     results = begin_results(output, run)
     from ...codes.combine import join_latents
     from ...decoding import draw_each
+    from ...masks.mask_list import parse_masks
+    from ...mixing.inject import Injection
     from ...motion.film import CODECS, Film, frames_of, stamp_of, video_library
-    from ...motion.walk import latent_walk, random_walk
-    from ..inputs import open_generator
+    from ..inputs import open_generator, read_codes
 
     ending = "" if film == "png" else f".{film}"
     if ending in CODECS:
         video_library()
     generator = open_generator(models)
     if random is not None:
-        walks = [
-            random_walk(
-                generator,
-                frames,
-                random + place,
-                smooth=fps,
-                psi=sampling.psi,
-                cutoff=sampling.cutoff,
-                label=sampling.class_label,
-                loop=not once,
-            )
-            for place in range(columns * rows)
-        ]
+        walks = random_walks(generator, random, columns * rows, walking, fps, sampling)
     else:
         faces = read_keys(keys, generator, sampling, models, run)
-        each, over = divmod(len(faces), columns * rows)
-        if over:
-            raise StyleMixError(
-                f"{len(faces)} keys cannot be dealt to {columns * rows} walks; give as many to each"
-            )
-        walks = []
-        with run.progress(title="measure", shown=speed == "visible") as bar:
-            for first in range(0, len(faces), each):
-                dealt = faces.take(range(first, first + each))
-                walks.append(
-                    latent_walk(
-                        dealt,
-                        frames,
-                        curve,
-                        not once,
-                        speed,
-                        generator,
-                        holds=hold,
-                        easing=ease,
-                        on_step=bar.step,
-                    )
-                )
+        walks = walks_through(generator, faces, columns * rows, walking, bool(style), run)
+    if style:
+        injection = Injection(parse_masks(masks, generator.num_ws))
+        styles = join_latents(read_codes(style, generator, models, run))
+        injected = [injection.run(walk, styles) for walk in walks]
+        run.warn({warning for one in injected for warning in one.warnings})
+        walks = [one.codes for one in injected]
     count = len(walks[0])
     codes = join_latents(walks)
     codes = codes.take([walk * count + frame for frame in range(count) for walk in range(len(walks))])
     stamp = stamp_of(codes, generator.fingerprint(), noise, columns, models.dtype)
     made = results.film(Film(output.out / f"walk{ending}", count, fps, stamp))
+
+    def frames(first: int) -> "Iterator[Frame]":
+        rest = codes.take(slice(first * len(walks), None))
+        return frames_of(draw_each(generator, [rest], noise), columns, rows)
+
     with run.progress(count, "film") as bar:
-        made.write(
-            lambda first: frames_of(
-                draw_each(generator, [codes.take(slice(first * len(walks), None))], noise), columns, rows
-            ),
-            bar.update,
-        )
+        made.write(frames, bar.update)
     written = results.latents("walk", codes)
     run.say(f"{counted(count, 'frame')}, {duration(count / fps)}, in {made.path}; codes in {written.name}")
+
+
+def random_walks(
+    generator: "Generator", seed: int, count: int, walking: Walking, fps: float, sampling: Sampling
+) -> "list[Latents]":
+    """From this seed on; each is averaged over a second."""
+    from ...motion.walk import random_walk
+
+    return [
+        random_walk(
+            generator,
+            walking.frames,
+            seed + place,
+            fps,
+            sampling.psi,
+            sampling.cutoff,
+            sampling.class_label,
+            not walking.once,
+        )
+        for place in range(count)
+    ]
+
+
+def walks_through(
+    generator: "Generator", faces: "Latents", count: int, walking: Walking, styled: bool, run: Run
+) -> "list[Latents]":
+    """So many walks, to which the faces are dealt. styled: whether a single face may stay, for a style to change it."""
+    from ...motion.walk import latent_walk
+
+    each, over = divmod(len(faces), count)
+    if over or not each:
+        raise StyleMixError(f"{len(faces)} keys cannot be dealt to {count} walks; give as many to each")
+    if each == 1 and styled:
+        return [faces.take([place] * walking.frames) for place in range(count)]
+    with run.progress(title="measure", shown=walking.speed == "visible") as bar:
+        return [
+            latent_walk(
+                faces.take(range(first, first + each)),
+                walking.frames,
+                walking.curve,
+                not walking.once,
+                walking.speed,
+                generator,
+                holds=walking.hold,
+                easing=walking.ease,
+                on_step=bar.step,
+            )
+            for first in range(0, len(faces), each)
+        ]
 
 
 def read_keys(

@@ -54,6 +54,7 @@ def Custom(io_type: str) -> type[Socket]:
 
 Image = Custom("IMAGE")
 Mask = Custom("MASK")
+Audio = Custom("AUDIO")
 
 
 class Boolean:
@@ -82,6 +83,9 @@ class Int:
                 id, display_name, optional, tooltip, lazy, default, socketless, force_input, min=min, max=max,
                 step=step, control_after_generate=control_after_generate, display=display_mode,
             )  # fmt: skip
+
+    class Output(Output):
+        io_type = "INT"
 
 
 class Float:
@@ -160,6 +164,7 @@ class Schema:
             description,
         )
         self.inputs, self.outputs, self.hidden = inputs or [], outputs or [], [*(hidden or ())]
+        self.is_input_list = is_input_list
         if is_output_node:
             self.hidden += [item for item in (Hidden.prompt, Hidden.extra_pnginfo) if item not in self.hidden]
         self.is_output_node, self.is_deprecated, self.is_experimental = (
