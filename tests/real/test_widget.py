@@ -676,3 +676,41 @@ def test_a_workflow_saved_without_the_grid_keeps_its_values(widget):
     assert [inputs[name] for name in ("mask_list", "alpha", "pairing", "seed")] == ["1; 2", 0.5, "all", 7]
     widget.click(0, 3)
     assert widget.text == "1, 3; 2"
+
+
+def test_strengths_over_a_film_are_drawn_in_cells_and_edited(widget):
+    widget.open("hair: 4-5; 8@0>1>0")
+    assert widget.cell(1, 8).locator("polyline").count() == 1 and widget.on(1) == [8]
+    assert widget.cell(1, 8).get_attribute("aria-label") == "8@0>1>0, layer 8: 0>1>0"
+
+    editor = widget.tab.locator(".stylemix-course-editor")
+    keys = editor.locator(".stylemix-course-key")
+
+    def center(key: int) -> tuple[float, float]:
+        box = keys.nth(key).bounding_box()
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    widget.row_menu(0, "Strength over the film")
+    assert widget.text == "hair: 4-5@0>1; 8@0>1>0" and keys.count() == 2
+    box, cell = editor.locator("svg").bounding_box(), widget.cell(0, 4).bounding_box()
+    assert abs(box["x"] - cell["x"]) < 30 and 0 < box["y"] - cell["y"] < 60, "below the cell"
+    middle = box["x"] + box["width"] / 2, box["y"] + 70  # half-way up to 1
+    widget.tab.mouse.dblclick(*middle)  # a new key
+    assert widget.text == "hair: 4-5@0>0.5>1; 8@0>1>0" and keys.count() == 3
+    widget.drag(center(1), (center(1)[0], box["y"]))  # up to the top
+    assert widget.text == "hair: 4-5@0>1.25>1; 8@0>1>0"
+    keys.nth(2).focus()
+    widget.press(*["ArrowDown"] * 20)
+    assert widget.text == "hair: 4-5@0>1.25>0; 8@0>1>0"
+    widget.tab.mouse.dblclick(*center(1))  # eased
+    assert widget.text == "hair: 4-5@0>>1.25>0; 8@0>1>0"
+    widget.press("Escape")
+    assert editor.count() == 0
+
+    widget.click(1, 8)  # opens what is there, and changes nothing
+    assert editor.count() == 1 and widget.text.endswith("8@0>1>0")
+    widget.tab.mouse.click(*center(1), button="right")
+    assert widget.text.endswith("8@0>0")
+    widget.press("Escape")
+    widget.drag(widget.place(1, 3), widget.place(1, 8))
+    assert "3-8" in widget.text

@@ -11,6 +11,8 @@ const MARGIN = 12;
 const STEP = 0.05;
 const PLACE = 0.01;
 const CLOSEST = 10;
+/** The strength at the top, unless keys are higher: arrow keys go beyond. */
+const HIGH = 1.25;
 
 /**
  * Open the editor below an element.
@@ -24,23 +26,23 @@ const CLOSEST = 10;
 export function editCourse(anchor, course, says, write, done) {
   const keys = keysOf(course);
   if (!keys.length) keys.push(...keysOf("0>>1>>0"));
-  const low = Math.min(0, ...keys.map(({ strength }) => strength));
-  const high = Math.max(1, ...keys.map(({ strength }) => strength));
+  let low = 0;
+  let high = HIGH;
   /** @param {number} place */
   const x = (place) => MARGIN + place * (WIDTH - 2 * MARGIN);
   /** @param {number} strength */
   const y = (strength) => HEIGHT - MARGIN - ((strength - low) / (high - low)) * (HEIGHT - 2 * MARGIN);
 
   const svg = element("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, width: WIDTH, height: HEIGHT });
-  const zero = element("line", { x1: x(0), x2: x(1), y1: y(0), y2: y(0), class: "stylemix-course-zero" });
+  const levels = element("g", {});
   const line = element("polyline", { class: "stylemix-course-line" });
   const dots = element("g", {});
-  svg.append(zero, line, dots);
+  svg.append(levels, line, dots);
   const text = make("div", "stylemix-course-text");
   const panel = make(
     "div",
     "stylemix-menu stylemix-course-editor",
-    { role: "dialog", "aria-label": says.title },
+    { role: "dialog", tabindex: "-1", "aria-label": says.title },
     svg,
     text,
     make("div", "stylemix-menu-note", {}, says.hint),
@@ -50,7 +52,15 @@ export function editCourse(anchor, course, says, write, done) {
   function draw() {
     const written = courseText(keys);
     text.textContent = written;
+    low = Math.min(0, ...keys.map(({ strength }) => strength));
+    high = Math.max(HIGH, ...keys.map(({ strength }) => strength));
+    levels.replaceChildren(
+      ...[0, 1].map((level) =>
+        element("line", { x1: x(0), x2: x(1), y1: y(level), y2: y(level), class: "stylemix-course-level" }),
+      ),
+    );
     line.setAttribute("points", points(written, x, y, 64));
+    const focused = keyOf(document.activeElement);
     dots.replaceChildren(
       ...keys.map((key, i) =>
         element("circle", {
@@ -63,6 +73,13 @@ export function editCourse(anchor, course, says, write, done) {
         }),
       ),
     );
+    if (focused >= 0) focus(focused);
+  }
+
+  /** @param {number} i */
+  function focus(i) {
+    const key = dots.children[Math.min(i, keys.length - 1)];
+    if (key instanceof SVGElement) key.focus();
   }
 
   /** @param {number} i @param {number} place @param {number} strength */
@@ -102,7 +119,9 @@ export function editCourse(anchor, course, says, write, done) {
     if (chosen >= 0) svg.setPointerCapture(event.pointerId);
   });
   svg.addEventListener("pointermove", (event) => {
-    if (svg.hasPointerCapture(event.pointerId) && chosen >= 0) put(chosen, ...where(event));
+    if (!svg.hasPointerCapture(event.pointerId) || chosen < 0) return;
+    const [place, strength] = where(event);
+    put(chosen, place, clamp(strength, low, high));
   });
   svg.addEventListener("dblclick", (event) => {
     const at = keyAt(event);
@@ -130,8 +149,7 @@ export function editCourse(anchor, course, says, write, done) {
 
   panel.addEventListener("keydown", (event) => {
     event.stopPropagation();
-    const focused = document.activeElement;
-    const i = focused instanceof SVGElement ? Number(focused.dataset.key ?? -1) : -1;
+    const i = keyOf(document.activeElement);
     /** @type {Record<string, () => void>} */
     const actions = {
       ArrowUp: () => put(i, keys[i].place, keys[i].strength + STEP),
@@ -142,11 +160,8 @@ export function editCourse(anchor, course, says, write, done) {
       Backspace: () => take(i),
     };
     if (event.key === "Escape" || event.key === "Enter") close();
-    else if (i >= 0 && actions[event.key]) {
-      actions[event.key]();
-      const again = dots.children[Math.min(i, keys.length - 1)];
-      if (again instanceof SVGElement) again.focus();
-    } else return;
+    else if (i >= 0 && actions[event.key]) actions[event.key]();
+    else return;
     event.preventDefault();
   });
 
@@ -168,8 +183,16 @@ export function editCourse(anchor, course, says, write, done) {
   panel.style.top = `${Math.max(4, below ? place.bottom + 2 : place.top - panel.offsetHeight - 2)}px`;
   panel.style.left = `${Math.max(4, Math.min(place.left, window.innerWidth - panel.offsetWidth - 4))}px`;
   window.addEventListener("pointerdown", outside, true);
-  const first = dots.firstElementChild;
-  if (first instanceof SVGElement) first.focus();
+  focus(0);
+}
+
+/**
+ * The number of the key that an element of the editor is, or -1.
+ *
+ * @param {Element | null} element
+ */
+function keyOf(element) {
+  return element instanceof SVGElement ? Number(element.dataset.key ?? -1) : -1;
 }
 
 /**

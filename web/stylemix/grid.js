@@ -272,13 +272,13 @@ export class MaskGrid {
    */
   openCourse(row, layers) {
     const { view } = this;
-    const anchor = this.elementAt(row, layers[0]);
-    if (!anchor || !view.paintable(row)) return;
+    if (!view.paintable(row)) return;
     const cell = view.cell(row, layers[0]);
     const course = isCourse(cell) ? cell : `0>${formatStrength(cellStrength(cell, view.alpha))}`;
     const says = { title: view.say("course"), hint: view.say("courseHint") };
     this.busy = true;
     if (!isCourse(cell)) this.setCells(row, layers, course);
+    const anchor = this.elementAt(row, layers[0]) ?? this.element; // which the change has drawn anew
     const done = () => {
       this.busy = false;
       this.host.changed();
