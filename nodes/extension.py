@@ -66,4 +66,6 @@ class StyleMixExtension(ComfyExtension):
             motion.StrengthCurve,
             motion.LoudnessCurve,
             motion.SaveFilm,
+            motion.TrackFace,
+            motion.RestyleFilm,
         ]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from comfy_api.v0_0_2 import io
 
@@ -12,15 +13,36 @@ from ..stylemix_core.checkpoints.base import MOST_CLASSES
 from ..stylemix_core.codes.latents import Latents, check_generator
 from ..stylemix_core.decoding import draw_each
 from ..stylemix_core.errors import StyleMixError
+from ..stylemix_core.faces.crop import crop_face
+from ..stylemix_core.faces.paste import MAX_FEATHER
+from ..stylemix_core.faces.transform import MAX_SIZE, MIN_SIZE
+from ..stylemix_core.files.writing import sha256
 from ..stylemix_core.generator.engine.parts import CHUNK
+from ..stylemix_core.images import comfy_to_pil, pil_to_comfy
+from ..stylemix_core.inversion import check_encoder
+from ..stylemix_core.masks.mask_list import MaskText
+from ..stylemix_core.mixing.inject import Injection
+from ..stylemix_core.motion.clip import Clip
 from ..stylemix_core.motion.curves import EASINGS
-from ..stylemix_core.motion.film import ENDINGS, Film, frames_of, stamp_of
+from ..stylemix_core.motion.film import CODECS, ENDINGS, Film, Frame, drawn, stamp_of
 from ..stylemix_core.motion.loudness import BANDS, loudness
+from ..stylemix_core.motion.restyle import Followed
+from ..stylemix_core.motion.tracking import crops, follow, look
 from ..stylemix_core.motion.walk import CURVES, MOST_FRAMES, SPEEDS, latent_walk, random_walk
 from . import host
-from .inputs import cutoff_of, filename_prefix_input, noise_mode_input, seed_input, truncation_inputs
+from .inputs import (
+    alpha_input,
+    cutoff_of,
+    filename_prefix_input,
+    mask_list_input,
+    mask_seed_input,
+    masks_input,
+    noise_mode_input,
+    seed_input,
+    truncation_inputs,
+)
 from .search_words import search_words
-from .sockets import CURVE, GENERATOR, LATENT
+from .sockets import CURVE, ENCODER, GENERATOR, LATENT, TRANSFORM
 
 SHOWN_EVERY = 24
 """Frames from one preview to the next."""
@@ -353,16 +375,207 @@ class SaveFilm(io.ComfyNode):
         report = host.step_reporter(cls.hidden.unique_id)
 
         def write(save_memory: bool) -> None:
-            def pictures(first: int) -> Iterator[torch.Tensor]:
-                codes, most = latent.take(slice(first, None)), 1 if save_memory else CHUNK
-                drawn = draw_each(generator.network(), [codes], noise_mode, most=most)
-                for place, picture in enumerate(drawn):
-                    yield picture
-                    newest = None if place % SHOWN_EVERY else picture[None]
-                    report(first + place + 1, len(latent), newest)
+            newest: torch.Tensor | None = None
 
-            film.write(lambda first: frames_of(pictures(first)))
+            def draw(codes: Latents) -> Iterator[torch.Tensor]:
+                nonlocal newest
+                most = 1 if save_memory else CHUNK
+                for picture in draw_each(generator.network(), [codes], noise_mode, most=most):
+                    newest = picture
+                    yield picture
+
+            def told(done: int) -> None:
+                shown = None if newest is None or done % SHOWN_EVERY else newest[None]
+                report(done, len(latent), shown)
+
+            film.write(drawn(latent, draw), told)
 
         host.work([generator], CHUNK, 1, write)
         shown = {"filename": film.path.name, "subfolder": file.subfolder, "type": "output"}
         return io.NodeOutput(ui={"images": [shown] if ending else [], "animated": (True,)})
+
+
+class TrackFace(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixTrackFace",
+            display_name="Track Face",
+            category="StyleMix/motion",
+            description="Crop one person's face in every frame of a clip, steadily, for PSPEncode, InjectW+ and Paste "
+            "Face Back.",
+            **search_words("track", "video", "crop", "stabilise", "align", "face", "frames"),
+            inputs=[
+                io.Image.Input("image", tooltip="The frames, in order: Get Video Components gives them."),
+                io.Int.Input(
+                    "face",
+                    default=-1,
+                    min=-1,
+                    max=99,
+                    tooltip="Which face of the first frame that has one, 0 the leftmost. -1: the largest.",
+                ),
+                io.Int.Input(
+                    "size",
+                    default=256,
+                    min=MIN_SIZE,
+                    max=MAX_SIZE,
+                    tooltip="Side of the crops in pixels: what the encoder reads, or more.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output(
+                    display_name="face", tooltip="The crops, one for each frame that shows the face."
+                ),
+                TRANSFORM.Output(display_name="transform", tooltip="Where they were, for Paste Face Back."),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    @host.speaking
+    def execute(cls, image: torch.Tensor, face: int, size: int) -> io.NodeOutput:
+        report = host.step_reporter(cls.hidden.unique_id)
+
+        def frames() -> Iterator[Frame]:
+            for number in range(len(image)):
+                (picture,) = comfy_to_pil(image[number : number + 1])
+                yield np.asarray(picture)
+
+        seen = []
+        for frame in look(frames()):
+            seen.append(frame)
+            report(len(seen), len(image))
+        found = follow(seen, None if face < 0 else face)
+        height, width = image.shape[1:3]
+        transforms = [each for each in crops(seen, found, (width, height), size) if each is not None]
+        cropped = []
+        for transform in transforms:
+            (picture,) = comfy_to_pil(image[transform.picture : transform.picture + 1])
+            cropped.append(crop_face(picture, transform))
+        if len(transforms) < len(image):
+            host.tell(cls.hidden.unique_id, f"{len(transforms)} of {len(image)} frames show the face")
+        return io.NodeOutput(pil_to_comfy(cropped), tuple(transforms))
+
+
+class RestyleFilm(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleMixRestyleFilm",
+            display_name="Restyle Face Film",
+            category="StyleMix/motion",
+            description="Give the face in a clip layers of a style, frame by frame, and save the film with its sound. "
+            "One person is followed, encoded, changed, drawn and pasted back.",
+            **search_words("video", "restyle", "hair", "face swap", "film", "mp4", "StyleGAN", "pSp", "W+"),
+            is_output_node=True,
+            inputs=[
+                GENERATOR.Input("generator", tooltip="Draws the faces."),
+                ENCODER.Input("encoder", tooltip="Reads the faces of the clip."),
+                io.Video.Input(
+                    "video", tooltip="The clip, from Load Video. It may be long: few frames are in memory."
+                ),
+                LATENT.Input("style", tooltip="The style whose layers are put in: one code."),
+                mask_list_input("4-5"),
+                alpha_input(),
+                mask_seed_input(),
+                io.Int.Input(
+                    "face",
+                    default=-1,
+                    min=-1,
+                    max=99,
+                    tooltip="Which face of the first frame that has one, 0 the leftmost. -1: the largest.",
+                ),
+                io.Boolean.Input(
+                    "steady",
+                    default=True,
+                    tooltip="Average colours and small structure over each scene, which would flicker.",
+                ),
+                io.Float.Input(
+                    "feather",
+                    default=0.1,
+                    min=0.0,
+                    max=MAX_FEATHER,
+                    step=0.01,
+                    tooltip="Width of the soft edge around what is pasted, of the face's side.",
+                ),
+                io.Combo.Input(
+                    "format",
+                    options=[ending[1:] for ending in CODECS],
+                    default="mp4",
+                    tooltip="mp4: H.264, plays everywhere. webm: VP9. mov: ProRes, for editing.",
+                ),
+                noise_mode_input(),
+                filename_prefix_input("films"),
+                masks_input(),
+            ],
+            outputs=[
+                LATENT.Output(
+                    display_name="latent", tooltip="The changed codes, one for each frame with the face."
+                )
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    @host.speaking
+    def execute(
+        cls,
+        generator: host.AnyModel,
+        encoder: host.Model,
+        video: Any,
+        style: Latents,
+        mask_list: str,
+        alpha: float,
+        seed: int,
+        face: int,
+        steady: bool,
+        feather: float,
+        format: str,
+        noise_mode: str,
+        filename_prefix: str,
+        masks: object = None,
+    ) -> io.NodeOutput:
+        node_id = cls.hidden.unique_id
+        host.warn(node_id, check_encoder(encoder.network(), generator.network()))
+        clip = Clip.of(host.film_file(video))
+        followed = Followed.of(clip, None if face < 0 else face, on_step=host.step_reporter(node_id))
+        codes = host.work(
+            [encoder],
+            CHUNK,
+            1,
+            lambda save_memory: followed.encode(
+                encoder.network(), steady, 1 if save_memory else CHUNK, host.step_reporter(node_id)
+            ),
+        )
+        resolved = MaskText.of(mask_list if masks is None else masks, alpha, seed).resolve(codes.w.shape[1])
+        injected = Injection(resolved).run(codes, style)
+        for warning in injected.warnings:
+            host.warn(node_id, warning)
+        if len(injected.codes) != len(codes):
+            raise StyleMixError("a clip takes one mask of one style; give one of each")
+        file, ending = host.new_file(filename_prefix), f".{format}"
+        stamp = stamp_of(injected.codes, str(generator), noise_mode, feather, sha256(clip.path))
+        film = Film(
+            Path(file.path(ending)),
+            len(clip),
+            float(clip.rate),
+            stamp,
+            host.workflow_texts(cls.hidden),
+            clip.path if clip.sound else None,
+        )
+        film = film.begun() or film
+        report = host.step_reporter(node_id)
+
+        def write(save_memory: bool) -> None:
+            chunk = 1 if save_memory else CHUNK
+            film.write(
+                lambda first: followed.frames(
+                    generator.network(), injected.codes, first, noise_mode, feather, chunk
+                ),
+                lambda done: report(done, len(clip)),
+            )
+
+        host.work([generator], CHUNK, 1, write)
+        host.tell(node_id, f"{len(codes)} of {len(clip)} frames show the face")
+        shown = {"filename": film.path.name, "subfolder": file.subfolder, "type": "output"}
+        return io.NodeOutput(injected.codes, ui={"images": [shown], "animated": (True,)})

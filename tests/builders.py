@@ -554,6 +554,16 @@ def draw_avatars(count: int, seed: int = 3) -> list[Image.Image]:
     return [to_pil(image) for image in render(attributes, 256, with_regions=False).image]
 
 
+def moving_avatar(count: int) -> np.ndarray:
+    """Frames uint8 `[count, 320, 400, 3]` of an avatar that moves before a still wall."""
+    avatar = np.asarray(draw_avatars(1)[0])
+    wall = np.tile(np.linspace(40, 160, 400, dtype=np.uint8)[None, :, None], (320, 1, 3))
+    frames = np.repeat(wall[None], count, 0)
+    for number, frame in enumerate(frames):
+        frame[20 + number : 276 + number, 60 + 3 * number : 316 + 3 * number] = avatar
+    return frames
+
+
 def paste_avatar(
     avatar: Image.Image, size: tuple[int, int], centre: tuple[float, float], scale: float, angle: float
 ) -> tuple[Image.Image, Callable[[tuple[float, float]], tuple[float, float]]]:

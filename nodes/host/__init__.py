@@ -38,7 +38,7 @@ from .messages import (
     warn_of_proportions,
 )
 from .models import AnyModel, Compiled, Model, Tuned, open_model
-from .saving import new_file, workflow_texts
+from .saving import film_file, new_file, workflow_texts
 
 __all__ = [
     "BOB",
@@ -62,6 +62,7 @@ __all__ = [
     "direction_names",
     "file_path",
     "file_stamp",
+    "film_file",
     "latent_names",
     "latent_path",
     "new_file",

@@ -5,7 +5,9 @@ import os
 import re
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import folder_paths
 from comfy.cli_args import args
@@ -34,6 +36,22 @@ def new_file(prefix: str, width: int = 0, height: int = 0) -> NewFile:
         _dated(prefix), output, width, height
     )
     return NewFile(folder, subfolder, f"{name}_{counter:05}_")
+
+
+def film_file(video: Any) -> Path:
+    """The file of a core's VIDEO. Where it has none of its own, or is a part of one, it is written for this run."""
+    trimmed = hasattr(video, "get_active_trim_window") and tuple(video.get_active_trim_window()) != (0, 0)
+    source = None if trimmed else video.get_stream_source()
+    if isinstance(source, str):
+        return Path(source)
+    folder = folder_paths.get_temp_directory()
+    os.makedirs(folder, exist_ok=True)
+    path = Path(folder, f"stylemix_{uuid4().hex[:8]}.mp4")
+    if source is None:
+        video.save_to(str(path))
+    else:
+        path.write_bytes(source.getbuffer())
+    return path
 
 
 def workflow_texts(hidden: Any) -> dict[str, str]:

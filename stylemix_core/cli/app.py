@@ -32,6 +32,7 @@ VERBS = (
     layers.explain,
     layers.find,
     motion.walk,
+    motion.video,
     jobs.run,
     jobs.reproduce,
     jobs.report,

@@ -5,15 +5,16 @@ bytes: every piece is encoded by itself. Pieces lie beside the film, in a folder
 """
 
 import hashlib
+import heapq
 import json
 import shutil
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,8 @@ CODECS = {
     ".mov": Codec("prores_ks", "yuv422p10le", {"profile": "3", "threads": "4"}),
 }
 """By the film's ending: H.264, VP9, ProRes 422 HQ. The number of threads is fixed, since bytes depend on it."""
+SOUNDS = {".mp4": "aac", ".webm": "libopus", ".mov": "pcm_s16le"}
+"""By the film's ending: the codec of its sound."""
 ANIMATIONS = (".webp", ".gif")
 ENDINGS = (*CODECS, *ANIMATIONS)
 
@@ -78,6 +81,8 @@ class Film:
     """What tells its frames from those of other films, as `stamp_of` makes it."""
     texts: Mapping[str, str] = field(default_factory=dict)
     """Kept in the file: the workflow, for instance."""
+    sound: Path | None = None
+    """A film or a sound whose sound it has."""
 
     def __post_init__(self) -> None:
         if self.count < 1:
@@ -215,6 +220,24 @@ def stamp_of(codes: Latents, *settings: object) -> str:
     return digest.hexdigest()
 
 
+def drawn(
+    codes: Latents, draw: Callable[[Latents], Iterable[torch.Tensor]], columns: int = 1, rows: int = 1
+) -> Frames:
+    """The frames of codes, of which each shows so many pictures side by side, in order.
+
+    Pieces are drawn apart, so that pictures are drawn together with the same others wherever a film goes on: last bits
+    depend on it.
+    """
+    cells = columns * rows
+    piece = PIECE * cells
+
+    def frames(first: int) -> Iterator[Frame]:
+        for start in range(first * cells, len(codes), piece):
+            yield from frames_of(draw(codes.take(slice(start, start + piece))), columns, rows)
+
+    return frames
+
+
 def frames_of(pictures: Iterable[torch.Tensor], columns: int = 1, rows: int = 1) -> Iterator[Frame]:
     """Frames of pictures `[C, H, W]` in −1…1, each of so many side by side."""
     source = iter(pictures)
@@ -298,24 +321,55 @@ def even(frame: Frame) -> Frame:
     )
 
 
-def join(pieces: Iterable[Path], film: Film) -> None:
-    """Write the film out of its pieces, without encoding anything again."""
+def join(pieces: Sequence[Path], film: Film) -> None:
+    """Write the film out of its pieces, without encoding their pictures again, and with its sound."""
     av = video_library()
-    with replacing(film.path) as partial:
+    with replacing(film.path) as partial, ExitStack() as opened:
         kept = {"movflags": "use_metadata_tags+faststart"} if film.ending != ".webm" else {}
-        with av.open(str(partial), "w", format=film.ending[1:], options=EXACT | kept) as container:
-            container.metadata.update(film.texts)
-            stream, first = None, 0
-            for piece in pieces:
-                with av.open(str(piece)) as read:
-                    video = read.streams.video[0]
-                    stream = stream or container.add_stream_from_template(video)
-                    shift = round(first / film.rate / video.time_base)
-                    for packet in read.demux(video):
-                        if packet.dts is None:  # the mark of the end
-                            continue
-                        packet.pts += shift
-                        packet.dts += shift
-                        packet.stream = stream
-                        container.mux(packet)
-                        first += 1
+        container = opened.enter_context(
+            av.open(str(partial), "w", format=film.ending[1:], options=EXACT | kept)
+        )
+        container.metadata.update(film.texts)
+        with av.open(str(pieces[0])) as read:
+            stream = container.add_stream_from_template(read.streams.video[0])
+        packets = [_pictures(pieces, film, stream)]
+        if film.sound is not None:
+            source = opened.enter_context(av.open(str(film.sound)))
+            if source.streams.audio:
+                packets.append(_sound(source, container, film))
+        # In the order of their times, or one kind would wait in memory for the other.
+        for packet in heapq.merge(*packets, key=lambda one: one.dts * one.time_base):
+            container.mux(packet)
+
+
+def _pictures(pieces: Sequence[Path], film: Film, stream: Any) -> Iterator[Any]:
+    """The packets of all pieces, one behind the other."""
+    first = 0
+    for piece in pieces:
+        with video_library().open(str(piece)) as read:
+            video = read.streams.video[0]
+            shift = round(first / film.rate / video.time_base)
+            for packet in read.demux(video):
+                if packet.dts is None:  # the mark of the end
+                    continue
+                packet.pts += shift
+                packet.dts += shift
+                packet.stream = stream
+                yield packet
+                first += 1
+
+
+def _sound(source: Any, container: Any, film: Film) -> Iterator[Any]:
+    """The packets of a sound, as long as the film, in the film's own codec for sound."""
+    audio = source.streams.audio[0]
+    stream = container.add_stream(SOUNDS[film.ending], rate=48_000, layout="stereo")
+    resampler = video_library().AudioResampler(stream.format, "stereo", 48_000)
+    length, written = round(film.count / film.rate * 48_000), 0
+    for decoded in chain(source.decode(audio), [None]):
+        for frame in resampler.resample(decoded):
+            frame.pts, frame.time_base = written, Fraction(1, 48_000)
+            written += frame.samples
+            yield from stream.encode(frame)
+        if written >= length:
+            break
+    yield from stream.encode(None)

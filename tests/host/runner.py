@@ -7,13 +7,16 @@ from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from inspect import signature
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 
+from stylemix_core.motion.film import Film
+
+from .. import builders
 from . import PACK, Prompt, Run, probing
 
 STAND_IN = Path(__file__).parent / "stand_in"
@@ -107,7 +110,11 @@ class StandIn:
 
     def output_types(self, class_type: str) -> list[str]:
         if class_type in CORE_NODES:
-            return [{"SolidMask": "MASK", "SwellingTone": "AUDIO"}.get(class_type, "IMAGE")]
+            return [
+                {"SolidMask": "MASK", "SwellingTone": "AUDIO", "MovingAvatar": "VIDEO"}.get(
+                    class_type, "IMAGE"
+                )
+            ]
         return [output.io_type for output in self.nodes[class_type].define_schema().outputs]
 
     def signature(self, prompt: Prompt, node_id: str) -> Any:
@@ -243,7 +250,16 @@ def swelling_tone(host: StandIn, run: Run, node_id: str) -> tuple:
     return ({"waveform": (time * torch.sin(2765 * time))[None, None], "sample_rate": 8000},)
 
 
+def moving_avatar(host: StandIn, run: Run, node_id: str) -> tuple:
+    """A clip of four frames, as Load Video gives it."""
+    path = host.base / "input" / "moving_avatar.mp4"
+    frames = builders.moving_avatar(4)
+    Film(path, len(frames), 10).write(lambda first: iter(frames[first:]))
+    return (SimpleNamespace(get_stream_source=lambda: str(path)),)
+
+
 CORE_NODES = {
+    "MovingAvatar": moving_avatar,
     "SwellingTone": swelling_tone,
     "SaveImage": save_image,
     "PreviewImage": save_image,

@@ -1,6 +1,7 @@
 """Nodes for moving pictures, asserted alike on the stand-in and on a real ComfyUI."""
 
 import json
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -9,8 +10,10 @@ from PIL import Image
 
 from stylemix_core.codes.latents import load_latents
 from stylemix_core.codes.sampling import sample_latents
+from stylemix_core.motion.film import Film
 from stylemix_core.motion.walk import latent_walk, random_walk
 
+from .. import builders
 from ..host import Prompt
 from .prompts import inject, node, sampler
 from .test_latent import TINY, generator_node, saved_file
@@ -169,3 +172,84 @@ def test_curves_come_from_lists_and_sounds(stand_in):
         "StyleMixLoudnessCurve", audio={"waveform": sound, "sample_rate": 8000}, **values
     )
     assert frames == len(curve) == 10 and curve[0] == 0 and max(curve) == 1
+
+
+# clips
+
+
+def a_clip() -> np.ndarray:
+    """Four frames; in the first nobody is seen."""
+    frames = builders.moving_avatar(4)
+    frames[0] = frames[0, :1]
+    return frames
+
+
+def test_track_face_crops_one_face_and_paste_puts_it_back(stand_in):
+    image = torch.from_numpy(a_clip()).float() / 255
+    faces, transforms = stand_in.call("StyleMixTrackFace", image=image, face=-1, size=256)
+    assert faces.shape == (3, 256, 256, 3) and [each.picture for each in transforms] == [1, 2, 3]
+    assert all(abs(a.centre[0] - b.centre[0] + 3) < 2 for a, b in zip(transforms, transforms[1:]))
+    (back,) = stand_in.call(
+        "StyleMixPasteFace",
+        image=image,
+        face=faces,
+        transform=transforms,
+        feather=0.1,
+        colour_match="none",
+        blend="square",
+    )[:1]
+    assert torch.equal(back[0], image[0]) and float((back - image).abs().mean()) < 0.01
+    assert stand_in.said("StyleMixTrackFace", image=image, face=-1, size=256) == [
+        ["note", "3 of 4 frames show the face"]
+    ]
+    with pytest.raises(Exception, match="no face was found in any frame"):
+        stand_in.call("StyleMixTrackFace", image=image[:1], face=-1, size=256)
+
+
+class Video:
+    """A VIDEO as cores give it."""
+
+    def __init__(self, source):
+        self.source = source
+
+    def get_stream_source(self):
+        return self.source
+
+
+@pytest.mark.slow
+def test_restyle_face_film_is_the_cores(stand_in, tmp_path):
+    av = pytest.importorskip("av")
+    frames = a_clip()
+    Film(tmp_path / "clip.mp4", 4, 10).write(lambda first: iter(frames[first:]))
+    models = {
+        "generator": ("StyleMixLoadGenerator", {"checkpoint": "demo (bundled)", "dtype": "float32"}),
+        "encoder": ("StyleMixLoadEncoder", {"checkpoint": "demo (bundled)", "dtype": "float32"}),
+    }
+    loaded = {name: stand_in.call(kind, **given)[0] for name, (kind, given) in models.items()}
+    (style,) = stand_in.call("StyleMixLoadLatent", file="bob haircut (bundled)")[:1]
+    given = {
+        "mask_list": "4-5@0>1",
+        "alpha": 1.0,
+        "seed": 0,
+        "face": -1,
+        "steady": True,
+        "feather": 0.1,
+        "format": "mp4",
+        "noise_mode": "const",
+        "filename_prefix": "films/clip",
+    }
+    for source in (str(tmp_path / "clip.mp4"), BytesIO((tmp_path / "clip.mp4").read_bytes())):
+        (codes,) = stand_in.call("StyleMixRestyleFilm", video=Video(source), style=style, **loaded, **given)
+        assert len(codes) == 3 and codes.origins[1].endswith("layers 4-5@0.5")
+    made = sorted((stand_in.base / "output/films").glob("clip_*.mp4"))
+    assert len(made) == 2 and made[0].read_bytes() == made[1].read_bytes()
+    with av.open(str(made[0])) as film:
+        assert sum(1 for _ in film.decode(video=0)) == 4
+    with pytest.raises(Exception, match="one mask of one style"):
+        stand_in.call(
+            "StyleMixRestyleFilm",
+            video=Video(str(tmp_path / "clip.mp4")),
+            style=style,
+            **loaded,
+            **{**given, "mask_list": "4; 5"},
+        )

@@ -59,12 +59,13 @@ VALUES = {
 
 
 def every_node(host: Host) -> tuple[Prompt, int]:
-    """A prompt that runs every node of the pack but Loudness Curve, for which not all cores can make a sound, and how
+    """A prompt that runs every node of the pack, but those for which not all cores can make a sound or a film, and how
     many outputs they have."""
     described = {
         node_id: info
         for node_id, info in host.object_info().items()
-        if node_id.startswith("StyleMix") and node_id != "StyleMixLoudnessCurve"
+        if node_id.startswith("StyleMix")
+        and not {"AUDIO", "VIDEO"} & {kind for kind, *_ in inputs_of(info).values()}
     }
     prompt = {
         "photo": node("LoadImage", image="probed.png"),

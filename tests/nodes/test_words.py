@@ -187,7 +187,15 @@ def test_the_mask_lists_of_the_help_pages_can_be_used(language):
     assert [len(parse_masks(example, num_ws=18)) for example in examples] == [7, 1, 3, 1, 1, 1, 1, 1, 1, 3]
 
 
-SLOW_EXAMPLES = ("FindLayers", "SaveTuning", "LoadTuning", "Invert", "InvertOptions", "IdentityCap")
+SLOW_EXAMPLES = (
+    "FindLayers",
+    "SaveTuning",
+    "LoadTuning",
+    "Invert",
+    "InvertOptions",
+    "IdentityCap",
+    "RestyleFilm",
+)
 
 
 @pytest.mark.parametrize(
@@ -199,6 +207,8 @@ SLOW_EXAMPLES = ("FindLayers", "SaveTuning", "LoadTuning", "Invert", "InvertOpti
 )
 def test_the_picture_of_an_example_is_what_the_example_gives(node_id, stand_in):
     """`python -m tests.nodes.examples` makes the pictures anew."""
+    if node_id == "StyleMixRestyleFilm":
+        pytest.importorskip("av")
     with Image.open(DOCS / node_id / "result.jpg") as stored:
         kept = np.asarray(stored.convert("RGB"), dtype=np.float32)
     made = examples.picture(stand_in, node_id).resize(kept.shape[1::-1], Image.Resampling.LANCZOS)

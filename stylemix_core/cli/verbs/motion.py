@@ -1,6 +1,5 @@
-"""Pictures in order: walk."""
+"""Pictures in order: walk, video."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,21 +7,23 @@ from typing import TYPE_CHECKING
 import click
 
 from ...errors import StyleMixError
+from ...files.names import file_name
+from ...files.writing import sha256
 from ...wording import counted, duration
 from .. import options
+from ..batch import naming
 from ..begin import begin_results
 from ..choices import CURVES, EASINGS, FILMS, SPEEDS
 from ..fit import check_layers
-from ..options import ModelOptions, Output, Sampling
+from ..options import PATH, ModelOptions, Output, Sampling
 from ..paths import CODES, expand
-from ..reading import number, reading, seed_list
+from ..reading import existing, number, reading, seed_list
 from ..run import Run
 from ..verb import gathered, verb
 
 if TYPE_CHECKING:
     from ...codes.latents import Latents
     from ...generator import Generator
-    from ...motion.film import Frame
 
 Keys = list["list[int] | list[Path]"]
 """Seeds and files in the order in which they were given."""
@@ -143,7 +144,7 @@ def walk(
     from ...decoding import draw_each
     from ...masks.mask_list import parse_masks
     from ...mixing.inject import Injection
-    from ...motion.film import CODECS, Film, frames_of, stamp_of, video_library
+    from ...motion.film import CODECS, Film, drawn, stamp_of, video_library
     from ..inputs import open_generator, read_codes
 
     ending = "" if film == "png" else f".{film}"
@@ -167,10 +168,7 @@ def walk(
     stamp = stamp_of(codes, generator.fingerprint(), noise, columns, models.dtype)
     made = results.film(Film(output.out / f"walk{ending}", count, fps, stamp))
 
-    def frames(first: int) -> "Iterator[Frame]":
-        rest = codes.take(slice(first * len(walks), None))
-        return frames_of(draw_each(generator, [rest], noise), columns, rows)
-
+    frames = drawn(codes, lambda some: draw_each(generator, [some], noise), columns, rows)
     with run.progress(count, "film") as bar:
         made.write(frames, bar.update)
     written = results.latents("walk", codes)
@@ -240,3 +238,84 @@ def read_keys(
         else:
             parts += read_codes([path for path in group if isinstance(path, Path)], generator, models, run)
     return join_latents(parts)
+
+
+@verb(
+    "Restyle a clip: the face in it takes layers of a style, from frame to frame.",
+    "CLIP is a film, such as an .mp4. One person is followed through it; what lies around the face stays as it is.",
+)
+@options.output("video")
+@click.argument("clip", type=PATH, callback=existing("there is no film at {path}; check the path"))
+@options.style
+@options.mask_list("all", help="Layers that take the style, with strengths over the clip: 4-5@0>1.")
+@click.option(
+    "--face", type=int, callback=number("face", 0), help="Which face, 0 the leftmost (the largest)."
+)
+@click.option(
+    "--steady/--lively", default=True, help="Average colours and small structure over each scene, or not."
+)
+@click.option(
+    "--feather",
+    type=float,
+    default=0.1,
+    callback=number("feather", 0, 0.5),
+    help="Width of the soft edge, of the face's side.",
+)
+@click.option("--mute", is_flag=True, help="Leave the clip's sound out.")
+@click.option(
+    "--film", type=click.Choice(FILMS), default="mp4", help="What to write; png is a folder of pictures."
+)
+@options.noise
+@options.models_and_codes
+def video(
+    run: Run,
+    output: Output,
+    clip: Path,
+    style: list[Path],
+    masks: str,
+    face: int | None,
+    steady: bool,
+    feather: float,
+    mute: bool,
+    film: str,
+    noise: str,
+    models: ModelOptions,
+) -> None:
+    check_layers(models, masks)
+    results = begin_results(output, run)
+    from ...codes.combine import join_latents
+    from ...inversion import check_encoder
+    from ...masks.mask_list import parse_masks
+    from ...mixing.inject import Injection
+    from ...motion.clip import Clip
+    from ...motion.film import Film, stamp_of
+    from ...motion.restyle import Followed
+    from ..inputs import open_generator, open_reader, read_codes
+
+    read = Clip.of(clip)
+    generator, encoder = open_generator(models), open_reader(models, run)
+    run.warn({check_encoder(encoder, generator)})
+    with naming(clip):
+        with run.progress(title="find the face") as bar:
+            followed = Followed.of(read, face, not models.upright, bar.step)
+        with run.progress(title="encode") as bar:
+            codes = followed.encode(encoder, steady, on_step=bar.step)
+    injection = Injection(parse_masks(masks, generator.num_ws))
+    injected = injection.run(codes, join_latents(read_codes(style, generator, models, run)))
+    run.warn(injected.warnings)
+    if len(injected.codes) != len(codes):
+        raise StyleMixError("a clip takes one mask of one style; give one of each")
+    ending = "" if film == "png" else f".{film}"
+    stamp = stamp_of(
+        injected.codes, generator.fingerprint(), sha256(clip), noise, feather, models.dtype, mute
+    )
+    sound = clip if read.sound and not mute and film in ("mp4", "webm", "mov") else None
+    name = file_name(clip.stem)
+    made = results.film(Film(output.out / f"{name}{ending}", len(read), float(read.rate), stamp, sound=sound))
+    with run.progress(len(read), "film") as bar:
+        made.write(
+            lambda first: followed.frames(generator, injected.codes, first, noise, feather), bar.update
+        )
+    written = results.latents(f"{name}_codes", injected.codes)
+    shown = counted(len(followed.numbers), "frame")
+    run.say(f"{shown} of {len(read)} show the face; {made.path}, codes in {written.name}")

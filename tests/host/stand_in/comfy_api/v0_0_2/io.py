@@ -55,6 +55,7 @@ def Custom(io_type: str) -> type[Socket]:
 Image = Custom("IMAGE")
 Mask = Custom("MASK")
 Audio = Custom("AUDIO")
+Video = Custom("VIDEO")
 
 
 class Boolean:

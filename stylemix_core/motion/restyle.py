@@ -1,0 +1,213 @@
+"""A clip restyled: a face followed, encoded, changed, drawn and pasted back, frame by frame.
+
+`Followed.of` looks at the whole clip once, `Followed.encode` reads its faces; `frames` draws the changed clip in memory
+that does not grow with it.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ..codes.latents import Latents
+from ..decoding import decode
+from ..encoder import Encoder
+from ..faces import FaceTransform
+from ..faces.crop import crop_face
+from ..faces.paste import paste_face
+from ..faces.regions import find_heads
+from ..generator import Generator
+from ..generator.engine.parts import CHUNK
+from ..images import from_pil, to_pil
+from ..progress import OnStep
+from .clip import Clip
+from .film import Frame
+from .tracking import crops, follow, look, runs
+
+FINE = 8
+"""The layer from which codes are averaged over a scene: colours and small structure stay, and would flicker."""
+SEAM_SIGMA = 2.0
+"""Frames over which the edge of what is pasted is smoothed."""
+HEAD = 256
+"""Side of the pictures in which heads are found."""
+
+
+@dataclass(frozen=True)
+class Followed:
+    """One person's face in a clip."""
+
+    clip: Clip
+    crops: tuple[FaceTransform | None, ...]
+    """Where it is in each frame; None where it is out of sight."""
+    runs: tuple[range, ...]
+    """Frames of one scene that follow each other and show it."""
+
+    @classmethod
+    def of(
+        cls, clip: Clip, face: int | None = None, any_angle: bool = False, on_step: OnStep | None = None
+    ) -> "Followed":
+        """Find it. face: which one of the first frame that has one, from the left; None for the largest.
+
+        `NoFaceError` where there is none.
+        """
+        seen = []
+        for frame in look(clip.frames(), any_angle):
+            seen.append(frame)
+            if on_step is not None:
+                on_step(len(seen), len(clip))
+        faces = follow(seen, face)
+        return cls(clip, tuple(crops(seen, faces, clip.size, HEAD)), tuple(runs(seen, faces)))
+
+    @property
+    def numbers(self) -> list[int]:
+        """The frames that show it."""
+        return [number for run in self.runs for number in run]
+
+    def encode(
+        self, encoder: Encoder, steady: bool = True, chunk: int = CHUNK, on_step: OnStep | None = None
+    ) -> Latents:
+        """The code of each frame that shows it. steady: average layers from `FINE` on over each scene."""
+        parts, origins = [], []
+        waiting: list[torch.Tensor] = []
+
+        def read() -> None:
+            with torch.inference_mode():
+                parts.append(encoder(torch.cat(waiting)).float().cpu())
+            waiting.clear()
+
+        for number, frame in enumerate(self.clip.frames()):
+            transform = self.crops[number]
+            if transform is not None:
+                picture = crop_face(Image.fromarray(frame), replace(transform, size=encoder.input_size))
+                waiting.append(from_pil(picture))
+                origins.append(f"{self.clip.path.name}, frame {number}")
+            if len(waiting) == chunk:
+                read()
+            if on_step is not None:
+                on_step(number + 1, len(self.clip))
+        if waiting:
+            read()
+        w = torch.cat(parts)
+        if steady:
+            start = 0
+            for run in self.runs:
+                w[start : start + len(run), FINE:] = w[start : start + len(run), FINE:].mean(0)
+                start += len(run)
+        return Latents(w, tuple(origins), encoder.generator)
+
+    def frames(
+        self,
+        generator: Generator,
+        codes: Latents,
+        first: int = 0,
+        noise: str = "const",
+        feather: float = 0.1,
+        chunk: int = CHUNK,
+    ) -> Iterator[Frame]:
+        """The clip's frames from a number on, with the faces of codes in the place of its own.
+
+        codes: one for each of `numbers`. Frames without the face, and all pixels outside of the crops, are the clip's.
+        """
+        place = {number: place for place, number in enumerate(self.numbers)}
+        reach = round(3 * SEAM_SIGMA)
+        run_of = {number: run for run in self.runs for number in run}
+        # What comes before the first frame has a part in the edge of its seam. Frames are drawn together with the same
+        # others wherever one begins, since last bits depend on it.
+        begin = max(first - reach, 0) // chunk * chunk
+        changes = self._changes(generator, codes, place, begin, noise, chunk)
+        window: deque[_Change] = deque()
+        ended = False
+        for number in range(first, len(self.clip)):
+            while not ended and (not window or window[-1].number < number + reach):
+                change = next(changes, None)
+                ended = change is None
+                if change is not None:
+                    window.append(change)
+            while window[0].number < number - reach:
+                window.popleft()
+            here = next(change for change in window if change.number == number)
+            transform = self.crops[number]
+            if here.face is None or transform is None:
+                yield here.frame
+                continue
+            run = run_of[number]
+            near = [
+                change for change in window if change.number in run and abs(change.number - number) <= reach
+            ]
+            pasted = paste_face(
+                Image.fromarray(here.frame),
+                here.face,
+                transform,
+                feather,
+                _mean_mask(near, number),
+                "none" if here.head is not None else "seam",
+            )
+            yield np.asarray(pasted)
+
+    def _changes(
+        self,
+        generator: Generator,
+        codes: Latents,
+        place: dict[int, int],
+        first: int,
+        noise: str,
+        chunk: int,
+    ) -> "Iterator[_Change]":
+        """Frames with their new faces, some drawn together."""
+        waiting: list[tuple[int, Frame]] = []
+
+        def drawn() -> "Iterator[_Change]":
+            numbers = [number for number, _ in waiting if number in place]
+            faces: dict[int, Image.Image] = {}
+            heads: dict[int, torch.Tensor | None] = {}
+            if numbers:
+                with torch.inference_mode():
+                    pictures = decode(
+                        generator, codes.take([place[number] for number in numbers]), noise
+                    ).cpu()
+                by_number = dict(waiting)
+                before = torch.cat([self._crop(by_number[number], number) for number in numbers])
+                after = torch.nn.functional.interpolate(pictures[:, :3].float(), (HEAD, HEAD), mode="area")
+                pairs = zip(find_heads(before), find_heads(after.clamp(-1, 1)))
+                for number, picture, (old, new) in zip(numbers, pictures, pairs, strict=True):
+                    faces[number] = to_pil(picture)
+                    heads[number] = None if old is None or new is None else torch.maximum(old, new)
+            for number, frame in waiting:
+                yield _Change(number, frame, faces.get(number), heads.get(number))
+            waiting.clear()
+
+        for number, frame in enumerate(self.clip.frames(first), first):
+            waiting.append((number, frame))
+            if len(waiting) == chunk:
+                yield from drawn()
+        yield from drawn()
+
+    def _crop(self, frame: Frame, number: int) -> torch.Tensor:
+        transform = self.crops[number]
+        assert transform is not None
+        return from_pil(crop_face(Image.fromarray(frame), replace(transform, size=HEAD)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Change:
+    """A frame and the face that comes into it."""
+
+    number: int
+    frame: Frame
+    face: Image.Image | None
+    head: torch.Tensor | None
+    """Where heads are in the old or the new crop, in 0…1, if they are found."""
+
+
+def _mean_mask(changes: list[_Change], number: int) -> torch.Tensor | None:
+    """The heads of neighbouring frames, averaged by a Gaussian; None where the frame's own is not found."""
+    if not any(change.number == number and change.head is not None for change in changes):
+        return None
+    heads = [(change.head, change.number - number) for change in changes if change.head is not None]
+    weights = torch.tensor([-0.5 * (offset / SEAM_SIGMA) ** 2 for _, offset in heads]).exp()
+    stacked = torch.stack([head for head, _ in heads])
+    mean: torch.Tensor = (weights[:, None, None] * stacked).sum(0) / weights.sum()
+    return mean
