@@ -8,7 +8,6 @@ import click
 
 from ...errors import StyleMixError
 from ...files.names import file_name
-from ...files.writing import sha256
 from ...wording import counted, duration
 from .. import options
 from ..batch import naming
@@ -284,6 +283,7 @@ def video(
     check_layers(models, masks)
     results = begin_results(output, run)
     from ...codes.combine import join_latents
+    from ...files.writing import sha256
     from ...inversion import check_encoder
     from ...masks.mask_list import parse_masks
     from ...mixing.inject import Injection
