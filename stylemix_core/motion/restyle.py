@@ -31,6 +31,8 @@ FINE = 8
 """The layer from which codes are averaged over a scene: colours and small structure stay, and would flicker."""
 SEAM_SIGMA = 2.0
 """Frames over which the edge of what is pasted is smoothed."""
+HEAD_EVERY = 4
+"""Heads hardly move in steadied crops: they are found in every fourth frame of a run, and in its last."""
 HEAD = 256
 """Side of the pictures in which heads are found."""
 
@@ -114,10 +116,11 @@ class Followed:
         place = {number: place for place, number in enumerate(self.numbers)}
         reach = round(3 * SEAM_SIGMA)
         run_of = {number: run for run in self.runs for number in run}
+        looked_at = {number for run in self.runs for number in (*run[::HEAD_EVERY], run[-1])}
         # What comes before the first frame has a part in the edge of its seam. Frames are drawn together with the same
         # others wherever one begins, since last bits depend on it.
         begin = max(first - reach, 0) // chunk * chunk
-        changes = self._changes(generator, codes, place, begin, noise, chunk)
+        changes = self._changes(generator, codes, place, looked_at, begin, noise, chunk)
         window: deque[_Change] = deque()
         ended = False
         for number in range(first, len(self.clip)):
@@ -137,14 +140,9 @@ class Followed:
             near = [
                 change for change in window if change.number in run and abs(change.number - number) <= reach
             ]
-            pasted = paste_face(
-                Image.fromarray(here.frame),
-                here.face,
-                transform,
-                feather,
-                _mean_mask(near, number),
-                "none" if here.head is not None else "seam",
-            )
+            mask = _mean_mask(near, number)
+            colours = "seam" if mask is None else "none"
+            pasted = paste_face(Image.fromarray(here.frame), here.face, transform, feather, mask, colours)
             yield np.asarray(pasted)
 
     def _changes(
@@ -152,6 +150,7 @@ class Followed:
         generator: Generator,
         codes: Latents,
         place: dict[int, int],
+        looked_at: set[int],
         first: int,
         noise: str,
         chunk: int,
@@ -168,12 +167,12 @@ class Followed:
                     pictures = decode(
                         generator, codes.take([place[number] for number in numbers]), noise
                     ).cpu()
-                by_number = dict(waiting)
-                before = torch.cat([self._crop(by_number[number], number) for number in numbers])
-                after = torch.nn.functional.interpolate(pictures[:, :3].float(), (HEAD, HEAD), mode="area")
-                pairs = zip(find_heads(before), find_heads(after.clamp(-1, 1)))
-                for number, picture, (old, new) in zip(numbers, pictures, pairs, strict=True):
+                for number, picture in zip(numbers, pictures, strict=True):
                     faces[number] = to_pil(picture)
+            for number, frame in waiting:
+                if number in looked_at:
+                    after = from_pil(faces[number].resize((HEAD, HEAD), Image.Resampling.BOX))
+                    old, new = find_heads(torch.cat([self._crop(frame, number), after]))
                     heads[number] = None if old is None or new is None else torch.maximum(old, new)
             for number, frame in waiting:
                 yield _Change(number, frame, faces.get(number), heads.get(number))
@@ -199,14 +198,14 @@ class _Change:
     frame: Frame
     face: Image.Image | None
     head: torch.Tensor | None
-    """Where heads are in the old or the new crop, in 0…1, if they are found."""
+    """Where heads are in the old or the new crop, in 0…1, if they were looked for and found."""
 
 
 def _mean_mask(changes: list[_Change], number: int) -> torch.Tensor | None:
-    """The heads of neighbouring frames, averaged by a Gaussian; None where the frame's own is not found."""
-    if not any(change.number == number and change.head is not None for change in changes):
-        return None
+    """The heads of neighbouring frames, averaged by a Gaussian; None where none is found."""
     heads = [(change.head, change.number - number) for change in changes if change.head is not None]
+    if not heads:
+        return None
     weights = torch.tensor([-0.5 * (offset / SEAM_SIGMA) ** 2 for _, offset in heads]).exp()
     stacked = torch.stack([head for head, _ in heads])
     mean: torch.Tensor = (weights[:, None, None] * stacked).sum(0) / weights.sum()
