@@ -37,10 +37,14 @@ from stylemix_core.codes.latents import Latents, load_latents, pick_latents, sav
 from stylemix_core.codes.sampling import sample_latents
 from stylemix_core.codes.sorting import read_choices
 from stylemix_core.faces import FaceTransform, parse_landmarks
+from stylemix_core.faces.crop import crop_face
+from stylemix_core.faces.paste import paste_faces
 from stylemix_core.figures.sheets import even_strengths
-from stylemix_core.images import from_comfy, from_pil, to_comfy, to_pil
+from stylemix_core.images import comfy_to_pil, from_comfy, from_pil, to_comfy, to_pil
 from stylemix_core.mixing.inject import Injection
 from stylemix_core.mixing.pairing import result_labels
+from stylemix_core.motion.tracking import crops, follow, look
+from stylemix_core.motion.walk import random_walk
 
 from .. import builders_stylegan3
 from . import find
@@ -168,6 +172,25 @@ def hair_comes_and_goes(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
     )
     injected = injection.run(codes(nodes.values("StyleMixSampler")), load_latents(DEMO / "bob.safetensors"))
     return to_pil(compare_grid(draw(injected.codes), columns=frames)[0])
+
+
+def clip_restyled(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
+    seed, frames, smooth, psi, *_, loop = nodes.values("StyleMixRandomWalk")
+    clip = to_comfy(draw(random_walk(generator(), frames, seed, smooth, psi, loop=loop)))
+    pictures = [picture for frame in clip for picture in comfy_to_pil(frame[None])]
+    _, size = nodes.values("StyleMixTrackFace")
+    seen = list(look(map(np.asarray, pictures)))
+    found = [each for each in crops(seen, follow(seen), pictures[0].size, size) if each is not None]
+    cropped = torch.cat([from_pil(crop_face(pictures[each.picture], each)) for each in found])
+    encoder = load_encoder("demo", device="cpu")
+    read = Latents.of(torch.cat([encoder(crop) for crop in from_comfy(to_comfy(cropped)).split(1)]))
+    text, alpha, _, mask_seed, *_ = nodes.values("StyleMixInject")
+    masks = parse_masks(text, generator().num_ws, alpha, mask_seed)
+    mixed = inject_latents(read, load_latents(DEMO / "bob.safetensors"), masks)
+    feather, colour_match, blend = nodes.values("StyleMixPasteFace")
+    back = paste_faces(clip, to_comfy(draw(mixed)), found, feather, None, colour_match, blend)
+    _, columns = nodes.values("StyleMixGrid")
+    return to_pil(compare_grid(from_comfy(back), columns=columns)[0])
 
 
 def sliders_nobody_had_to_train(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
@@ -397,6 +420,7 @@ JOBS: dict[str, Callable[[Nodes, Path, Path], Image.Image]] = {
         mixing_matrix,
         walk_through_six_faces,
         hair_comes_and_goes,
+        clip_restyled,
         sliders_nobody_had_to_train,
         slider_from_twenty_faces,
         codes_from_another_tool,
