@@ -11,11 +11,11 @@ from ..generator.engine.parts import CHUNK
 from ..images import shrink
 from ..progress import OnStep
 
-SIDE = 64
+SIDE = 128
 """Pictures are measured at about this size."""
-FINE = 4
-"""Measured places per frame."""
-ROUNDS = 2
+FINE, LEAST = 2, 96
+"""Measured places per frame, and in all of a short walk."""
+ROUNDS = 3
 """How often what was measured is measured again and corrected."""
 
 
@@ -35,14 +35,15 @@ def even_out(
     loop: whether `last` is 0 again; it is then left out. chunk: pictures that are measured together.
     """
     steps = count if loop else count - 1
-    times = torch.linspace(0, last, FINE * steps + 1, dtype=torch.float64)
+    fine = max(FINE, -(-LEAST // steps))
+    times = torch.linspace(0, last, fine * steps + 1, dtype=torch.float64)
     total = ROUNDS * len(times)
     for round_ in range(ROUNDS):
         lengths = _changes(generator, way, times, round_ * len(times), total, on_step, chunk)
         passed = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
         finely = torch.linspace(0, float(passed[-1]), len(times), dtype=torch.float64)
         times = _read(passed, times, finely)
-    return times[::FINE][:count]
+    return times[::fine][:count]
 
 
 def _changes(

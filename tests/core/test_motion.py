@@ -151,7 +151,7 @@ def test_a_circle_keeps_its_distance(faces):
 
 def changes(demo, codes: sm.Latents) -> torch.Tensor:
     with torch.inference_mode():
-        pictures = demo.synthesis(codes.w, "none", resolution=64)
+        pictures = demo.synthesis(codes.w, "none")
     return (pictures[1:] - pictures[:-1]).square().mean((1, 2, 3)).sqrt()
 
 

@@ -1,0 +1,225 @@
+"""Moving pictures: how evenly walks go, how steady restyled clips are, what drawing a film costs, what kills leave.
+
+    python benchmarks/motion.py [--small] [--only speed clip film killed]
+
+Needs PyAV. Exit code 1 when a goal is missed.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+import stylemix_core as sm
+from stylemix_core.codes.sampling import sample_latents
+from stylemix_core.demo import truth
+from stylemix_core.demo.renderer import render, sample_attributes
+from stylemix_core.faces.crop import crop_face
+from stylemix_core.motion.clip import Clip
+from stylemix_core.motion.film import Film, Frame, frames_of
+from stylemix_core.motion.restyle import Followed
+
+BOB = str(Path(sm.__file__).parent / "demo" / "bob.safetensors")
+MOVING = ("turn", "smile", "brow_height")
+"""Attributes of the avatar that change through the clip, and that no crop takes away, as it does a head's tilt."""
+MISSED = []
+
+
+def say(text: str, value: float, goal: float, least: bool, unit: str = "") -> None:
+    met = value >= goal if least else value <= goal
+    MISSED.extend([] if met else [text])
+    sign = "≥" if least else "≤"
+    print(f"| {text} | {value:.4g}{unit} | {sign} {goal:g}{unit} |{'' if met else ' missed'}", flush=True)
+
+
+def variation(steps: torch.Tensor) -> float:
+    """The coefficient of variation."""
+    return float(steps.std() / steps.mean())
+
+
+@torch.inference_mode()
+def speed(work: Path, small: bool) -> None:
+    """Linear walks through the same keys, evenly in time and at a constant visible speed."""
+    generator = sm.load_generator("demo", "cpu")
+    keys = sample_latents(generator, range(4), 0.8)
+    for kind in ("even", "visible"):
+        walk = sm.latent_walk(keys, 8 if small else 48, "linear", True, kind, generator)
+        pictures = torch.cat([generator.synthesis(w, "none") for w in walk.w.split(8)])
+        changes = (pictures.roll(-1, 0) - pictures).square().mean((1, 2, 3)).sqrt()
+        attributes = truth.attributes_of_codes(walk.w)
+        moved = (attributes.roll(-1, 0) - attributes).square().sum(1).sqrt()
+        goal, least = (0.3, True) if kind == "even" else (0.1, False)
+        say(f"variation of change, {kind} speed, drawn by the generator", variation(changes), goal, least)
+        print(f"{kind} speed, variation of the way in the renderer's attributes: {variation(moved):.3f}")
+
+
+def avatar_clip(path: Path, count: int) -> torch.Tensor:
+    """A clip of one avatar whose head turns and moves; returns its attributes `[count, A]`."""
+    attributes = sample_attributes(1, torch.Generator().manual_seed(5)).repeat(count, 1)
+    phase = 2 * torch.pi * torch.arange(count) / count
+    for number, name in enumerate(MOVING, 1):
+        attributes[:, truth.column(name)] = 0.5 + 0.3 * torch.sin(number * phase)
+    wall = np.tile(np.linspace(40, 160, 400, dtype=np.uint8)[None, :, None], (320, 1, 3))
+    places = [(round(32 + 12 * np.sin(2 * t)), round(72 + 20 * np.sin(t))) for t in phase.tolist()]
+
+    def frames(first: int) -> Iterator[Frame]:
+        for start in range(first, count, 8):
+            images = render(attributes[start : start + 8], 256, with_regions=False).image
+            for avatar, (top, left) in zip(frames_of(images), places[start:]):
+                frame = wall.copy()
+                frame[top : top + 256, left : left + 256] = avatar
+                yield frame
+
+    Film(path, count, 24).write(frames)
+    return attributes
+
+
+def flicker(frames: list[Frame], followed: Followed) -> float:
+    """The mean absolute second difference over time in steadied crops, in levels."""
+    crops = np.stack(
+        [
+            np.asarray(crop_face(Image.fromarray(frame), transform), np.float32)
+            for frame, transform in zip(frames, followed.crops, strict=True)
+            if transform is not None
+        ]
+    )
+    return float(np.abs(crops[2:] - 2 * crops[1:-1] + crops[:-2]).mean())
+
+
+@torch.inference_mode()
+def clip(work: Path, small: bool) -> None:
+    """One avatar with a moving head: hair injected, compared with the clip itself and with its truth."""
+    count = 16 if small else 120
+    attributes = avatar_clip(work / "clip.mp4", count)
+    generator, encoder = sm.load_generator("demo", "cpu"), sm.load_encoder("demo", "cpu")
+    read = Clip.of(work / "clip.mp4")
+    started = time.perf_counter()
+    followed = Followed.of(read)
+    codes = followed.encode(encoder)
+    mixed = sm.inject_latents(codes, sm.load_latents(BOB), sm.parse_masks("4-5", generator.num_ws))
+    made = list(followed.frames(generator, mixed))
+    print(f"{(time.perf_counter() - started) / count:.2f} s a frame, all in all")
+    given = list(read.frames())
+    own, restyled = flicker(given, followed), flicker(made, followed)
+    print(f"flicker of the clip {own:.2f} levels, of the restyled one {restyled:.2f}")
+    say("flicker beside the clip's own", restyled / own, 1.15, least=False)
+    shown = truth.attributes_of_codes(mixed.w)
+    for name in MOVING:
+        place = truth.column(name)
+        pair = torch.stack([shown[:, place], attributes[followed.numbers, place]])
+        say(
+            f"{name} of the changed codes, correlation with the truth",
+            float(torch.corrcoef(pair)[0, 1]),
+            0.9,
+            True,
+        )
+    outside = 0
+    for frame, before, transform in zip(made, given, followed.crops, strict=True):
+        changed = np.argwhere((frame != before).any(2))
+        if transform is not None and len(changed):
+            corners = np.array(transform.quad)
+            over = np.maximum(corners.min(0) - changed[:, ::-1], changed[:, ::-1] - corners.max(0))
+            outside += int((over > 1).any(1).sum())
+    say("pixels changed outside of the crops", outside, 0, least=False)
+
+
+FILMED = """
+import resource, sys, time
+from pathlib import Path
+import torch
+import stylemix_core as sm
+from stylemix_core.decoding import draw_each
+from stylemix_core.motion.film import Film, drawn
+generator = sm.load_generator("demo", "cpu")
+count = int(sys.argv[2])
+with torch.inference_mode():
+    walk = sm.random_walk(generator, count, smooth=12)
+    spent = [0.0]
+
+    def draw(codes):
+        pictures = draw_each(generator, [codes])
+        while True:
+            started = time.perf_counter()
+            picture = next(pictures, None)
+            spent[0] += time.perf_counter() - started
+            if picture is None:
+                return
+            yield picture
+
+    peaks = []
+    told = lambda done: peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    started = time.perf_counter()
+    Film(Path(sys.argv[1]), count, 24).write(drawn(walk, draw), told)
+    print(spent[0] / (time.perf_counter() - started), (peaks[-1] - peaks[count // 4]) / 1024)
+"""
+
+
+def film(work: Path, small: bool) -> None:
+    """How much of a film's time is drawing, and whether memory grows."""
+    count = 48 if small else 600
+    told = subprocess.run(
+        [sys.executable, "-c", FILMED, str(work / "film.mp4"), str(count)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    share, grown = map(float, told.stdout.split())
+    say(f"{count} frames: drawing's share of the time", share, 0.8, least=True)
+    say("memory that the last three quarters add", grown, 50, least=False, unit=" MB")
+
+
+def killed(work: Path, small: bool) -> None:
+    """kill −9 in the middle of a film: what was written plays, and the same command ends in the same bytes."""
+    frames = 30 if small else 100
+    command = [
+        sys.executable,
+        "-m",
+        "stylemix_core.cli",
+        "walk",
+        "0-5",
+        "--frames",
+        str(frames),
+        "--speed",
+        "even",
+    ]
+    whole, broken = work / "whole", work / "broken"
+    subprocess.run([*command, "--quiet", "--out", str(whole)], check=True)
+    kills = 0
+    for _ in range(2):
+        run = subprocess.Popen([*command, "--quiet", "--out", str(broken)])
+        before = len(list(broken.glob("*.parts/0*.mp4")))
+        while run.poll() is None and len(list(broken.glob("*.parts/[0-9]*[0-9].mp4"))) <= before:
+            time.sleep(0.02)
+        kills += run.poll() is None
+        run.kill()
+        run.wait()
+    pieces = sorted(broken.glob("*.parts/[0-9]*[0-9].mp4"))
+    playable = sum(len(Clip.of(piece)) for piece in pieces)
+    print(f"{kills} kills; {len(pieces)} pieces play, {playable} frames")
+    subprocess.run([*command, "--quiet", "--out", str(broken)], check=True)
+    same = (whole / "walk.mp4").read_bytes() == (broken / "walk.mp4").read_bytes()
+    say("the bytes of the undisturbed film", float(same), 1, least=True)
+
+
+def main() -> int:
+    sections = {"speed": speed, "clip": clip, "film": film, "killed": killed}
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--small", action="store_true", help="sizes that show that it runs, and prove little")
+    parser.add_argument("--only", nargs="+", choices=sections, default=list(sections))
+    arguments = parser.parse_args()
+    print("| what | is | goal |\n|---|---|---|")
+    for name in arguments.only:
+        with tempfile.TemporaryDirectory() as folder:
+            sections[name](Path(folder), arguments.small)
+    return 0 if arguments.small else int(bool(MISSED))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
