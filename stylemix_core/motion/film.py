@@ -168,7 +168,8 @@ class Film:
             try:
                 encode(partial, self, taken(source, first, at, told))
             except BaseException:
-                if whole := [*pieces[:number], *[partial][: partial.exists()]]:
+                has_frames = partial.exists() and partial.stat().st_size > 0
+                if whole := [*pieces[:number], *([partial] if has_frames else [])]:
                     join(whole, self)
                 raise
             move(partial, pieces[number])
@@ -279,7 +280,7 @@ def taken(
 
 
 def encode(path: Path, film: Film, frames: Generator[Frame, None, None]) -> None:
-    """Encode a piece. Where something stops it, what has come so far is a whole file, if anything has."""
+    """Encode a piece. Where something stops it, what has come so far is a whole file; an empty one, if nothing has."""
     av, codec = video_library(), CODECS[film.ending]
     waiting: deque[Future[None]] = deque()
     with av.open(str(path), "w", options=EXACT) as container, ThreadPoolExecutor(1, "encoder") as encoder:
@@ -309,8 +310,6 @@ def encode(path: Path, film: Film, frames: Generator[Frame, None, None]) -> None
                 future.result()
             if started:
                 container.mux(stream.encode(None))
-    if not started:
-        path.unlink(missing_ok=True)
 
 
 def even(frame: Frame) -> Frame:

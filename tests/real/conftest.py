@@ -30,7 +30,9 @@ FRONT_ENDS = [
 STYLEGAN3 = "stylegan3-r-ffhqu-256x256.pkl"
 """What an example workflow opens, which the pack does not bring along; here a small network that draws patterns."""
 GESTURES = ("test_widget.py", "test_messages.py")
-"""Tests whose classic canvas of the newest front end is the older one's; they are marked `again`."""
+"""Tests whose classic canvas of the newest front end is the older one's; they are marked `again`. So are the example
+workflows but one there: each runs on the older one's classic canvas and on the newest one's Vue nodes."""
+FIRST_WORKFLOW = "study_experiment"
 DEFAULT = FRONT_ENDS[1] if os.environ.get("COMFYUI_FRONTEND") else FRONT_ENDS[0] if CORES[0] else STAND_IN
 """The page whose tests are not slow ones."""
 
@@ -39,7 +41,9 @@ def pytest_collection_modifyitems(items):
     """Keep the stand-in's page for the tests that are marked for it, and mark gestures that another page shows."""
     for item in items:
         page = getattr(item, "callspec", None) and item.callspec.params.get("page")
-        if item.path.name in GESTURES and page == FRONT_ENDS[1]:
+        workflow = getattr(item, "callspec", None) and item.callspec.params.get("shown")
+        shown_elsewhere = item.path.name in GESTURES or (workflow and workflow.stem != FIRST_WORKFLOW)
+        if page == FRONT_ENDS[1] and shown_elsewhere:
             item.add_marker(pytest.mark.again)
     items[:] = [
         item
