@@ -179,7 +179,7 @@ class StandIn:
         images = shown.get("images", [])
         if isinstance(images, torch.Tensor):
             save_image(self, run, node_id, images)
-        elif images and not shown.get("animated"):  # which are films
+        elif images and not any(shown.get("animated", [])):  # which are films
             paths = [self.base / image["type"] / image["subfolder"] / image["filename"] for image in images]
             run.pictures[node_id] = [Image.open(path).convert("RGB") for path in paths]
 

@@ -19,6 +19,7 @@ IMAGES = [
     ("StyleMixPasteFace", "image"),
     ("StyleMixPasteFace", "face"),
     ("StyleMixFaceRegions", "image"),
+    ("StyleMixTrackFace", "image"),
 ]
 MASKS = [
     ("StyleMixInject", "region"),
@@ -58,6 +59,7 @@ def inputs(stand_in):
             "points": "10,12 20,12 11,20 19,20",
         },
         "StyleMixFaceRegions": {"image": image, "source": "auto"},
+        "StyleMixTrackFace": {"image": image, "face": -1, "size": 64},
         "StyleMixPasteFace": {
             **{"image": image, "face": image, "transform": transform, "feather": 0.1},
             **{"colour_match": "seam", "mask": half},

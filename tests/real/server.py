@@ -183,7 +183,7 @@ class RealComfy:
                 run.executed -= set(details["nodes"])
         for node_id, output in entry["outputs"].items():
             run.shown[node_id] = output
-            if "images" in output and not output.get("animated"):  # which are films
+            if "images" in output and not any(output.get("animated", [])):  # which are films
                 run.pictures[node_id] = [self.picture(**image) for image in output["images"]]
             if "text" in output:
                 run.texts[node_id] = output["text"][0]

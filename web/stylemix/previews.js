@@ -18,7 +18,7 @@ export function dropPreviews(api, app) {
     for (const id of `${detail.display_node ?? detail.node}`.split(":")) {
       drop(app, around + id);
       const node = graph?.getNodeById(id);
-      if (node && detail.output.animated) dropPicture(node);
+      if (node && detail.output.animated?.[0]) dropPicture(node);
       graph = node?.subgraph;
       around = `${graph?.id}:`;
     }
