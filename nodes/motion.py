@@ -26,7 +26,7 @@ from ..stylemix_core.motion.clip import Clip
 from ..stylemix_core.motion.curves import EASINGS
 from ..stylemix_core.motion.film import CODECS, ENDINGS, Film, Frame, drawn, stamp_of
 from ..stylemix_core.motion.loudness import BANDS, loudness
-from ..stylemix_core.motion.restyle import Followed
+from ..stylemix_core.motion.restyle import TUNED_TO, Followed
 from ..stylemix_core.motion.tracking import crops, follow, look
 from ..stylemix_core.motion.walk import CURVES, MOST_FRAMES, SPEEDS, latent_walk, random_walk
 from . import host
@@ -507,6 +507,15 @@ class RestyleFilm(io.ComfyNode):
                 noise_mode_input(),
                 filename_prefix_input("films"),
                 masks_input(),
+                io.Int.Input(
+                    "tune_steps",
+                    default=0,
+                    min=0,
+                    max=10_000,
+                    optional=True,
+                    tooltip="Tune the generator to the face first, once for all frames, for so many steps, such as "
+                    "100: nearer to the face, and slower. 0: not.",
+                ),
             ],
             outputs=[
                 LATENT.Output(
@@ -534,6 +543,7 @@ class RestyleFilm(io.ComfyNode):
         noise_mode: str,
         filename_prefix: str,
         masks: object = None,
+        tune_steps: int = 0,
     ) -> io.NodeOutput:
         node_id = cls.hidden.unique_id
         host.warn(node_id, check_encoder(encoder.network(), generator.network()))
@@ -553,8 +563,21 @@ class RestyleFilm(io.ComfyNode):
             host.warn(node_id, warning)
         if len(injected.codes) != len(codes):
             raise StyleMixError("a clip takes one mask of one style; give one of each")
+        if tune_steps:
+            tuning = host.descend(
+                [generator, encoder],
+                TUNED_TO,
+                lambda save_memory: followed.tune(
+                    generator.network(),
+                    encoder.network(),
+                    tune_steps,
+                    host.step_reporter(node_id),
+                    save_memory,
+                ),
+            )
+            generator = generator if tuning.delta is None else host.Tuned(generator, tuning.delta)
         file, ending = host.new_file(filename_prefix), f".{format}"
-        stamp = stamp_of(injected.codes, str(generator), noise_mode, feather, sha256(clip.path))
+        stamp = stamp_of(injected.codes, str(generator), noise_mode, feather, tune_steps, sha256(clip.path))
         film = Film(
             Path(file.path(ending)),
             len(clip),

@@ -22,6 +22,7 @@ from ..faces.regions import find_heads
 from ..generator import Generator
 from ..generator.engine.parts import CHUNK
 from ..images import from_pil, to_pil
+from ..inversion import InversionResult, invert
 from ..progress import OnStep
 from .clip import Clip
 from .film import Frame
@@ -29,6 +30,8 @@ from .tracking import crops, follow, look, runs
 
 FINE = 8
 """The layer from which codes are averaged over a scene: colours and small structure stay, and would flicker."""
+TUNED_TO = 8
+"""Frames that the generator is tuned to."""
 SEAM_SIGMA = 2.0
 """Frames over which the edge of what is pasted is smoothed."""
 HEAD_EVERY = 4
@@ -99,6 +102,38 @@ class Followed:
                 w[start : start + len(run), FINE:] = w[start : start + len(run), FINE:].mean(0)
                 start += len(run)
         return Latents(w, tuple(origins), encoder.generator)
+
+    def tune(
+        self,
+        generator: Generator,
+        encoder: Encoder,
+        steps: int,
+        on_step: OnStep | None = None,
+        checkpointing: bool = False,
+    ) -> InversionResult:
+        """Tune the generator to the face, once for all of the clip (PTI; Roich et al. 2021).
+
+        Its pivots are the encoder's codes of `TUNED_TO` frames that lie evenly in the clip.
+        """
+        numbers = self.numbers
+        places = {round(i * (len(numbers) - 1) / max(TUNED_TO - 1, 1)) for i in range(TUNED_TO)}
+        chosen = {numbers[place] for place in places}
+        pictures = []
+        for number, frame in enumerate(self.clip.frames()):
+            transform = self.crops[number]
+            if number in chosen and transform is not None:
+                crop = crop_face(Image.fromarray(frame), replace(transform, size=generator.img_resolution))
+                pictures.append(from_pil(crop))
+        return invert(
+            generator,
+            torch.cat(pictures),
+            encoder,
+            "tune",
+            0,
+            tune_steps=steps,
+            checkpointing=checkpointing,
+            on_step=on_step,
+        )
 
     def frames(
         self,

@@ -230,7 +230,7 @@ def test_a_style_comes_and_goes_in_a_single_face(tmp_path):
 
 
 def test_a_random_walk_needs_no_keys(tmp_path):
-    assert run("walk", "--random", 3, "--frames", 8, "--fps", 2, "--film", "webp", "--out", tmp_path) == 0
+    assert run("walk", "--random", 3, "--seconds", 4, "--fps", 2, "--film", "webp", "--out", tmp_path) == 0
     with Image.open(tmp_path / "walk.webp") as film:
         assert film.n_frames == 8
 

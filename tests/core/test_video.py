@@ -228,6 +228,23 @@ def test_a_clip_is_restyled_inside_the_crop_alone(av, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+def test_a_generator_tuned_to_the_clip_draws_its_face_nearer(av, tmp_path):
+    avatar_clip(tmp_path / "clip.mp4", 4)
+    G, E = sm.load_generator("demo", "cpu"), sm.load_encoder("demo", "cpu")
+    followed = Followed.of(Clip.of(tmp_path / "clip.mp4"))
+    tuned = followed.tune(G, E, 12)
+    assert tuned.w.shape == (3, 14, 512) and tuned.delta is not None
+    codes = followed.encode(E, steady=False)
+    assert float((codes.w - tuned.w).abs().mean()) < 0.05
+    with torch.no_grad():
+        near, far = (
+            float((network.synthesis(codes.w) - tuned.images).abs().mean())
+            for network in (tuned.generator, G)
+        )
+    assert near < 0.7 * far and max(tuned.l2) < min(tuned.start_l2)
+
+
+@pytest.mark.slow
 def test_video_writes_film_and_codes_with_sound(av, sound, tmp_path):
     avatar_clip(tmp_path / "plain.mp4")
     Film(tmp_path / "clip.mp4", 8, 10, sound=sound).write(

@@ -253,6 +253,7 @@ CONTRACT = {
             "noise_mode",
             "filename_prefix",
             "masks",
+            "tune_steps",
         ],
         ["latent"],
     ),

@@ -1,6 +1,6 @@
 """Pictures in order: walk, video."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,6 +106,12 @@ walking = gathered(
 )
 @click.argument("keys", nargs=-1, callback=keyframes)
 @walking
+@click.option(
+    "--seconds",
+    type=float,
+    callback=number("seconds", 0.01, 100_000),
+    help="Instead of --frames: seconds from each key to the next.",
+)
 @options.code_files("--style")
 @options.mask_list("all", help="With --style: the layers that take it, with strengths over the film.")
 @click.option(
@@ -127,6 +133,7 @@ def walk(
     random: int | None,
     keys: Keys,
     walking: Walking,
+    seconds: float | None,
     style: list[Path],
     masks: str,
     grid: tuple[int, int] | None,
@@ -138,6 +145,8 @@ def walk(
 ) -> None:
     check_layers(models, masks if style else None, cutoff=sampling.cutoff)
     columns, rows = grid or (1, 1)
+    if seconds is not None:
+        walking = replace(walking, frames=max(round(seconds * fps), 1))
     results = begin_results(output, run)
     from ...codes.combine import join_latents
     from ...decoding import draw_each
@@ -260,6 +269,13 @@ def read_keys(
     callback=number("feather", 0, 0.5),
     help="Width of the soft edge, of the face's side.",
 )
+@click.option(
+    "--tune",
+    type=int,
+    default=0,
+    callback=number("tune", 0, 10_000),
+    help="Tune the generator to the face for so many steps, such as 100: nearer to it, and slower.",
+)
 @click.option("--mute", is_flag=True, help="Leave the clip's sound out.")
 @click.option(
     "--film", type=click.Choice(FILMS), default="mp4", help="What to write; png is a folder of pictures."
@@ -275,6 +291,7 @@ def video(
     face: int | None,
     steady: bool,
     feather: float,
+    tune: int,
     mute: bool,
     film: str,
     noise: str,
@@ -302,12 +319,15 @@ def video(
             codes = followed.encode(encoder, steady, on_step=bar.step)
     injection = Injection(parse_masks(masks, generator.num_ws))
     injected = injection.run(codes, join_latents(read_codes(style, generator, models, run)))
+    if tune:
+        with run.progress(title="tune") as bar:
+            generator = followed.tune(generator, encoder, tune, bar.step).generator
     run.warn(injected.warnings)
     if len(injected.codes) != len(codes):
         raise StyleMixError("a clip takes one mask of one style; give one of each")
     ending = "" if film == "png" else f".{film}"
     stamp = stamp_of(
-        injected.codes, generator.fingerprint(), sha256(clip), noise, feather, models.dtype, mute
+        injected.codes, generator.fingerprint(), sha256(clip), noise, feather, tune, models.dtype, mute
     )
     sound = clip if read.sound and not mute and film in ("mp4", "webm", "mov") else None
     name = file_name(clip.stem)
