@@ -61,8 +61,11 @@ CODECS = {
     ),
     ".mov": Codec("prores_ks", "yuv422p10le", {"profile": "3", "threads": "4"}),
 }
-"""By the film's ending: H.264, VP9, ProRes 422 HQ. The number of threads is fixed, since bytes depend on it; with x264 of
-several threads they depend on chance as well, once in a hundred films."""
+"""By the film's ending: H.264, VP9, ProRes 422 HQ.
+
+Bytes depend on the number of threads, so it is fixed. With several of x264's they also depend on chance, once in a
+hundred films.
+"""
 SOUNDS = {".mp4": "aac", ".webm": "libopus", ".mov": "pcm_s16le"}
 """By the film's ending: the codec of its sound."""
 ANIMATIONS = (".webp", ".gif")
