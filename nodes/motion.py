@@ -50,6 +50,30 @@ FOLDER = "png"
 """The format that is a folder of pictures."""
 
 
+def face_input() -> io.Int.Input:
+    """Who is followed through a clip."""
+    return io.Int.Input(
+        "face",
+        default=-1,
+        min=-1,
+        max=99,
+        tooltip="Which face of the first frame that has one, 0 the leftmost. -1: the largest.",
+    )
+
+
+def curve_outputs() -> list[io.Output]:
+    return [
+        CURVE.Output(display_name="curve", tooltip="The curve, for InjectW+."),
+        io.Int.Output(display_name="frames", tooltip="How many frames it has."),
+    ]
+
+
+def shown_film(film: Film, subfolder: str) -> dict[str, Any]:
+    """What shows a film on its node; for `ui`. A folder of pictures is not shown."""
+    shown = {"filename": film.path.name, "subfolder": subfolder, "type": "output"}
+    return {"images": [shown] if film.ending else [], "animated": (True,)}
+
+
 class LatentWalk(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -221,10 +245,7 @@ class StrengthCurve(io.ComfyNode):
                     tooltip="The numbers: a list, or several. 1 leaves InjectW+'s strengths as they are, 0 is none.",
                 )
             ],
-            outputs=[
-                CURVE.Output(display_name="curve", tooltip="The curve, for InjectW+."),
-                io.Int.Output(display_name="frames", tooltip="How many frames it has."),
-            ],
+            outputs=curve_outputs(),
         )
 
     @classmethod
@@ -301,10 +322,7 @@ class LoudnessCurve(io.ComfyNode):
                     tooltip="The curve where it is loudest.",
                 ),
             ],
-            outputs=[
-                CURVE.Output(display_name="curve", tooltip="The curve, for InjectW+."),
-                io.Int.Output(display_name="frames", tooltip="How many frames it has."),
-            ],
+            outputs=curve_outputs(),
         )
 
     @classmethod
@@ -391,8 +409,7 @@ class SaveFilm(io.ComfyNode):
             film.write(drawn(latent, draw), told)
 
         host.work([generator], CHUNK, 1, write)
-        shown = {"filename": film.path.name, "subfolder": file.subfolder, "type": "output"}
-        return io.NodeOutput(ui={"images": [shown] if ending else [], "animated": (True,)})
+        return io.NodeOutput(ui=shown_film(film, file.subfolder))
 
 
 class TrackFace(io.ComfyNode):
@@ -407,13 +424,7 @@ class TrackFace(io.ComfyNode):
             **search_words("track", "video", "crop", "stabilise", "align", "face", "frames"),
             inputs=[
                 io.Image.Input("image", tooltip="The frames, in order: Get Video Components gives them."),
-                io.Int.Input(
-                    "face",
-                    default=-1,
-                    min=-1,
-                    max=99,
-                    tooltip="Which face of the first frame that has one, 0 the leftmost. -1: the largest.",
-                ),
+                face_input(),
                 io.Int.Input(
                     "size",
                     default=256,
@@ -478,13 +489,7 @@ class RestyleFilm(io.ComfyNode):
                 mask_list_input("4-5"),
                 alpha_input(),
                 mask_seed_input(),
-                io.Int.Input(
-                    "face",
-                    default=-1,
-                    min=-1,
-                    max=99,
-                    tooltip="Which face of the first frame that has one, 0 the leftmost. -1: the largest.",
-                ),
+                face_input(),
                 io.Boolean.Input(
                     "steady",
                     default=True,
@@ -600,5 +605,4 @@ class RestyleFilm(io.ComfyNode):
 
         host.work([generator], CHUNK, 1, write)
         host.tell(node_id, f"{len(codes)} of {len(clip)} frames show the face")
-        shown = {"filename": film.path.name, "subfolder": file.subfolder, "type": "output"}
-        return io.NodeOutput(injected.codes, ui={"images": [shown], "animated": (True,)})
+        return io.NodeOutput(injected.codes, ui=shown_film(film, file.subfolder))

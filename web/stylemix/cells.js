@@ -55,3 +55,8 @@ export function setCell(cells, layer, cell) {
 export function pixels(layer, numWs) {
   return 4 * 2 ** Math.min(Math.ceil(layer / 2), Math.floor((numWs - 1) / 2));
 }
+
+/** @param {number} value @param {number} low @param {number} high */
+export function clamp(value, low, high) {
+  return Math.min(Math.max(value, low), high);
+}

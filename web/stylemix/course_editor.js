@@ -1,6 +1,6 @@
 /** A course drawn large, over the page: its keys are dragged, a double click makes one, a right click takes one away. */
 
-import { MAX_STRENGTH, MIN_STRENGTH } from "./cells.js";
+import { clamp, MAX_STRENGTH, MIN_STRENGTH } from "./cells.js";
 import { courseText, keysOf, points } from "./course.js";
 import { make } from "./drawing.js";
 
@@ -204,11 +204,6 @@ function element(tag, attributes) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
   return made;
-}
-
-/** @param {number} value @param {number} low @param {number} high */
-function clamp(value, low, high) {
-  return Math.min(Math.max(value, low), high);
 }
 
 /** @param {number} value @param {number} step */

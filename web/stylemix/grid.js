@@ -9,7 +9,7 @@
 /** @import { MaskDocument } from "./grammar.js" */
 /** @import { Model } from "./model.js" */
 
-import { cellStrength, MAX_STRENGTH, MIN_STRENGTH, setCell } from "./cells.js";
+import { cellStrength, clamp, MAX_STRENGTH, MIN_STRENGTH, setCell } from "./cells.js";
 import { isCourse } from "./course.js";
 import { editCourse } from "./course_editor.js";
 import { headOf, make, messagesOf, rowOf } from "./drawing.js";
@@ -332,11 +332,6 @@ export class MaskGrid {
     }));
     openMenu(this.preset, items, view.say("live"));
   }
-}
-
-/** @param {number} value @param {number} low @param {number} high */
-function clamp(value, low, high) {
-  return Math.min(Math.max(value, low), high);
 }
 
 /**
