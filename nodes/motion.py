@@ -24,7 +24,16 @@ from ..stylemix_core.masks.mask_list import MaskText
 from ..stylemix_core.mixing.inject import Injection
 from ..stylemix_core.motion.clip import Clip
 from ..stylemix_core.motion.curves import EASINGS
-from ..stylemix_core.motion.film import CODECS, ENDINGS, Film, Frame, drawn, stamp_of
+from ..stylemix_core.motion.film import (
+    CODECS,
+    ENDINGS,
+    Film,
+    Frame,
+    columns_for,
+    drawn,
+    side_by_side,
+    stamp_of,
+)
 from ..stylemix_core.motion.loudness import BANDS, loudness
 from ..stylemix_core.motion.restyle import TUNED_TO, Followed
 from ..stylemix_core.motion.tracking import crops, follow, look
@@ -368,6 +377,15 @@ class SaveFilm(io.ComfyNode):
                 ),
                 noise_mode_input(),
                 filename_prefix_input("films"),
+                io.Int.Input(
+                    "walks",
+                    default=1,
+                    min=1,
+                    max=100,
+                    optional=True,
+                    tooltip="How many equally long walks the codes are, one after the other, as Batch W+ joins them. "
+                    "They are shown side by side.",
+                ),
             ],
             hidden=[io.Hidden.unique_id],
         )
@@ -382,13 +400,16 @@ class SaveFilm(io.ComfyNode):
         format: str,
         noise_mode: str,
         filename_prefix: str,
+        walks: int = 1,
     ) -> io.NodeOutput:
         host.warn(cls.hidden.unique_id, check_generator(latent, generator.network()))
+        columns, latent = columns_for(walks), side_by_side(latent, walks)
+        count = len(latent) // walks
         file = host.new_file(filename_prefix)
         ending = "" if format == FOLDER else f".{format}"
-        stamp = stamp_of(latent, str(generator), noise_mode)
+        stamp = stamp_of(latent, generator.network(), str(generator), noise_mode, walks)
         texts = host.workflow_texts(cls.hidden)
-        film = Film(Path(file.path(ending)), len(latent), fps, stamp, texts)
+        film = Film(Path(file.path(ending)), count, fps, stamp, texts)
         film = film.begun() or film
         report = host.step_reporter(cls.hidden.unique_id)
 
@@ -404,9 +425,9 @@ class SaveFilm(io.ComfyNode):
 
             def told(done: int) -> None:
                 shown = None if newest is None or done % SHOWN_EVERY else newest[None]
-                report(done, len(latent), shown)
+                report(done, count, shown)
 
-            film.write(drawn(latent, draw), told)
+            film.write(drawn(latent, draw, columns, walks // columns), told)
 
         host.work([generator], CHUNK, 1, write)
         return io.NodeOutput(ui=shown_film(film, file.subfolder))
@@ -521,6 +542,15 @@ class RestyleFilm(io.ComfyNode):
                     tooltip="Tune the generator to the face first, once for all frames, for so many steps, such as "
                     "100: nearer to the face, and slower. 0: not.",
                 ),
+                io.Int.Input(
+                    "seam_steps",
+                    default=0,
+                    min=0,
+                    max=10_000,
+                    optional=True,
+                    tooltip="Then tune it, for so many steps, such as 50, to draw around the changed heads what the "
+                    "clip has there: a seam that is not seen. 0: not.",
+                ),
             ],
             outputs=[
                 LATENT.Output(
@@ -549,6 +579,7 @@ class RestyleFilm(io.ComfyNode):
         filename_prefix: str,
         masks: object = None,
         tune_steps: int = 0,
+        seam_steps: int = 0,
     ) -> io.NodeOutput:
         node_id = cls.hidden.unique_id
         host.warn(node_id, check_encoder(encoder.network(), generator.network()))
@@ -581,8 +612,24 @@ class RestyleFilm(io.ComfyNode):
                 ),
             )
             generator = generator if tuning.delta is None else host.Tuned(generator, tuning.delta)
+        if seam_steps:
+            tuning = host.descend(
+                [generator],
+                TUNED_TO,
+                lambda save_memory: followed.tune_seam(
+                    generator.network(),
+                    injected.codes,
+                    seam_steps,
+                    noise_mode,
+                    host.step_reporter(node_id),
+                    save_memory,
+                ),
+            )
+            generator = generator if tuning.delta is None else host.Tuned(generator, tuning.delta)
         file, ending = host.new_file(filename_prefix), f".{format}"
-        stamp = stamp_of(injected.codes, str(generator), noise_mode, feather, tune_steps, sha256(clip.path))
+        stamp = stamp_of(
+            injected.codes, generator.network(), str(generator), noise_mode, feather, sha256(clip.path)
+        )
         film = Film(
             Path(file.path(ending)),
             len(clip),

@@ -21,7 +21,7 @@ from .losses import Objective
 from .optimize import GOOD_START, W_NOISE, optimize
 from .options import InversionOptions, choose_options
 from .result import InversionResult
-from .start import Spread, start_of
+from .start import Spread, given_start, start_of
 from .tune import tune
 
 CHUNK = 4
@@ -50,6 +50,7 @@ def invert(
     seed: int = 0,
     *,
     quality: str = "balanced",
+    start: torch.Tensor | None = None,
     mask: torch.Tensor | None = None,
     on_step: OnStep | None = None,
     **options: Any,
@@ -66,6 +67,7 @@ def invert(
     steps: of the descent; "tune" takes as many again, see `InversionOptions.tune_steps`. 0 leaves the start.
     seed: of all random numbers. The same input gives the same result.
     quality: one of `QUALITIES`; `options` are fields of `InversionOptions` and override it.
+    start: codes `[B, num_ws, w_dim]` to start from, one for each picture, rather than from the encoder's.
     mask: where the pictures are to be matched, one for all or one each, of any size, as `as_masks` takes them.
     on_step: called after every step, as `on_step(done, total, pictures)`; about once a second with the newest pictures
         `[B, C, R, R]` in −1…1, else with None. What it raises ends the inversion.
@@ -85,11 +87,15 @@ def invert(
         target = as_generated(pictures, generator).to(generator.w_avg.device)
         with torch.enable_grad(), exact_convolutions(target):
             objective = objective_of(target, encoder, mask, chosen)
-            spread = Spread.of(work, seed)
-            start = start_of(work, objective, spread, encoder, pictures, method, chosen)
+            spread, near = Spread.of(work, seed), encoder is not None
+            if start is None:
+                start = start_of(work, objective, spread, encoder, pictures, method, chosen)
+            else:
+                start = given_start(generator, start, pictures).to(target)
+                near = True
             start_l2, _ = objective.figures(draw(work, start))
             task = Task(work, objective, spread, chosen, seed, Watch(on_step, stages.optimize + stages.tune))
-            found = run(task, stages, start, near=encoder is not None)
+            found = run(task, stages, start, near)
             result = result_of(generator, objective, method, stages, start_l2, found)
         return dataclasses.replace(result, seconds=time.perf_counter() - started)
 

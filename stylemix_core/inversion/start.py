@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import torch
 
 from ..encoder import Encoder
+from ..errors import StyleMixError
 from ..generator import Generator
 from ..generator.sampling import sampled_w
+from ..networks import differentiable
 from .losses import Objective
 from .options import InversionOptions
 
@@ -51,6 +53,16 @@ def start_of(
     else:
         w = encoder(pictures)
     return w.to(objective.target.device)
+
+
+def given_start(generator: Generator, start: torch.Tensor, pictures: torch.Tensor) -> torch.Tensor:
+    """Codes of the user's own `[B, L, D]`. `StyleMixError` when they do not fit the generator and the pictures."""
+    generator.synthesis.check_codes(start)
+    if len(start) != len(pictures):
+        raise StyleMixError(
+            f"{len(start)} codes to start from do not belong to {len(pictures)} pictures; give one for each"
+        )
+    return differentiable(start)
 
 
 def nearest_start(generator: Generator, objective: Objective, spread: Spread, starts: int) -> torch.Tensor:

@@ -214,15 +214,37 @@ def stamp_in(folder: Path) -> object:
         return None
 
 
-def stamp_of(codes: Latents, *settings: object) -> str:
-    """A checksum of all that a film's frames depend on."""
-    digest = hashlib.sha256(repr((__version__, codes.generator, *settings)).encode())
-    for tensor in (codes.w, codes.w_rgb, codes.channels, *(region.mask for region in codes.regions)):
-        if tensor is not None:
-            digest.update(tensor.cpu().numpy().tobytes())
-    for region in codes.regions:
-        digest.update(stamp_of(region.codes).encode())
+def stamp_of(codes: Latents, generator: torch.nn.Module, *settings: object) -> str:
+    """A checksum of all that a film's frames depend on: weights too, as a tuning changes no name and no fingerprint."""
+    digest = hashlib.sha256(repr((__version__, *settings)).encode())
+    for tensor in (*generator.state_dict().values(), *_tensors_of(codes)):
+        digest.update(tensor.cpu().contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()
+
+
+def _tensors_of(codes: Latents) -> Iterator[torch.Tensor]:
+    yield from (tensor for tensor in (codes.w, codes.w_rgb, codes.channels) if tensor is not None)
+    for region in codes.regions:
+        yield region.mask
+        yield from _tensors_of(region.codes)
+
+
+def side_by_side(codes: Latents, walks: int) -> Latents:
+    """The codes of so many walks, given one walk after the other, frame by frame, as `drawn` takes them.
+
+    `StyleMixError` when they are not equally long.
+    """
+    count, over = divmod(len(codes), walks)
+    if over or not count:
+        raise StyleMixError(
+            f"{len(codes)} codes are not {walks} equally long walks; give as many frames to each"
+        )
+    return codes.take([walk * count + frame for frame in range(count) for walk in range(walks)])
+
+
+def columns_for(cells: int) -> int:
+    """Columns of the squarest full grid of so many cells, at least as many as rows."""
+    return next(columns for columns in range(1, cells + 1) if columns**2 >= cells and cells % columns == 0)
 
 
 def drawn(

@@ -15,13 +15,14 @@ from PIL import Image
 from ..codes.latents import Latents
 from ..decoding import decode
 from ..encoder import Encoder
+from ..errors import StyleMixError
 from ..faces import FaceTransform
 from ..faces.crop import crop_face
 from ..faces.paste import paste_face
-from ..faces.regions import find_heads
+from ..faces.regions import find_heads, grow
 from ..generator import Generator
 from ..generator.engine.parts import CHUNK
-from ..images import from_pil, to_pil
+from ..images import from_pil, resize, to_pil
 from ..inversion import InversionResult, invert
 from ..progress import OnStep
 from .clip import Clip
@@ -32,6 +33,8 @@ FINE = 8
 """The layer from which codes are averaged over a scene: colours and small structure stay, and would flicker."""
 TUNED_TO = 8
 """Frames that the generator is tuned to."""
+SEAM_REACH = 8
+"""How far from a head the tuned seam begins, in pixels of `faces.regions.SIDE`."""
 SEAM_SIGMA = 2.0
 """Frames over which the edge of what is pasted is smoothed."""
 HEAD_EVERY = 4
@@ -115,18 +118,10 @@ class Followed:
 
         Its pivots are the encoder's codes of `TUNED_TO` frames that lie evenly in the clip.
         """
-        numbers = self.numbers
-        places = {round(i * (len(numbers) - 1) / max(TUNED_TO - 1, 1)) for i in range(TUNED_TO)}
-        chosen = {numbers[place] for place in places}
-        pictures = []
-        for number, frame in enumerate(self.clip.frames()):
-            transform = self.crops[number]
-            if number in chosen and transform is not None:
-                crop = crop_face(Image.fromarray(frame), replace(transform, size=generator.img_resolution))
-                pictures.append(from_pil(crop))
+        crops = torch.cat([from_pil(crop) for _, crop in self._some(generator.img_resolution)])
         return invert(
             generator,
-            torch.cat(pictures),
+            crops,
             encoder,
             "tune",
             0,
@@ -134,6 +129,60 @@ class Followed:
             checkpointing=checkpointing,
             on_step=on_step,
         )
+
+    def tune_seam(
+        self,
+        generator: Generator,
+        codes: Latents,
+        steps: int,
+        noise: str = "const",
+        on_step: OnStep | None = None,
+        checkpointing: bool = False,
+    ) -> InversionResult:
+        """Tune the generator so that around heads it draws the clip ("Stitch it in Time", Tzaban et al. 2022, 4.4).
+
+        codes: as `frames` takes them. The generator learns to draw, of `TUNED_TO` of them, the heads as it draws them
+        now, and what lies around them as it is in the clip. `StyleMixError` for codes that are more than W+.
+        """
+        if codes.w_rgb is not None or codes.channels is not None or codes.regions:
+            raise StyleMixError(
+                "the seam can be tuned for plain W+ codes alone; leave out rgb, channel and region terms of the mask "
+                "list, or the tuning"
+            )
+        places, crops = zip(*self._some(generator.img_resolution), strict=True)
+        w, targets = codes.w[list(places)], []
+        for code, crop in zip(w, crops, strict=True):
+            before = from_pil(crop)
+            with torch.inference_mode():
+                after = generator.synthesis(code[None], noise).cpu()
+            old, new = find_heads(torch.cat([before, after]))
+            if old is not None and new is not None:
+                head = resize(grow(torch.maximum(old, new), SEAM_REACH)[None, None], *before.shape[2:])
+                targets.append(before.lerp(after, head))
+            else:
+                targets.append(after)
+        return invert(
+            generator,
+            torch.cat(targets),
+            None,
+            "tune",
+            0,
+            start=w,
+            noise=False,
+            tune_steps=steps,
+            checkpointing=checkpointing,
+            on_step=on_step,
+        )
+
+    def _some(self, size: int) -> "Iterator[tuple[int, Image.Image]]":
+        """Places in `numbers` of `TUNED_TO` frames that lie evenly in the clip, and their crops of this size."""
+        numbers = self.numbers
+        places = {round(i * (len(numbers) - 1) / max(TUNED_TO - 1, 1)) for i in range(TUNED_TO)}
+        place_of = {numbers[place]: place for place in places}
+        for number, frame in enumerate(self.clip.frames()):
+            transform = self.crops[number]
+            if number in place_of and transform is not None:
+                yield place_of[number], crop_face(Image.fromarray(frame), replace(transform, size=size))
 
     def frames(
         self,

@@ -1,6 +1,8 @@
 """Films: what is written, what stops it, and what the command makes."""
 
+import copy
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -163,15 +165,29 @@ def test_an_animation_too_large_for_the_memory_is_refused(monkeypatch, tmp_path)
 
 
 def test_a_stamp_is_of_all_that_a_frame_depends_on(faces):
-    given = faces[0]
+    given, network = faces[0], torch.nn.Linear(2, 2).half()
+    tuned = copy.deepcopy(network)
+    with torch.no_grad():
+        tuned.bias[1] += 0.5
     stamps = {
-        film.stamp_of(given),
-        film.stamp_of(given, "const"),
-        film.stamp_of(given.take([1, 0])),
-        film.stamp_of(sm.Latents(given.w, given.origins, given.generator, given.w + 1)),
-        film.stamp_of(sm.Latents(given.w, given.origins, "another")),
+        film.stamp_of(given, network),
+        film.stamp_of(given, network, "const"),
+        film.stamp_of(given, tuned),
+        film.stamp_of(given.take([1, 0]), network),
+        film.stamp_of(sm.Latents(given.w, given.origins, given.generator, given.w + 1), network),
     }
-    assert len(stamps) == 5 and film.stamp_of(given.take([0, 1])) in stamps
+    assert len(stamps) == 5 and film.stamp_of(given.take([0, 1]), copy.deepcopy(network)) in stamps
+
+
+def test_walks_are_shown_frame_by_frame(faces):
+    pair, _ = faces
+    walks = pair.take([0, 0, 0, 1, 1, 1])
+    walks = replace(walks, origins=tuple("abcdef"))
+    assert film.side_by_side(walks, 2).origins == tuple("adbecf")
+    assert film.side_by_side(walks, 1).origins == walks.origins
+    with pytest.raises(sm.StyleMixError, match="6 codes are not 4 equally long walks"):
+        film.side_by_side(walks, 4)
+    assert [film.columns_for(cells) for cells in (1, 2, 4, 6, 7, 12)] == [1, 2, 2, 3, 7, 4]
 
 
 def test_frames_are_laid_side_by_side():

@@ -171,6 +171,18 @@ def test_the_pull_keeps_the_layers_alike(generator, encoder, pictures):
     assert float(off_w(torch.randn(1, 1, 16).expand(2, 8, 16), 1.0).max()) == pytest.approx(0, abs=1e-10)
 
 
+def test_codes_of_ones_own_are_started_from(generator, pictures):
+    with torch.inference_mode():
+        start = generator.mapping(torch.randn(2, 16, generator=torch.Generator().manual_seed(3)))
+    assert torch.equal(invert(generator, pictures, steps=0, start=start).w, start)
+    tuned = invert(generator, pictures, method="tune", steps=0, tune_steps=8, start=start)
+    assert torch.equal(tuned.w, start) and tuned.delta is not None and tuned.l2 < tuned.start_l2
+    with pytest.raises(sm.StyleMixError, match="1 codes to start from do not belong to 2 pictures"):
+        invert(generator, pictures, start=start[:1])
+    with pytest.raises(sm.LatentMismatchError, match=r"shape \[2, 7, 16\]"):
+        invert(generator, pictures, start=start[:, 1:])
+
+
 def test_the_learning_rate_rises_and_falls_to_zero():
     assert schedule(0) < 0.05
     assert schedule(0.3) == 1

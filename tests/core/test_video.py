@@ -1,14 +1,20 @@
 """Clips: how they are read, whom they are followed for, what is put into them."""
 
 import wave
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import stylemix_core as sm
+from stylemix_core.codes.sampling import sample_latents
 from stylemix_core.faces import Face
+from stylemix_core.faces.crop import crop_face
+from stylemix_core.faces.regions import find_heads, grow
+from stylemix_core.images import from_pil
 from stylemix_core.motion import film
 from stylemix_core.motion.clip import Clip, at_rate
 from stylemix_core.motion.film import Film
@@ -242,6 +248,28 @@ def test_a_generator_tuned_to_the_clip_draws_its_face_nearer(av, tmp_path):
             for network in (tuned.generator, G)
         )
     assert near < 0.7 * far and max(tuned.l2) < min(tuned.start_l2)
+
+
+@pytest.mark.slow
+def test_a_generator_tuned_to_the_seam_draws_the_clip_around_the_same_head(av, tmp_path):
+    avatar_clip(tmp_path / "clip.mp4", 4)
+    G, E = sm.load_generator("demo", "cpu"), sm.load_encoder("demo", "cpu")
+    followed = Followed.of(Clip.of(tmp_path / "clip.mp4"))
+    mixed = sm.inject_latents(followed.encode(E), sample_latents(G, [3], 1.0), sm.parse_masks("8-13", 14))
+    tuned = followed.tune_seam(G, mixed, 30)
+    assert torch.equal(tuned.w, mixed.w) and tuned.delta is not None
+    clip = [*followed.clip.frames()]
+    with torch.no_grad():
+        before, after = G.synthesis(mixed.w), tuned.generator.synthesis(mixed.w)
+    for place, number in enumerate(followed.numbers):
+        crop = from_pil(crop_face(Image.fromarray(clip[number]), replace(followed.crops[number], size=256)))
+        old, new = find_heads(torch.cat([crop, before[place : place + 1]]))
+        outside, head = 1 - grow(torch.maximum(old, new), 16), new > 0.9
+        far, near = (((made[place] - crop[0]).abs() * outside).mean() for made in (before, after))
+        moved = (after - before)[place, :, head].abs().mean()
+        assert near < 0.6 * far and moved < 0.05
+    with pytest.raises(sm.StyleMixError, match="plain W\\+ codes alone"):
+        followed.tune_seam(G, replace(mixed, w_rgb=mixed.w), 30)
 
 
 @pytest.mark.slow

@@ -138,6 +138,18 @@ def test_an_mp4_carries_its_workflow(host):
         assert sum(1 for _ in film.decode(video=0)) == 12
 
 
+def test_walks_go_side_by_side(host):
+    run = host.run(filmed("png", walks=6))
+    assert not run.errors
+    frames = [np.asarray(picture.convert("RGB")).astype(int) for picture in run.pictures["save"]]
+    first, second = sorted(max((host.base / "output/films").glob("walk_*_")).glob("*.png"))
+    for path, shown in ((first, frames[::2]), (second, frames[1::2])):
+        laid = np.concatenate([np.concatenate(row, 1) for row in (shown[:3], shown[3:])])
+        with Image.open(path) as picture:
+            assert abs(np.asarray(picture) - laid).max() <= 1
+    assert "12 codes are not 5 equally long walks" in host.run(filmed("png", walks=5)).errors["film"]
+
+
 # strengths over a film
 
 
@@ -245,6 +257,12 @@ def test_restyle_face_film_is_the_cores(stand_in, tmp_path):
     assert len(made) == 2 and made[0].read_bytes() == made[1].read_bytes()
     with av.open(str(made[0])) as film:
         assert sum(1 for _ in film.decode(video=0)) == 4
+    clip = Video(str(tmp_path / "clip.mp4"))
+    stand_in.call(
+        "StyleMixRestyleFilm", video=clip, style=style, **loaded, **given, tune_steps=1, seam_steps=1
+    )
+    tuned = sorted((stand_in.base / "output/films").glob("clip_*.mp4"))[-1]
+    assert tuned not in made and tuned.read_bytes() != made[0].read_bytes()
     with pytest.raises(Exception, match="one mask of one style"):
         stand_in.call(
             "StyleMixRestyleFilm",

@@ -254,12 +254,13 @@ CONTRACT = {
             "filename_prefix",
             "masks",
             "tune_steps",
+            "seam_steps",
         ],
         ["latent"],
     ),
     "StyleMixSaveFilm": (
         "Save Face Film",
-        ["generator", "latent", "fps", "format", "noise_mode", "filename_prefix"],
+        ["generator", "latent", "fps", "format", "noise_mode", "filename_prefix", "walks"],
         [],
     ),
 }

@@ -152,7 +152,7 @@ def walk(
     from ...decoding import draw_each
     from ...masks.mask_list import parse_masks
     from ...mixing.inject import Injection
-    from ...motion.film import CODECS, Film, drawn, stamp_of, video_library
+    from ...motion.film import CODECS, Film, drawn, side_by_side, stamp_of, video_library
     from ..inputs import open_generator, read_codes
 
     ending = "" if film == "png" else f".{film}"
@@ -170,10 +170,8 @@ def walk(
         injected = [injection.run(walk, styles) for walk in walks]
         run.warn({warning for one in injected for warning in one.warnings})
         walks = [one.codes for one in injected]
-    count = len(walks[0])
-    codes = join_latents(walks)
-    codes = codes.take([walk * count + frame for frame in range(count) for walk in range(len(walks))])
-    stamp = stamp_of(codes, generator.fingerprint(), noise, columns, models.dtype)
+    count, codes = len(walks[0]), side_by_side(join_latents(walks), len(walks))
+    stamp = stamp_of(codes, generator, noise, columns, models.dtype)
     made = results.film(Film(output.out / f"walk{ending}", count, fps, stamp))
 
     frames = drawn(codes, lambda some: draw_each(generator, [some], noise), columns, rows)
@@ -276,6 +274,13 @@ def read_keys(
     callback=number("tune", 0, 10_000),
     help="Tune the generator to the face for so many steps, such as 100: nearer to it, and slower.",
 )
+@click.option(
+    "--tune-seam",
+    type=int,
+    default=0,
+    callback=number("tune-seam", 0, 10_000),
+    help="Tune it for so many steps to draw the clip's surroundings around the changed heads, such as 50.",
+)
 @click.option("--mute", is_flag=True, help="Leave the clip's sound out.")
 @click.option(
     "--film", type=click.Choice(FILMS), default="mp4", help="What to write; png is a folder of pictures."
@@ -292,6 +297,7 @@ def video(
     steady: bool,
     feather: float,
     tune: int,
+    tune_seam: int,
     mute: bool,
     film: str,
     noise: str,
@@ -319,16 +325,18 @@ def video(
             codes = followed.encode(encoder, steady, on_step=bar.step)
     injection = Injection(parse_masks(masks, generator.num_ws))
     injected = injection.run(codes, join_latents(read_codes(style, generator, models, run)))
-    if tune:
-        with run.progress(title="tune") as bar:
-            generator = followed.tune(generator, encoder, tune, bar.step).generator
     run.warn(injected.warnings)
     if len(injected.codes) != len(codes):
         raise StyleMixError("a clip takes one mask of one style; give one of each")
+    if tune:
+        with run.progress(title="tune") as bar:
+            generator = followed.tune(generator, encoder, tune, bar.step).generator
+    if tune_seam:
+        with run.progress(title="tune the seam") as bar:
+            tuned = followed.tune_seam(generator, injected.codes, tune_seam, noise, bar.step)
+            generator = tuned.generator
     ending = "" if film == "png" else f".{film}"
-    stamp = stamp_of(
-        injected.codes, generator.fingerprint(), sha256(clip), noise, feather, tune, models.dtype, mute
-    )
+    stamp = stamp_of(injected.codes, generator, sha256(clip), noise, feather, models.dtype, mute)
     sound = clip if read.sound and not mute and film in ("mp4", "webm", "mov") else None
     name = file_name(clip.stem)
     made = results.film(Film(output.out / f"{name}{ending}", len(read), float(read.rate), stamp, sound=sound))
