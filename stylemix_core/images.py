@@ -112,9 +112,10 @@ def resize(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
         raise StyleMixError(f"cannot resize to {width}×{height}; both sides need at least one pixel")
     if images.shape[2:] == (height, width):
         return images
+    shrinks = height < images.shape[2] or width < images.shape[3]  # else there is nothing to antialias
     return _beside_apple(
         images,
-        lambda x: F.interpolate(x, (height, width), mode="bilinear", align_corners=False, antialias=True),
+        lambda x: F.interpolate(x, (height, width), mode="bilinear", align_corners=False, antialias=shrinks),
     )
 
 

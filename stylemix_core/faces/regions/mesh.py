@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image, ImageDraw
@@ -39,15 +40,23 @@ def width_of(face: Face) -> float:
 def draw(face: Face, outlines: Sequence[Sequence[int]], grow: float = 0.0) -> torch.Tensor:
     """Polygons of the mesh's points as a mask `[SIDE, SIDE]`, `grow` pixels wider all around."""
     fine = 4
-    picture = Image.new("L", (SIDE * fine, SIDE * fine))
+    places = [face.points[list(outline)] + 0.5 for outline in outlines]
+    corners = np.concatenate(places)
+    left, top = np.clip(np.floor(corners.min(0) - grow - 1), 0, SIDE - 1).astype(int)
+    right, bottom = np.clip(np.ceil(corners.max(0) + grow + 1), 1, SIDE).astype(int)
+    mask = torch.zeros(SIDE, SIDE)
+    if right <= left or bottom <= top:
+        return mask
+    picture = Image.new("L", ((right - left) * fine, (bottom - top) * fine))
     pen = ImageDraw.Draw(picture)
-    for outline in outlines:
-        points = [tuple((point + 0.5) * fine) for point in face.points[list(outline)]]
+    for outline in places:
+        points = [tuple((point - (left, top)) * fine) for point in outline]
         pen.polygon(points, 255)
         if grow:
             pen.line([*points, points[0], points[1]], 255, round(2 * grow * fine), "curve")
-    pixels = torch.frombuffer(bytearray(picture.reduce(fine).tobytes()), dtype=torch.uint8)
-    return pixels.view(SIDE, SIDE).float() / 255
+    pixels = torch.from_numpy(np.array(picture.reduce(fine)))
+    mask[top:bottom, left:right] = pixels.float() / 255
+    return mask
 
 
 def axes(face: Face) -> tuple[torch.Tensor, torch.Tensor]:

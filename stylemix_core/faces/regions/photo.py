@@ -194,10 +194,13 @@ def _sharpen(guide: torch.Tensor, maps: torch.Tensor, radius: int = 5, edge: flo
     in half the size. edge: variances of the guide far below it are no edges."""
     small = F.avg_pool2d(guide, 2)
     count, channels = len(guide), maps.shape[1]
+    place = torch.arange(HALF)
+    near = ((place - place[:, None]).abs() <= radius).float()
+    near /= near.sum(1, keepdim=True)
 
     def mean(each: torch.Tensor) -> torch.Tensor:
-        down = F.avg_pool2d(each, (2 * radius + 1, 1), 1, (radius, 0), count_include_pad=False)
-        return F.avg_pool2d(down, (1, 2 * radius + 1), 1, (0, radius), count_include_pad=False)
+        # Products of matrices take a fraction of the time of torch's pooling.
+        return near @ each @ near.T
 
     def products(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         """Means of all products of two maps' channels, less those of the means: `[B, H, W, A, B]`."""
