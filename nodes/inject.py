@@ -15,7 +15,7 @@ from ..stylemix_core.masks.mask_list import MaskList, MaskText
 from ..stylemix_core.mixing.identity_cap import cap_identity, seen_through
 from ..stylemix_core.mixing.inject import CHANNEL_SHARE, SPACES, Injection
 from ..stylemix_core.motion.walk import MOST_FRAMES
-from . import host
+from . import host, live
 from .inputs import (
     alpha_input,
     checked_masks,
@@ -131,7 +131,9 @@ class Inject(io.ComfyNode):
         injected = injection.run(latent, style, None if generator is None else partial(host.run, generator))
         for warning in injected.warnings:
             host.warn(cls.hidden.unique_id, warning)
-        return io.NodeOutput(injected.codes, "\n".join(injected.labels), ui=masks_shown(resolved))
+        name = live.leave(injected.codes, live.Ran(latent, style, replace(injection, masks=resolved)))
+        shown = masks_shown(resolved) | {"stylemix_live": [name]}
+        return io.NodeOutput(injected.codes, "\n".join(injected.labels), ui=shown)
 
 
 class MaskListNode(io.ComfyNode):

@@ -1,4 +1,4 @@
-"""What the page asks of the server: how many layers a checkpoint's model has, and what they carry."""
+"""What the page asks of the server: how many layers a checkpoint's model has and what they carry, and live pictures."""
 
 import asyncio
 from collections.abc import Mapping
@@ -8,11 +8,12 @@ from typing import Any
 from ..stylemix_core.checkpoints import inspect_checkpoint
 from ..stylemix_core.demo.attributes import GROUPS
 from ..stylemix_core.errors import StyleMixError
-from . import host
+from . import host, live
 
 
 def register() -> None:
-    """Answer `GET /stylemix/inspect?folder=stylegan|psp&checkpoint=NAME`, where there is a server."""
+    """Answer `GET /stylemix/inspect?folder=stylegan|psp&checkpoint=NAME` and `POST /stylemix/live`, where there is a
+    server."""
     routes = host.routes()
     if routes is None:
         return
@@ -24,6 +25,7 @@ def register() -> None:
         return web.json_response(await asyncio.to_thread(inspect, request.query))
 
     routes.get("/stylemix/inspect")(answer)
+    routes.post("/stylemix/live")(live.Desk().answer)
 
 
 def inspect(query: Mapping[str, str]) -> dict[str, Any]:

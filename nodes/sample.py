@@ -12,7 +12,7 @@ from ..stylemix_core.decoding import describe_leakage, draw_distinct, leakage
 from ..stylemix_core.faces.transform import FaceTransform
 from ..stylemix_core.images import to_comfy, to_pil
 from ..stylemix_core.moving import STILL, Move, as_in_photos
-from . import host
+from . import host, live
 from .inputs import cutoff_of, move_input, noise_mode_input, seed_input, truncation_inputs
 from .search_words import search_words
 from .sockets import GENERATOR, LATENT, MOVE, TRANSFORM
@@ -126,6 +126,7 @@ def draw(
     generator: host.AnyModel, latent: Latents, noise_mode: str, noise_seed: int, move: Move = STILL
 ) -> torch.Tensor:
     """The codes' pictures as IMAGE. Random noise depends on `noise_seed` and the place in the batch alone."""
+    live.drew(generator, latent, noise_mode)
     runner = partial(host.run, generator, preview=to_pil)
     return to_comfy(*draw_distinct(latent, runner, noise_mode, noise_seed, move))
 

@@ -12,11 +12,12 @@ import torch.nn.functional as F
 from .codes.combine import resize_mask
 from .codes.latents import Latents
 from .codes.style_space import styles_of
+from .errors import StyleMixError
 from .generator import Generator
 from .generator.batches import Runner
 from .generator.engine.parts import CHUNK
 from .generator.engine.regions import draw_regions
-from .images import average
+from .images import average, to_comfy
 from .moving import STILL, Move
 
 MARGIN = 8 / 256
@@ -50,6 +51,23 @@ def decode(
         return synthesis.draw(streams[0], noise_mode, noise_seed, resolution)
     masks = torch.stack([resize_mask(region.mask, *generator.img_shape) for region in latents.regions])
     return draw_regions(synthesis, streams, masks, noise_mode, noise_seed, resolution)
+
+
+@torch.inference_mode()
+def glimpse(generator: Generator, latents: Latents, noise_mode: str, side: int) -> torch.Tensor:
+    """The first code's picture for a quick look, `[H, W, 3]` in 0…1 on the CPU.
+
+    Where pictures are larger than `side` it is the largest inside the network that is not; `StyleMixError` where there
+    is none.
+    """
+    resolution = None
+    if generator.img_resolution > side:
+        inside = [size for size in generator.synthesis.colour_resolutions if size <= side]
+        if not inside:
+            raise StyleMixError(f"this generator has no picture of {side} pixels or less inside")
+        resolution = max(inside)
+    (picture,) = to_comfy(decode(generator, latents.take([0]), noise_mode, 0, resolution).cpu())
+    return picture
 
 
 def draw_distinct(

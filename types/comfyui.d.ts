@@ -17,6 +17,8 @@ declare namespace Comfy {
     stylemix_messages?: [kind: "warning" | "note", text: string][];
     stylemix_masks?: string[];
     stylemix_num_ws?: number[];
+    /** The name by which live pictures are asked for. */
+    stylemix_live?: string[];
     stylemix_faces?: Picture[];
     stylemix_asked?: number[];
     stylemix_strip?: Picture[];
@@ -218,6 +220,14 @@ declare namespace Comfy {
     };
     registerExtension(extension: {
       name: string;
+      settings: {
+        id: string;
+        category: string[];
+        name: string;
+        tooltip: string;
+        type: string;
+        defaultValue: unknown;
+      }[];
       setup(): void;
       beforeConfigureGraph(workflow: Workflow): void;
       onNodeOutputsUpdated(): void;

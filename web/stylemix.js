@@ -87,6 +87,11 @@ function runOf({ graph, id }) {
   return app.nodeOutputs[graph?.isRootGraph === false ? `${graph.id}:${id}` : id];
 }
 
+/** Whether pictures are drawn while masks are painted. */
+function isLive() {
+  return app.extensionManager?.setting?.get("StyleMix.Live") ?? true;
+}
+
 function locale() {
   return app.extensionManager?.setting?.get("Comfy.Locale") ?? "en";
 }
@@ -119,6 +124,15 @@ function addGrid(node, text) {
     alpha() {
       const alpha = Number(valueOf(node, "alpha"));
       return Number.isFinite(alpha) ? alpha : 1;
+    },
+    seed: () => Math.round(Number(valueOf(node, "seed"))) || 0,
+    live: {
+      name: () => (isLive() && node.graph ? (runOf(node)?.stylemix_live?.[0] ?? null) : null),
+      async draw(wish) {
+        const answer = await fetch(api.apiURL("/stylemix/live"), { method: "POST", body: JSON.stringify(wish) });
+        if (!answer.headers.get("Content-Type")?.startsWith("image/")) return null;
+        return { picture: await answer.blob(), full: Number(answer.headers.get("X-Full-Size")) };
+      },
     },
     locale,
     given: (numWs) => (node.graph ? givenMasks(node, numWs, runOf) : null),
@@ -252,6 +266,16 @@ function showBelow(node, upper, widget) {
 
 app.registerExtension({
   name: "StyleMix",
+  settings: [
+    {
+      id: "StyleMix.Live",
+      category: ["StyleMix", "InjectW+", "Live"],
+      name: "Live pictures below the mask grid",
+      tooltip: "After a run, show what masks give while they are painted.",
+      type: "boolean",
+      defaultValue: true,
+    },
+  ],
   setup() {
     colorSockets(app);
     showRemembered(api, app);

@@ -28,6 +28,7 @@ from .folders import (
     vgg_file,
 )
 from .messages import (
+    busy,
     pictures,
     routes,
     shows,
@@ -57,6 +58,7 @@ __all__ = [
     "check_file",
     "checkpoint_names",
     "checkpoint_source",
+    "busy",
     "checkpoint_stamp",
     "descend",
     "direction_names",

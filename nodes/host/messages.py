@@ -99,6 +99,14 @@ def show_progress(node_id: str | None, text: str) -> None:
     server.send_sync("stylemix_progress", {"node": node_id, "text": text}, server.client_id)
 
 
+def busy() -> bool:
+    """Whether a prompt runs or waits."""
+    from server import PromptServer  # not at import: the server imports the packs
+
+    remaining: int = PromptServer.instance.prompt_queue.get_tasks_remaining()
+    return remaining > 0
+
+
 def routes() -> Any:
     """The server's table of routes (aiohttp's), or None where nothing is served."""
     from server import PromptServer  # not at import: the server imports the packs

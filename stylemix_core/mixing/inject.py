@@ -156,6 +156,20 @@ class Injection:
             [warning for warning in warnings if warning is not None],
         )
 
+    def alone(self, masks: MaskList, row: int) -> "Injection":
+        """One mask of another list, injected in the same way: its region, if each has its own, and its first frame."""
+        one = replace(
+            masks,
+            strengths=masks.strengths[row : row + 1],
+            labels=masks.labels[row : row + 1],
+            named=None,
+            courses=(),
+        )
+        region = self.region
+        if region is not None and region.ndim > 2 and len(region) > 1:
+            region = region[min(row, len(region) - 1)][None]
+        return replace(self, masks=one, region=region, frames=0)
+
     def _frames(self, source: Latents) -> Latents:
         """The sources, one per frame. `LatentMismatchError` when they are neither one nor as many."""
         frames = self.frames or len(self.masks.curve or ()) or len(source)

@@ -154,6 +154,11 @@ export function listen(grid) {
     if (!grid.editing && !above(event.target, "button")) event.preventDefault();
   });
   rows.addEventListener("pointerover", ({ target }) => grid.showStatus(rowOf(target), layerOf(target)));
+  grid.head.addEventListener("pointerover", ({ target }) => {
+    const layer = above(target, ".stylemix-index");
+    if (layer) grid.showLive(grid.pointed, Number(layer.textContent));
+  });
+  grid.head.addEventListener("pointerleave", () => grid.showLive(grid.pointed));
   // A lifted finger leaves, too, and what it did should be read.
   rows.addEventListener("pointerleave", ({ pointerType }) => pointerType === "touch" || grid.showStatus());
   rows.addEventListener("contextmenu", (event) => {

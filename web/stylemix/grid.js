@@ -7,6 +7,7 @@
 /** @import { Cell } from "./cells.js" */
 /** @import { GivenMasks } from "./given.js" */
 /** @import { MaskDocument } from "./grammar.js" */
+/** @import { Server } from "./live.js" */
 /** @import { Model } from "./model.js" */
 
 import { cellStrength, clamp, MAX_STRENGTH, MIN_STRENGTH, setCell } from "./cells.js";
@@ -16,6 +17,7 @@ import { headOf, make, messagesOf, rowOf } from "./drawing.js";
 import { append, duplicate, move, remove, replaceAll, setCells, setLabel } from "./edit.js";
 import { formatStrength } from "./format.js";
 import { listen } from "./gestures.js";
+import { Live } from "./live.js";
 import { openMenu } from "./menu.js";
 import { presets } from "./presets.js";
 import { textsFor } from "./texts.js";
@@ -30,6 +32,8 @@ const STEP = 0.05;
  * @property {(text: string) => void} setText must lead to a `refresh`
  * @property {() => Model} model
  * @property {() => number} alpha
+ * @property {() => number} seed
+ * @property {Server} live
  * @property {() => string} locale
  * @property {(numWs: number) => GivenMasks | null} given the masks in force that are not the text's
  * @property {() => void} changed when a gesture is complete
@@ -57,6 +61,8 @@ export class MaskGrid {
   cancelEdit = null;
   /** Column −1 is the label, the one behind the last layer the row's menu. */
   focused = { row: 0, column: 0 };
+  /** The mask that was pointed at last, whose result is seen live. */
+  pointed = 0;
 
   /** @param {Host} host */
   constructor(host) {
@@ -69,8 +75,9 @@ export class MaskGrid {
     this.preset = make("button", "stylemix-button", { type: "button", "aria-haspopup": "menu" });
     this.status = make("span", "stylemix-status");
     this.message = make("div", "stylemix-message", { "aria-live": "polite" });
+    this.live = new Live(host.live, (key, values) => this.view.say(key, values));
     const bar = make("div", "stylemix-bar", {}, this.add, this.preset, this.status);
-    this.content = make("div", "stylemix-content", {}, this.table, bar, this.message);
+    this.content = make("div", "stylemix-content", {}, this.table, bar, this.message, this.live.element);
     this.element = make("div", "stylemix-masks", {}, this.content);
     listen(this);
     this.add.addEventListener("click", () => {
@@ -79,6 +86,7 @@ export class MaskGrid {
     });
     this.preset.addEventListener("click", () => this.openPresets());
     this.element.addEventListener("pointerenter", () => {
+      this.live.enter();
       if (!this.busy && !this.editing) this.refresh();
     });
     new ResizeObserver(() => this.host.resized()).observe(this.content);
@@ -123,13 +131,31 @@ export class MaskGrid {
     this.add.disabled = this.preset.disabled = !view.open;
     this.message.replaceChildren(...messagesOf(view, this.host.showInText));
     this.showStatus();
+    this.showLive(this.pointed);
     this.focus(this.focused.row, this.focused.column, hasFocus);
+  }
+
+  /**
+   * Show what a mask gives, or what a layer gives alone.
+   *
+   * @param {number} row
+   */
+  showLive(row, layer = -1) {
+    const { view, host } = this;
+    const { masks, text } = view.document;
+    this.pointed = clamp(row, 0, Math.max(0, masks.length - 1));
+    const alpha = view.alpha;
+    if (layer >= 0)
+      this.live.show({ mask_list: `${layer}`, alpha, seed: 0, row: 0 }, view.say("liveLayer", { layer }));
+    else if (masks.length)
+      this.live.show({ mask_list: text, alpha, seed: host.seed(), row: this.pointed }, view.maskName(this.pointed));
   }
 
   /** What is under the pointer or the focus; else what the columns are. */
   showStatus(row = -1, layer = -1) {
     const { status, view } = this;
     const mask = view.document.masks[row];
+    if (mask) this.showLive(row);
     if (mask && layer >= 0 && !mask.locked) {
       status.textContent = `${view.layerTitle(layer)} · ${view.strengthText(view.cell(row, layer))}`;
       status.title = "";

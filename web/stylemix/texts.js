@@ -70,6 +70,9 @@ const en = {
   linkedLater: "From {name}, which is connected to mask_list: seen here after a run.",
   hint: "Click or drag to paint. Drag up or down, or Alt + wheel, for the strength. Right-click or hold a finger still for more.",
   live: "Live: choose Run (On Change) beside the Run button, and every stroke draws anew.",
+  liveSource: "source",
+  liveLayer: "layer {layer} alone",
+  livePreview: "preview, {size} px",
 
   sweep: "The study's sweep",
   sweepTip: "Layers 0 to 5 one at a time, then 0 to 6 together: the study project's experiment.",
@@ -179,6 +182,9 @@ const ko = {
   linkedLater: "마스크 목록에 연결된 {name}의 마스크는 실행한 뒤에 여기 나타납니다.",
   hint: "클릭하거나 끌어서 칠하세요. 세기는 위아래로 끌거나 Alt+휠로 바꿉니다. 오른쪽 클릭하거나 길게 누르면 메뉴가 열립니다.",
   live: "실행 버튼 옆에서 ‘실행 (변경 시)’을 고르면 칠할 때마다 바로 다시 그립니다.",
+  liveSource: "원본",
+  liveLayer: "레이어 {layer}만",
+  livePreview: "미리보기, {size} px",
 
   sweep: "연구의 실험 순서",
   sweepTip: "레이어 0~5를 하나씩, 이어서 0~6을 한꺼번에: 연구 프로젝트에서 한 실험입니다.",

@@ -1,0 +1,117 @@
+/**
+ * Pictures of what masks would give, while they are painted: the source and the result beside each other, asked of the
+ * server one at a time, the newest wish always next.
+ */
+
+/** @import { TextKey } from "./texts.js" */
+
+import { make } from "./drawing.js";
+
+/**
+ * @typedef {object} Wish
+ * @property {string | null} mask_list null for the source
+ * @property {number} [alpha]
+ * @property {number} [seed]
+ * @property {number} [row] which mask of the list
+ */
+
+/**
+ * @typedef {object} Server
+ * @property {() => string | null} name of the last run that pictures may be asked of, if there is one
+ * @property {(wish: Wish & { name: string }) => Promise<{ picture: Blob, full: number } | null>} draw null where it
+ *   cannot; `full` is the picture's size in a run
+ */
+
+export class Live {
+  /** Whether the pictures are seen. They take room, so only who comes near opens them. */
+  open = false;
+  /** The run whose source is shown. */
+  shown = "";
+  /** What was asked for last, so that nothing is asked for twice. */
+  asked = "";
+  /**
+   * What to ask for next.
+   *
+   * @type {{ wish: Wish, caption: string } | null}
+   */
+  wanted = null;
+  asking = false;
+
+  /**
+   * @param {Server} server
+   * @param {(key: TextKey, values?: Record<string, unknown>) => string} say
+   */
+  constructor(server, say) {
+    this.server = server;
+    this.say = say;
+    // The source, and what a mask makes of it.
+    this.pictures = [0, 1].map(() => make("img", "stylemix-live-picture", { alt: "", draggable: "false" }));
+    this.captions = [0, 1].map(() => make("figcaption", "stylemix-live-caption"));
+    const figures = this.pictures.map((picture, i) => make("figure", "", {}, picture, this.captions[i]));
+    this.element = make("div", "stylemix-live", { "aria-hidden": "true" }, ...figures);
+    this.element.hidden = true;
+  }
+
+  /** Somebody comes near. */
+  enter() {
+    this.open = true;
+  }
+
+  /**
+   * Show what a mask would give.
+   *
+   * @param {Wish} wish
+   * @param {string} caption
+   */
+  show(wish, caption) {
+    const name = this.open ? this.server.name() : null;
+    if (name === null) {
+      this.element.hidden = true;
+      this.asked = "";
+      return;
+    }
+    const asked = JSON.stringify([name, wish]);
+    if (asked === this.asked) return;
+    this.asked = asked;
+    this.wanted = { wish, caption };
+    if (!this.asking) void this.ask();
+  }
+
+  /** Ask for what is wanted until nothing is. */
+  async ask() {
+    this.asking = true;
+    try {
+      while (this.wanted) {
+        const { wish, caption } = this.wanted;
+        this.wanted = null;
+        const name = this.server.name();
+        if (name === null) break;
+        if (this.shown !== name && (await this.put(0, name, { mask_list: null }, this.say("liveSource"))))
+          this.shown = name;
+        if (!(await this.put(1, name, wish, caption))) this.asked = ""; // may be asked for again
+      }
+    } finally {
+      this.asking = false;
+    }
+  }
+
+  /**
+   * @param {number} place
+   * @param {string} name
+   * @param {Wish} wish
+   * @param {string} caption
+   * @returns {Promise<boolean>} whether it could be drawn
+   */
+  async put(place, name, wish, caption) {
+    const drawn = await this.server.draw({ name, ...wish });
+    if (!drawn) return false;
+    const picture = this.pictures[place];
+    URL.revokeObjectURL(picture.src);
+    picture.src = URL.createObjectURL(drawn.picture);
+    await picture.decode().catch(() => {});
+    const small = picture.naturalWidth < drawn.full ? ` · ${this.say("livePreview", { size: picture.naturalWidth })}` : "";
+    this.captions[place].textContent = this.captions[place].title = `${caption}${small}`;
+    this.element.hidden = false;
+    return true;
+  }
+}
