@@ -7,61 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from .widget import INJECT, Widget, workflow
+from .widget import LIVE_PICTURES, Widget, drawn_workflow
 
 pytestmark = [pytest.mark.real, pytest.mark.browser]
-
-PICTURES = ".stylemix-live-picture"
-
-
-def with_decode(text: str) -> dict:
-    """The widget's workflow, drawn and shown."""
-    content = workflow(text)
-    generator, latent = "STYLEMIX_GENERATOR", "STYLEMIX_LATENT"
-    content["nodes"][0]["outputs"][0]["links"] = [1, 4, 7]
-    content["nodes"][1]["outputs"][1]["links"] = [2]
-    content["nodes"][INJECT - 1]["outputs"][0]["links"] = [5]
-    for id, type, inputs, outputs, values in (
-        (
-            4,
-            "StyleMixDecode",
-            [("generator", generator, 4), ("latent", latent, 5)],
-            [("image", "IMAGE", [6])],
-            ["const"],
-        ),
-        (5, "PreviewImage", [("images", "IMAGE", 6)], [], []),
-        (
-            6,
-            "StyleMixSampler",
-            [("generator", generator, 7)],
-            [("image", "IMAGE", None), ("latent", latent, [3])],
-            [7, "fixed", 1, 0.7, -1, -1, "const"],
-        ),
-    ):
-        content["nodes"].append(
-            {
-                "id": id,
-                "type": type,
-                "pos": [900, 400 * (id - 4)],
-                "size": [280, 300],
-                "flags": {},
-                "order": id - 1,
-                "mode": 0,
-                "inputs": [{"name": name, "type": kind, "link": link} for name, kind, link in inputs],
-                "outputs": [{"name": name, "type": kind, "links": links} for name, kind, links in outputs],
-                "properties": {},
-                "widgets_values": values,
-            }
-        )
-    content["links"][2] = [3, 6, 1, INJECT, 1, latent]  # another face is the style
-    content["links"] += [
-        [4, 1, 0, 4, 0, generator],
-        [5, INJECT, 0, 4, 1, latent],
-        [6, 4, 0, 5, 0, "IMAGE"],
-        [7, 1, 0, 6, 0, generator],
-    ]
-    content["last_node_id"], content["last_link_id"] = 6, 7
-    return content
 
 
 @pytest.fixture
@@ -72,14 +20,6 @@ def widget(page):
     assert page.problems == []
 
 
-def run(widget: Widget) -> None:
-    widget.page.queue()
-    widget.tab.wait_for_function(
-        "id => app.nodeOutputs[id]?.stylemix_live && app.nodeOutputs['5']", arg=str(INJECT)
-    )
-    widget.page.wait_for_quiet()
-
-
 def shown(widget: Widget) -> list[np.ndarray]:
     """The source and the result as they are seen, when nothing is asked for any more."""
     before: list = []
@@ -87,7 +27,7 @@ def shown(widget: Widget) -> list[np.ndarray]:
         now = widget.tab.evaluate(
             "selector => [...document.querySelectorAll(selector)].map(each =>"
             " each.complete && each.naturalWidth && each.offsetParent ? each.src : '')",
-            PICTURES,
+            LIVE_PICTURES,
         )
         if all(now) and now == before and not widget.page.asking:
             break
@@ -100,7 +40,7 @@ def shown(widget: Widget) -> list[np.ndarray]:
             canvas.getContext("2d").drawImage(picture, 0, 0);
             return canvas.toDataURL("image/png").split(",")[1];
         })""",
-        PICTURES,
+        LIVE_PICTURES,
     )
     return [np.asarray(Image.open(io.BytesIO(b64decode(each))).convert("RGB")) for each in pictures]
 
@@ -113,11 +53,11 @@ def result(widget: Widget, place: int = 0) -> np.ndarray:
 
 
 def test_what_is_painted_is_seen_at_once_and_is_what_a_run_gives(widget, screenshots):
-    widget.load(with_decode("0; 4-5"))
+    widget.load(drawn_workflow("0; 4-5"))
     widget.view()
-    assert not widget.tab.locator(PICTURES).first.is_visible()
-    run(widget)
-    assert not widget.tab.locator(PICTURES).first.is_visible()  # takes no room until somebody comes
+    assert not widget.tab.locator(LIVE_PICTURES).first.is_visible()
+    widget.run()
+    assert not widget.tab.locator(LIVE_PICTURES).first.is_visible()  # takes no room until somebody comes
     widget.tab.mouse.move(*widget.place(1, 9))
     source, before = shown(widget)
     assert np.array_equal(before, result(widget, 1))
@@ -127,12 +67,17 @@ def test_what_is_painted_is_seen_at_once_and_is_what_a_run_gives(widget, screens
     widget.tab.locator(".stylemix-index").nth(5).hover()
     _, layer = shown(widget)
     assert widget.grid().locator(".stylemix-live-caption").nth(1).inner_text() == "layer 5 alone"
-    run(widget)
+    widget.run()
     widget.tab.mouse.move(*widget.place(1, 9))
     again, live = shown(widget)
     assert np.array_equal(again, source) and np.array_equal(live, painted)
     assert np.array_equal(live, result(widget, 1))
     widget.page.screenshot(screenshots / f"live, {widget.page.name}.png")
+    widget.click(0, 3)  # the keys go to the grid
+    widget.tab.keyboard.down("s")
+    assert widget.tab.locator(LIVE_PICTURES).nth(1).evaluate("each => each.style.content.includes('blob:')")
+    widget.tab.keyboard.up("s")
+    assert widget.tab.locator(LIVE_PICTURES).nth(1).evaluate("each => each.style.content") == ""
     widget.set_text("5")
     assert np.array_equal(shown(widget)[1], layer)
     widget.set_text("none")

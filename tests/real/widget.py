@@ -6,6 +6,8 @@ from .browser import Page
 
 INJECT = 3
 """Id of the InjectW+ node in the workflow that `Widget.open` loads."""
+LIVE_PICTURES = ".stylemix-live-picture"
+"""The source and the result below the grid."""
 
 
 def workflow(text: str, checkpoint: str = "demo (bundled)") -> dict[str, Any]:
@@ -57,6 +59,56 @@ def workflow(text: str, checkpoint: str = "demo (bundled)") -> dict[str, Any]:
         "extra": {},
         "version": 0.4,
     }
+
+
+def drawn_workflow(text: str) -> dict[str, Any]:
+    """The same with another face as the style, drawn and shown."""
+    content = workflow(text)
+    generator, latent = "STYLEMIX_GENERATOR", "STYLEMIX_LATENT"
+    content["nodes"][0]["outputs"][0]["links"] = [1, 4, 7]
+    content["nodes"][1]["outputs"][1]["links"] = [2]
+    content["nodes"][INJECT - 1]["outputs"][0]["links"] = [5]
+    for id, type, inputs, outputs, values in (
+        (
+            4,
+            "StyleMixDecode",
+            [("generator", generator, 4), ("latent", latent, 5)],
+            [("image", "IMAGE", [6])],
+            ["const"],
+        ),
+        (5, "PreviewImage", [("images", "IMAGE", 6)], [], []),
+        (
+            6,
+            "StyleMixSampler",
+            [("generator", generator, 7)],
+            [("image", "IMAGE", None), ("latent", latent, [3])],
+            [7, "fixed", 1, 0.7, -1, -1, "const"],
+        ),
+    ):
+        content["nodes"].append(
+            {
+                "id": id,
+                "type": type,
+                "pos": [900, 400 * (id - 4)],
+                "size": [280, 300],
+                "flags": {},
+                "order": id - 1,
+                "mode": 0,
+                "inputs": [{"name": name, "type": kind, "link": link} for name, kind, link in inputs],
+                "outputs": [{"name": name, "type": kind, "links": links} for name, kind, links in outputs],
+                "properties": {},
+                "widgets_values": values,
+            }
+        )
+    content["links"][2] = [3, 6, 1, INJECT, 1, latent]  # another face is the style
+    content["links"] += [
+        [4, 1, 0, 4, 0, generator],
+        [5, INJECT, 0, 4, 1, latent],
+        [6, 4, 0, 5, 0, "IMAGE"],
+        [7, 1, 0, 6, 0, generator],
+    ]
+    content["last_node_id"], content["last_link_id"] = 6, 7
+    return content
 
 
 class Widget:
@@ -177,6 +229,14 @@ class Widget:
             [places, hold],
         )
         self.settle()
+
+    def run(self) -> None:
+        """Run a `drawn_workflow`, and wait until it is done."""
+        self.page.queue()
+        self.tab.wait_for_function(
+            "id => app.nodeOutputs[id]?.stylemix_live && app.nodeOutputs['5']", arg=str(INJECT)
+        )
+        self.page.wait_for_quiet()
 
     def show_run(self, output: dict[str, Any]) -> None:
         """Let the page note what a run of the node has given."""

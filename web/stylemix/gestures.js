@@ -26,6 +26,8 @@ const LONG = 500;
 /** Pixels of a vertical drag for a strength of 1. */
 const DRAG = 40;
 const STEP = 0.1;
+/** The key that shows the source as long as it is held: S, whatever the keyboard writes with it. */
+const COMPARE = "KeyS";
 
 /**
  * What Alt + wheel does, by a grid's element: one listener serves all.
@@ -199,9 +201,12 @@ export function listen(grid) {
       gesture = null;
       grid.busy = false;
       grid.write(text);
-    } else if (!keyed(event)) return;
+    } else if (event.code === COMPARE) grid.live.compare(true);
+    else if (!keyed(event)) return;
     event.preventDefault();
   });
+  element.addEventListener("keyup", ({ code }) => code === COMPARE && grid.live.compare(false));
+  element.addEventListener("focusout", () => grid.live.compare(false));
 
   /**
    * Do what a key means in the grid; false if nothing.

@@ -114,6 +114,7 @@ export class MaskGrid {
     this.cancelEdit?.();
     const { hasFocus } = this;
     this.view = view;
+    this.showLive(this.pointed); // the server works while the page does
     this.element.classList.toggle("stylemix-read-only", readOnly);
     this.element.style.setProperty("--stylemix-columns", `${columns}`);
     // Not by the names of masks without labels: they change with every stroke, and the cells would move.
@@ -131,7 +132,6 @@ export class MaskGrid {
     this.add.disabled = this.preset.disabled = !view.open;
     this.message.replaceChildren(...messagesOf(view, this.host.showInText));
     this.showStatus();
-    this.showLive(this.pointed);
     this.focus(this.focused.row, this.focused.column, hasFocus);
   }
 

@@ -58,6 +58,17 @@ export class Live {
   }
 
   /**
+   * Show the source in the result's place, to see what has changed, or the result again.
+   *
+   * @param {boolean} source
+   */
+  compare(source) {
+    const [before, after] = this.pictures;
+    const overlay = source && !this.element.hidden;
+    after.style.content = overlay ? `url("${before.src}")` : "";
+  }
+
+  /**
    * Show what a mask would give.
    *
    * @param {Wish} wish

@@ -1,0 +1,103 @@
+"""How long it takes from a stroke on the mask grid to the picture below it.
+
+    python benchmarks/live.py [--strokes 60]
+
+Needs what the browser tests need: a real ComfyUI and Chromium. Strokes are made on the oldest core's page with the demo
+generator, and on the newest one's with Vue nodes. Exit code 1 when a goal is missed.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.real import browser, find
+from tests.real.server import RealComfy
+from tests.real.widget import INJECT, LIVE_PICTURES, Widget, drawn_workflow
+
+GOAL = 80
+"""Milliseconds from a stroke to its picture. Chromium without a screen draws the page on the processor, which the
+generator needs at the same time; what the server takes alone stands beside it."""
+
+WATCH = """selector => {
+    window.strokes = [];
+    let begun = 0;
+    document.addEventListener("pointerup", () => (begun = performance.now()), true);
+    document.querySelectorAll(selector)[1].addEventListener("load", () => {
+        if (begun) window.strokes.push(performance.now() - begun);
+        begun = 0;
+    });
+}"""
+
+
+def strokes_on(widget: Widget, count: int) -> list[float]:
+    """Milliseconds from each stroke to its picture."""
+    widget.load(drawn_workflow("0; 4-5"))
+    widget.run()
+    widget.tab.mouse.move(*widget.place(1, 9))
+    widget.tab.locator(LIVE_PICTURES).nth(1).wait_for(state="visible")
+    widget.page.wait_for_quiet()  # else the first stroke is credited with the picture of what was pointed at
+    widget.tab.evaluate(WATCH, LIVE_PICTURES)
+    for stroke in range(count):
+        widget.tab.mouse.click(*widget.place(1, stroke % 14))
+        widget.tab.wait_for_function("done => window.strokes.length > done", arg=stroke)
+    return widget.tab.evaluate("() => window.strokes")
+
+
+def drawing_alone(widget: Widget, count: int) -> list[float]:
+    """Milliseconds that the server takes for a picture, from request to answer."""
+    (name,) = widget.tab.evaluate("id => app.nodeOutputs[id].stylemix_live", str(INJECT))
+    times = []
+    for turn in range(count):
+        wish = {"name": name, "mask_list": f"{turn % 14}@0.{turn + 1:03d}"}
+        started = time.perf_counter()
+        urllib.request.urlopen(f"{widget.page.server.url}/stylemix/live", json.dumps(wish).encode()).read()
+        times.append(1000 * (time.perf_counter() - started))
+    return times
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--strokes", type=int, default=60, help="how many are made (%(default)s)")
+    count = parser.parse_args().strokes
+    cores = find.find_cores()
+    lacking = find.missing(next(iter(cores), None)) or browser.missing()
+    if lacking:
+        sys.exit(lacking)
+    pages = [("classic canvas", cores[0], (), False)]
+    if os.environ.get("COMFYUI_FRONTEND"):
+        root = str(Path(os.environ["COMFYUI_FRONTEND"]).expanduser())
+        pages.append(("Vue nodes", cores[-1], ("--front-end-root", root), True))
+    missed = False
+    print("| page | median | 95 % | the server alone | goal |\n|---|---|---|---|---|")
+    for name, core, arguments, vue in pages:
+        settings = {"Comfy.VueNodes.Enabled": vue}
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            RealComfy(core, Path(folder), arguments, settings) as server,
+            browser.open_page(server) as page,
+        ):
+            page.server, page.name = server, name
+            widget = Widget(page)
+            times = sorted(strokes_on(widget, count))
+            median, slow = statistics.median(times), times[int(0.95 * len(times))]
+            alone = statistics.median(drawing_alone(widget, count))
+        over = median > GOAL
+        missed |= over
+        said = f"{core.version}, {name}"
+        print(
+            f"| {said} | {median:.0f} ms | {slow:.0f} ms | {alone:.0f} ms | ≤ {GOAL} ms |{' missed' * over}",
+            flush=True,
+        )
+    return int(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
