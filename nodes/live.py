@@ -22,6 +22,7 @@ from . import host
 
 SIDE = 256
 """Larger pictures are drawn by a smaller size inside the network, where it has one."""
+BUSY = "a prompt runs; what it gives is seen then"
 MOST_BYTES = 64 << 10
 """Of a request: far more than the longest mask list that a hand can paint."""
 
@@ -121,6 +122,10 @@ def picture(wish: Wish) -> tuple[bytes, int]:
         image = glimpse(network, codes, noise_mode, SIDE)
     except StyleMixError as error:
         raise Nothing(str(error)) from None
+    except RuntimeError:
+        if host.busy():  # a prompt has begun, and ComfyUI moves the network
+            raise Nothing(BUSY) from None
+        raise
     return png_of(image), network.img_resolution
 
 
@@ -159,5 +164,5 @@ class Desk:
             if mine != self.newest:
                 raise Nothing("a newer request came")
             if host.busy():
-                raise Nothing("a prompt runs; what it gives is seen then")
+                raise Nothing(BUSY)
             return await asyncio.to_thread(picture, wish)

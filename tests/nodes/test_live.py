@@ -133,6 +133,22 @@ def test_masks_that_cannot_be_read_show_nothing(stand_in):
             live.picture(wish)
 
 
+def test_nothing_is_drawn_of_a_network_that_a_prompt_moves(stand_in, monkeypatch):
+    live = stand_in.module("nodes.live")
+    (name,) = (run := stand_in.run(painted())).shown["inject"]["stylemix_live"]
+    assert not run.errors
+
+    def on_its_way(*_):
+        raise RuntimeError("Expected all tensors to be on the same device")
+
+    monkeypatch.setattr(live, "glimpse", on_its_way)
+    with pytest.raises(RuntimeError, match="same device"):
+        live.picture(live.Wish(name, "1"))
+    monkeypatch.setattr(live.host, "busy", lambda: True)
+    with pytest.raises(live.Nothing, match="a prompt runs"):
+        live.picture(live.Wish(name, "1"))
+
+
 def test_a_server_refuses_strangers_floods_and_what_is_too_large(real_comfy):
     run = real_comfy.run(painted())
     wish = wished(run.shown["inject"]["stylemix_live"][0], "1")

@@ -36,6 +36,8 @@ export class Live {
    */
   wanted = null;
   asking = false;
+  /** The result's address while the source covers it. */
+  covered = "";
 
   /**
    * @param {Server} server
@@ -64,8 +66,8 @@ export class Live {
    */
   compare(source) {
     const [before, after] = this.pictures;
-    const overlay = source && !this.element.hidden;
-    after.style.content = overlay ? `url("${before.src}")` : "";
+    if (this.element.hidden || source === (this.covered !== "")) return;
+    [after.src, this.covered] = source ? [before.src, after.src] : [this.covered, ""];
   }
 
   /**
@@ -116,6 +118,7 @@ export class Live {
   async put(place, name, wish, caption) {
     const drawn = await this.server.draw({ name, ...wish });
     if (!drawn) return false;
+    this.compare(false);
     const picture = this.pictures[place];
     URL.revokeObjectURL(picture.src);
     picture.src = URL.createObjectURL(drawn.picture);
