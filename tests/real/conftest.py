@@ -29,10 +29,11 @@ FRONT_ENDS = [
 ]
 STYLEGAN3 = "stylegan3-r-ffhqu-256x256.pkl"
 """What an example workflow opens, which the pack does not bring along; here a small network that draws patterns."""
-GESTURES = ("test_widget.py", "test_messages.py")
-"""Tests whose classic canvas of the newest front end is the older one's; they are marked `again`. So are the example
-workflows but one there: each runs on the older one's classic canvas and on the newest one's Vue nodes."""
+GESTURES = ("test_widget.py", "test_messages.py", "test_live.py")
+"""Tests whose classic canvas of the newest front end is the older one's; they are marked `again`."""
 FIRST_WORKFLOW = "study_experiment"
+"""Runs on every page. Each other example workflow is marked `again` on all pages but one: in turns the older front
+end's classic canvas and the newest one's Vue nodes."""
 DEFAULT = FRONT_ENDS[1] if os.environ.get("COMFYUI_FRONTEND") else FRONT_ENDS[0] if CORES[0] else STAND_IN
 """The page whose tests are not slow ones."""
 
@@ -42,9 +43,12 @@ def pytest_collection_modifyitems(items):
     for item in items:
         page = getattr(item, "callspec", None) and item.callspec.params.get("page")
         workflow = getattr(item, "callspec", None) and item.callspec.params.get("shown")
-        shown_elsewhere = item.path.name in GESTURES or (workflow and workflow.stem != FIRST_WORKFLOW)
-        if page == FRONT_ENDS[1] and shown_elsewhere:
+        if item.path.name in GESTURES and page == FRONT_ENDS[1]:
             item.add_marker(pytest.mark.again)
+        if workflow and workflow.stem != FIRST_WORKFLOW:
+            turn = sorted(workflow.parent.glob("*.json")).index(workflow) % 2
+            if page in FRONT_ENDS[:3] and page != FRONT_ENDS[2 * turn]:
+                item.add_marker(pytest.mark.again)
     items[:] = [
         item
         for item in items
