@@ -23,6 +23,7 @@ from stylemix_core.demo import truth
 from stylemix_core.demo.renderer import render, sample_attributes
 from stylemix_core.faces.crop import crop_face
 from stylemix_core.faces.regions import find_heads, grow
+from stylemix_core.generator import Generator
 from stylemix_core.images import from_pil
 from stylemix_core.motion.clip import Clip
 from stylemix_core.motion.film import Film, Frame, frames_of
@@ -130,7 +131,7 @@ def clip(work: Path, small: bool) -> None:
             over = np.maximum(corners.min(0) - changed[:, ::-1], changed[:, ::-1] - corners.max(0))
             outside += int((over > 1).any(1).sum())
     say("pixels changed outside of the crops", outside, 0, least=False)
-    tuned = followed.tune_seam(generator, mixed, 20 if small else 50).generator
+    tuned = followed.tune_seam(generator, mixed, 10 if small else 50).generator
     pictures = [
         (place, from_pil(crop_face(Image.fromarray(given[number]), followed.crops[number])))
         for place, number in enumerate(followed.numbers)
@@ -141,7 +142,7 @@ def clip(work: Path, small: bool) -> None:
 
 
 @torch.inference_mode()
-def rim(network: sm.Generator, codes: sm.Latents, pictures: list, untuned: sm.Generator) -> float:
+def rim(network: Generator, codes: sm.Latents, pictures: list, untuned: Generator) -> float:
     """How far what is drawn right around heads is from the clip's crops there, in grey levels."""
     sums = torch.zeros(2)
     for place, before in pictures:
