@@ -199,7 +199,7 @@ class Invert(io.ComfyNode):
         return io.NodeOutput(
             result.latents(),
             images,
-            generator if result.delta is None else host.Tuned(generator, result.delta),
+            host.tuned(generator, result.delta),
             pil_to_comfy([result.report()]),
             ui=host.pictures(images),
         )

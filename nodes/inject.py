@@ -131,7 +131,7 @@ class Inject(io.ComfyNode):
         injected = injection.run(latent, style, None if generator is None else partial(host.run, generator))
         for warning in injected.warnings:
             host.warn(cls.hidden.unique_id, warning)
-        name = live.leave(injected.codes, live.Ran(latent, style, replace(injection, masks=resolved)))
+        name = live.leave(injected.codes, live.Ran(latent, style, injection))
         shown = masks_shown(resolved) | {"stylemix_live": [name]}
         return io.NodeOutput(injected.codes, "\n".join(injected.labels), ui=shown)
 

@@ -35,9 +35,10 @@ class Ran:
     style: Latents
     injection: Injection
 
-    def mixed(self, wish: "Wish", network: Any) -> Latents:
-        """The first result of one mask of another list. `StyleMixError` where the list cannot be read."""
-        assert wish.mask_list is not None
+    def codes(self, wish: "Wish", network: Any) -> Latents:
+        """The source, or the first result of one mask of another list. `StyleMixError` where that cannot be read."""
+        if wish.mask_list is None:
+            return self.source
         masks = MaskText(wish.mask_list, float(wish.alpha), wish.seed).resolve(self.source.w.shape[1])
         if not 0 <= wish.row < len(masks.labels):
             raise StyleMixError(f"there is no mask {wish.row + 1}; the list has {len(masks.labels)}")
@@ -118,8 +119,7 @@ def picture(wish: Wish) -> tuple[bytes, int]:
         raise Nothing("nothing has drawn these codes yet; run the workflow with a StyleGAN2Decode")
     network = generator.network()
     try:
-        codes = ran.source if wish.mask_list is None else ran.mixed(wish, network)
-        image = glimpse(network, codes, noise_mode, SIDE)
+        image = glimpse(network, ran.codes(wish, network), noise_mode, SIDE)
     except StyleMixError as error:
         raise Nothing(str(error)) from None
     except RuntimeError:

@@ -611,7 +611,7 @@ class RestyleFilm(io.ComfyNode):
                     save_memory,
                 ),
             )
-            generator = generator if tuning.delta is None else host.Tuned(generator, tuning.delta)
+            generator = host.tuned(generator, tuning.delta)
         if seam_steps:
             tuning = host.descend(
                 [generator],
@@ -625,7 +625,7 @@ class RestyleFilm(io.ComfyNode):
                     save_memory,
                 ),
             )
-            generator = generator if tuning.delta is None else host.Tuned(generator, tuning.delta)
+            generator = host.tuned(generator, tuning.delta)
         file, ending = host.new_file(filename_prefix), f".{format}"
         stamp = stamp_of(
             injected.codes, generator.network(), str(generator), noise_mode, feather, sha256(clip.path)

@@ -142,7 +142,7 @@ def distinct_in(
     places: dict[object, int] = {}
     kept, found = [], []
     for part in parts:
-        keys = _keys(part) if noise_mode != "random" and move.alike else [next(numbers) for _ in part.w]
+        keys = keys_of(part) if noise_mode != "random" and move.alike else [next(numbers) for _ in part.w]
         new = []
         for i, key in enumerate(keys):
             if key not in places:
@@ -153,11 +153,11 @@ def distinct_in(
     return kept, found
 
 
-def _keys(latents: Latents) -> list[bytes]:
-    """What tells codes apart, all that they carry included."""
+def keys_of(latents: Latents) -> list[bytes]:
+    """A checksum of each code, of all that it carries: equal ones are equal codes."""
     tensors = [latents.w, latents.w_rgb, latents.channels, *(region.mask for region in latents.regions)]
     held = [tensor.cpu().numpy() for tensor in tensors if tensor is not None]
-    inside = [_keys(region.codes) for region in latents.regions]
+    inside = [keys_of(region.codes) for region in latents.regions]
     return [
         sha256(b"".join([*(rows[i].tobytes() for rows in held), *(keys[i] for keys in inside)])).digest()
         for i in range(len(latents))

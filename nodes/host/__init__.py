@@ -38,7 +38,7 @@ from .messages import (
     warn,
     warn_of_proportions,
 )
-from .models import AnyModel, Compiled, Model, Tuned, open_model
+from .models import AnyModel, Compiled, Model, Tuned, open_model, tuned
 from .saving import film_file, new_file, workflow_texts
 
 __all__ = [
@@ -54,11 +54,11 @@ __all__ = [
     "Model",
     "Tuned",
     "arcface_file",
+    "busy",
     "check_checkpoint",
     "check_file",
     "checkpoint_names",
     "checkpoint_source",
-    "busy",
     "checkpoint_stamp",
     "descend",
     "direction_names",
@@ -81,6 +81,7 @@ __all__ = [
     "step_reporter",
     "tell",
     "temporary_pictures",
+    "tuned",
     "tuning_names",
     "vgg_file",
     "warn",

@@ -98,6 +98,12 @@ _views: WeakKeyDictionary[Compiled, Any] = WeakKeyDictionary()
 AnyModel = Model | Compiled | Tuned
 """What `run` and its kin take."""
 
+
+def tuned(model: AnyModel, delta: Delta | None) -> AnyModel:
+    """The model with some tensors changed, if any are."""
+    return model if delta is None else Tuned(model, delta)
+
+
 _models: WeakValueDictionary[tuple[str, str, str], Model] = WeakValueDictionary()
 
 

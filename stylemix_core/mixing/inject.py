@@ -165,9 +165,9 @@ class Injection:
             named=None,
             courses=(),
         )
-        region = self.region
-        if region is not None and region.ndim > 2 and len(region) > 1:
-            region = region[min(row, len(region) - 1)][None]
+        region = None if self.region is None else as_masks(self.region, REGION)
+        if region is not None:
+            region = region[min(row, len(region) - 1)]
         return replace(self, masks=one, region=region, frames=0)
 
     def _frames(self, source: Latents) -> Latents:

@@ -24,6 +24,7 @@ from PIL import Image
 
 from .. import __version__
 from ..codes.latents import Latents
+from ..decoding import keys_of
 from ..errors import StyleMixError, why_unwritable
 from ..files.writing import move, replacing
 from ..images import to_pil, to_rgb
@@ -217,16 +218,11 @@ def stamp_in(folder: Path) -> object:
 def stamp_of(codes: Latents, generator: torch.nn.Module, *settings: object) -> str:
     """A checksum of all that a film's frames depend on: weights too, as a tuning changes no name and no fingerprint."""
     digest = hashlib.sha256(repr((__version__, *settings)).encode())
-    for tensor in (*generator.state_dict().values(), *_tensors_of(codes)):
+    for tensor in generator.state_dict().values():
         digest.update(tensor.cpu().contiguous().flatten().view(torch.uint8).numpy())
+    for key in keys_of(codes):
+        digest.update(key)
     return digest.hexdigest()
-
-
-def _tensors_of(codes: Latents) -> Iterator[torch.Tensor]:
-    yield from (tensor for tensor in (codes.w, codes.w_rgb, codes.channels) if tensor is not None)
-    for region in codes.regions:
-        yield region.mask
-        yield from _tensors_of(region.codes)
 
 
 def side_by_side(codes: Latents, walks: int) -> Latents:

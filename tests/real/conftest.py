@@ -16,8 +16,10 @@ from stylemix_core import save_image
 from stylemix_core.demo.experiment import style_picture
 
 from .. import builders, builders_stylegan3
+from ..host import PACK
 from . import browser, find
 from .server import RealComfy, ServedStandIn
+from .widget import Widget
 
 CORES = find.find_cores() or (None,)
 STAND_IN = find.FrontEnd("stand-in", None)
@@ -31,6 +33,7 @@ STYLEGAN3 = "stylegan3-r-ffhqu-256x256.pkl"
 """What an example workflow opens, which the pack does not bring along; here a small network that draws patterns."""
 GESTURES = ("test_widget.py", "test_messages.py", "test_live.py")
 """Tests whose classic canvas of the newest front end is the older one's; they are marked `again`."""
+WORKFLOWS = sorted((PACK / "example_workflows").glob("*.json"))
 FIRST_WORKFLOW = "study_experiment"
 """Runs on every page. Each other example workflow is marked `again` on all pages but one: in turns the older front
 end's classic canvas and the newest one's Vue nodes."""
@@ -46,7 +49,7 @@ def pytest_collection_modifyitems(items):
         if item.path.name in GESTURES and page == FRONT_ENDS[1]:
             item.add_marker(pytest.mark.again)
         if workflow and workflow.stem != FIRST_WORKFLOW:
-            turn = sorted(workflow.parent.glob("*.json")).index(workflow) % 2
+            turn = WORKFLOWS.index(workflow) % 2
             if page in FRONT_ENDS[:3] and page != FRONT_ENDS[2 * turn]:
                 item.add_marker(pytest.mark.again)
     items[:] = [
@@ -110,6 +113,15 @@ def page(request, tmp_path_factory, photo):
     with host(request.param.core, base, arguments, settings) as server, browser.open_page(server) as page:
         page.server, page.name = server, request.param.name
         yield page
+
+
+@pytest.fixture
+def widget(page):
+    """The grid; no test may leave a message of the pack in the console."""
+    page.problems.clear()
+    page.page.set_default_timeout(60000)
+    yield Widget(page)
+    assert page.problems == []
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ from stylemix_core import align_face
 
 from ..host import PACK
 from . import find, jobs
+from .conftest import WORKFLOWS
 from .layout import ZOOM, Layout
 
 pytestmark = [pytest.mark.real, pytest.mark.browser]
 
-WORKFLOWS = sorted((PACK / "example_workflows").glob("*.json"))
 ON_STAND_IN = ("study_experiment", "layer_by_layer", "mixing_matrix", "save_load_blend")
 """Those that need none of ComfyUI's own nodes but SaveImage; a few, for time. The others are slow tests."""
 

@@ -12,14 +12,6 @@ from .widget import LIVE_PICTURES, Widget, drawn_workflow
 pytestmark = [pytest.mark.real, pytest.mark.browser]
 
 
-@pytest.fixture
-def widget(page):
-    page.problems.clear()
-    page.page.set_default_timeout(60000)
-    yield Widget(page)
-    assert page.problems == []
-
-
 def shown(widget: Widget) -> list[np.ndarray]:
     """The source and the result as they are seen, when nothing is asked for any more."""
     before: list = []
@@ -33,6 +25,8 @@ def shown(widget: Widget) -> list[np.ndarray]:
             break
         before = now
         widget.tab.wait_for_timeout(300)
+    else:
+        raise AssertionError(f"the live pictures do not come to rest: {before}")
     pictures = widget.tab.evaluate(
         """selector => [...document.querySelectorAll(selector)].map(picture => {
             const canvas = document.createElement("canvas");
@@ -47,9 +41,7 @@ def shown(widget: Widget) -> list[np.ndarray]:
 
 def result(widget: Widget, place: int = 0) -> np.ndarray:
     """What the last run has drawn."""
-    files = widget.tab.evaluate("() => app.nodeOutputs['5'].images")
-    server = widget.page.server
-    return np.asarray(server.picture(**files[place]))
+    return np.asarray(widget.page.server.picture(**widget.page.pictures(5)[place]))
 
 
 def test_what_is_painted_is_seen_at_once_and_is_what_a_run_gives(widget, screenshots):

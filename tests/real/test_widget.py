@@ -7,18 +7,9 @@ import pytest
 from PIL import Image
 
 from ..host import PACK
-from .widget import INJECT, Widget, workflow
+from .widget import INJECT, workflow
 
 pytestmark = [pytest.mark.real, pytest.mark.browser, pytest.mark.on_stand_in]
-
-
-@pytest.fixture
-def widget(page):
-    """The grid; no test may leave a message of the pack in the console."""
-    page.problems.clear()
-    page.page.set_default_timeout(60000)
-    yield Widget(page)
-    assert page.problems == []
 
 
 def test_the_grid_shows_the_text(widget):

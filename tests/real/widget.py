@@ -10,24 +10,26 @@ LIVE_PICTURES = ".stylemix-live-picture"
 """The source and the result below the grid."""
 
 
+def node(id, type, pos, inputs, outputs, values, size=(280, 240)) -> dict[str, Any]:
+    """A node as workflows save it. inputs, outputs: name, type and link or links of each."""
+    return {
+        "id": id,
+        "type": type,
+        "pos": pos,
+        "size": list(size),
+        "flags": {},
+        "order": id - 1,
+        "mode": 0,
+        "inputs": [{"name": name, "type": kind, "link": link} for name, kind, link in inputs],
+        "outputs": [{"name": name, "type": kind, "links": links} for name, kind, links in outputs],
+        "properties": {},
+        "widgets_values": values,
+    }
+
+
 def workflow(text: str, checkpoint: str = "demo (bundled)") -> dict[str, Any]:
     """A generator, a sampler and an InjectW+ node with a mask list, as a saved workflow."""
     generator, latent = "STYLEMIX_GENERATOR", "STYLEMIX_LATENT"
-
-    def node(id, type, pos, inputs, outputs, values):
-        return {
-            "id": id,
-            "type": type,
-            "pos": pos,
-            "size": [400, 460] if id == INJECT else [280, 240],
-            "flags": {},
-            "order": id - 1,
-            "mode": 0,
-            "inputs": [{"name": name, "type": kind, "link": link} for name, kind, link in inputs],
-            "outputs": [{"name": name, "type": kind, "links": links} for name, kind, links in outputs],
-            "properties": {},
-            "widgets_values": values,
-        }
 
     nodes = [
         node(1, "StyleMixLoadGenerator", [0, 0], [], [("generator", generator, [1])], [checkpoint, "auto"]),
@@ -46,6 +48,7 @@ def workflow(text: str, checkpoint: str = "demo (bundled)") -> dict[str, Any]:
             [("latent", latent, 2), ("style", latent, 3), ("masks", "STYLEMIX_MASKS", None)],
             [("latent", latent, None), ("labels", "STRING", None)],
             [text, 1, "match", 0],
+            (400, 460),
         ),
     ]
     links = [[1, 1, 0, 2, 0, generator], [2, 2, 1, 3, 0, latent], [3, 2, 1, 3, 1, latent]]
@@ -68,38 +71,27 @@ def drawn_workflow(text: str) -> dict[str, Any]:
     content["nodes"][0]["outputs"][0]["links"] = [1, 4, 7]
     content["nodes"][1]["outputs"][1]["links"] = [2]
     content["nodes"][INJECT - 1]["outputs"][0]["links"] = [5]
-    for id, type, inputs, outputs, values in (
-        (
+    content["nodes"] += [
+        node(
             4,
             "StyleMixDecode",
+            [900, 0],
             [("generator", generator, 4), ("latent", latent, 5)],
             [("image", "IMAGE", [6])],
             ["const"],
+            (280, 300),
         ),
-        (5, "PreviewImage", [("images", "IMAGE", 6)], [], []),
-        (
+        node(5, "PreviewImage", [900, 400], [("images", "IMAGE", 6)], [], [], (280, 300)),
+        node(
             6,
             "StyleMixSampler",
+            [900, 800],
             [("generator", generator, 7)],
             [("image", "IMAGE", None), ("latent", latent, [3])],
             [7, "fixed", 1, 0.7, -1, -1, "const"],
+            (280, 300),
         ),
-    ):
-        content["nodes"].append(
-            {
-                "id": id,
-                "type": type,
-                "pos": [900, 400 * (id - 4)],
-                "size": [280, 300],
-                "flags": {},
-                "order": id - 1,
-                "mode": 0,
-                "inputs": [{"name": name, "type": kind, "link": link} for name, kind, link in inputs],
-                "outputs": [{"name": name, "type": kind, "links": links} for name, kind, links in outputs],
-                "properties": {},
-                "widgets_values": values,
-            }
-        )
+    ]
     content["links"][2] = [3, 6, 1, INJECT, 1, latent]  # another face is the style
     content["links"] += [
         [4, 1, 0, 4, 0, generator],

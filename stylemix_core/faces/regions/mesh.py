@@ -45,8 +45,6 @@ def draw(face: Face, outlines: Sequence[Sequence[int]], grow: float = 0.0) -> to
     left, top = np.clip(np.floor(corners.min(0) - grow - 1), 0, SIDE - 1).astype(int)
     right, bottom = np.clip(np.ceil(corners.max(0) + grow + 1), 1, SIDE).astype(int)
     mask = torch.zeros(SIDE, SIDE)
-    if right <= left or bottom <= top:
-        return mask
     picture = Image.new("L", ((right - left) * fine, (bottom - top) * fine))
     pen = ImageDraw.Draw(picture)
     for outline in places:
