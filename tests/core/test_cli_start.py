@@ -263,7 +263,11 @@ def test_interrupted_while_it_starts_it_ends_quietly(tmp_path):
     """Wherever the interrupt comes: while click, PyTorch or a verb's own modules are imported."""
     script = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"  # background jobs lack it
-        "from stylemix_core.cli import main; print('started', flush=True); sys.exit(main())"
+        "from stylemix_core.cli import main;"
+        # Said from inside `main`: an interrupt before it would be Python's own to answer.
+        "sys.addaudithook(lambda event, found: print('started', flush=True)"
+        " if event == 'import' and found[0] == 'stylemix_core.cli.app' else None);"
+        "sys.exit(main())"
     )
     for delay in (0.0, 0.1, 0.3, 0.8):
         process = subprocess.Popen(
