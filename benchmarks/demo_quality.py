@@ -2,7 +2,8 @@
 
     python benchmarks/demo_quality.py
 
-Mean absolute errors of pictures in −1…1, against the renderer, which is the truth, and how crisp they are. Exit code 1 when a goal is missed.
+Mean absolute errors of pictures in −1…1, against the renderer, which is the truth, and how crisp they are. Exit code 1
+when a goal is missed.
 """
 
 import argparse

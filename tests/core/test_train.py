@@ -7,6 +7,7 @@ import torch
 
 from stylemix_core.demo import train, truth
 from stylemix_core.demo.train import Phase, train_encoder, train_generator
+from stylemix_core.training import run
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +47,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, monkeypatch):
     straight = train_generator(tmp_path / "straight", phases).state_dict()
     killed = tmp_path / "killed"
     with monkeypatch.context() as patch:
-        patch.setattr(train.time, "monotonic", itertools.count(0, 200).__next__)  # a checkpoint each step
+        patch.setattr(run.time, "monotonic", itertools.count(0, 200).__next__)  # a checkpoint each step
         interrupted_at(4, killed, patch, phases)
     assert torch.load(killed / "generator.pt", weights_only=True)["step"] == 3
     finished = train_generator(killed, phases)
