@@ -27,7 +27,7 @@ def encoder():
 @pytest.fixture(scope="module")
 def bob_report(demo, encoder):
     """A blonde with long hair and the bob."""
-    source = demo.mapping(sm.sample_z([97], demo.z_dim), truncation_psi=0.8)
+    source = demo.mapping(sm.sample_z([96], demo.z_dim), truncation_psi=0.8)
     bob = sm.load_latents("stylemix_core/demo/bob.safetensors").w
     with torch.inference_mode():
         return explain_layers(demo, source, bob, encoder=encoder)
