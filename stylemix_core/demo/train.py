@@ -26,6 +26,7 @@ from ..generator import Generator, StyleGAN2
 from ..progress import ProgressBar
 from ..training.run import Changing, Run, follow, picture_loss, set_learning_rate
 from . import truth
+from .attributes import index
 from .canvas import REGIONS
 from .renderer import render, sample_attributes
 
@@ -49,16 +50,27 @@ class Phase:
 # Small pictures teach geometry cheaply; the to-RGB sum lets later blocks only add detail. The last steps run
 # in float32 because bfloat16 rounds colours to about one grey level.
 GENERATOR_PHASES = (
-    Phase(64, 3600),
-    Phase(128, 2800),
-    Phase(256, 6000, batch=8),
-    Phase(256, 400, batch=8, half_precision=False),
+    Phase(64, 3000),
+    Phase(128, 3000),
+    Phase(256, 6400, batch=8),
+    Phase(256, 300, batch=8, half_precision=False),
 )
 ENCODER_PHASES = (Phase(256, 1500), Phase(256, 1200, through_generator=True))
 GENERATOR_RATE = 1.5e-2
 STYLE_FACTOR = 12.0
 """Of the rate of the weights that make styles: each reads few of the coordinates of w that its size is scaled for."""
 REGIONS_WEIGHT = 0.6
+HIDDEN_WEIGHT = 3.0
+HIDDEN = (
+    ("backdrop", 0.5),
+    ("backdrop", 0.9),
+    ("collar", 0.55),
+    ("collar", 0.9),
+    ("wave", 0.9),
+    ("age", 0.95),
+)
+"""What is shown or hidden by attributes, the first ones by those of the last layers. It must be found in maps that need
+not show it, so that a layer only has to let it through."""
 SOURCE = "trained by stylemix_core.demo.train on drawn avatars"
 ENCODER_CONFIG = EncoderConfig(
     num_ws=truth.CONFIG.num_ws,
@@ -138,10 +150,23 @@ def bind_layers(generator: Generator) -> None:
             )
 
 
-class RegionReader(nn.Module):
-    """Reads where hair, face, … are off the maps that a generator colours, as a linear function of them.
+@torch.no_grad()
+def hidden_pattern(attributes: torch.Tensor, which: int, resolution: int) -> torch.Tensor:
+    """Where one of `HIDDEN` would be in these avatars, `[B, R, R]` of 0 and 1."""
+    name, value = HIDDEN[which]
+    pictures = []
+    for shown in (0.1, value):
+        changed = attributes.clone()
+        changed[:, index(name)] = shown
+        pictures.append(render(changed, resolution, with_regions=False).image)
+    return ((pictures[1] - pictures[0]).abs().amax(1) > 0.06).float()
 
-    It is there for training alone: maps that tell regions apart draw crisp edges sooner.
+
+class RegionReader(nn.Module):
+    """Reads where hair, face, … are, and where `HIDDEN` would be, off the maps that a generator colours, as a linear
+    function of them.
+
+    It is there for training alone: maps that tell them apart draw crisp edges and patterns sooner.
     """
 
     def __init__(self, generator: StyleGAN2):
@@ -150,7 +175,7 @@ class RegionReader(nn.Module):
         self._maps: dict[str, list[torch.Tensor]] = {}
         for block, channels in zip(generator.synthesis.blocks()[:-1], truth.CONFIG.channels):
             name = str(block.resolution)
-            self.heads[name] = nn.Conv2d(channels, len(REGIONS), 1)
+            self.heads[name] = nn.Conv2d(channels, len(REGIONS) + len(HIDDEN), 1)
             self._maps[name] = []
             assert block.torgb is not None  # skip generators have one everywhere
             block.torgb.register_forward_pre_hook(
@@ -158,13 +183,22 @@ class RegionReader(nn.Module):
             )
 
     def loss(self, batch: Batch) -> torch.Tensor:
-        """Weighted squared error of what the finest maps of the last picture tell about its regions."""
+        """Weighted squared error of what the finest maps of the last picture tell about its regions.
+
+        Beside them it looks for one of `HIDDEN`: all would cost more to draw than the picture.
+        """
         name = [name for name, maps in self._maps.items() if maps][-1]
-        read = self.heads[name](torch.cat(self._maps[name])).float()
+        read, hidden = (
+            self.heads[name](torch.cat(self._maps[name])).float().split([len(REGIONS), len(HIDDEN)], 1)
+        )
         for maps in self._maps.values():
             maps.clear()
         regions, weights = (F.adaptive_avg_pool2d(maps, int(name)) for maps in (batch.regions, batch.weights))
-        return ((read - regions).square().sum(1, keepdim=True) * weights).mean()
+        which = int(torch.randint(len(HIDDEN), ()))
+        with torch.autocast(read.device.type, enabled=False):
+            pattern = hidden_pattern(batch.attributes, which, int(name))
+        found = ((hidden[:, which] - pattern).square()).mean()
+        return ((read - regions).square().sum(1, keepdim=True) * weights).mean() + found * HIDDEN_WEIGHT
 
 
 def new_generator() -> StyleGAN2:

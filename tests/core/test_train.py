@@ -38,7 +38,7 @@ def interrupted_at(step, out, monkeypatch, phases):
 def test_its_first_steps_are_those_of_the_bundled_generator(tmp_path, monkeypatch):
     """Losses of 64-pixel batches in bfloat16; another processor rounds differently, a little."""
     losses = interrupted_at(5, tmp_path, monkeypatch, train.GENERATOR_PHASES)
-    assert losses == pytest.approx([2.5525, 2.3690, 2.2299, 2.0465, 1.9061], rel=0.01)
+    assert losses == pytest.approx([2.8978, 2.8122, 2.3725, 2.2490, 2.1557], rel=0.02)
 
 
 @pytest.mark.slow
