@@ -61,6 +61,7 @@ from .mixing.inject import inject as inject
 from .mixing.inject import inject_latents as inject_latents
 from .motion.walk import latent_walk as latent_walk
 from .motion.walk import random_walk as random_walk
+from .training.encoder_maker import train_encoder as train_encoder
 
 __all__: list[str]
 __version__: str

@@ -4,7 +4,7 @@ Generator tensors carry NVIDIA's names (`mapping.*`, `synthesis.*`; other packs 
 them), encoder tensors pSp's (`encoder.*`, with the average as `encoder.latent_avg`); one file may hold both.
 Metadata: `format` "stylemix", `version`, `config` (JSON: the fields of `GeneratorConfig` or `StyleGAN3Config`, and of
 `EncoderConfig`), `num_ws`, `generator_fingerprint`, `source` (format and name of the file that was converted),
-`source_sha256`, `licence`.
+`source_sha256`, `licence`, `made`.
 """
 
 import json
@@ -32,8 +32,8 @@ MARKS = ("synthesis.b4.const", stylegan3.MARK)
 """The tensors that every generator has, of StyleGAN2 and of StyleGAN3."""
 OTHER = "superresolution."
 """How tensors of EG3D start, whose backbone has this tensor, too."""
-KEPT_EXACT = ("encoder.latent_avg",)
-"""Tensors that half-precision files keep in float32: small, and they centre a model."""
+KEPT_EXACT = ("encoder.latent_avg", "encoder.errors.factors")
+"""Tensors that half-precision files keep in float32: small, and they centre and measure."""
 
 
 def detect(source: Source) -> bool:
@@ -89,6 +89,7 @@ def read(source: Source) -> Checkpoint:
         encoder_input=(encoder.picture_nc, encoder.input_size) if encoder else None,
         generator_fingerprint=metadata.get("generator_fingerprint"),
         licence=metadata.get("licence"),
+        made=metadata.get("made"),
         **facts,
     )
     return Checkpoint(
@@ -109,12 +110,14 @@ def write(
     source: str = "",
     source_sha256: str = "",
     licence: str = "",
+    made: str = "",
 ) -> None:
     """Write a generator, an encoder or both into one safetensors file.
 
     dtype: `torch.float16` halves the size: weights are rounded; biases, averages and norms stay float32.
     An encoder that refines its codes (ReStyle) is written with its generator.
     source: where the weights come from. source_sha256: checksum of that file. licence: the terms they are under.
+    made: how an encoder was trained, and how good it is, in sentences.
     The file appears under its name when it is complete. `StyleMixError` when there is nothing to write,
     and when the encoder refines its codes with another generator than the one given.
     """
@@ -151,6 +154,7 @@ def write(
         "source": source or None,
         "source_sha256": source_sha256 or None,
         "licence": licence or None,
+        "made": made or None,
     }
     FILE.save(path, {name: rounded(name, tensor, dtype) for name, tensor in tensors.items()}, metadata)
 

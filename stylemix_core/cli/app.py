@@ -11,7 +11,7 @@ from click.shell_completion import shell_complete
 from .. import __version__
 from ..errors import StyleMixError
 from .batch import SomeFailed
-from .verbs import checkpoints, codes, directions, encoding, faces, jobs, layers, mixing, motion
+from .verbs import checkpoints, codes, directions, encoding, faces, jobs, layers, mixing, motion, training
 
 VERBS = (
     faces.demo,
@@ -36,6 +36,7 @@ VERBS = (
     jobs.run,
     jobs.reproduce,
     jobs.report,
+    training.train_encoder,
     checkpoints.convert,
     checkpoints.inspect,
 )

@@ -1,6 +1,6 @@
 """The encoders of pSp, e4e and ReStyle: pictures to W+ codes."""
 
 from .config import KINDS, EncoderConfig, kind_of
-from .network import Encoder
+from .network import SURE, Encoder
 
-__all__ = ["KINDS", "Encoder", "EncoderConfig", "kind_of"]
+__all__ = ["KINDS", "SURE", "Encoder", "EncoderConfig", "kind_of"]

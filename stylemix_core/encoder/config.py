@@ -68,6 +68,8 @@ class EncoderConfig:
     """Whether it refines codes with its generator, as ReStyle's encoders do."""
     input_height: int | None = None
     """Height of the pictures where it is less than the width: 192 for models of cars."""
+    error_bars: bool = False
+    """Whether it tells how wrong its codes may be; see `ErrorBars`."""
 
     def __post_init__(self) -> None:
         # JSON metadata brings lists.

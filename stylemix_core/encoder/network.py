@@ -90,6 +90,7 @@ class Encoder(nn.Module):
         if heads == "pyramid":
             self.latlayer1 = nn.Conv2d(config.stage_channels[2], width, 1)
             self.latlayer2 = nn.Conv2d(config.stage_channels[1], width, 1)
+        self.errors = ErrorBars(width, config.num_ws) if config.error_bars else None
         self.register_buffer("latent_avg", torch.zeros(config.num_ws, config.w_dim))
         self.register_module("decoder", None)
 
@@ -187,10 +188,30 @@ class Encoder(nn.Module):
         images = average(self.decoder.synthesis(w, noise_mode="const"), width, width)
         return images[:, :, (width - height) // 2 :][:, :, :height]
 
+    def with_error_bars(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Encode pictures, and tell how wrong each w may be.
+
+        images: as for `forward`.
+        Returns W+ `[B, num_ws, w_dim]` and its `ErrorBars`, `[B, num_ws, len(SURE)]`. `StyleMixError` when this encoder
+        has none.
+        """
+        if self.errors is None:
+            raise StyleMixError(
+                "this encoder does not tell how wrong its codes may be; train one with `stylemix train-encoder`"
+            )
+        x = network_input(images, self.config).to(self.latent_avg.device)
+        with exact_convolutions(x, self.tf32):
+            features = self.features(x.to(self.dtype).contiguous(memory_format=torch.channels_last))
+            return self.codes_of(features) + self.latent_avg, self.errors.bars(features[-1])
+
     def codes(self, x: torch.Tensor) -> torch.Tensor:
         """The network itself, without the average: `[B, input_nc, height, width]` → `[B, L, D]`."""
+        return self.codes_of(self.features(x.to(self.dtype).contiguous(memory_format=torch.channels_last)))
+
+    def codes_of(self, features: list[torch.Tensor]) -> torch.Tensor:
+        """The codes of what `features` found, without the average, `[B, L, D]`."""
         config = self.config
-        _, c1, c2, c3 = self.features(x.to(self.dtype).contiguous(memory_format=torch.channels_last))
+        _, c1, c2, c3 = features
         heads = config.traits.heads
         if heads == "w":
             w: torch.Tensor = self.linear(c3.float().mean([2, 3]))
@@ -235,6 +256,40 @@ class StyleHead(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         w: torch.Tensor = self.linear(self.convs(x).flatten(1).float())
         return w  # [B, D]
+
+
+SURE = (0.5, 0.8, 0.95)
+"""How many errors lie below each of the bars."""
+
+
+class ErrorBars(nn.Module):
+    """How wrong each w may be, seen from the picture's features.
+
+    A small network tells the usual error; the bars are multiples of it, one for each layer and each of `SURE`, which
+    held-out samples gave (split conformal prediction: Lei et al. 2018, arXiv:1604.04173), so that as many errors lie
+    below as `SURE` says, as far as pictures are like those samples.
+    Errors are root mean squares of what the w makes in the generator, its styles, in units of their spread: 0 is exact,
+    1 no better than the average code.
+    """
+
+    factors: torch.Tensor
+    """`[num_ws, len(SURE)]`."""
+
+    def __init__(self, channels: int, num_ws: int, width: int = 64):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(2 * channels, width), nn.PReLU(width), nn.Linear(width, num_ws))
+        self.register_buffer("factors", torch.ones(num_ws, len(SURE)))
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """The natural logarithm of the usual errors, `[B, num_ws]`, of features `[B, C, h, w]`."""
+        features = features.float()
+        pooled = torch.cat([features.mean((2, 3)), features.amax((2, 3))], 1)
+        told: torch.Tensor = self.layers(pooled)
+        return told
+
+    def bars(self, features: torch.Tensor) -> torch.Tensor:
+        """The errors below which the shares `SURE` lie, `[B, num_ws, len(SURE)]`."""
+        return self(features).exp()[..., None] * self.factors
 
 
 def upsample_add(x: torch.Tensor, lateral: torch.Tensor) -> torch.Tensor:

@@ -46,6 +46,8 @@ class CheckpointInfo:
     """Height and width of the generator's pictures."""
     layer_resolutions: tuple[int, ...] | None = None
     """Pixels in the picture's width of the maps that each w acts on, where they do not double from layer to layer."""
+    made: str | None = None
+    """How the file's encoder was trained and how good it is, where the file says so."""
     beside: str | None = None
     """What a file holds that is no network, W+ codes for instance, in a sentence."""
 
@@ -72,6 +74,8 @@ class CheckpointInfo:
             sentences.append(
                 f"The encoder ({self.encoder}){size} writes {self.num_ws} w vectors of {self.w_dim}."
             )
+        if self.made:
+            sentences.append(self.made)
         if self.licence:
             sentences.append(f"Licence: {self.licence}.")
         return " ".join(sentences)

@@ -1,0 +1,46 @@
+"""How wrong codes are, layer by layer, in what the generator makes of them."""
+
+import torch
+
+from ..generator import Generator
+
+COUNT = 2_000
+"""Codes that the spread is measured over."""
+
+
+class Spread:
+    """The variance of a generator's codes and styles, which errors are told in.
+
+    An error of 0 is none, one of 1 is as large as the spread: no better than the average code.
+    """
+
+    def __init__(self, generator: Generator, codes: torch.Tensor):
+        """codes: many of the generator's W+, `[N, num_ws, w_dim]`."""
+        self.generator = generator
+        self.layers = [layer for layer, _ in generator.synthesis.styled()]
+        self.average = codes.mean((0, 1))
+        self.w = codes.var(0).sum(1).clamp_min(1e-12)  # [L]
+        self.styles = [style.var(0).sum().clamp_min(1e-12) for style in generator.synthesis.styles(codes)]
+
+    def errors(self, codes: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
+        """Of each w, the share of its styles' variance that is wrong, `[B, num_ws]`; the mean where it gives several.
+
+        codes, true: W+ `[B, num_ws, w_dim]`. Differentiable in `codes`.
+        """
+        found, given = (self.generator.synthesis.styles(w) for w in (codes, true))
+        total = codes.new_zeros(len(codes), self.generator.num_ws)
+        modules = codes.new_zeros(self.generator.num_ws)
+        for layer, one, other, variance in zip(self.layers, found, given, self.styles, strict=True):
+            total = total.index_add(
+                1, torch.tensor([layer], device=codes.device), _wrong(one, other, variance)
+            )
+            modules[layer] += 1
+        return total / modules
+
+    def errors_of_w(self, codes: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
+        """The same of the w themselves, whose coordinates a layer may not read, `[B, num_ws]`."""
+        return (codes - true).square().sum(2) / self.w
+
+
+def _wrong(found: torch.Tensor, true: torch.Tensor, variance: torch.Tensor) -> torch.Tensor:
+    return (found - true).square().sum(1, keepdim=True) / variance
