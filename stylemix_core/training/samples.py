@@ -9,6 +9,8 @@ from ..generator import Generator
 MIXED = 0.5
 """How many samples mix the styles of two codes (StyleGAN, Karras et al. 2019, arXiv:1812.04948, section 3.1), so that
 an encoder learns to read each layer by itself."""
+CHANCES = 2**40
+"""Added to a sample's number, the seed of what is left to chance."""
 TRY = 8
 """Pictures that tell whether a generator can be learnt."""
 
@@ -22,17 +24,17 @@ class Samples:
     def codes(self, first: int, count: int) -> torch.Tensor:
         """The W+ codes of samples from number `first` on, `[count, num_ws, w_dim]`, on the generator's device."""
         generator = self.generator
-        numbers = range(2 * (first + self.seed * 10**9), 2 * (first + self.seed * 10**9 + count))
-        z = sample_z(numbers, generator.z_dim)
-        random = torch.Generator().manual_seed(numbers[0])
+        numbers = range(first + self.seed * 10**9, first + self.seed * 10**9 + count)
+        chance = torch.special.ndtr(sample_z([number + CHANCES for number in numbers], 4))  # uniform in 0…1
+        z = sample_z(range(2 * numbers.start, 2 * numbers.stop), generator.z_dim)
         c = None
         if generator.c_dim:
-            labels = torch.randint(generator.c_dim, (len(z),), generator=random)
+            labels = (chance[:, 2:] * generator.c_dim).long().clamp_max(generator.c_dim - 1).flatten()
             c = torch.nn.functional.one_hot(labels, generator.c_dim).float()
         w = generator.mapping(z, c, self.psi)
         own, other = w[::2], w[1::2]
-        from_layer = torch.randint(1, max(generator.num_ws, 2), (count, 1), generator=random)
-        takes = torch.rand(count, 1, generator=random) < self.mixed
+        from_layer = 1 + (chance[:, 1:2] * (generator.num_ws - 1)).floor()
+        takes = chance[:, :1] < self.mixed
         swapped = takes & (torch.arange(generator.num_ws) >= from_layer)
         return torch.where(swapped[..., None].to(w.device), other, own)
 
