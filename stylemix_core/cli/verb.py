@@ -54,9 +54,10 @@ def verb(summary: str, about: str = "", epilog: str | None = None) -> Callable[[
     """Make a verb of a function, which is called as the function is. about: what its arguments are."""
 
     def decorate(function: Function) -> Verb:
-        return click.command(
-            function.__name__, Verb, help=f"{summary}\n\n{about}", short_help=summary, epilog=epilog
-        )(function)
+        name = function.__name__.replace("_", "-")
+        return click.command(name, Verb, help=f"{summary}\n\n{about}", short_help=summary, epilog=epilog)(
+            function
+        )
 
     return decorate
 

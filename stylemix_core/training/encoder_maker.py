@@ -86,7 +86,7 @@ class Report:
             f"{share:.0%} of errors below the {sure} bar" for sure, share in self.coverage.items()
         )
         return (
-            f"Trained for {self.minutes:.0f} minutes ({self.steps} steps) on its generator's pictures. On held-out "
+            f"Trained for {self.minutes:.3g} minutes ({self.steps} steps) on its generator's pictures. On held-out "
             f"ones: round trip {self.round_trip:.3f}, usual error of a layer {best:.0%} to {worst:.0%} of its spread, "
             f"{bars}."
         )
@@ -225,7 +225,7 @@ class Maker:
     ) -> Iterator[tuple[int, int, torch.Tensor | None, str]]:
         """Do the steps; yields what `on_step` is told."""
         enough = -1.0 if good_enough is None else good_enough
-        total = steps if steps is not None else round(60 * minutes)
+        total = steps if steps is not None else 60 * minutes
         shown_at = 0.0
 
         def done() -> float:
@@ -241,7 +241,7 @@ class Maker:
                 shown_at = self.run.seconds
                 self.found, sheet = self.look()
                 note += f", round trip {self.found:.3f}"
-            yield round(done()), max(total, 1), sheet, note
+            yield round(done()), max(round(total), 1), sheet, note
 
     def step(self, step: int, done: float) -> None:
         """Learn from one batch of new samples."""

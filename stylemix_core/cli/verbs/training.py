@@ -100,7 +100,7 @@ def train_encoder(
         def on_step(done: int, total: int, sheet: "torch.Tensor | None" = None, note: str = "", /) -> None:
             bar.step(done, total, None, note)
             if sheet is not None:
-                save_image(out / "progress.png", sheet)
+                save_image(out / "progress.png", sheet[0])
 
         made = train(
             G,
