@@ -16,6 +16,7 @@ from . import (
     motion,
     routes,
     sample,
+    training,
 )
 
 
@@ -68,4 +69,5 @@ class StyleMixExtension(ComfyExtension):
             motion.SaveFilm,
             motion.TrackFace,
             motion.RestyleFilm,
+            training.MakeEncoder,
         ]

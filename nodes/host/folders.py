@@ -16,6 +16,7 @@ from ...stylemix_core.encoder.identity import holds_arcface
 from ...stylemix_core.errors import CheckpointError, StyleMixError
 from ...stylemix_core.faces.regions.parsing import holds_parsing
 from ...stylemix_core.files.endings import CODES
+from ...stylemix_core.files.names import file_name
 from ...stylemix_core.inversion.delta import holds_delta
 from ...stylemix_core.inversion.features import holds_vgg
 
@@ -44,8 +45,13 @@ PARSING_FOLDERS = ("facedetection", "face_parsing")
 """… and where other packs keep them, below ComfyUI's `models`."""
 
 
+TRAINED = "encoders"
+"""Where in the output folder encoders lie that a node has trained, each in a folder of its own."""
+
+
 def register_model_folders() -> None:
     """Make the model folders known. Paths that the user or another pack registered stay as they are."""
+    more = {ENCODERS: [os.path.join(folder_paths.get_output_directory(), TRAINED)]}
     for folder, extensions in EXTENSIONS.items():
         default = os.path.join(folder_paths.models_dir, folder)
         try:
@@ -56,10 +62,13 @@ def register_model_folders() -> None:
         paths = [*known[0]] if known else []
         # An empty set lists every file, which another pack may count on.
         listed = set(known[1]) and set(known[1]) | extensions if known else extensions
-        folder_paths.folder_names_and_paths[folder] = (
-            paths if default in paths else [*paths, default],
-            listed,
-        )
+        own = [path for path in (default, *more.get(folder, ())) if path not in paths]
+        folder_paths.folder_names_and_paths[folder] = ([*paths, *own], listed)
+
+
+def encoder_folder(name: str) -> Path:
+    """Where an encoder of that name is trained and kept."""
+    return Path(folder_paths.get_output_directory(), TRAINED, file_name(name))
 
 
 def checkpoint_names(folder: str) -> list[str]:

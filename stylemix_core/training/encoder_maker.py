@@ -19,7 +19,7 @@ from ..device import computes_bfloat16
 from ..encoder import SURE, Encoder, EncoderConfig
 from ..errors import StyleMixError
 from ..generator import Generator
-from ..images import resize
+from ..images import as_masks, resize
 from ..progress import OnStep
 from .run import Run, follow, picture_loss, set_learning_rate
 from .samples import Samples, as_read, check_teachable, worn
@@ -52,7 +52,7 @@ DELTA_WEIGHT = 2e-4
 TELL = 10
 """Steps after which it is told how far the training is."""
 SHOWN = 8
-JUDGED = 256
+JUDGED = 128
 CALIBRATED = 2_048
 """Held-out samples that set the error bars; fewer, if need be as few as `JUDGED`, where drawing them takes long."""
 HELD_OUT = 10**8
@@ -134,6 +134,10 @@ def train_encoder(
     generator or encoder.
     """
     out = Path(out)
+    if pictures is not None and not len(pictures):
+        raise StyleMixError("pictures has none; give some, or leave it out")
+    if masks is not None:
+        masks = as_masks(masks, "masks", None if pictures is None else len(pictures))
     samples = Samples(G, truncation_psi, 0.0 if editable else 0.5, seed)
     check_teachable(samples)
     frozen = [parameter for parameter in G.parameters() if parameter.requires_grad]
@@ -145,7 +149,10 @@ def train_encoder(
         for told in maker.train(minutes, steps, good_enough):
             if on_step is not None:
                 on_step(*told)
-        return maker.finish(math.inf if steps is not None else maker.run.seconds)
+        made = maker.finish(math.inf if steps is not None else maker.run.seconds)
+        if on_step is not None:
+            on_step(1, 1, maker.look()[1], "done")
+        return made
     finally:
         for parameter in frozen:
             parameter.requires_grad_(True)
@@ -201,7 +208,7 @@ class Maker:
         self.averaged.requires_grad_(False).eval()
         self.optimizer = torch.optim.Adam(self.encoder.parameters(), betas=(0.9, 0.99))
         self.run = Run(
-            out / "encoder.pt",
+            out / "encoder.checkpoint",
             {"encoder": self.encoder, "averaged": self.averaged, "optimizer": self.optimizer},
             every=60.0,
             of={"generator": generator.fingerprint(), "encoder": repr(config)},
@@ -217,7 +224,8 @@ class Maker:
                 if name in own and own[name].shape == value.shape
             }
             encoder.load_state_dict(fitting, strict=False)
-        encoder.latent_avg.copy_(self.spread.average.expand_as(encoder.latent_avg))
+        if start is None or start.latent_avg.shape != encoder.latent_avg.shape:
+            encoder.latent_avg.copy_(self.spread.average.expand_as(encoder.latent_avg))
         return encoder.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     def train(

@@ -99,7 +99,7 @@ def test_killed_it_goes_on_to_the_same_encoder(generator, tmp_path, monkeypatch)
         sm.train_encoder(
             generator, tmp_path / "killed", steps=6, on_step=lambda done, *_: done and stop(done, 6)
         )
-    assert torch.load(tmp_path / "killed" / "encoder.pt", weights_only=True)["step"] == 4
+    assert torch.load(tmp_path / "killed" / "encoder.checkpoint", weights_only=True)["step"] == 4
     resumed = sm.train_encoder(generator, tmp_path / "killed", steps=6)
     one, other = (sm.load_encoder(path, "cpu").state_dict() for path in (whole, resumed))
     assert all(torch.equal(one[name], other[name]) for name in one)
@@ -158,7 +158,7 @@ def test_an_editable_one_is_e4es(generator, tmp_path):
 
 def test_good_enough_is_enough(generator, tmp_path):
     sm.train_encoder(generator, tmp_path, steps=50, good_enough=2.0)
-    assert torch.load(tmp_path / "encoder.pt", weights_only=True)["step"] == 1
+    assert torch.load(tmp_path / "encoder.checkpoint", weights_only=True)["step"] == 1
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -202,9 +202,9 @@ def test_the_command_trains_and_goes_on(generator, tmp_path, capsys):
     assert cli.main([*command, "--minutes", "0.01"]) == 0
     assert f"{tmp_path / 'out' / 'encoder.safetensors'}: Trained for 0.0" in capsys.readouterr().out
     assert (tmp_path / "out" / "progress.png").exists()
-    before = torch.load(tmp_path / "out" / "encoder.pt", weights_only=True)["step"]
+    before = torch.load(tmp_path / "out" / "encoder.checkpoint", weights_only=True)["step"]
     assert cli.main([*command, "--minutes", "0"]) == 0
-    assert torch.load(tmp_path / "out" / "encoder.pt", weights_only=True)["step"] == before
+    assert torch.load(tmp_path / "out" / "encoder.checkpoint", weights_only=True)["step"] == before
     encode = [
         "encode",
         tmp_path / "out" / "progress.png",

@@ -604,6 +604,21 @@ EXAMPLES: dict[str, Prompt] = {
         "pictures": decode("film"),
         "out": sheet("pictures", columns=4),
     },
+    "StyleMixMakeEncoder": {
+        "made": node(
+            "StyleMixMakeEncoder",
+            generator=["generator", 0],
+            start=["encoder", 0],
+            name="example",
+            minutes=0.0,
+            size="auto",
+            truncation_psi=1.0,
+            editable=False,
+            good_enough=0.0,
+            seed=0,
+        ),
+        "out": node("PreviewImage", images=["made", 1]),
+    },
     "StyleMixSaveFilm": {
         "faces": faces(96, 6),
         "walk": walked(("faces", 1), 2, loop=True),

@@ -20,6 +20,7 @@ IMAGES = [
     ("StyleMixPasteFace", "face"),
     ("StyleMixFaceRegions", "image"),
     ("StyleMixTrackFace", "image"),
+    ("StyleMixMakeEncoder", "pictures"),
 ]
 MASKS = [
     ("StyleMixInject", "region"),
@@ -28,6 +29,7 @@ MASKS = [
     ("StyleMixFindLayers", "target_mask"),
     ("StyleMixFindLayers", "keep_mask"),
     ("StyleMixPasteFace", "mask"),
+    ("StyleMixMakeEncoder", "mask"),
 ]
 
 
@@ -57,6 +59,16 @@ def inputs(stand_in):
         "StyleMixAlignFace": {
             **{"image": image, "face": "largest", "face_index": 0, "margin": 0.0, "output_size": 64},
             "points": "10,12 20,12 11,20 19,20",
+        },
+        "StyleMixMakeEncoder": {
+            **{
+                "generator": generator,
+                "name": "doors",
+                "minutes": 0.0,
+                "size": "auto",
+                "truncation_psi": 1.0,
+            },
+            **{"editable": False, "good_enough": 0.0, "seed": 0, "pictures": image, "mask": half},
         },
         "StyleMixFaceRegions": {"image": image, "source": "auto"},
         "StyleMixTrackFace": {"image": image, "face": -1, "size": 64},

@@ -54,6 +54,7 @@ VALUES = {
     "StyleMixRandomWalk": {"frames": 3},
     "StyleMixStrengthCurve": {"values": 0.5},
     "StyleMixSaveFilm": {"format": "gif"},
+    "StyleMixMakeEncoder": {"name": "probed", "minutes": 0.001},
 }
 """What a node gets besides its defaults: less work, and files that exist."""
 
