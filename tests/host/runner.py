@@ -158,7 +158,8 @@ class StandIn:
         try:
             with torch.inference_mode():
                 if class_type in CORE_NODES:
-                    results, shown = CORE_NODES[class_type](self, run, node_id, **arguments), None
+                    results = CORE_NODES[class_type](self, run, node_id, **arguments)
+                    shown = {"pictures": run.pictures.get(node_id), "text": run.texts.get(node_id)}
                 else:
                     output = self.execute(class_type, node_id, prompt, arguments)
                     results = output.result
@@ -172,8 +173,14 @@ class StandIn:
         return results
 
     def show(self, run: Run, node_id: str, shown: dict[str, Any] | None) -> None:
-        """Note what a node of the pack tells the page."""
+        """Note what a node tells the page."""
         if not shown:
+            return
+        if "pictures" in shown:  # a node of the core's
+            told = ((run.pictures, shown["pictures"]), (run.texts, shown["text"]))
+            for kept, value in told:
+                if value is not None:
+                    kept[node_id] = value
             return
         run.shown[node_id] = shown
         images = shown.get("images", [])

@@ -139,7 +139,6 @@ def test_an_mp4_carries_its_workflow(host):
 
 
 def test_walks_go_side_by_side(host):
-    host.forget()  # or the pictures of the same nodes in an earlier test are remembered, not saved again
     run = host.run(filmed("png", walks=6))
     assert not run.errors
     frames = [np.asarray(picture.convert("RGB")).astype(int) for picture in run.pictures["save"]]
