@@ -127,8 +127,8 @@ def train_encoder(
         sequence of `[C, H, W]` each is asked for when it is needed.
     masks: where they count, `[N, H, W]` or `[1, H, W]` in 0…1.
     good_enough: the round trip, in −1…1, with which to stop before the time is over.
-    on_step: told the seconds done and wanted (or the steps), now and then with held-out pictures above what their
-        codes draw.
+    on_step: told the seconds of this call, or its steps, now and then with held-out pictures above what their codes
+        draw.
     Returns the file `out/encoder.safetensors`, which holds the encoder with its error bars and a `Report`.
     `StyleMixError` when nothing can be learnt from the generator's pictures, or when `out` has a training of another
     generator or encoder.
@@ -239,6 +239,7 @@ class Maker:
         def done() -> float:
             return self.run.step if steps is not None else self.run.seconds
 
+        begun = done()
         for step in self.run.steps(lambda: self.found <= enough or done() >= total):
             self.step(step, min(1.0, done() / max(total, 1e-9)))
             note = f"{step + 1} steps, loss {self.run.loss:.3f}"
@@ -249,7 +250,7 @@ class Maker:
                 shown_at = self.run.seconds
                 self.found, sheet = self.look()
                 note += f", round trip {self.found:.3f}"
-            yield round(done()), max(round(total), 1), sheet, note
+            yield max(round(done() - begun), 1), max(round(total - begun), 1), sheet, note
 
     def step(self, step: int, done: float) -> None:
         """Learn from one batch of new samples."""
@@ -258,9 +259,10 @@ class Maker:
         first = BATCH * step
         random = torch.Generator().manual_seed(first)
         half = torch.autocast(self.device.type, torch.bfloat16, enabled=self.half_precision)
-        with torch.no_grad(), half:
+        with torch.no_grad():
             true = self.samples.codes(first, BATCH)
-            drawn = self.samples.pictures(true, first).float()
+            with half:
+                drawn = self.samples.pictures(true, first).float()
         read = worn(encoder.fit(as_read(drawn)), random)
         given = None
         if self.pictures is not None and done >= PICTURES_FROM:
@@ -311,7 +313,8 @@ class Maker:
         """The loss of the pictures that codes draw. weights: where they count, `[B, 1, H, W]` or for all."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half_precision):
             drawn = self.generator.synthesis(codes, "none").float()
-        return picture_loss(drawn, wanted, torch.ones_like(drawn[:1, :1]) if weights is None else weights)
+        weights = torch.ones_like(drawn[:1, :1]) if weights is None else weights
+        return picture_loss(as_read(drawn), as_read(wanted), weights)
 
     @property
     def half_precision(self) -> bool:
