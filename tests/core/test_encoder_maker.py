@@ -8,6 +8,7 @@ import torch
 import stylemix_core as sm
 from stylemix_core import cli
 from stylemix_core.checkpoints import native
+from stylemix_core.codes.certainty import told
 from stylemix_core.encoder import SURE
 from stylemix_core.generator import StyleGAN2
 from stylemix_core.training import encoder_maker, run
@@ -212,3 +213,12 @@ def test_the_command_trains_and_goes_on(generator, tmp_path, capsys):
     ]
     draw = ["--generator", tmp_path / "mine.safetensors", "--align", "never", "--out", tmp_path / "codes"]
     assert cli.main([str(word) for word in [*encode, *draw]]) == 0
+    assert "% wrong" in capsys.readouterr().out
+    (codes,) = (tmp_path / "codes").glob("*.safetensors")
+    assert "progress.png (usually " in sm.load_latents(codes).origins[0]
+
+
+def test_error_bars_in_words():
+    bars = torch.tensor([[0.3, 0.6, 0.9], [0.3, 0.5, 0.9], [0.4, 0.7, 0.9]])
+    assert told(bars) == "usually 34 % wrong, unsure of layers 0, 2"
+    assert told(bars / 10) == "usually 3 % wrong"

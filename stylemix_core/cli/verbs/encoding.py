@@ -55,6 +55,8 @@ def encode(
         warnings.add(check_generator(latents, generator))
         name = results.latents(names[place], latents).stem
         results.picture(f"{name}_reconstruction", generator.synthesis(latents.w)[0])
+        if encoder.errors is not None:
+            run.say(f"{name}: {latents.origins[0]}")
     run.warn(warnings)
     theirs = "its reconstruction" if batch.done == 1 else "their reconstructions"
     if batch.done:
