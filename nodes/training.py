@@ -36,7 +36,7 @@ class MakeEncoder(io.ComfyNode):
                     default=60.0,
                     min=0.0,
                     max=100_000.0,
-                    step=1.0,
+                    step=0.5,
                     tooltip="How long to train in all. Give more to go on with a training, 0 to make an encoder of "
                     "what is there.",
                 ),
