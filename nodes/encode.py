@@ -5,9 +5,8 @@ from typing import Any
 import torch
 from comfy_api.v0_0_2 import io
 
-from ..stylemix_core.codes.certainty import told
+from ..stylemix_core.codes.certainty import apart, read, told
 from ..stylemix_core.codes.latents import Latents
-from ..stylemix_core.encoder import Encoder
 from ..stylemix_core.encoder.align import align_for
 from ..stylemix_core.encoder.network import ITERATIONS
 from ..stylemix_core.errors import StyleMixError
@@ -84,25 +83,18 @@ class Encode(io.ComfyNode):
         network = encoder.network()
         pictures = network.fit(align_for(network, from_comfy(image), align))
         iterations = n_iters if network.iterative else None
-
-        def read(E: Encoder, items: slice) -> torch.Tensor:
-            return (
-                E(pictures[items], iterations)
-                if E.errors is None
-                else torch.cat(E.with_error_bars(pictures[items]), 2)
-            )
-
-        w, bars = host.run(encoder, len(pictures), read).tensor_split([network.w_dim], 2)
+        found = host.run(encoder, len(pictures), lambda E, items: read(E, pictures[items], iterations))
+        w, bars = apart(network, found)
         origins = [f"encoded picture {i}" for i in range(1, len(w) + 1)]
         if network.errors is not None:
-            certain = [told(each) for each in bars.cpu()]
+            certain = [told(each) for each in bars]
             origins = [f"{origin} ({one})" for origin, one in zip(origins, certain, strict=True)]
             host.tell(
                 cls.hidden.unique_id, "\n".join(f"picture {i}: {one}" for i, one in enumerate(certain, 1))
             )
         aligned = to_comfy(pictures)
         return io.NodeOutput(
-            Latents(w.contiguous(), tuple(origins), network.generator), aligned, ui=host.pictures(aligned)
+            Latents(w, tuple(origins), network.generator), aligned, ui=host.pictures(aligned)
         )
 
 

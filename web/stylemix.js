@@ -287,7 +287,8 @@ app.registerExtension({
     sheet.href = new URL("./stylemix/grid.css", import.meta.url).href;
     document.head.append(sheet);
     // Any change may connect another model.
-    api.addEventListener("graphChanged", refreshAll);
+    // Soon, and not now: it comes between a button's release and its click, which would be lost with the button.
+    api.addEventListener("graphChanged", refreshAllSoon);
   },
   beforeConfigureGraph(workflow) {
     translate(workflow, locale());

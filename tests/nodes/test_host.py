@@ -281,7 +281,10 @@ def test_model_folders_of_users_stay(stand_in, monkeypatch):
     default = f"{stand_in.base}/models"
     assert folder_paths.folder_names_and_paths == {
         "stylegan": (["/models/of/theirs", f"{default}/stylegan"], set()),
-        "psp": (["/other", f"{default}/psp"], {".onnx", ".pt", ".pth", ".safetensors"}),
+        "psp": (
+            ["/other", f"{default}/psp", f"{stand_in.base}/output/encoders"],
+            {".onnx", ".pt", ".pth", ".safetensors"},
+        ),
     }
 
 

@@ -44,15 +44,21 @@ def result(widget: Widget, place: int = 0) -> np.ndarray:
     return np.asarray(widget.page.server.picture(**widget.page.pictures(5)[place]))
 
 
+def alike(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether pictures are the same, but for levels that round otherwise: matrix products may use fewer threads on a
+    busy machine."""
+    return np.abs(one.astype(int) - other).max() <= 1
+
+
 def test_what_is_painted_is_seen_at_once_and_is_what_a_run_gives(widget, screenshots):
-    widget.load(drawn_workflow("0; 4-5"))
+    widget.load(drawn_workflow("0; 4-5"), "live")
     widget.view()
     assert not widget.tab.locator(LIVE_PICTURES).first.is_visible()
     widget.run()
     assert not widget.tab.locator(LIVE_PICTURES).first.is_visible()  # takes no room until somebody comes
     widget.tab.mouse.move(*widget.place(1, 9))
     source, before = shown(widget)
-    assert np.array_equal(before, result(widget, 1))
+    assert alike(before, result(widget, 1))
     widget.click(1, 8)
     _, painted = shown(widget)
     assert not np.array_equal(painted, before)
@@ -63,7 +69,7 @@ def test_what_is_painted_is_seen_at_once_and_is_what_a_run_gives(widget, screens
     widget.tab.mouse.move(*widget.place(1, 9))
     again, live = shown(widget)
     assert np.array_equal(again, source) and np.array_equal(live, painted)
-    assert np.array_equal(live, result(widget, 1))
+    assert alike(live, result(widget, 1))
     widget.page.screenshot(screenshots / f"live, {widget.page.name}.png")
     widget.click(0, 3)  # the keys go to the grid
     widget.tab.keyboard.down("s")

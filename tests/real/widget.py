@@ -114,9 +114,10 @@ class Widget:
         """Load a workflow and show its InjectW+ node, its grid below (x 500, y 150)."""
         self.load(workflow(text, checkpoint))
 
-    def load(self, content: dict[str, Any]) -> None:
+    def load(self, content: dict[str, Any], name: str = "widget") -> None:
+        """Load a workflow. Newer front ends remember what nodes of a workflow of that name have given."""
         self.node = INJECT
-        self.tab.evaluate("w => app.loadGraphData(w, true, true, 'widget')", content)
+        self.tab.evaluate("([w, name]) => app.loadGraphData(w, true, true, name)", [content, name])
         self.tab.wait_for_function("n => app.graph._nodes.length === n", arg=len(content["nodes"]))
         self.view()
 

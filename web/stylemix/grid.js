@@ -63,6 +63,12 @@ export class MaskGrid {
   focused = { row: 0, column: 0 };
   /** The mask that was pointed at last, whose result is seen live. */
   pointed = 0;
+  /**
+   * The row and the layer under the pointer, −1 where there is none.
+   *
+   * @type {[row: number, layer: number]}
+   */
+  over = [-1, -1];
 
   /** @param {Host} host */
   constructor(host) {
@@ -131,7 +137,7 @@ export class MaskGrid {
     this.preset.textContent = `${view.say("presets")} ▾`;
     this.add.disabled = this.preset.disabled = !view.open;
     this.message.replaceChildren(...messagesOf(view, this.host.showInText));
-    this.showStatus();
+    this.showStatus(...this.over); // the pointer has not moved
     this.focus(this.focused.row, this.focused.column, hasFocus);
   }
 
@@ -154,6 +160,7 @@ export class MaskGrid {
   /** What is under the pointer or the focus; else what the columns are. */
   showStatus(row = -1, layer = -1) {
     const { status, view } = this;
+    this.over = [row, layer];
     const mask = view.document.masks[row];
     if (mask) this.showLive(row);
     if (mask && layer >= 0 && !mask.locked) {
