@@ -9,8 +9,6 @@ beside them. On two idle CPU cores the generator takes about an hour and the enc
 """
 
 import argparse
-import math
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +19,9 @@ from torch import nn
 from ..checkpoints import load_generator, native
 from ..encoder import Encoder, EncoderConfig
 from ..files.pictures import save_image
-from ..files.writing import replacing
 from ..generator import Generator, StyleGAN2
 from ..progress import ProgressBar
+from ..training.run import Changing, Run, follow, set_learning_rate
 from . import truth
 from .renderer import render, sample_attributes
 
@@ -136,13 +134,19 @@ def train_generator(out: Path, phases: Sequence[Phase] = GENERATOR_PHASES) -> Ge
     optimizer = torch.optim.Adam(
         [{"params": affine, "factor": 3.0}, {"params": others, "factor": 1.0}], betas=(0.8, 0.99)
     )
-    run = Run(out / "generator.pt", {"generator": generator, "averaged": averaged, "optimizer": optimizer})
+    parts: dict[str, Changing] = {
+        "generator": generator,
+        "averaged": averaged,
+        "optimizer": optimizer,
+        "random": Randomness(),
+    }
+    run = Run(out / "generator.pt", parts)
     bind_layers(generator)
     bind_layers(averaged)
     sample_z = torch.randn(8, truth.CONFIG.z_dim, generator=torch.Generator().manual_seed(1))
     total = sum(phase.steps for phase in phases)
-    for step, phase in run.steps(phases, "generator"):
-        set_learning_rate(optimizer, 4e-3, step, total)
+    for step, phase in steps_of(run, phases, "generator"):
+        set_learning_rate(optimizer, 4e-3, step, step / total)
         attributes, target, weights = draw(phase.batch, phase.resolution)
         w = generator.mapping(truth.z_of(attributes))
         with torch.autocast("cpu", torch.bfloat16, enabled=phase.half_precision):
@@ -177,15 +181,21 @@ def train_encoder(out: Path, generator: Generator, phases: Sequence[Phase] = ENC
     encoder = new_encoder(generator)
     averaged = new_encoder(generator).requires_grad_(False).eval()
     optimizer = torch.optim.Adam(encoder.parameters(), betas=(0.9, 0.99))
-    run = Run(out / "encoder.pt", {"encoder": encoder, "averaged": averaged, "optimizer": optimizer})
+    parts: dict[str, Changing] = {
+        "encoder": encoder,
+        "averaged": averaged,
+        "optimizer": optimizer,
+        "random": Randomness(),
+    }
+    run = Run(out / "encoder.pt", parts)
     spread = generator.mapping(torch.randn(10_000, generator.z_dim))[:, 0].std(0)
     # A layer's w must be right in the coordinates that the generator reads there. The others count a little, so
     # that codes lie where sampled codes lie.
     carried = torch.stack([truth.coordinates_of(layer) for layer in range(generator.num_ws)]).float()
     weights = carried / carried.sum(1, keepdim=True) + 0.1 / generator.w_dim  # [L, D]
     total = sum(phase.steps for phase in phases)
-    for step, phase in run.steps(phases, "encoder"):
-        set_learning_rate(optimizer, 2e-3, step, total)
+    for step, phase in steps_of(run, phases, "encoder"):
+        set_learning_rate(optimizer, 2e-3, step, step / total)
         pictures, w = encoder_batch(generator, phase.batch)
         with torch.autocast("cpu", torch.bfloat16, enabled=phase.half_precision):
             codes = encoder(pictures).float()
@@ -218,61 +228,23 @@ def encoder_batch(generator: Generator, count: int) -> tuple[torch.Tensor, torch
     return torch.cat([drawn, generated.float().clamp(-1, 1)]), w[:, 0]
 
 
-class Run:
-    """Steps with a progress bar that go on where the last checkpoint stopped."""
+class Randomness:
+    """PyTorch's random numbers, as a part that a checkpoint keeps."""
 
-    def __init__(self, checkpoint: Path, parts: Mapping[str, nn.Module | torch.optim.Optimizer]):
-        self.checkpoint, self.parts = checkpoint, parts
-        self.step, self.loss = 0, 0.0
-        if checkpoint.exists():
-            saved = torch.load(checkpoint, weights_only=True)
-            self.step = saved.pop("step")
-            torch.set_rng_state(saved.pop("random"))
-            for name, state in saved.items():
-                parts[name].load_state_dict(state)
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        return {"state": torch.get_rng_state()}
 
-    def steps(self, phases: Sequence[Phase], title: str) -> Iterator[tuple[int, Phase]]:
-        schedule = [phase for phase in phases for _ in range(phase.steps)]
-        saved = time.monotonic()
-        with ProgressBar(len(schedule), title) as bar:
-            while self.step < len(schedule):
-                yield self.step, schedule[self.step]
-                self.step += 1
-                bar.update(self.step, f"{schedule[self.step - 1].resolution} px, loss {self.loss:.4f}")
-                if time.monotonic() - saved > 120:
-                    self.save()
-                    saved = time.monotonic()
-        self.save()
-
-    def report(self, loss: torch.Tensor) -> None:
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise RuntimeError(
-                f"training diverged at step {self.step}; the last checkpoint is {self.checkpoint}"
-            )
-        self.loss = value if self.loss == 0 else 0.98 * self.loss + 0.02 * value
-
-    def save(self) -> None:
-        state = {"step": self.step, "random": torch.get_rng_state()} | {
-            name: part.state_dict() for name, part in self.parts.items()
-        }
-        with replacing(self.checkpoint) as partial:
-            torch.save(state, partial)
+    def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
+        torch.set_rng_state(state["state"])
 
 
-def set_learning_rate(optimizer: torch.optim.Optimizer, peak: float, step: int, total: int) -> None:
-    """Set the rate of a step: a short warm-up, then half a cosine down to a hundredth."""
-    rate = peak * min(1.0, (step + 1) / 200) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / total)))
-    for group in optimizer.param_groups:
-        group["lr"] = rate * group.get("factor", 1.0)
-
-
-@torch.no_grad()
-def follow(averaged: nn.Module, model: nn.Module, decay: float) -> None:
-    """Exponential moving average of the weights; batch statistics are averages already."""
-    torch._foreach_lerp_(list(averaged.parameters()), list(model.parameters()), 1 - decay)
-    for mine, theirs in zip(averaged.buffers(), model.buffers()):
-        mine.copy_(theirs)
+def steps_of(run: Run, phases: Sequence[Phase], title: str) -> Iterator[tuple[int, Phase]]:
+    """The steps that are left of the phases, with a progress bar."""
+    schedule = [phase for phase in phases for _ in range(phase.steps)]
+    with ProgressBar(len(schedule), title) as bar:
+        for step in run.steps(lambda: run.step >= len(schedule)):
+            yield step, schedule[step]
+            bar.update(step + 1, f"{schedule[step].resolution} px, loss {run.loss:.4f}")
 
 
 def save_samples(path: Path, *rows: torch.Tensor) -> None:
