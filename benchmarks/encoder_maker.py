@@ -1,7 +1,7 @@
 """How good encoders become that `train_encoder` makes, by the time they are given.
 
     python benchmarks/encoder_maker.py             about two and a half hours on two cores
-    python benchmarks/encoder_maker.py --small     two minutes; the goals are for the full run only
+    python benchmarks/encoder_maker.py --small     a minute; the goals are for the full run only
 
 For the demo generator from nothing, and for a second one, the demo trained further to other colours and proportions,
 beginning with the first one's encoder and in a third of the time. Errors are mean absolute differences of pictures in
@@ -42,7 +42,7 @@ def main() -> int:
     parser.add_argument("--small", action="store_true", help="seconds instead of minutes, no goals")
     options = parser.parse_args()
     if options.small:
-        options.minutes, options.second, options.count = [0.2, 0.4], 0.2, 16
+        options.minutes, options.second, options.count = [0.1, 0.2], 0.1, 16
     demo = sm.load_generator("demo", "cpu")
     with tempfile.TemporaryDirectory() as folder:
         rows, encoders = [], {}
@@ -97,15 +97,13 @@ def judged(demo: Generator, encoder: Encoder, count: int) -> list[Row]:
     mine, other = truth.attributes_of(z).split(count)
     w, style = demo.mapping(truth.z_of(mine)), demo.mapping(truth.z_of(other))
     read, read_style = (encoded(encoder, draw(demo, codes)) for codes in (w, style))
-    noise = demo.synthesis.blocks()[-1].conv1.noise_const
     rows: list[Row] = []
     for group in GROUPS:
         masks = sm.parse_masks([*group.layers], demo.num_ws)
-        expected = render(
-            truth.mix(mine, other, group.layers), demo.img_resolution, with_regions=False, noise=noise
-        )
+        mixed = truth.mix(mine, other, group.layers)
+        expected = render(mixed, demo.img_resolution, with_regions=False).image
         errors = [
-            error(draw(demo, sm.inject(source, injected, masks)), expected.image)
+            error(draw(demo, sm.inject(source, injected, masks)), expected)
             for source, injected in ((w, style), (read, read_style))
         ]
         rows.append((f"{group.name} injected: encoded, of sampled", errors[1] / errors[0], "≤", 1.5))
