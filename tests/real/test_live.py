@@ -7,9 +7,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from . import browser
 from .widget import LIVE_PICTURES, Widget, drawn_workflow
 
 pytestmark = [pytest.mark.real, pytest.mark.browser]
+
+
+@pytest.fixture(autouse=True)
+def fresh_page_afterwards(page):
+    """What ran here would be seen live by other tests' nodes of the same ids."""
+    yield
+    page.page.reload()
+    page.page.wait_for_function(browser.READY, timeout=60000)
+    page.page.wait_for_timeout(1000)
 
 
 def shown(widget: Widget) -> list[np.ndarray]:
