@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from comfy_api.v0_0_2 import io
 
-from ..stylemix_core.codes.certainty import apart, read, told
+from ..stylemix_core.codes.certainty import apart, origin, read, told
 from ..stylemix_core.codes.latents import Latents
 from ..stylemix_core.encoder.align import align_for
 from ..stylemix_core.encoder.network import ITERATIONS
@@ -85,17 +85,13 @@ class Encode(io.ComfyNode):
         iterations = n_iters if network.iterative else None
         found = host.run(encoder, len(pictures), lambda E, items: read(E, pictures[items], iterations))
         w, bars = apart(network, found)
-        origins = [f"encoded picture {i}" for i in range(1, len(w) + 1)]
+        origins = tuple(origin(f"encoded picture {i}", one) for i, one in enumerate(bars, 1))
         if network.errors is not None:
-            certain = [told(each) for each in bars]
-            origins = [f"{origin} ({one})" for origin, one in zip(origins, certain, strict=True)]
             host.tell(
-                cls.hidden.unique_id, "\n".join(f"picture {i}: {one}" for i, one in enumerate(certain, 1))
+                cls.hidden.unique_id, "\n".join(f"picture {i}: {told(one)}" for i, one in enumerate(bars, 1))
             )
         aligned = to_comfy(pictures)
-        return io.NodeOutput(
-            Latents(w, tuple(origins), network.generator), aligned, ui=host.pictures(aligned)
-        )
+        return io.NodeOutput(Latents(w, origins, network.generator), aligned, ui=host.pictures(aligned))
 
 
 class Invert(io.ComfyNode):

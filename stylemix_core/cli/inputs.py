@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from ..checkpoints import generator_beside, inspect_checkpoint, load_encoder, load_generator
-from ..codes.certainty import told
+from ..codes.certainty import apart, origin, read
 from ..codes.combine import join_latents
 from ..codes.latents import Latents, check_generator, holds_latents, load_latents, short_origin
 from ..codes.sampling import sample_latents
@@ -87,10 +87,8 @@ def source_and_style(
 
 def encode_picture(encoder: Encoder, path: Path, models: ModelOptions) -> Latents:
     picture = read_picture(path, encoder, models)
-    if encoder.errors is None:
-        return Latents.of(encoder(picture).cpu(), path.name, encoder.generator)
-    w, bars = encoder.with_error_bars(picture)
-    return Latents.of(w.cpu(), f"{path.name} ({told(bars[0])})", encoder.generator)
+    w, bars = apart(encoder, read(encoder, picture, None))
+    return Latents.of(w.cpu(), origin(path.name, bars[0]), encoder.generator)
 
 
 def read_picture(path: Path, encoder: Encoder, models: ModelOptions, size: int | None = None) -> torch.Tensor:

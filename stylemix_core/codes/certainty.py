@@ -25,6 +25,11 @@ def apart(encoder: Encoder, found: torch.Tensor) -> tuple[torch.Tensor, torch.Te
     return w.contiguous(), bars.cpu()
 
 
+def origin(name: str, bars: torch.Tensor) -> str:
+    """Where a code comes from, with what its error bars say, if it has any."""
+    return f"{name} ({told(bars)})" if bars.numel() else name
+
+
 def told(bars: torch.Tensor) -> str:
     """How wrong a code may be, for people and for its origin: "usually 12 % wrong, unsure of layers 0-1, 9".
 

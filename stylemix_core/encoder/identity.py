@@ -64,7 +64,7 @@ class EncoderIdentity(Identity):
         x = face.expand(-1, 3, -1, -1).repeat(
             1, encoder.config.input_nc // 3, 1, 1
         )  # ReStyle's read two pictures
-        x = x.to(encoder.latent_avg.device, encoder.dtype).contiguous(memory_format=torch.channels_last)
+        x = x.to(encoder.latent_avg.device)
         with exact_convolutions(x):
             return F.normalize(encoder.features(x)[-1].float().mean([2, 3]), dim=1).to(images.device)
 

@@ -201,12 +201,12 @@ class Encoder(nn.Module):
             )
         x = network_input(images, self.config).to(self.latent_avg.device)
         with exact_convolutions(x, self.tf32):
-            features = self.features(x.to(self.dtype).contiguous(memory_format=torch.channels_last))
+            features = self.features(x)
             return self.codes_of(features) + self.latent_avg, self.errors.bars(features[-1])
 
     def codes(self, x: torch.Tensor) -> torch.Tensor:
         """The network itself, without the average: `[B, input_nc, height, width]` → `[B, L, D]`."""
-        return self.codes_of(self.features(x.to(self.dtype).contiguous(memory_format=torch.channels_last)))
+        return self.codes_of(self.features(x))
 
     def codes_of(self, features: list[torch.Tensor]) -> torch.Tensor:
         """The codes of what `features` found, without the average, `[B, L, D]`."""
@@ -230,6 +230,7 @@ class Encoder(nn.Module):
 
     def features(self, x: torch.Tensor) -> list[torch.Tensor]:
         """What the four stages find, at 1/2, 1/4, 1/8 and 1/16 of the picture's size."""
+        x = x.to(self.dtype).contiguous(memory_format=torch.channels_last)
         resnet = self.config.traits.body == "resnet34"
         x = self.relu(self.bn1(self.conv1(x))) if resnet else self.input_layer(x)
         stages = []

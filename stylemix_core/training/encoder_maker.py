@@ -22,7 +22,7 @@ from ..generator import Generator
 from ..images import as_masks, resize
 from ..progress import OnStep
 from .run import Run, follow, picture_loss, set_learning_rate
-from .samples import Samples, as_read, check_teachable, worn
+from .samples import MIXED, Samples, as_read, check_teachable, worn
 from .spread import COUNT, Spread
 
 SIZES = {
@@ -138,7 +138,7 @@ def train_encoder(
         raise StyleMixError("pictures has none; give some, or leave it out")
     if masks is not None:
         masks = as_masks(masks, "masks", None if pictures is None else len(pictures))
-    samples = Samples(G, truncation_psi, 0.0 if editable else 0.5, seed)
+    samples = Samples(G, truncation_psi, 0.0 if editable else MIXED, seed)
     check_teachable(samples)
     frozen = [parameter for parameter in G.parameters() if parameter.requires_grad]
     for parameter in frozen:
@@ -269,7 +269,7 @@ class Maker:
             given = self.given(self.pictures, random)
             read = torch.cat([read, encoder.fit(as_read(given[0]))])
         with half:
-            features = encoder.features(read.contiguous(memory_format=torch.channels_last))
+            features = encoder.features(read)
             offsets = encoder.codes_of(features).float()
         if config.kind == "Encoder4Editing":
             # One layer more at a time may differ from the first.
@@ -365,9 +365,7 @@ class Maker:
             size = min(BATCH, first + count - place)
             w = self.samples.codes(place, size)
             drawn = self.samples.pictures(w, place)
-            features = encoder.features(
-                encoder.fit(as_read(drawn)).contiguous(memory_format=torch.channels_last)
-            )
+            features = encoder.features(encoder.fit(as_read(drawn)))
             codes = encoder.codes_of(features) + encoder.latent_avg
             told.append(encoder.errors(features[-1]).exp())
             true.append(self.spread.errors(codes, w).sqrt())

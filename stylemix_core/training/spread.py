@@ -17,7 +17,7 @@ class Spread:
     def __init__(self, generator: Generator, codes: torch.Tensor):
         """codes: many of the generator's W+, `[N, num_ws, w_dim]`."""
         self.generator = generator
-        self.layers = [layer for layer, _ in generator.synthesis.styled()]
+        self.layers = torch.tensor([layer for layer, _ in generator.synthesis.styled()], device=codes.device)
         self.average = codes.mean((0, 1))
         self.w = codes.var(0).sum(1).clamp_min(1e-12)  # [L]
         self.styles = [style.var(0).sum().clamp_min(1e-12) for style in generator.synthesis.styles(codes)]
@@ -28,19 +28,13 @@ class Spread:
         codes, true: W+ `[B, num_ws, w_dim]`. Differentiable in `codes`.
         """
         found, given = (self.generator.synthesis.styles(w) for w in (codes, true))
+        wrong = [
+            (one - other).square().sum(1) / variance
+            for one, other, variance in zip(found, given, self.styles, strict=True)
+        ]
         total = codes.new_zeros(len(codes), self.generator.num_ws)
-        modules = codes.new_zeros(self.generator.num_ws)
-        for layer, one, other, variance in zip(self.layers, found, given, self.styles, strict=True):
-            total = total.index_add(
-                1, torch.tensor([layer], device=codes.device), _wrong(one, other, variance)
-            )
-            modules[layer] += 1
-        return total / modules
+        return total.index_add(1, self.layers, torch.stack(wrong, 1)) / self.layers.bincount()
 
     def errors_of_w(self, codes: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
         """The same of the w themselves, whose coordinates a layer may not read, `[B, num_ws]`."""
         return (codes - true).square().sum(2) / self.w
-
-
-def _wrong(found: torch.Tensor, true: torch.Tensor, variance: torch.Tensor) -> torch.Tensor:
-    return (found - true).square().sum(1, keepdim=True) / variance

@@ -29,6 +29,7 @@ from stylemix_core.inversion import METHODS, QUALITIES
 from stylemix_core.mixing import inject as injection
 from stylemix_core.mixing.pairing import PAIRINGS
 from stylemix_core.motion import curves, film, walk
+from stylemix_core.training.encoder_maker import SIZES
 from tests import builders
 
 without_windows = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
@@ -218,6 +219,7 @@ def test_choices_are_those_of_the_modules_that_act_on_them():
     assert choices.CHANNEL_SHARE == injection.CHANNEL_SHARE
     assert (choices.DIRECTION_METHODS, choices.SAMPLES) == (unsupervised.METHODS, unsupervised.SAMPLES)
     assert (METHODS, tuple(QUALITIES)) == (choices.INVERSION_METHODS, choices.QUALITIES)
+    assert ("auto", *SIZES) == choices.ENCODER_SIZES
     assert (choices.CARE, choices.OTHERS) == (finding.CARE, finding.OTHERS)
     assert (choices.PARTS, choices.ALIGN_MODES) == (PARTS, ALIGN_MODES)
     assert (choices.CURVES, choices.SPEEDS, choices.EASINGS) == (walk.CURVES, walk.SPEEDS, curves.EASINGS)
