@@ -14,6 +14,7 @@ def test_the_stand_in_describes_the_nodes_as_comfyui_does(real_comfy, stand_in):
     for info in (real, small):  # lists each host's own files
         for loader in ("Latent", "Tuning", "Directions"):
             inputs_of(info[f"StyleMixLoad{loader}"])["file"][1].pop("options")
+        inputs_of(info["StyleMixLoadEncoder"])["checkpoint"][1].pop("options")  # Make Encoder's among them
     for node_id, described in small.items():
         assert {key: real[node_id][key] for key in described} == described
 
