@@ -5,8 +5,7 @@ from typing import Any
 import torch
 from comfy_api.v0_0_2 import io
 
-from ..stylemix_core.codes.certainty import apart, origin, read, told
-from ..stylemix_core.codes.latents import Latents
+from ..stylemix_core.codes.certainty import as_latents, read, told
 from ..stylemix_core.encoder.align import align_for
 from ..stylemix_core.encoder.network import ITERATIONS
 from ..stylemix_core.errors import StyleMixError
@@ -84,14 +83,13 @@ class Encode(io.ComfyNode):
         pictures = network.fit(align_for(network, from_comfy(image), align))
         iterations = n_iters if network.iterative else None
         found = host.run(encoder, len(pictures), lambda E, items: read(E, pictures[items], iterations))
-        w, bars = apart(network, found)
-        origins = tuple(origin(f"encoded picture {i}", one) for i, one in enumerate(bars, 1))
-        if network.errors is not None:
-            host.tell(
-                cls.hidden.unique_id, "\n".join(f"picture {i}: {told(one)}" for i, one in enumerate(bars, 1))
-            )
+        names = [f"encoded picture {i}" for i in range(1, len(pictures) + 1)]
+        codes = as_latents(network, found, names)
+        if codes.error_bars is not None:
+            lines = (f"picture {i}: {told(bars)}" for i, bars in enumerate(codes.error_bars, 1))
+            host.tell(cls.hidden.unique_id, "\n".join(lines))
         aligned = to_comfy(pictures)
-        return io.NodeOutput(Latents(w, origins, network.generator), aligned, ui=host.pictures(aligned))
+        return io.NodeOutput(codes, aligned, ui=host.pictures(aligned))
 
 
 class Invert(io.ComfyNode):

@@ -97,6 +97,13 @@ class Inject(io.ComfyNode):
                     tooltip="What all strengths are multiplied with at each frame, from Strength Curve or Loudness "
                     "Curve.",
                 ),
+                io.Boolean.Input(
+                    "sure_only",
+                    default=False,
+                    optional=True,
+                    tooltip="Leave alone the layers that the style's encoder was unsure of, as PSPEncode says: what it "
+                    "could not see in the photo does not spoil the face.",
+                ),
             ],
             outputs=[
                 LATENT.Output(
@@ -125,9 +132,12 @@ class Inject(io.ComfyNode):
         generator: host.AnyModel | None = None,
         frames: int = 0,
         curve: tuple[float, ...] | None = None,
+        sure_only: bool = False,
     ) -> io.NodeOutput:
         resolved = MaskText.of(mask_list if masks is None else masks, alpha, seed).resolve(latent.w.shape[1])
-        injection = Injection(replace(resolved, curve=curve), pairing, space, region, channel_share, frames)
+        injection = Injection(
+            replace(resolved, curve=curve), pairing, space, region, channel_share, frames, sure_only
+        )
         injected = injection.run(latent, style, None if generator is None else partial(host.run, generator))
         for warning in injected.warnings:
             host.warn(cls.hidden.unique_id, warning)

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from ..checkpoints import generator_beside, inspect_checkpoint, load_encoder, load_generator
-from ..codes.certainty import apart, origin, read
+from ..codes.certainty import as_latents, read
 from ..codes.combine import join_latents
 from ..codes.latents import Latents, check_generator, holds_latents, load_latents, short_origin
 from ..codes.sampling import sample_latents
@@ -87,8 +87,7 @@ def source_and_style(
 
 def encode_picture(encoder: Encoder, path: Path, models: ModelOptions) -> Latents:
     picture = read_picture(path, encoder, models)
-    w, bars = apart(encoder, read(encoder, picture, None))
-    return Latents.of(w.cpu(), origin(path.name, bars[0]), encoder.generator)
+    return as_latents(encoder, read(encoder, picture), [path.name])
 
 
 def read_picture(path: Path, encoder: Encoder, models: ModelOptions, size: int | None = None) -> torch.Tensor:

@@ -1,33 +1,34 @@
 """Codes with their encoder's error bars, and what these say in words."""
 
+from collections.abc import Sequence
+
 import torch
 
 from ..encoder import Encoder
 from ..masks.mask_list import layers_text
+from .latents import Latents
 
 UNSURE = 0.5
 """A layer is called unsure when its error exceeds half of the spread more often than one time in five."""
 
 
-def read(encoder: Encoder, pictures: torch.Tensor, iterations: int | None) -> torch.Tensor:
+def read(encoder: Encoder, pictures: torch.Tensor, iterations: int | None = None) -> torch.Tensor:
     """Codes with their error bars beside them, `[B, num_ws, w_dim + len(SURE)]`; of encoders without, the codes alone.
 
-    Arguments and errors as for `Encoder.forward`. `apart` takes both apart.
+    Arguments and errors as for `Encoder.forward`. `as_latents` takes both apart.
     """
     if encoder.errors is None:
         return encoder(pictures, iterations)
     return torch.cat(encoder.with_error_bars(pictures), 2)
 
 
-def apart(encoder: Encoder, found: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The codes `[B, num_ws, w_dim]` and their error bars, which are none of encoders without."""
-    w, bars = found.tensor_split([encoder.w_dim], 2)
-    return w.contiguous(), bars.cpu()
-
-
-def origin(name: str, bars: torch.Tensor) -> str:
-    """Where a code comes from, with what its error bars say, if it has any."""
-    return f"{name} ({told(bars)})" if bars.numel() else name
+def as_latents(encoder: Encoder, found: torch.Tensor, names: Sequence[str]) -> Latents:
+    """What `read` found, on the CPU. names: of the pictures; what their error bars say joins them as the origin."""
+    w, bars = found.float().cpu().tensor_split([encoder.w_dim], 2)
+    if encoder.errors is None:
+        return Latents(w.contiguous(), tuple(names), encoder.generator)
+    origins = tuple(f"{name} ({told(one)})" for name, one in zip(names, bars, strict=True))
+    return Latents(w.contiguous(), origins, encoder.generator, error_bars=bars.contiguous())
 
 
 def told(bars: torch.Tensor) -> str:
@@ -36,6 +37,11 @@ def told(bars: torch.Tensor) -> str:
     bars: of one code, `[num_ws, len(SURE)]`, as `Encoder.with_error_bars` gives them.
     """
     usual = float(bars[:, 0].square().mean().sqrt())
-    unsure = bars[:, 1] > UNSURE
+    unsure = is_unsure(bars)
     layers = f", unsure of layers {layers_text(unsure.float())}" if unsure.any() else ""
     return f"usually {100 * usual:.0f} % wrong{layers}"
+
+
+def is_unsure(bars: torch.Tensor) -> torch.Tensor:
+    """Which layers are called unsure, bool `[…, num_ws]`. bars: `[…, num_ws, len(SURE)]`."""
+    return bars[..., 1] > UNSURE

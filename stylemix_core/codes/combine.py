@@ -42,8 +42,15 @@ def _join(parts: Sequence[Latents], generator: str | None) -> Latents:
     width = _channel_width(parts)
     if width is not None:
         channels = torch.cat([_channels(part, width) for part in parts])
-    origins = tuple(origin for part in parts for origin in part.origins)
-    return Latents(torch.cat([part.w for part in parts]), origins, generator, w_rgb, channels)
+    bars = [part.error_bars for part in parts if part.error_bars is not None]
+    return Latents(
+        torch.cat([part.w for part in parts]),
+        tuple(origin for part in parts for origin in part.origins),
+        generator,
+        w_rgb,
+        channels,
+        error_bars=torch.cat(bars) if len(bars) == len(parts) else None,
+    )
 
 
 def resize_mask(mask: torch.Tensor, height: int, width: int) -> torch.Tensor:

@@ -44,6 +44,9 @@ class Latents:
     the index of their w, padded with zeros to the widest module."""
     regions: tuple["Region", ...] = ()
     """What is drawn with other codes than these; later ones lie on top."""
+    error_bars: torch.Tensor | None = None
+    """How wrong each w may be, where the encoder that read it tells: its `ErrorBars`, float32 `[B, num_ws, bars]`.
+    Codes that are mixed of others have none."""
 
     def __post_init__(self) -> None:
         if self.w.ndim != 3 or self.w.dtype != torch.float32:
@@ -68,6 +71,13 @@ class Latents:
             raise LatentMismatchError(
                 f"the style channels are {self.channels.dtype} {list(self.channels.shape)}; "
                 f"expected float32 [{count}, 2, {layers}, channels]"
+            )
+        bars = self.error_bars
+        if bars is not None and (
+            bars.ndim != 3 or bars.dtype != torch.float32 or bars.shape[:2] != (count, layers)
+        ):
+            raise LatentMismatchError(
+                f"the error bars are {bars.dtype} {list(bars.shape)}; expected float32 [{count}, {layers}, bars]"
             )
         for region in self.regions:
             if region.codes.w.shape != self.w.shape or region.codes.regions:
@@ -101,6 +111,7 @@ class Latents:
             None if self.w_rgb is None else self.w_rgb[kept],
             None if self.channels is None else self.channels[kept],
             tuple(Region(region.codes.take(codes), region.mask[kept]) for region in self.regions),
+            None if self.error_bars is None else self.error_bars[kept],
         )
 
     @classmethod
@@ -213,26 +224,29 @@ def save_latents(
     if not isinstance(latents, Latents):
         latents = Latents.of(latents)
     tensors = _tensors(latents)
+    plain = tensors.keys() <= {"w", "error_bars"}
     if Path(path).suffix.lower() in ARRAYS:
-        if len(tensors) > 1:
+        if not plain:
             raise LatentMismatchError(
                 "these codes are more than W+ (regions, style channels or codes of the to-RGBs), which "
                 f"{Path(path).suffix} files cannot hold; save them as .safetensors, or inject in W+ without a region"
             )
-        write_arrays(path, tensors)
+        write_arrays(path, {"w": latents.w})
         return
     origins = json.dumps(latents.origins, ensure_ascii=False)
-    version = "1" if len(tensors) == 1 else None
+    version = "1" if plain else None
     CODES.file.save(path, tensors, {"origins": origins, "generator": latents.generator}, extra, version)
 
 
 def _tensors(latents: Latents) -> dict[str, torch.Tensor]:
-    """What a file holds: `w`, and what there is of `w_rgb`, `channels`, `region0.w`, `region0.mask` …"""
+    """What a file holds: `w`, and what there is of `w_rgb`, `channels`, `error_bars`, `region0.w`, `region0.mask` …"""
     tensors = {"w": latents.w}
     if latents.w_rgb is not None:
         tensors["w_rgb"] = latents.w_rgb
     if latents.channels is not None:
         tensors["channels"] = latents.channels
+    if latents.error_bars is not None:
+        tensors["error_bars"] = latents.error_bars
     for i, region in enumerate(latents.regions):
         parts = {**_tensors(region.codes), "mask": region.mask}
         tensors |= {f"region{i}.{name}": tensor for name, tensor in parts.items()}
@@ -252,7 +266,13 @@ def _from_tensors(
             Region(_from_tensors({"w": inside["w"], **inside}, origins, generator), inside["mask"])
         )
     return Latents(
-        tensors["w"], origins, generator, tensors.get("w_rgb"), tensors.get("channels"), tuple(regions)
+        tensors["w"],
+        origins,
+        generator,
+        tensors.get("w_rgb"),
+        tensors.get("channels"),
+        tuple(regions),
+        tensors.get("error_bars"),
     )
 
 

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from ..checkpoints import generator_beside, inspect_checkpoint, load_encoder, load_generator
+from ..codes.certainty import as_latents, read
 from ..codes.combine import join_latents, truncate_latents
 from ..codes.direction_files import load_directions
 from ..codes.directions import Directions, check_directions, moved
@@ -128,7 +129,7 @@ class Tools:
         if path.suffix.lower() not in PICTURES:
             return load_latents(path, self.generator.num_ws)
         picture = align_for(self.encoder, load_image(path))
-        return Latents.of(self.encoder(picture).cpu(), path.name, self.encoder.generator)
+        return as_latents(self.encoder, read(self.encoder, picture), [path.name])
 
     def direction(self, path: str) -> Directions:
         if path not in self.directions:
@@ -361,11 +362,9 @@ def spread(pieces: Sequence[Piece], codes: Latents) -> list[Piece]:
 
 def encode(pieces: Sequence[Piece], tools: Tools) -> list[Piece]:
     encoder = tools.encoder
-    w = encoder(torch.cat([piece.seen() for piece in pieces])).cpu()
-    return [
-        replace(piece, codes=Latents.of(w[i : i + 1], piece.key, encoder.generator))
-        for i, piece in enumerate(pieces)
-    ]
+    found = read(encoder, torch.cat([piece.seen() for piece in pieces]))
+    codes = as_latents(encoder, found, [piece.key for piece in pieces])
+    return [replace(piece, codes=codes[i]) for i, piece in enumerate(pieces)]
 
 
 def invert_one(step: Invert, piece: Piece, tools: Tools) -> Piece:

@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from ..codes.certainty import is_unsure
 from ..codes.combine import combine
 from ..codes.latents import Latents, Region
 from ..errors import LatentMismatchError, StyleMixError
 from ..generator.batches import Runner
 from ..generator.fingerprint import picture_shape
 from ..images import as_masks, check_proportions, resize
-from ..masks.mask_list import MaskList
+from ..masks.mask_list import MaskList, layers_text
 from ..wording import counted
 from .channels import ChannelPairs, measure_channels
 from .pairing import Meeting, check_shapes, check_styles, over_pairs, pairs
@@ -130,6 +131,8 @@ class Injection:
     """For space "channels": how many of every module's channels to take, 0…1."""
     frames: int = 0
     """How many frames a single source becomes, over which strengths may change; 0: the sources are the frames."""
+    sure_only: bool = False
+    """Take nothing of layers that the style's encoder was unsure of (`codes.certainty`)."""
 
     def run(self, source: Latents, style: Latents, runner: Runner | None = None) -> Injected:
         """Check that all fits, pair sources and styles, and mix.
@@ -139,9 +142,11 @@ class Injection:
         """
         _check_space(self.space)
         source = self._frames(source)
-        meeting = Meeting.of(source, style, self.masks, self.pairing)
+        meeting = Meeting.of(source, style, self.masks, self.pairing, self.sure_only)
         regions = None if self.region is None else _regions(self.region, self.masks)
         warnings = [check_styles(source, style), self._idle(regions), _squeezed(source, regions)]
+        if self.sure_only:
+            warnings.append(_left_out(style))
         if any(self.masks.courses) and len(source) == 1:
             warnings.append("the strengths change over a film, and this is one frame; give frames, or a walk")
         channels = None
@@ -239,6 +244,21 @@ def _in_regions(meeting: Meeting, regions: torch.Tensor | None, mixed: Latents) 
     masks = (resized.clamp(0, 1) * 255).round().to(torch.uint8)
     masks = masks.expand(len(meeting.masks), -1, -1).to(around.w.device).repeat(len(meeting.pairs), 1, 1)
     return replace(around, regions=(*around.regions, Region(mixed.around(), masks)))
+
+
+def _left_out(style: Latents) -> str | None:
+    """A sentence on what `sure_only` leaves out of the styles, or why it leaves out nothing; None where all is sure."""
+    if style.error_bars is None:
+        return (
+            "the style's code does not say which layers its encoder is sure of, so all are taken; read it with an "
+            "encoder that tells, such as one that Make Encoder has trained"
+        )
+    unsure = is_unsure(style.error_bars)
+    told = []
+    for place in unsure.any(1).nonzero()[:, 0].tolist():
+        whose = f"style {place + 1}'s " if len(style) > 1 else ""
+        told.append(f"{whose}layers {layers_text(unsure[place].float())}")
+    return f"nothing is taken of {'; '.join(told)}, which the encoder is unsure of" if told else None
 
 
 def _picture_shape(codes: Latents) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ..codes.certainty import is_unsure
 from ..codes.latents import Latents, for_other_generators, nested_origin
 from ..errors import LatentMismatchError, StyleMixError
 from ..masks.mask_list import MaskList, layers_text
@@ -65,27 +66,34 @@ class Meeting:
     masks: MaskList
     pairs: list[tuple[int, int]]
     """Places of source and style. Each pair has one result per mask."""
+    strengths: torch.Tensor
+    """`over_pairs` of all."""
 
     @classmethod
-    def of(cls, source: Latents, style: Latents, masks: MaskList, pairing: str) -> "Meeting":
-        """`LatentMismatchError` when they do not fit, or when the style is one of several regions itself."""
+    def of(
+        cls, source: Latents, style: Latents, masks: MaskList, pairing: str, sure_only: bool = False
+    ) -> "Meeting":
+        """sure_only: take nothing of layers that the style's encoder is unsure of.
+
+        `LatentMismatchError` when they do not fit, or when the style is one of several regions itself.
+        """
         if style.regions:
             raise LatentMismatchError(
                 "the style's codes were injected in a region, so they are not one style; give whole codes, or draw the "
                 "pictures and encode them"
             )
         check_shapes(source.w, style.w, masks.strengths)
-        return cls(source, style, masks, pairs(len(source), len(style), pairing))
+        paired = pairs(len(source), len(style), pairing)
+        strengths = over_pairs(masks, paired, len(source))
+        if sure_only and style.error_bars is not None:
+            sure = ~is_unsure(style.error_bars)[[j for _, j in paired]]
+            strengths = strengths * sure[:, None].to(strengths)
+        return cls(source, style, masks, paired, strengths)
 
     @property
     def sources(self) -> list[int]:
         """The source of every result, by its place."""
         return [i for i, _ in self.pairs for _ in self.masks]
-
-    @property
-    def strengths(self) -> torch.Tensor:
-        """`over_pairs` of all."""
-        return over_pairs(self.masks, self.pairs, len(self.source))
 
     def labels(self) -> list[str]:
         """`result_labels` of all results."""

@@ -16,11 +16,12 @@ import torch
 
 from ..checkpoints import native
 from ..device import computes_bfloat16
-from ..encoder import SURE, Encoder, EncoderConfig
+from ..encoder import Encoder, EncoderConfig
 from ..errors import StyleMixError
 from ..generator import Generator
 from ..images import as_masks, resize
 from ..progress import OnStep
+from .error_bars import HELD_OUT, TO_JUDGE, TO_SET, judge, loss_of, set_bars
 from .run import Run, follow, picture_loss, set_learning_rate
 from .samples import MIXED, Samples, as_read, check_teachable, worn
 from .spread import COUNT, Spread
@@ -55,8 +56,6 @@ SHOWN = 8
 JUDGED = 128
 CALIBRATED = 2_048
 """Held-out samples that set the error bars; fewer, if need be as few as `JUDGED`, where drawing them takes long."""
-HELD_OUT = 10**8
-"""The first sample that training never draws."""
 
 
 class Pictures(Protocol):
@@ -280,9 +279,7 @@ class Maker:
         loss = errors.mean() + W_WEIGHT * self.spread.errors_of_w(codes[:BATCH], true).mean()
         if config.kind == "Encoder4Editing":
             loss = loss + DELTA_WEIGHT * (offsets[:, 1:] - offsets[:, :1]).norm(dim=2).mean()
-        assert encoder.errors is not None
-        usual = encoder.errors(features[-1][:BATCH].detach())
-        loss = loss + 0.1 * (usual - 0.5 * errors.detach().clamp_min(1e-8).log()).square().mean()
+        loss = loss + loss_of(encoder, features[-1][:BATCH], errors)
         if done >= PICTURES_FROM:
             loss = loss + self.seen(codes[:SEEN], drawn[:SEEN])
         if given is not None:
@@ -333,41 +330,19 @@ class Maker:
     def finish(self, seconds: float) -> Path:
         """Judge the encoder, set the error bars with samples that take a twentieth of `seconds`, and write it."""
         encoder = self.averaged
-        assert encoder.errors is not None
         begun = time.monotonic()
-        usual, errors, round_trip = self.judge(HELD_OUT + 10**6, JUDGED)
+        judged = judge(encoder, self.samples, self.spread, TO_JUDGE, JUDGED)
         each = (time.monotonic() - begun) / JUDGED
         count = int(min(CALIBRATED, max(JUDGED, seconds / 20 / each)))
-        others, their_errors, _ = self.judge(HELD_OUT + 2 * 10**6, count)
-        ratios = (their_errors / others).sort(0).values
-        # The smallest multiple that covers the share among one sample more than there are (Lei et al. 2018).
-        encoder.errors.factors.copy_(ratios[[math.ceil(sure * (count + 1)) - 1 for sure in SURE]].t())
-        below = errors[..., None] <= usual[..., None] * encoder.errors.factors
-        covered = below.float().mean((0, 1)).tolist()
+        set_bars(encoder, judge(encoder, self.samples, self.spread, TO_SET, count))
         report = Report(
             self.run.step,
             self.run.seconds / 60,
-            round_trip,
-            errors.median(0).values.tolist(),
-            {f"{sure:.0%}": share for sure, share in zip(SURE, covered, strict=True)},
+            judged.round_trip,
+            judged.errors.median(0).values.tolist(),
+            judged.coverage(encoder),
         )
         path = self.out / "encoder.safetensors"
         encoder.generator = self.generator.fingerprint()
         native.write(path, encoder=encoder, dtype=torch.float16, made=report.summary())
         return path
-
-    def judge(self, first: int, count: int) -> tuple[torch.Tensor, torch.Tensor, float]:
-        """The usual errors as the encoder tells them, the true ones, both `[count, num_ws]`, and the round trip."""
-        encoder = self.averaged
-        assert encoder.errors is not None
-        told, true, apart = [], [], 0.0
-        for place in range(first, first + count, BATCH):
-            size = min(BATCH, first + count - place)
-            w = self.samples.codes(place, size)
-            drawn = self.samples.pictures(w, place)
-            features = encoder.features(encoder.fit(as_read(drawn)))
-            codes = encoder.codes_of(features) + encoder.latent_avg
-            told.append(encoder.errors(features[-1]).exp())
-            true.append(self.spread.errors(codes, w).sqrt())
-            apart += float((self.generator.synthesis(codes).clamp(-1, 1) - drawn).abs().mean()) * size / count
-        return torch.cat(told), torch.cat(true), apart

@@ -1,10 +1,12 @@
 """Encoders trained in a node."""
 
+import re
+
 import torch
 
 import stylemix_core as sm
 
-from .prompts import node
+from .prompts import inject, node, sampler
 from .test_workflow import inputs_of
 
 
@@ -40,8 +42,16 @@ def test_an_encoder_is_made_listed_and_used(host):
     del used["report"]
     used["codes"] = node("StyleMixEncode", encoder=["made", 0], image=["made", 1], align="never", n_iters=5)
     used["told"] = node("PreviewAny", source=["codes", 0])
+    used["face"] = sampler(["generator", 0])
+    used["sure"] = inject(["face", 1], ["codes", 0], "all", pairing="all", sure_only=True)
+    used["left"] = node("PreviewAny", source=["sure", 0])
     again = host.run(used)
-    assert not again.errors and "encoded picture 1 (usually " in again.texts["told"]
+    assert not again.errors
+    # So little training leaves an encoder unsure of everything.
+    assert re.search(
+        r"1\. encoded picture 1 \(usually \d+ % wrong, unsure of layers 0-7\)", again.texts["told"]
+    )
+    assert re.search(r"1\. seed 7, psi 0.7 ← encoded picture 1 .*, layers none", again.texts["left"])
 
 
 def test_more_minutes_go_on_with_the_training(host):

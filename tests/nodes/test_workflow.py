@@ -78,6 +78,7 @@ CONTRACT = {
             "generator",
             "frames",
             "curve",
+            "sure_only",
         ],
         ["latent", "labels"],
     ),

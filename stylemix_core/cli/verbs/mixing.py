@@ -54,6 +54,9 @@ if TYPE_CHECKING:
     callback=number("channel_share", 0, 1),
     help="With --space channels: how many act in the region.",
 )
+@click.option(
+    "--sure-only", is_flag=True, help="Leave alone the layers that the style's encoder was unsure of."
+)
 def mix(
     run: Run,
     output: Output,
@@ -62,6 +65,7 @@ def mix(
     space: str,
     regions: list[Path],
     channel_share: float,
+    sure_only: bool,
 ) -> None:
     check_layers(mixing.models, mixing.masks.text, cutoff=mixing.sampling.cutoff)
     check_regions(regions, mixing.masks.text, space)
@@ -78,7 +82,7 @@ def mix(
     generator = open_generator(mixing.models)
     sources, styles, masks = mixed_codes(generator, mixing, run)
     region = one_size(regions, sources, generator, run) if regions else None
-    injection = Injection(masks, pairing, space, region, channel_share)
+    injection = Injection(masks, pairing, space, region, channel_share, sure_only=sure_only)
     with run.progress(title="channels") as bar:
         injected = injection.run(sources, styles, in_chunks(generator, bar.step))
     run.warn(injected.warnings)
