@@ -24,7 +24,10 @@ from ..encoder import Encoder, EncoderConfig
 from ..files.pictures import save_image
 from ..generator import Generator, StyleGAN2
 from ..progress import ProgressBar
+from ..training.error_bars import HELD_OUT, TO_SET, judge, loss_of, set_bars
 from ..training.run import Changing, Run, follow, picture_loss, set_learning_rate
+from ..training.samples import Samples
+from ..training.spread import COUNT, Spread
 from . import truth
 from .attributes import index
 from .canvas import REGIONS
@@ -80,7 +83,10 @@ ENCODER_CONFIG = EncoderConfig(
     stage_units=(2, 2, 3, 2),
     style_channels=40,
     se_reduction=8,
+    error_bars=True,
 )
+BARS_SET_BY = 1_024
+"""Held-out samples."""
 
 
 @dataclass(frozen=True)
@@ -307,7 +313,8 @@ def train_encoder(
         "random": Randomness(),
     }
     run = Run(out / "encoder.pt", parts)
-    spread = generator.mapping(torch.randn(10_000, generator.z_dim).to(device))[:, 0].std(0)
+    spread = spread_of(generator)
+    deviation = generator.mapping(torch.randn(10_000, generator.z_dim).to(device))[:, 0].std(0)
     # A layer's w must be right in the coordinates that the generator reads there. The others count a little, so
     # that codes lie where sampled codes lie.
     carried = torch.stack([truth.coordinates_of(layer) for layer in range(generator.num_ws)]).float()
@@ -317,8 +324,11 @@ def train_encoder(
         set_learning_rate(optimizer, 2e-3, step, step / total)
         pictures, w = encoder_batch(generator, phase.batch, device)
         with torch.autocast(device.type, torch.bfloat16, enabled=phase.half_precision):
-            codes = encoder(pictures).float()
-        loss = (((codes - w[:, None]) / spread).square() * weights).sum(2).mean()
+            features = encoder.features(encoder.fit(pictures))
+            codes = encoder.codes_of(features).float() + encoder.latent_avg
+        loss = (((codes - w[:, None]) / deviation).square() * weights).sum(2).mean()
+        true = w[:, None].expand(-1, generator.num_ws, -1)
+        loss = loss + loss_of(encoder, features[-1], spread.errors(codes.detach(), true))
         if phase.through_generator:
             some = torch.randperm(len(codes))[:8]
             with torch.autocast(device.type, torch.bfloat16, enabled=phase.half_precision):
@@ -334,6 +344,10 @@ def train_encoder(
             with torch.no_grad():
                 save_samples(out / "encoder.png", shown, generator.synthesis(averaged(shown), "none"))
     return averaged
+
+
+def spread_of(generator: Generator) -> Spread:
+    return Spread(generator, Samples(generator).codes(HELD_OUT - COUNT, COUNT))
 
 
 @torch.no_grad()
@@ -395,6 +409,7 @@ def main() -> None:
     native.write(finished, generator=trained, dtype=torch.float16, source=SOURCE, licence="MIT")
     generator = load_generator(finished, "cpu")  # as users will have it, rounded to half precision
     encoder = train_encoder(out, generator, encoder_phases, device)
+    set_bars(encoder, judge(encoder, Samples(generator), spread_of(generator), TO_SET, BARS_SET_BY))
     encoder.generator = generator.fingerprint()
     finished = out / "encoder.safetensors"
     native.write(finished, encoder=encoder, dtype=torch.float16, source=SOURCE, licence="MIT")
