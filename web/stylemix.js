@@ -216,6 +216,10 @@ function addGrid(node, text) {
     refresh();
     refreshAllSoon(); // other nodes may show these masks
   });
+  // Live pictures come and go: neither files nor undo know of them.
+  chain(node, "onSerialize", (data) => {
+    if (data.size) data.size = [data.size[0], data.size[1] - grid.live.height];
+  });
   chain(node, "onConfigure", refresh);
   chain(node, "onConnectionsChange", refreshAllSoon);
   chain(node, "onAdded", () => refreshers.set(node, refresh));

@@ -60,6 +60,20 @@ def alike(one: np.ndarray, other: np.ndarray) -> bool:
     return np.abs(one.astype(int) - other).max() <= 1
 
 
+def test_a_node_is_saved_without_its_live_pictures(widget):
+    def heights() -> list[float]:
+        return widget.js("node => [node.size[1], node.serialize().size[1]]")
+
+    widget.load(drawn_workflow("0; 4-5"), "saved")
+    widget.run()
+    before, saved = heights()
+    assert saved == before
+    widget.tab.mouse.move(*widget.place(1, 9))
+    shown(widget)
+    grown, saved = heights()
+    assert grown > before + 150 and saved == before
+
+
 def test_what_is_painted_is_seen_at_once_and_is_what_a_run_gives(widget, screenshots):
     widget.load(drawn_workflow("0; 4-5"), "live")
     widget.view()

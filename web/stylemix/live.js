@@ -54,6 +54,11 @@ export class Live {
     this.element.hidden = true;
   }
 
+  /** Height in pixels, at zoom 1. */
+  get height() {
+    return this.element.offsetHeight; // 0 while it is hidden
+  }
+
   /** Somebody comes near. */
   enter() {
     this.open = true;
