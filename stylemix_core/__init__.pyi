@@ -62,7 +62,6 @@ from .mixing.inject import inject_latents as inject_latents
 from .motion.walk import latent_walk as latent_walk
 from .motion.walk import random_walk as random_walk
 from .training.encoder_maker import train_encoder as train_encoder
-from .training.translation import Translated as Translated
 from .training.translation import Translation as Translation
 from .training.translation import translate as translate
 

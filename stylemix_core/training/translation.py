@@ -1,10 +1,12 @@
 """Codes, directions and mask lists of one generator for another, by what both make of the same pictures."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 
+from ..codes.certainty import as_latents, read
+from ..codes.combine import join_latents
 from ..codes.directions import Directions
 from ..codes.latents import Latents
 from ..decoding import decode
@@ -25,33 +27,21 @@ RIDGES = tuple(10.0**power for power in range(-5, 3))
 """How strongly the linear map is pulled to nothing, relative to the pairs' mean square."""
 
 
-@dataclass(frozen=True, eq=False)
-class Translated:
-    """Codes for another generator."""
-
-    latents: Latents
-    errors: torch.Tensor
-    """How wrong each w usually is, float32 `[B, num_ws]`: see `ErrorBars`."""
-
-
-def translate(codes: Latents, G1: Generator, G2: Generator, encoder: Encoder) -> Translated:
+def translate(codes: Latents, G1: Generator, G2: Generator, encoder: Encoder) -> Latents:
     """Codes of `G1` as codes of `G2`: the picture is drawn by one and read for the other.
 
     codes: with all that injection made of them.
-    encoder: of `G2`, with error bars, as `train_encoder` makes them; best trained with `pictures` of `G1`.
-    `LatentMismatchError` when the codes do not fit `G1`, `StyleMixError` when the encoder is of another generator, or
-    tells no errors.
+    encoder: of `G2`; best trained with `pictures` of `G1`. Where it tells error bars, the codes have them.
+    `LatentMismatchError` when the codes do not fit `G1`, `StyleMixError` when the encoder is of another generator.
     """
     _check(encoder, G2)
-    found, errors = [], []
+    parts = []
     with torch.inference_mode():
         for first in range(0, len(codes), CHUNK):
-            pictures = decode(G1, codes[first : first + CHUNK])
-            w, bars = encoder.with_error_bars(as_read(pictures.clamp(-1, 1)))
-            found.append(w.cpu())
-            errors.append(bars[..., 0].cpu())
-    origins = tuple(f"{origin}, translated" for origin in codes.origins)
-    return Translated(Latents(torch.cat(found), origins, G2.fingerprint()), torch.cat(errors))
+            some = codes[first : first + CHUNK]
+            found = read(encoder, as_read(decode(G1, some).clamp(-1, 1)))
+            parts.append(as_latents(encoder, found, [f"{origin}, translated" for origin in some.origins]))
+    return replace(join_latents(parts), generator=G2.fingerprint())
 
 
 class Translation:

@@ -39,6 +39,7 @@ class Seeing:
 
     def __init__(self, first, generator):
         self.samples, self.generator, self.asked = Samples(first), generator, 0
+        self.errors, self.w_dim = "as in with_error_bars", 16
 
     def __call__(self, pictures):
         codes = self.samples.codes(self.asked, len(pictures))
@@ -59,10 +60,10 @@ def test_codes_are_drawn_by_one_and_read_for_the_other(first, second):
     samples = Samples(first)
     codes = sm.Latents(samples.codes(0, 20), tuple(f"sample {i}" for i in range(20)), first.fingerprint())
     found = translate(codes, first, second, Seeing(first, second.fingerprint()))
-    assert torch.equal(found.latents.w, codes.w[..., ORDER])
-    assert found.latents.generator == second.fingerprint()
-    assert found.latents.origins[3] == "sample 3, translated"
-    assert found.errors.shape == (20, 8) and found.errors.unique().tolist() == [0.25]
+    assert torch.equal(found.w, codes.w[..., ORDER])
+    assert found.generator == second.fingerprint()
+    assert found.origins[3] == "sample 3, translated (usually 25 % wrong)"
+    assert found.error_bars.shape == (20, 8, 3) and found.error_bars.unique().tolist() == [0.25]
 
 
 def test_a_direction_moves_the_second_as_it_moved_the_first(first, second):
