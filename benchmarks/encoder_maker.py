@@ -25,6 +25,7 @@ from stylemix_core.demo.renderer import render, sample_attributes
 from stylemix_core.encoder import SURE, Encoder
 from stylemix_core.generator import Generator
 from stylemix_core.progress import ProgressBar
+from stylemix_core.training.error_bars import judge
 from stylemix_core.training.run import picture_loss
 from stylemix_core.training.samples import Samples
 from stylemix_core.training.spread import Spread
@@ -108,12 +109,8 @@ def judged(demo: Generator, encoder: Encoder, count: int) -> list[Row]:
         ]
         rows.append((f"{group.name} injected: encoded, of sampled", errors[1] / errors[0], "≤", 1.5))
     samples = Samples(demo)
-    codes = samples.codes(7 * 10**7, 8 * count)
-    pictures = torch.cat([samples.pictures(part, i * CHUNK) for i, part in enumerate(codes.split(CHUNK))])
-    told = [encoder.with_error_bars(part) for part in pictures.split(CHUNK)]
-    found, bars = (torch.cat(parts) for parts in zip(*told, strict=True))
-    wrong = Spread(demo, samples.codes(8 * 10**7, 2_000)).errors(found, codes).sqrt()
-    covered = (wrong[..., None] <= bars).float().mean((0, 1)).tolist()
+    spread = Spread(demo, samples.codes(8 * 10**7, 2_000))
+    covered = judge(encoder, samples, spread, 7 * 10**7, 8 * count).coverage(encoder).values()
     apart = [abs(share - sure) for share, sure in zip(covered, SURE, strict=True)]
     return [*rows, ("error bars: coverage, farthest from 50, 80 and 95 %", max(apart), "≤", 0.03)]
 
