@@ -166,7 +166,7 @@ def walk_through_six_faces(nodes: Nodes, photo: Path, folder: Path) -> Image.Ima
 
 def hair_comes_and_goes(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
     """Those frames that the workflow shows beside its film."""
-    text, alpha, pairing, seed, space, share, frames = nodes.all_values("StyleMixInject")[1]
+    text, alpha, pairing, seed, space, share, frames, _ = nodes.all_values("StyleMixInject")[1]
     injection = Injection(
         parse_masks(text, generator().num_ws, alpha, seed), pairing, space, channel_share=share, frames=frames
     )
