@@ -5,7 +5,7 @@ import torch
 
 import stylemix_core as sm
 from stylemix_core.demo import truth
-from stylemix_core.demo.attributes import index
+from stylemix_core.demo.attributes import ATTRIBUTES, index
 from stylemix_core.demo.renderer import Avatars, render
 from stylemix_core.faces.regions import REGIONS, find_regions, name_masks, regions_of
 
@@ -51,6 +51,29 @@ def test_highlights_of_the_skins_colour_are_hair():
     hair = avatar.regions["hair"]
     taken_for_face = find_regions(avatar.image)["face"] * hair
     assert taken_for_face.sum() < 0.12 * hair.sum()
+
+
+def test_a_black_beard_is_hardly_hair():
+    attributes = torch.full((2, len(ATTRIBUTES)), 0.5)
+    worn = {"beard": 0.95, "cut": 0.9, "eyelids": 0.6}
+    for name in (
+        "beard",
+        "cut",
+        "eyelids",
+        "hat",
+        "glasses",
+        "backdrop",
+        "buns",
+        "wave",
+        "collar",
+        "mouth_open",
+    ):
+        attributes[:, index(name)] = worn.get(name, 0.1)
+    attributes[:, index("hair_tone")] = torch.tensor([0.05, 0.3])
+    attributes[:, index("skin_tone")] = torch.tensor([0.1, 0.4])
+    drawn = render(attributes, 256)
+    hair, true = find_regions(drawn.image)["hair"] > 0.5, drawn.regions["hair"] > 0.5
+    assert ((hair & true).sum((1, 2)) / (hair | true).sum((1, 2))).min() > 0.82
 
 
 @pytest.mark.parametrize(("source", "least"), [("auto", 0.8), ("drawn", 0.6)])
