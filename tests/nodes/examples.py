@@ -394,7 +394,7 @@ EXAMPLES: dict[str, Prompt] = {
             count=24,
             truncation_psi=0.9,
             name="glasses",
-            choices="+4 +5 +6 +10 +11 +14 +17 -0 -2 -7 -8 -9 -12 -15 -16 -18 -19 -20",
+            choices="+5 +6 +7 +11 +12 +15 +18 -1 -3 -8 -9 -10 -13 -16 -17 -19 -20 -21",
         ),
         "faces": faces(98),
         "out": swept("faces", "sorted", 1, 1, reach=1.5),
