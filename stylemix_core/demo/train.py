@@ -5,7 +5,7 @@ can read only the attributes that `attributes.py` binds to it. The encoder learn
 generated pictures.
 
 Training resumes from the checkpoints in `--out`; sample grids and the finished safetensors files lie
-beside them. On two idle CPU cores with bfloat16 units (AMX) it takes four hours in all. A GPU draws four times
+beside them. On two CPU cores with bfloat16 units (AMX) it takes an hour and three quarters. A GPU draws four times
 as many pictures a step, in half as many steps.
 """
 
