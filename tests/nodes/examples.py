@@ -383,7 +383,7 @@ EXAMPLES: dict[str, Prompt] = {
         "before": faces(18, 10),
         "blond": faces(149),
         **learnt("glasses", "7"),
-        "faces": faces(98),
+        "faces": faces(20),
         "out": swept("faces", "glasses learnt", 1, 1, reach=1.0),
     },
     "StyleMixSortFaces": {
@@ -396,7 +396,7 @@ EXAMPLES: dict[str, Prompt] = {
             name="glasses",
             choices="+5 +6 +7 +11 +12 +15 +18 -1 -3 -8 -9 -10 -13 -16 -17 -19 -20 -21",
         ),
-        "faces": faces(98),
+        "faces": faces(20),
         "out": swept("faces", "sorted", 1, 1, reach=1.5),
     },
     "StyleMixConditionDirections": {
@@ -409,7 +409,7 @@ EXAMPLES: dict[str, Prompt] = {
             directions=["glasses and blond hair learnt", 0],
             others=["blond hair learnt", 0],
         ),
-        "faces": faces(98),
+        "faces": faces(20),
         "out": swept("faces", "glasses alone", 1, 1, reach=1.0),
     },
     "StyleMixExplainDirections": {
@@ -429,7 +429,7 @@ EXAMPLES: dict[str, Prompt] = {
         "channels": node(
             "StyleMixStyleChannels",
             generator=["generator", 0],
-            channels="12:30, 12:7",
+            channels="12:25, 8:29",
             numbering="StyleSpace (with to-RGBs)",
         ),
         "out": swept("faces", "channels", 1, 2),
