@@ -98,11 +98,12 @@ def judged(demo: Generator, encoder: Encoder, count: int) -> list[Row]:
     mine, other = truth.attributes_of(z).split(count)
     w, style = demo.mapping(truth.z_of(mine)), demo.mapping(truth.z_of(other))
     read, read_style = (encoded(encoder, draw(demo, codes)) for codes in (w, style))
+    noise = demo.synthesis.blocks()[-1].conv1.noise_const  # that the generator draws with
     rows: list[Row] = []
     for group in GROUPS:
         masks = sm.parse_masks([*group.layers], demo.num_ws)
         mixed = truth.mix(mine, other, group.layers)
-        expected = render(mixed, demo.img_resolution, with_regions=False).image
+        expected = render(mixed, demo.img_resolution, with_regions=False, noise=noise).image
         errors = [
             error(draw(demo, sm.inject(source, injected, masks)), expected)
             for source, injected in ((w, style), (read, read_style))

@@ -11,7 +11,7 @@ from stylemix_core.images import to_pil
 from stylemix_core.masks.mask_list import layers_text
 
 FOLDER = Path(__file__).parent
-SEED, PSI = 97, 0.8
+SEED, PSI = 96, 0.8
 WIDTH = 1600
 
 MASKS = """

@@ -4,6 +4,7 @@ import torch
 from comfy_api.v0_0_2 import io
 
 from ..stylemix_core.checkpoints import inspect_checkpoint, load_encoder
+from ..stylemix_core.files.pictures import load_image
 from ..stylemix_core.images import as_masks, from_comfy, to_comfy
 from ..stylemix_core.training.encoder_maker import BATCH, SIZES, train_encoder
 from . import host
@@ -149,4 +150,8 @@ class MakeEncoder(io.ComfyNode):
         text = inspect_checkpoint(made).made or ""
         host.tell(cls.hidden.unique_id, text)
         image = to_comfy(sheets[0])
-        return io.NodeOutput(encoder, image, text, ui=host.pictures(image))
+        shown = host.pictures(image)
+        curve = folder / "curve.png"
+        if curve.exists():
+            shown["images"] += host.pictures(to_comfy(load_image(curve)))["images"]
+        return io.NodeOutput(encoder, image, text, ui=shown)

@@ -2,7 +2,20 @@
 
 import torch
 
-REGIONS = ("background", "clothes", "skin", "face", "hair", "eyes", "brows", "nose", "mouth", "glasses")
+REGIONS = (
+    "background",
+    "clothes",
+    "skin",
+    "face",
+    "hair",
+    "beard",
+    "eyes",
+    "brows",
+    "nose",
+    "mouth",
+    "glasses",
+    "hat",
+)
 """What a pixel shows. "face" is the bare skin of the face, its features being regions of their own; "skin" is that
 of ears and neck."""
 

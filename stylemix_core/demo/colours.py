@@ -16,6 +16,7 @@ LIGHT_SKIN_TO_DARK = (
     (0.82, 0.60, 0.46),
     (0.64, 0.44, 0.32),
     (0.45, 0.30, 0.22),
+    (0.33, 0.21, 0.16),
 )
 COOL_HAIR = (
     (0.10, 0.10, 0.13),
@@ -40,7 +41,9 @@ class Colours:
 
     skin: torch.Tensor
     skin_shadow: torch.Tensor
-    """What the skin's colour is multiplied by in its shadow."""
+    """What the skin's colour is multiplied by in its shadow …"""
+    freckles: torch.Tensor
+    """… and in a freckle."""
     hair: torch.Tensor
     hair_dark: torch.Tensor
     hair_bright: torch.Tensor
@@ -51,6 +54,7 @@ class Colours:
     """How much of the skin the lips' colour covers, `[B, 1, 1]`."""
     background: torch.Tensor
     clothes: torch.Tensor
+    hat: torch.Tensor
 
 
 def mix_colours(a: Values) -> Colours:
@@ -65,6 +69,7 @@ def mix_colours(a: Values) -> Colours:
     return Colours(
         skin=skin,
         skin_shadow=colour(0.78, 0.62, 0.60, skin),
+        freckles=colour(0.72, 0.52, 0.44, skin),
         hair=hair,
         hair_dark=hair * 0.50,
         hair_bright=hair * 1.15 + 0.16,
@@ -74,6 +79,7 @@ def mix_colours(a: Values) -> Colours:
         lip_cover=between(0.50, 0.95, a.lip_colour),
         background=background,
         clothes=clothes,
+        hat=clothes * 0.75 + 0.10,
     )
 
 

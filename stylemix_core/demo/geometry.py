@@ -51,6 +51,10 @@ class Hair:
     parted: torch.Tensor
     """How much the parting shows."""
     bob: torch.Tensor
+    """0 for cropped hair, 1 from a bob on."""
+    grown: torch.Tensor
+    """0 on bald heads."""
+    curls: torch.Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +74,10 @@ class Eyes:
     """Signed distances below the upper lid …"""
     lower: torch.Tensor
     """… and the lower one."""
+    within: torch.Tensor
+    """1 between the corners of the eye, 0 beyond."""
+    crease: torch.Tensor
+    """Signed distance below the crease of the upper lid, which stays where it is when the eye closes."""
 
 
 def place(a: Values, canvas: Canvas) -> Frame:
@@ -117,19 +125,22 @@ def shape_face(a: Values, frame: Frame) -> Face:
 def shape_hair(a: Values, frame: Frame, face: Face) -> Hair:
     """The outline of all hair, and the part of it in front of the face.
 
-    `cut` climbs a staircase, so that cropped, bob and long are styles and not points on a line.
+    `cut` climbs a staircase, so that bald, cropped, bob and long are styles and not points on a line.
     """
     x, y = frame.x, frame.y
     side = x.abs()
-    bob = smoothstep(0.28, 0.36, a.cut)
-    long = smoothstep(0.64, 0.72, a.cut)
+    grown = smoothstep(0.09, 0.12, a.cut)
+    bob = smoothstep(0.36, 0.44, a.cut)
+    long = smoothstep(0.66, 0.74, a.cut)
     crop = 1 - bob
     middle = -0.19
+    curls = smoothstep(0.60, 0.76, a.wave)
+    waves = (1.6 * a.wave).clamp(max=1) * (1 - 0.6 * curls)
     volume = between(0.0, 1.0, a.volume)
-    width = face.width + 0.008 + 0.085 * volume + 0.037 * bob
-    height = 0.555 + 0.15 * volume
-    ripple = torch.sin(10.5 * y + 0.6).mul_(a.wave)
-    curl = torch.cos(14 * x).mul_(a.wave)
+    width = face.width + 0.008 + 0.085 * volume + 0.037 * bob + 0.02 * curls
+    height = 0.555 + 0.15 * volume + 0.01 * curls
+    ripple = torch.sin(10.5 * y + 0.6).mul_(waves)
+    curl = torch.cos(14 * x).mul_(waves)
 
     crown = superellipse(x, y - middle, width + 0.018 * ripple, height * (1 + 0.02 * curl), 2.3, 2.3)
     fall = ((y - middle) / 0.8).clamp_(0, 1.6)
@@ -138,6 +149,9 @@ def shape_hair(a: Values, frame: Frame, face: Face) -> Hair:
     end = -0.02 + 0.60 * bob + 0.62 * long + 0.03 * curl * bob - 0.10 * (bob - long) * side
     sides = smooth_max(side - reach, y - end, 0.09)
     outline = torch.where(y < middle, crown, sides)  # both agree where they meet
+    around = torch.where(y < middle, 18 * torch.atan2(middle - y, side), 24 * (y - middle))
+    outline = outline - curls * 0.02 * torch.cos(around)
+    outline = outline + 2 * (1 - grown)  # thin hair draws back to the crown, and is gone
 
     # The opening for the face: a hairline above, the inner edges of the side locks left and right.
     opening_x = x - 0.7 * frame.turn
@@ -166,8 +180,10 @@ def shape_hair(a: Values, frame: Frame, face: Face) -> Hair:
         height=height,
         middle=middle,
         ripple=ripple,
-        parted=1 - 0.8 * full,
+        parted=(1 - 0.8 * full) * (1 - 0.7 * curls),
         bob=bob,
+        grown=grown,
+        curls=curls,
     )
 
 
@@ -182,6 +198,9 @@ def shape_eyes(a: Values, frame: Frame) -> Eyes:
     x, y = flat_x, flat_y - slant * flat_x
     width = 0.118 * size
     bow = 1 - (x / width).square_()
+    # A closed lid lies on the lower one; above that it opens, and wide eyes show a little more.
+    opened = smoothstep(0.10, 0.20, a.eyelids)
+    lid = between(-0.048, between(0.056, 0.084, a.eyelids), opened)
     return Eyes(
         size=size,
         side=side,
@@ -190,6 +209,8 @@ def shape_eyes(a: Values, frame: Frame) -> Eyes:
         flat_x=flat_x,
         flat_y=flat_y,
         width=width,
-        upper=y + 0.078 * size * bow,
+        upper=y + lid * size * bow,
         lower=y - 0.048 * size * bow,
+        within=(10 * bow).clamp(0, 1),
+        crease=y + 0.078 * size * bow,
     )

@@ -17,6 +17,7 @@ from .colours import mix_colours
 from .geometry import place, shape_eyes, shape_face, shape_hair
 from .shading import (
     draw_background,
+    draw_beard,
     draw_brows,
     draw_clothes,
     draw_ears,
@@ -25,6 +26,7 @@ from .shading import (
     draw_glasses,
     draw_hair_back,
     draw_hair_front,
+    draw_hat,
     draw_mouth,
     draw_neck,
     draw_nose,
@@ -47,8 +49,12 @@ class Avatars:
 
 
 @torch.no_grad()
-def render(attributes: torch.Tensor, resolution: int, with_regions: bool = True) -> Avatars:
+def render(
+    attributes: torch.Tensor, resolution: int, with_regions: bool = True, noise: torch.Tensor | None = None
+) -> Avatars:
     """Draw one avatar per row of `attributes` [B, len(ATTRIBUTES)] in 0…1, each `resolution` pixels square.
+
+    noise: `[R, R]`, normal; where it is high there is a freckle or a darker hair. None draws neither.
 
     Runs on the device of `attributes`. `StyleMixError` when the shape does not fit.
     """
@@ -65,7 +71,7 @@ def render(attributes: torch.Tensor, resolution: int, with_regions: bool = True)
     step = max(1, _CHUNK_PIXELS // resolution**2)
     for start in range(0, count, step):
         part = slice(start, start + step)
-        _draw(attributes[part], Canvas(image[part], None if labels is None else labels[part]))
+        _draw(attributes[part], Canvas(image[part], None if labels is None else labels[part]), noise)
     regions = {} if labels is None else dict(zip(REGIONS, labels.unbind(1), strict=True))
     return Avatars(image.mul_(2).sub_(1), regions)
 
@@ -76,7 +82,7 @@ def sample_attributes(count: int, generator: torch.Generator | None = None) -> t
     return torch.rand(count, len(ATTRIBUTES), generator=generator, device=device)
 
 
-def _draw(attributes: torch.Tensor, canvas: Canvas) -> None:
+def _draw(attributes: torch.Tensor, canvas: Canvas, noise: torch.Tensor | None) -> None:
     a = Values(
         **{attribute.name: attributes[:, column, None, None] for column, attribute in enumerate(ATTRIBUTES)}
     )
@@ -85,17 +91,19 @@ def _draw(attributes: torch.Tensor, canvas: Canvas) -> None:
     face = shape_face(a, frame)
     hair = shape_hair(a, frame, face)
 
-    draw_background(canvas, frame, colours)
-    draw_hair_back(canvas, hair, colours)
+    draw_background(a, canvas, frame, colours)
+    draw_hair_back(a, canvas, frame, hair, colours)
     draw_neck(canvas, frame, face, colours)
-    draw_clothes(canvas, frame, colours)
+    draw_clothes(a, canvas, frame, colours)
     draw_ears(a, canvas, frame, face, hair, colours)
-    draw_face(canvas, frame, face, hair, colours)
+    draw_face(a, canvas, frame, face, hair, colours, noise)
+    draw_beard(a, canvas, frame, face, colours)
     draw_nose(a, canvas, frame, colours)
     draw_mouth(a, canvas, frame, face, colours)
     eyes = shape_eyes(a, frame)
     draw_eyes(canvas, frame, eyes, colours)
     draw_brows(a, canvas, eyes, colours)
     draw_glasses(a, canvas, frame, face, eyes)
-    draw_hair_front(canvas, frame, hair, colours)
+    draw_hair_front(canvas, frame, hair, colours, noise)
+    draw_hat(a, canvas, frame, hair, colours)
     light(a, canvas, frame)

@@ -8,7 +8,7 @@ import torch
 Number = torch.Tensor | float
 
 
-def between(low: float, high: float, position: torch.Tensor) -> torch.Tensor:
+def between(low: float, high: float | torch.Tensor, position: torch.Tensor) -> torch.Tensor:
     return low + (high - low) * position
 
 

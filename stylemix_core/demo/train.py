@@ -5,15 +5,18 @@ can read only the attributes that `attributes.py` binds to it. The encoder learn
 generated pictures.
 
 Training resumes from the checkpoints in `--out`; sample grids and the finished safetensors files lie
-beside them. On two idle CPU cores the generator takes about an hour and the encoder half an hour.
+beside them. On two CPU cores with bfloat16 units (AMX) it takes an hour and three quarters. A GPU draws four times
+as many pictures a step, in half as many steps.
 """
 
 import argparse
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from ..checkpoints import load_generator, native
@@ -21,8 +24,13 @@ from ..encoder import Encoder, EncoderConfig
 from ..files.pictures import save_image
 from ..generator import Generator, StyleGAN2
 from ..progress import ProgressBar
-from ..training.run import Changing, Run, follow, set_learning_rate
+from ..training.error_bars import HELD_OUT, TO_SET, judge, loss_of, set_bars
+from ..training.run import Changing, Run, follow, picture_loss, set_learning_rate
+from ..training.samples import Samples
+from ..training.spread import COUNT, Spread
 from . import truth
+from .attributes import index
+from .canvas import REGIONS
 from .renderer import render, sample_attributes
 
 
@@ -37,16 +45,35 @@ class Phase:
     through_generator: bool = False
     """Let the encoder see the pictures that its codes make."""
 
+    def larger(self, factor: int) -> "Phase":
+        """Batches `factor` times as large, in √factor times fewer steps."""
+        return replace(self, batch=self.batch * factor, steps=round(self.steps / math.sqrt(factor)))
+
 
 # Small pictures teach geometry cheaply; the to-RGB sum lets later blocks only add detail. The last steps run
 # in float32 because bfloat16 rounds colours to about one grey level.
 GENERATOR_PHASES = (
-    Phase(64, 5000),
-    Phase(128, 2600),
-    Phase(256, 8000, batch=8),
-    Phase(256, 400, batch=8, half_precision=False),
+    Phase(64, 3000),
+    Phase(128, 3000),
+    Phase(256, 6400, batch=8),
+    Phase(256, 300, batch=8, half_precision=False),
 )
-ENCODER_PHASES = (Phase(256, 1600), Phase(256, 1800, through_generator=True))
+ENCODER_PHASES = (Phase(256, 1500), Phase(256, 1200, through_generator=True))
+GENERATOR_RATE = 1.5e-2
+STYLE_FACTOR = 12.0
+"""Of the rate of the weights that make styles: each reads few of the coordinates of w that its size is scaled for."""
+REGIONS_WEIGHT = 0.6
+HIDDEN_WEIGHT = 3.0
+HIDDEN = (
+    ("backdrop", 0.5),
+    ("backdrop", 0.9),
+    ("collar", 0.55),
+    ("collar", 0.9),
+    ("wave", 0.9),
+    ("age", 0.95),
+)
+"""What is shown or hidden by attributes, the first ones by those of the last layers. It must be found in maps that need
+not show it, so that a layer only has to let it through."""
 SOURCE = "trained by stylemix_core.demo.train on drawn avatars"
 ENCODER_CONFIG = EncoderConfig(
     num_ws=truth.CONFIG.num_ws,
@@ -56,15 +83,52 @@ ENCODER_CONFIG = EncoderConfig(
     stage_units=(2, 2, 3, 2),
     style_channels=40,
     se_reduction=8,
+    error_bars=True,
 )
+BARS_SET_BY = 1_024
+"""Held-out samples."""
 
 
-def draw(count: int, resolution: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """New avatars: attributes `[count, A]`, pictures `[count, 3, R, R]` and pixel weights `[count, 1, R, R]`."""
-    attributes = sample_attributes(count)
-    avatars = render(attributes, resolution)
-    pictures = avatars.image.contiguous(memory_format=torch.channels_last)
-    return attributes, pictures, pixel_weights(avatars.regions)[:, None]
+@dataclass(frozen=True)
+class Batch:
+    """New avatars."""
+
+    attributes: torch.Tensor
+    """`[B, A]`."""
+    pictures: torch.Tensor
+    """`[B, 3, R, R]` in −1…1."""
+    regions: torch.Tensor
+    """What each pixel shows, `[B, regions, R, R]`."""
+    weights: torch.Tensor
+    """How much each pixel counts, `[B, 1, R, R]`."""
+    noise: torch.Tensor | None
+    """The noise that they are drawn with, `[R, R]`."""
+
+    @classmethod
+    def drawn(cls, count: int, resolution: int, device: torch.device) -> "Batch":
+        attributes, noise = sample_attributes(count).to(device), new_noise(resolution, device)
+        avatars = render(attributes, resolution, noise=noise)
+        return cls(
+            attributes,
+            avatars.image.contiguous(memory_format=torch.channels_last),
+            torch.stack([*avatars.regions.values()], 1),
+            pixel_weights(avatars.regions)[:, None],
+            noise,
+        )
+
+
+def new_noise(resolution: int, device: torch.device) -> torch.Tensor | None:
+    """Freckles and single hairs are drawn in pictures of the full size only."""
+    if resolution < truth.CONFIG.img_resolution:
+        return None
+    return torch.randn(resolution, resolution).to(device)
+
+
+def set_noise(generator: StyleGAN2, noise: torch.Tensor | None) -> None:
+    """Give the convolutions at the full size their stored noise `[R, R]`; both take the same."""
+    if noise is not None:
+        for layer in generator.synthesis.blocks()[-1].convolutions():
+            layer.noise_const.copy_(noise)
 
 
 def pixel_weights(regions: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -73,6 +137,7 @@ def pixel_weights(regions: dict[str, torch.Tensor]) -> torch.Tensor:
         1
         + 4 * (regions["eyes"] + regions["brows"] + regions["mouth"] + regions["glasses"])
         + 2 * regions["nose"]
+        + regions["face"]
     )
 
 
@@ -91,20 +156,59 @@ def bind_layers(generator: Generator) -> None:
             )
 
 
-def picture_loss(drawn: torch.Tensor, target: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Weighted absolute and squared error, and the error of the gradients for crisp edges."""
-    error = drawn - target
-    loss = (error.abs() * weights).mean() + (error.square() * weights).mean()
-    for axis in (2, 3):
-        loss = (
-            loss
-            + 0.5 * (error.diff(dim=axis).abs() * weights.narrow(axis, 1, weights.shape[axis] - 1)).mean()
+@torch.no_grad()
+def hidden_pattern(attributes: torch.Tensor, which: int, resolution: int) -> torch.Tensor:
+    """Where one of `HIDDEN` would be in these avatars, `[B, R, R]` of 0 and 1."""
+    name, value = HIDDEN[which]
+    pictures = []
+    for shown in (0.1, value):
+        changed = attributes.clone()
+        changed[:, index(name)] = shown
+        pictures.append(render(changed, resolution, with_regions=False).image)
+    return ((pictures[1] - pictures[0]).abs().amax(1) > 0.06).float()
+
+
+class RegionReader(nn.Module):
+    """Reads where hair, face, … are, and where `HIDDEN` would be, off the maps that a generator colours, as a linear
+    function of them.
+
+    It is there for training alone: maps that tell them apart draw crisp edges and patterns sooner.
+    """
+
+    def __init__(self, generator: StyleGAN2):
+        super().__init__()
+        self.heads = nn.ModuleDict()
+        self._maps: dict[str, list[torch.Tensor]] = {}
+        for block, channels in zip(generator.synthesis.blocks()[:-1], truth.CONFIG.channels):
+            name = str(block.resolution)
+            self.heads[name] = nn.Conv2d(channels, len(REGIONS) + len(HIDDEN), 1)
+            self._maps[name] = []
+            assert block.torgb is not None  # skip generators have one everywhere
+            block.torgb.register_forward_pre_hook(
+                lambda _, inputs, name=name: self._maps[name].append(inputs[0])
+            )
+
+    def loss(self, batch: Batch) -> torch.Tensor:
+        """Weighted squared error of what the finest maps of the last picture tell about its regions.
+
+        Beside them it looks for one of `HIDDEN`: all would cost more to draw than the picture.
+        """
+        name = [name for name, maps in self._maps.items() if maps][-1]
+        read, hidden = (
+            self.heads[name](torch.cat(self._maps[name])).float().split([len(REGIONS), len(HIDDEN)], 1)
         )
-    return loss
+        for maps in self._maps.values():
+            maps.clear()
+        regions, weights = (F.adaptive_avg_pool2d(maps, int(name)) for maps in (batch.regions, batch.weights))
+        which = int(torch.randint(len(HIDDEN), ()))
+        with torch.autocast(read.device.type, enabled=False):
+            pattern = hidden_pattern(batch.attributes, which, int(name))
+        found = ((hidden[:, which] - pattern).square()).mean()
+        return ((read - regions).square().sum(1, keepdim=True) * weights).mean() + found * HIDDEN_WEIGHT
 
 
-def new_generator() -> Generator:
-    """The demo generator before training: fixed mapping, styles that ignore w yet, no noise."""
+def new_generator() -> StyleGAN2:
+    """The demo generator before training: fixed mapping, styles that ignore w yet, noise that does nothing yet."""
     torch.manual_seed(0)
     generator = StyleGAN2(truth.CONFIG)
     generator.load_state_dict(truth.mapping_weights(), strict=False)
@@ -116,53 +220,68 @@ def new_generator() -> Generator:
             nn.init.normal_(parameter, std=0.1)
     with torch.no_grad():
         generator.w_avg.copy_(generator.mapping(torch.randn(50_000, truth.CONFIG.z_dim))[:, 0].mean(0))
+    set_noise(generator, new_noise(truth.CONFIG.img_resolution, torch.device("cpu")))
     generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return generator
 
 
-def train_generator(out: Path, phases: Sequence[Phase] = GENERATOR_PHASES) -> Generator:
+def train_generator(
+    out: Path, phases: Sequence[Phase] = GENERATOR_PHASES, device: torch.device | str = "cpu"
+) -> StyleGAN2:
     """Train, or go on training, the generator; returns the moving average of its weights."""
-    generator = new_generator()
-    averaged = new_generator().requires_grad_(False)
-    affine = [p for n, p in generator.synthesis.named_parameters() if ".affine." in n]
-    others = [
-        p
-        for n, p in generator.synthesis.named_parameters()
-        if ".affine." not in n and not n.endswith("noise_strength")
-    ]
+    device = torch.device(device)
+    generator = new_generator().to(device)
+    averaged = new_generator().to(device).requires_grad_(False)
+    own_noise = averaged.synthesis.blocks()[-1].conv1.noise_const.clone()
     generator.mapping.requires_grad_(False)
+    finest = generator.synthesis.blocks()[-1].convolutions()
+    parameters = {
+        name: p
+        for name, p in generator.synthesis.named_parameters()
+        if not name.endswith("noise_strength") or any(p is layer.noise_strength for layer in finest)
+    }
+    styles = [p for name, p in parameters.items() if name.endswith("affine.weight")]
+    others = [p for name, p in parameters.items() if not name.endswith("affine.weight")]
+    reader = RegionReader(generator).to(device)
     optimizer = torch.optim.Adam(
-        [{"params": affine, "factor": 3.0}, {"params": others, "factor": 1.0}], betas=(0.8, 0.99)
+        [
+            {"params": styles, "factor": STYLE_FACTOR},
+            {"params": [*others, *reader.parameters()], "factor": 1.0},
+        ],
+        betas=(0.8, 0.99),
     )
     parts: dict[str, Changing] = {
         "generator": generator,
         "averaged": averaged,
+        "reader": reader,
         "optimizer": optimizer,
         "random": Randomness(),
     }
     run = Run(out / "generator.pt", parts)
     bind_layers(generator)
     bind_layers(averaged)
-    sample_z = torch.randn(8, truth.CONFIG.z_dim, generator=torch.Generator().manual_seed(1))
+    sample_z = torch.randn(8, truth.CONFIG.z_dim, generator=torch.Generator().manual_seed(1)).to(device)
     total = sum(phase.steps for phase in phases)
     for step, phase in steps_of(run, phases, "generator"):
-        set_learning_rate(optimizer, 4e-3, step, step / total)
-        attributes, target, weights = draw(phase.batch, phase.resolution)
-        w = generator.mapping(truth.z_of(attributes))
-        with torch.autocast("cpu", torch.bfloat16, enabled=phase.half_precision):
-            drawn = generator.synthesis(w, "none", resolution=phase.resolution)
-        loss = picture_loss(drawn.float(), target, weights)
+        set_learning_rate(optimizer, GENERATOR_RATE, step, step / total)
+        batch = Batch.drawn(phase.batch, phase.resolution, device)
+        set_noise(generator, batch.noise)
+        w = generator.mapping(truth.z_of(batch.attributes))
+        with torch.autocast(device.type, torch.bfloat16, enabled=phase.half_precision):
+            drawn = generator.synthesis(w, resolution=phase.resolution)
+            regions_loss = reader.loss(batch)
+        loss = picture_loss(drawn.float(), batch.pictures, batch.weights) + REGIONS_WEIGHT * regions_loss
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         follow(averaged, generator, min(0.999, (1 + step) / (10 + step)))
         run.report(loss)
-        if step % 500 == 0:
+        if step % 250 == 0:
             with torch.no_grad():
-                own = averaged.synthesis(averaged.mapping(sample_z), "none", resolution=phase.resolution)
-            save_samples(
-                out / "generator.png", render(truth.attributes_of(sample_z), phase.resolution).image, own
-            )
+                own = averaged.synthesis(averaged.mapping(sample_z), resolution=phase.resolution)
+            known = render(truth.attributes_of(sample_z), phase.resolution, noise=batch.noise).image
+            save_samples(out / "generator.png", known, own)
+    set_noise(averaged, own_noise)
     return averaged
 
 
@@ -175,11 +294,17 @@ def new_encoder(generator: Generator) -> Encoder:
     return encoder
 
 
-def train_encoder(out: Path, generator: Generator, phases: Sequence[Phase] = ENCODER_PHASES) -> Encoder:
+def train_encoder(
+    out: Path,
+    generator: Generator,
+    phases: Sequence[Phase] = ENCODER_PHASES,
+    device: torch.device | str = "cpu",
+) -> Encoder:
     """Train, or go on training, the encoder for `generator`; returns the moving average of its weights."""
-    generator.requires_grad_(False)
-    encoder = new_encoder(generator)
-    averaged = new_encoder(generator).requires_grad_(False).eval()
+    device = torch.device(device)
+    generator.to(device).requires_grad_(False)
+    encoder = new_encoder(generator).to(device)
+    averaged = new_encoder(generator).to(device).requires_grad_(False).eval()
     optimizer = torch.optim.Adam(encoder.parameters(), betas=(0.9, 0.99))
     parts: dict[str, Changing] = {
         "encoder": encoder,
@@ -188,23 +313,27 @@ def train_encoder(out: Path, generator: Generator, phases: Sequence[Phase] = ENC
         "random": Randomness(),
     }
     run = Run(out / "encoder.pt", parts)
-    spread = generator.mapping(torch.randn(10_000, generator.z_dim))[:, 0].std(0)
+    spread = spread_of(generator)
+    deviation = generator.mapping(torch.randn(10_000, generator.z_dim).to(device))[:, 0].std(0)
     # A layer's w must be right in the coordinates that the generator reads there. The others count a little, so
     # that codes lie where sampled codes lie.
     carried = torch.stack([truth.coordinates_of(layer) for layer in range(generator.num_ws)]).float()
-    weights = carried / carried.sum(1, keepdim=True) + 0.1 / generator.w_dim  # [L, D]
+    weights = (carried / carried.sum(1, keepdim=True) + 0.1 / generator.w_dim).to(device)  # [L, D]
     total = sum(phase.steps for phase in phases)
     for step, phase in steps_of(run, phases, "encoder"):
         set_learning_rate(optimizer, 2e-3, step, step / total)
-        pictures, w = encoder_batch(generator, phase.batch)
-        with torch.autocast("cpu", torch.bfloat16, enabled=phase.half_precision):
-            codes = encoder(pictures).float()
-        loss = (((codes - w[:, None]) / spread).square() * weights).sum(2).mean()
+        pictures, w = encoder_batch(generator, phase.batch, device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=phase.half_precision):
+            features = encoder.features(encoder.fit(pictures))
+            codes = encoder.codes_of(features).float() + encoder.latent_avg
+        loss = (((codes - w[:, None]) / deviation).square() * weights).sum(2).mean()
+        true = w[:, None].expand(-1, generator.num_ws, -1)
+        loss = loss + loss_of(encoder, features[-1], spread.errors(codes.detach(), true))
         if phase.through_generator:
             some = torch.randperm(len(codes))[:8]
-            with torch.autocast("cpu", torch.bfloat16, enabled=phase.half_precision):
+            with torch.autocast(device.type, torch.bfloat16, enabled=phase.half_precision):
                 seen = generator.synthesis(codes[some], "none")
-            loss = loss + picture_loss(seen.float(), pictures[some], torch.ones(1, 1, *seen.shape[2:]))
+            loss = loss + picture_loss(seen.float(), pictures[some], torch.ones_like(seen[:1, :1]))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -217,14 +346,22 @@ def train_encoder(out: Path, generator: Generator, phases: Sequence[Phase] = ENC
     return averaged
 
 
+def spread_of(generator: Generator) -> Spread:
+    return Spread(generator, Samples(generator).codes(HELD_OUT - COUNT, COUNT))
+
+
 @torch.no_grad()
-def encoder_batch(generator: Generator, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+def encoder_batch(
+    generator: Generator, count: int, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Pictures `[count, 3, R, R]`, half drawn and half generated, and the w `[count, w_dim]` that each shows."""
-    attributes = sample_attributes(count)
+    attributes = sample_attributes(count).to(device)
     w = generator.mapping(truth.z_of(attributes))
-    drawn = render(attributes[: count // 2], generator.img_resolution, with_regions=False).image
-    with torch.autocast("cpu", torch.bfloat16):
-        generated = generator.synthesis(w[count // 2 :], "none")
+    half, size = count // 2, generator.img_resolution
+    noise = new_noise(size, device)
+    drawn = render(attributes[:half], size, with_regions=False, noise=noise).image
+    with torch.autocast(device.type, torch.bfloat16):
+        generated = generator.synthesis(w[half:], "random", noise_seed=int(torch.randint(2**31, ())))
     return torch.cat([drawn, generated.float().clamp(-1, 1)]), w[:, 0]
 
 
@@ -260,22 +397,22 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("runs/demo"), help="where checkpoints and results go"
     )
+    parser.add_argument("--device", type=torch.device, default="cpu", help="where to train (%(default)s)")
     arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    finished = arguments.out / "generator.safetensors"
-    native.write(
-        finished, generator=train_generator(arguments.out), dtype=torch.float16, source=SOURCE, licence="MIT"
-    )
+    out, device = arguments.out, arguments.device
+    out.mkdir(parents=True, exist_ok=True)
+    factor = 1 if device.type == "cpu" else 4
+    generator_phases = [phase.larger(factor) for phase in GENERATOR_PHASES]
+    encoder_phases = [phase.larger(factor) for phase in ENCODER_PHASES]
+    finished = out / "generator.safetensors"
+    trained = train_generator(out, generator_phases, device)
+    native.write(finished, generator=trained, dtype=torch.float16, source=SOURCE, licence="MIT")
     generator = load_generator(finished, "cpu")  # as users will have it, rounded to half precision
-    encoder = train_encoder(arguments.out, generator)
+    encoder = train_encoder(out, generator, encoder_phases, device)
+    set_bars(encoder, judge(encoder, Samples(generator), spread_of(generator), TO_SET, BARS_SET_BY))
     encoder.generator = generator.fingerprint()
-    native.write(
-        arguments.out / "encoder.safetensors",
-        encoder=encoder,
-        dtype=torch.float16,
-        source=SOURCE,
-        licence="MIT",
-    )
+    finished = out / "encoder.safetensors"
+    native.write(finished, encoder=encoder, dtype=torch.float16, source=SOURCE, licence="MIT")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ CONFIG = GeneratorConfig(
     img_resolution=256,
     img_channels=3,
     mapping_layers=2,
-    channels=(128, 128, 128, 128, 64, 32, 16),
+    channels=(160, 160, 160, 128, 64, 32, 16),
 )
 
 THRESHOLDS = torch.tensor([0.0, -0.7, 0.7, -1.4, 1.4, -0.3, 0.3])

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
@@ -18,8 +18,10 @@ from ..checkpoints import native
 from ..device import computes_bfloat16
 from ..encoder import Encoder, EncoderConfig
 from ..errors import StyleMixError
+from ..files.pictures import save_image
 from ..generator import Generator
-from ..images import as_masks, resize
+from ..images import as_masks, from_pil, resize
+from ..inversion.report import draw_report
 from ..progress import OnStep
 from .error_bars import HELD_OUT, TO_JUDGE, TO_SET, judge, loss_of, set_bars
 from .run import Run, follow, picture_loss, set_learning_rate
@@ -111,8 +113,8 @@ def train_encoder(
 ) -> Path:
     """Train an encoder for `G` on its own samples, or go on with the training in the folder `out`.
 
-    The folder has a checkpoint each minute; the same call goes on from it, with more minutes if wished. Stopped early,
-    `minutes=0` makes an encoder of what is there.
+    The folder has a checkpoint each minute, and the curve of the training as `curve.png`. The same call goes on from
+    there, with more minutes if wished. Stopped early, `minutes=0` makes an encoder of what is there.
 
     G: the generator, on the device to train on. It is left as it is.
     minutes: how long to train in all; learning slows down towards the end. steps: a number of steps instead, for
@@ -178,6 +180,26 @@ def _config(G: Generator, size: str, minutes: float, start: Encoder | None, edit
     )
 
 
+class Curve:
+    """The round trips of held-out samples as a training goes on, as a part that its checkpoint keeps."""
+
+    def __init__(self) -> None:
+        self.found: list[float] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"found": self.found}
+
+    def load_state_dict(self, state: Any) -> None:
+        self.found = [*state["found"]]
+
+    def add(self, found: float, seconds: float, picture: Path) -> None:
+        """Take note of one more, after so many seconds, and draw all."""
+        self.found.append(found)
+        title = f"Round trip of held-out pictures: {found:.3f}"
+        drawn = draw_report([title], torch.tensor(self.found)[:, None], along=f"{seconds / 60:.3g} minutes")
+        save_image(picture, from_pil(drawn)[0])
+
+
 class Maker:
     """An encoder in training."""
 
@@ -206,9 +228,15 @@ class Maker:
         self.averaged.load_state_dict(self.encoder.state_dict())
         self.averaged.requires_grad_(False).eval()
         self.optimizer = torch.optim.Adam(self.encoder.parameters(), betas=(0.9, 0.99))
+        self.curve = Curve()
         self.run = Run(
             out / "encoder.checkpoint",
-            {"encoder": self.encoder, "averaged": self.averaged, "optimizer": self.optimizer},
+            {
+                "encoder": self.encoder,
+                "averaged": self.averaged,
+                "optimizer": self.optimizer,
+                "curve": self.curve,
+            },
             every=60.0,
             of={"generator": generator.fingerprint(), "encoder": repr(config)},
         )
@@ -248,6 +276,7 @@ class Maker:
             if self.run.seconds - shown_at > 20 or step == 0:
                 shown_at = self.run.seconds
                 self.found, sheet = self.look()
+                self.curve.add(self.found, self.run.seconds, self.out / "curve.png")
                 note += f", round trip {self.found:.3f}"
             yield max(round(done() - begun), 1), max(round(total - begun), 1), sheet, note
 

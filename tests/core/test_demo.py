@@ -49,8 +49,10 @@ def test_every_attribute_shows(attribute):
     if attribute.name == "ears":
         base[0, index("cut")] = 0.1  # long hair covers them
     low, high = base.clone(), base.clone()
-    low[0, index(attribute.name)], high[0, index(attribute.name)] = 0.1, 0.6  # hues come round at 1
-    difference = (render(low, 128).image - render(high, 128).image).abs().amax(1)
+    low[0, index(attribute.name)] = 0.1
+    high[0, index(attribute.name)] = 0.6 if attribute.name.endswith("hue") else 0.9  # hues come round at 1
+    noise = torch.randn(128, 128, generator=torch.Generator().manual_seed(0))
+    difference = (render(low, 128, noise=noise).image - render(high, 128, noise=noise).image).abs().amax(1)
     assert (difference > 0.05).float().mean() > 0.001
 
 
@@ -86,6 +88,24 @@ def test_mixing_takes_the_attributes_of_the_layers():
     source, style = rows(2), rows(2, seed=1)
     mixed = truth.mix(source, style, range(4, 6))
     hair = columns_of_layers(range(4, 6))
-    assert [ATTRIBUTES[column].name for column in hair] == ["cut", "volume", "fringe", "parting", "wave"]
+    assert [ATTRIBUTES[column].name for column in hair] == [
+        "cut",
+        "volume",
+        "buns",
+        "fringe",
+        "parting",
+        "wave",
+        "beard",
+    ]
     assert torch.equal(mixed[:, hair], style[:, hair])
     assert int((mixed == source).sum()) == source.numel() - 2 * len(hair)
+
+
+def test_noise_draws_freckles_and_single_hairs():
+    freckled = with_attribute("freckles", 0.9)
+    plain = render(freckled, 256)
+    spotted = render(freckled, 256, noise=torch.randn(256, 256, generator=torch.Generator().manual_seed(0)))
+    changed = (plain.image - spotted.image).abs().amax(1)
+    seen = plain.regions["hair"] + plain.regions["face"] + plain.regions["nose"]
+    assert (changed > 0.02)[seen > 0.5].float().mean() > 0.2
+    assert not changed[seen == 0].any()

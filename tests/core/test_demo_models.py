@@ -35,13 +35,13 @@ def error(a: torch.Tensor, b: torch.Tensor) -> float:
 def test_the_generator_draws_what_the_renderer_draws(generator, z):
     drawn = render(truth.attributes_of(z), 256).image
     value = error(generator.synthesis(generator.mapping(z)), drawn)
-    assert value <= 0.05
+    assert value <= 0.06
 
 
 def test_the_encoder_inverts_the_generator(generator, encoder, z):
     generated = generator.synthesis(generator.mapping(z))
     value = error(generator.synthesis(encoder(generated)), generated)
-    assert value <= 0.06
+    assert value <= 0.07
 
 
 def test_the_encoder_reads_drawings(generator, encoder):

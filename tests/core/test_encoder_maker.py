@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 import torch
+from PIL import Image
 
 import stylemix_core as sm
 from stylemix_core import cli
@@ -85,7 +86,10 @@ def test_it_tells_how_far_it_is_and_shows_pictures(made):
     told = made[1]
     assert [step[:2] for step in told[:3]] == [(1, 100), (10, 100), (20, 100)]
     assert told[0][2].shape == (1, 3, 64, 8 * 32)
-    assert "round trip" in told[0][3]
+    (first, *_) = torch.load(made[0].parent / "encoder.checkpoint", weights_only=True)["curve"]["found"]
+    assert told[0][3].endswith(f"round trip {first:.3f}")
+    with Image.open(made[0].parent / "curve.png") as drawn:
+        assert drawn.size == (640, 360)
 
 
 def test_killed_it_goes_on_to_the_same_encoder(generator, tmp_path, monkeypatch):

@@ -101,13 +101,13 @@ def test_another_background_is_no_other_face():
     generator, identity = sm.load_generator("demo", "cpu"), EncoderIdentity(sm.load_encoder("demo", "cpu"))
     style = sm.load_latents(DEMO / "bob.safetensors").w
     with torch.no_grad():
-        source = generator.mapping(sm.sample_z([97], generator.z_dim), truncation_psi=0.8)
+        source = generator.mapping(sm.sample_z([96], generator.z_dim), truncation_psi=0.8)
         pictures = generator.synthesis(
             sm.inject(source, style, sm.parse_masks("none; 11; 12", generator.num_ws))
         )
         same, background, light = identity.drift(pictures, pictures[:1]).tolist()
-    assert (pictures[1] - pictures[0]).abs().mean() > 0.1
-    assert same < 1e-5 and background < 0.01 < 0.04 < light
+    assert (pictures[1] - pictures[0]).abs().mean() > 0.09
+    assert same < 1e-5 and background < 0.002 < 0.01 < light
 
 
 # The cap

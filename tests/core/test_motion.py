@@ -157,7 +157,7 @@ def changes(demo, codes: sm.Latents) -> torch.Tensor:
 
 def test_constant_visible_speed(demo):
     with torch.inference_mode():
-        given = sample_latents(demo, [1, 2, 3], 0.8)
+        given = sample_latents(demo, [7, 8, 9], 0.8)
         even = walk.latent_walk(given, 12, "linear", False)
         visible = walk.latent_walk(given, 12, "linear", False, "visible", demo)
     assert len(visible) == len(even) == 25

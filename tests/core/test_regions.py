@@ -5,16 +5,20 @@ import torch
 
 import stylemix_core as sm
 from stylemix_core.demo import truth
+from stylemix_core.demo.attributes import ATTRIBUTES, index
 from stylemix_core.demo.renderer import Avatars, render
 from stylemix_core.faces.regions import REGIONS, find_regions, name_masks, regions_of
 
 # What the renderer calls the same. The nose it labels is the tip alone, the brows it draws are thin lines.
-SAME = {"face": ("face", "glasses"), "body": ("skin", "clothes")}
+SAME = {"face": ("face", "glasses", "beard"), "body": ("skin", "clothes", "hat")}
 
 
 @pytest.fixture(scope="module")
 def avatars() -> Avatars:
-    return render(truth.attributes_of(sm.sample_z(range(3000, 3012), truth.CONFIG.z_dim)), 256)
+    """Twelve with hair and without a hat."""
+    attributes = truth.attributes_of(sm.sample_z(range(3000, 3040), truth.CONFIG.z_dim))
+    hair, hat = attributes[:, index("cut")] > 0.2, attributes[:, index("hat")] > 0.7
+    return render(attributes[hair & ~hat][:12], 256)
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +51,38 @@ def test_highlights_of_the_skins_colour_are_hair():
     hair = avatar.regions["hair"]
     taken_for_face = find_regions(avatar.image)["face"] * hair
     assert taken_for_face.sum() < 0.12 * hair.sum()
+
+
+def test_a_black_beard_is_hardly_hair():
+    attributes = torch.full((2, len(ATTRIBUTES)), 0.5)
+    worn = {"beard": 0.95, "cut": 0.9, "eyelids": 0.6}
+    for name in (
+        "beard",
+        "cut",
+        "eyelids",
+        "hat",
+        "glasses",
+        "backdrop",
+        "buns",
+        "wave",
+        "collar",
+        "mouth_open",
+    ):
+        attributes[:, index(name)] = worn.get(name, 0.1)
+    attributes[:, index("hair_tone")] = torch.tensor([0.05, 0.3])
+    attributes[:, index("skin_tone")] = torch.tensor([0.1, 0.4])
+    drawn = render(attributes, 256)
+    hair, true = find_regions(drawn.image)["hair"] > 0.5, drawn.regions["hair"] > 0.5
+    assert ((hair & true).sum((1, 2)) / (hair | true).sum((1, 2))).min() > 0.82
+
+
+@pytest.mark.parametrize(("source", "least"), [("auto", 0.8), ("drawn", 0.6)])
+def test_a_bald_head_has_no_hair(source, least):
+    """Before blinds and lights, colours alone still take some of them for hair."""
+    attributes = truth.attributes_of(sm.sample_z(range(3000, 3024), truth.CONFIG.z_dim))
+    attributes[:, index("cut")], attributes[:, index("hat")] = 0.0, 0.0
+    found = find_regions(render(attributes, 256, with_regions=False).image, source=source)["hair"]
+    assert (found.mean((1, 2)) < 0.04).float().mean() >= least
 
 
 def test_every_pixel_is_divided_among_the_regions(found):

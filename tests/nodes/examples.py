@@ -118,7 +118,7 @@ def inverted_with(learning_rate: float) -> dict:
 
 def tuned() -> Prompt:
     """A face to which the generator is tuned."""
-    return {"faces": faces(549), "found": inverted(method="tune", steps=20)}
+    return {"faces": faces(2498), "found": inverted(method="tune", steps=20)}
 
 
 def compared(one: str, other: str, *labels: str) -> Prompt:
@@ -227,18 +227,18 @@ EXAMPLES: dict[str, Prompt] = {
         "out": sheet("faces", "seed 96", "seed 97", "seed 98", "seed 99", columns=4),
     },
     "StyleMixEncode": {
-        **encoded(549),
+        **encoded(2498),
         "pictures": decode("codes"),
         "out": sheet("pictures", "drawn from its code", source=["faces", 0]),
     },
     "StyleMixInvert": {
-        "faces": faces(549),
+        "faces": faces(2498),
         "seen": inverted(method="encode"),
         "found": inverted(),
         **compared("seen", "found", "encode", "optimize, 40 steps"),
     },
     "StyleMixInvertOptions": {
-        "faces": faces(549),
+        "faces": faces(2498),
         "slow": inverted_with(0.01),
         "slow codes": inverted(steps=15, options=["slow", 0]),
         "fast": inverted_with(0.1),
@@ -284,7 +284,7 @@ EXAMPLES: dict[str, Prompt] = {
     },
     "StyleMixDecode": {"out": sheet("bob picture")},
     "StyleMixExplainLayers": {
-        "faces": faces(97),
+        "faces": faces(96),
         "out": node(
             "StyleMixExplainLayers",
             generator=["generator", 0],
@@ -310,7 +310,7 @@ EXAMPLES: dict[str, Prompt] = {
     },
     "StyleMixGrid": {
         "faces": faces(96, 2),
-        "styles": faces(549, 3),
+        "styles": faces(2498, 3),
         "mixed": inject(["faces", 1], ["styles", 1], "4-13", pairing="all"),
         "pictures": decode("mixed"),
         "out": node(
@@ -380,10 +380,10 @@ EXAMPLES: dict[str, Prompt] = {
         "out": swept("faces", "loaded"),
     },
     "StyleMixLearnDirection": {
-        "before": faces(6, 10),
-        "blond": faces(5),
+        "before": faces(18, 10),
+        "blond": faces(149),
         **learnt("glasses", "7"),
-        "faces": faces(98),
+        "faces": faces(20),
         "out": swept("faces", "glasses learnt", 1, 1, reach=1.0),
     },
     "StyleMixSortFaces": {
@@ -394,14 +394,14 @@ EXAMPLES: dict[str, Prompt] = {
             count=24,
             truncation_psi=0.9,
             name="glasses",
-            choices="+2 +3 +4 +5 +6 +10 +14 +15 +18 -7 -8 -9 -11 -13 -17 -19 -20 -21",
+            choices="+5 +6 +7 +11 +12 +15 +18 -1 -3 -8 -9 -10 -13 -16 -17 -19 -20 -21",
         ),
-        "faces": faces(98),
+        "faces": faces(20),
         "out": swept("faces", "sorted", 1, 1, reach=1.5),
     },
     "StyleMixConditionDirections": {
-        "before": faces(6, 10),
-        "blond": faces(5),
+        "before": faces(18, 10),
+        "blond": faces(149),
         **learnt("glasses and blond hair", "7-8"),
         **learnt("blond hair", "8"),
         "glasses alone": node(
@@ -409,7 +409,7 @@ EXAMPLES: dict[str, Prompt] = {
             directions=["glasses and blond hair learnt", 0],
             others=["blond hair learnt", 0],
         ),
-        "faces": faces(98),
+        "faces": faces(20),
         "out": swept("faces", "glasses alone", 1, 1, reach=1.0),
     },
     "StyleMixExplainDirections": {
@@ -429,14 +429,14 @@ EXAMPLES: dict[str, Prompt] = {
         "channels": node(
             "StyleMixStyleChannels",
             generator=["generator", 0],
-            channels="12:30, 12:7",
+            channels="12:25, 8:29",
             numbering="StyleSpace (with to-RGBs)",
         ),
         "out": swept("faces", "channels", 1, 2),
     },
     "StyleMixMatrix": {
         "faces": faces(96, 2),
-        "styles": faces(549, 3),
+        "styles": faces(2498, 3),
         "out": node("StyleMixMatrix", **mixing("4-13")),
     },
     "StyleMixStrip": {
@@ -458,7 +458,7 @@ EXAMPLES: dict[str, Prompt] = {
         ),
     },
     "StyleMixLoadLatent": {
-        "faces": faces(97),
+        "faces": faces(96),
         "mixed": inject(["faces", 1], ["bob", 0], "4-5"),
         "pictures": decode("mixed"),
         "out": sheet("pictures", "4-5", source=["faces", 0], style=["bob picture", 0]),
@@ -543,14 +543,14 @@ EXAMPLES: dict[str, Prompt] = {
         "out": sheet("pictures", columns=6),
     },
     "StyleMixStrengthCurve": {
-        "faces": faces(97),
+        "faces": faces(96),
         "curve": node("StyleMixStrengthCurve", values=0.5),
         "mixed": inject(["faces", 1], ["bob", 0], "4-5", curve=["curve", 0]),
         "pictures": decode("mixed"),
         "out": sheet("pictures", "curve 0.5", source=["faces", 0], style=["bob picture", 0]),
     },
     "StyleMixLoudnessCurve": {
-        "faces": faces(97),
+        "faces": faces(96),
         "sound": node("SwellingTone"),
         "curve": node(
             "StyleMixLoudnessCurve",

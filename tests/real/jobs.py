@@ -4,7 +4,7 @@ What a job takes is read from the workflow's file by position, as the file has i
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +30,7 @@ from stylemix_core import (
     load_image,
     parse_masks,
     paste_face,
+    train_encoder,
 )
 from stylemix_core.checkpoints import DEMO
 from stylemix_core.codes.combine import blend_latents, join_latents, truncate_latents
@@ -338,6 +339,27 @@ def ramp(length: int, first: int, last: int, shift: int) -> np.ndarray:
     return taken
 
 
+def encoder_for_my_own_model(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
+    """The encoder by Python, what it reads and mixes by the command line."""
+    shown, face = nodes.all_values("StyleMixSampler")
+    _, minutes, size, psi, editable, _, seed = nodes.values("StyleMixMakeEncoder")
+    start = load_encoder("demo", device="cpu", dtype="float32")
+    made = train_encoder(
+        generator(),
+        folder / "made",
+        minutes=minutes,
+        size=size,
+        start=start,
+        editable=editable,
+        truncation_psi=psi,
+        seed=seed,
+    )
+    sample(shown, folder / "shown")
+    (style,) = (folder / "shown").glob("*.png")
+    *_, sure_only = nodes.values("StyleMixInject")
+    return mixed(nodes, face, style, folder, more=["--encoder", made, *["--sure-only"] * sure_only])
+
+
 @cache
 def blueprint(file: Path, photo: Path, style: Path) -> Image.Image:
     """What the blueprint's node makes of two pictures."""
@@ -375,20 +397,28 @@ def sample(sampler: list[Any], folder: Path) -> None:
     command("generate", *sampling(sampler), "--out", folder)
 
 
-def mix(nodes: Nodes, sampler: list[Any], style: Path, folder: Path) -> None:
+def mix(nodes: Nodes, sampler: list[Any], style: Path, folder: Path, more: Sequence[Any]) -> None:
     """`stylemix mix` for a sampler's faces, the workflow's one mask list and a picture of a style."""
     text, alpha, pairing, seed, *_ = nodes.values("StyleMixInject")
     align, _ = nodes.values("StyleMixEncode")
     settings = ["--masks", text, "--alpha", alpha, "--pairing", pairing, "--seed", seed, "--align", align]
-    command("mix", *sampling(sampler), "--style", style, *settings, "--out", folder)
+    command("mix", *sampling(sampler), "--style", style, *settings, *more, "--out", folder)
 
 
 def mixed(
-    nodes: Nodes, sampler: list[Any], style: Path, folder: Path, drawn_style: bool = False
+    nodes: Nodes,
+    sampler: list[Any],
+    style: Path,
+    folder: Path,
+    drawn_style: bool = False,
+    more: Sequence[Any] = (),
 ) -> Image.Image:
-    """The command line's faces and results on one sheet, beside the style's picture or what its code draws."""
+    """The command line's faces and results on one sheet, beside the style's picture or what its code draws.
+
+    more: options of the command.
+    """
     sample(sampler, folder / "faces")
-    mix(nodes, sampler, style, folder / "mix")
+    mix(nodes, sampler, style, folder / "mix", more)
     faces = [load_image(path) for path in sorted((folder / "faces").glob("*.png"))]
     results = [load_image(path) for path in sorted((folder / "mix" / "results").glob("*.png"))]
     text, alpha, pairing, seed, *_ = nodes.values("StyleMixInject")
@@ -428,6 +458,7 @@ JOBS: dict[str, Callable[[Nodes, Path, Path], Image.Image]] = {
         core_nodes,
         face_in_a_picture,
         photo_inverted,
+        encoder_for_my_own_model,
     )
 }
 """By the workflow's file name. A workflow that has none fails its test."""

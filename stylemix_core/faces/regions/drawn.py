@@ -18,6 +18,9 @@ AROUND = ("hair", "background", "body", "face")
 _BINS = 16
 """Levels of every colour in the histograms."""
 _ROUNDS = 7
+_BARE = 0.58
+"""How alike the colours of hair and background are (Bhattacharyya coefficient) where there is no hair: of drawn heads 7
+in 8 bald ones are above it, 2 in 66 with hair."""
 
 
 def divide_drawn(images: torch.Tensor, faces: Sequence[Face]) -> dict[str, torch.Tensor]:
@@ -34,6 +37,9 @@ def divide_drawn(images: torch.Tensor, faces: Sequence[Face]) -> dict[str, torch
     for _ in range(_ROUNDS):
         common = _count(some_colours, belongs)
         belongs = _expect(some_colours, some_places, common)
+    hair, background = AROUND.index("hair"), AROUND.index("background")
+    alike = (common[:, hair] * common[:, background]).sqrt().sum(1)
+    common[:, hair] *= (alike < _BARE)[:, None]
     around = resize(_expect(colours, places, common), SIDE, SIDE)
     return dict(zip(AROUND, around.unbind(1), strict=True))
 

@@ -161,8 +161,8 @@ def sureness(masks: torch.Tensor) -> torch.Tensor:
     """How surely regions are what they are called, `[…, H, W]` → `[…]`: the mean of a mask over itself, 0…1.
 
     Masks give how likely each pixel belongs to the region, so this is the share of the region that one expects to be
-    right. On avatars it goes with how far hair overlaps with the truth: their correlation is 0.94 where the person
-    network divides them, 0.66 where colours do. 1 for an empty region.
+    right. On avatars without hats it goes with how far hair overlaps with the truth: their correlation is 0.98 where
+    the person network divides them, 0.86 where colours do. Hats are surely called hair. 1 for an empty region.
     """
     area = masks.sum((-2, -1))
     return torch.where(area > 0, masks.square().sum((-2, -1)) / area.clamp_min(1e-6), 1.0)

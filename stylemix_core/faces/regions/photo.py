@@ -88,7 +88,8 @@ def _look(images: torch.Tensor, faces: Sequence[Face], person: torch.Tensor) -> 
         F.avg_pool2d(torch.stack(axis)[:, None], 2)[:, 0]
         for axis in zip(*(axes(face) for face in faces), strict=True)
     )
-    bare = oval * (1 - torch.stack(features).amax(0)) * ((v > -0.5) & (v < 0.55) & (u.abs() < 0.75))
+    # Not as far down as beards grow.
+    bare = oval * (1 - torch.stack(features).amax(0)) * ((v > -0.5) & (v < 0.4) & (u.abs() < 0.75))
     unlike, volume = _distance_from_skin(colour, u, v, bare)
     return _Seen(F.avg_pool2d(person[:, None], 2)[:, 0], u, v, oval, unlike, volume, _quantise(colour))
 
@@ -173,7 +174,9 @@ def _hair(seen: _Seen) -> torch.Tensor:
     )  # what lies lower may be clothes
     ratio = ((of_hair + _RARE) / (of_skin + _RARE)).log()
     ratio = F.avg_pool2d(ratio[:, None], 3, 1, 1, count_include_pad=False)[:, 0]
-    return _connected((may.logit() + _TRUST * ratio).sigmoid() * person, v, seen.oval)
+    beard = torch.sigmoid(12 * (1 - (u / 0.6).square() - ((v - 0.6) / 0.6).square()))  # the chin's place
+    hair = (may.logit() + _TRUST * ratio).sigmoid() * person * (1 - beard)
+    return _connected(hair, v, seen.oval)
 
 
 def _total(maps: torch.Tensor) -> torch.Tensor:
