@@ -264,7 +264,7 @@ def test_judges_tell_shape_from_colour(avatars):
 )
 def test_the_search_finds_the_layers_that_carry_a_wish(demo, target, layers):
     """On regions that it finds itself in the pictures."""
-    w = demo.mapping(sm.sample_z([96, 98], demo.z_dim), truncation_psi=0.8)
+    w = demo.mapping(sm.sample_z([108, 109], demo.z_dim), truncation_psi=0.8)
     bob = sm.load_latents("stylemix_core/demo/bob.safetensors").w
     with torch.inference_mode():
         search = find_layers(demo, w, bob, target, steps=0)

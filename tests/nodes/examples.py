@@ -295,7 +295,7 @@ EXAMPLES: dict[str, Prompt] = {
         ),
     },
     "StyleMixFindLayers": {
-        "faces": faces(96),
+        "faces": faces(108),
         "out": node(
             "StyleMixFindLayers",
             generator=["generator", 0],

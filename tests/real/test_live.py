@@ -62,7 +62,7 @@ def alike(one: np.ndarray, other: np.ndarray) -> bool:
 
 def test_a_node_is_saved_without_its_live_pictures(widget):
     def heights() -> list[float]:
-        return widget.js("node => [node.size[1], node.serialize().size[1]]")
+        return widget.js("return [node.size[1], node.serialize().size[1]]")
 
     widget.load(drawn_workflow("0; 4-5"), "saved")
     widget.run()

@@ -376,7 +376,7 @@ def test_painting_survives_saving_and_loading(widget):
     assert widget.text == "hair: 2-6, 9 # shape\n0; random(3)"
     assert widget.on(0) == [2, 3, 4, 5, 6, 9]
     inputs = widget.page.api_prompt()[str(widget.node)]["inputs"]
-    widgets = {"mask_list", "alpha", "pairing", "seed", "space", "channel_share", "frames"}
+    widgets = {"mask_list", "alpha", "pairing", "seed", "space", "channel_share", "frames", "sure_only"}
     assert set(inputs) == {"latent", "style"} | widgets
     assert inputs["mask_list"] == "hair: 2-6, 9 # shape\n0; random(3)"
     # Loading again changes nothing: sizes are those that were saved.
