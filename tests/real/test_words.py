@@ -130,8 +130,13 @@ def test_words_of_newcomers_find_nodes(page, language):
     names = json.loads((PACK / "locales" / language / "nodeDefs.json").read_text(encoding="utf-8"))
     page.page.evaluate("() => { app.graph.clear(); app.canvas.setDirty(true, true); }")
     for words, node in FOUND_BY[language].items():
-        page.page.mouse.dblclick(900, 700)
-        page.page.locator(".comfy-vue-node-search-container input[type=text]").fill(words)
+        box = page.page.locator(".comfy-vue-node-search-container input[type=text]")
+        for _ in range(5):  # a busy page may lose a click
+            page.page.mouse.dblclick(900, 700)
+            page.page.wait_for_timeout(1000)
+            if box.is_visible():
+                break
+        box.fill(words)
         page.page.locator(".p-autocomplete-list", has_text=names[node]["display_name"]).wait_for(
             timeout=60000
         )
