@@ -11,6 +11,7 @@ import argparse
 import sys
 
 import torch
+from goals import report
 
 import stylemix_core as sm
 from stylemix_core.demo import truth
@@ -81,13 +82,8 @@ def main() -> int:
     farthest = max(abs(share - sure) for share, sure in zip(covered, SURE, strict=True))
     rows.append(("error bars: coverage, farthest from 50, 80 and 95 %", farthest, "≤", 0.03))
 
-    print(f"{count} avatars\n\n| figure | value | goal |\n|---|---|---|")
-    missed = False
-    for name, value, relation, goal in rows:
-        met = options.small or {"≥": value >= goal, "≤": value <= goal}[relation]
-        missed |= not met
-        print(f"| {name} | {value:.4f} | {relation} {goal} |{'' if met else ' missed'}")
-    return int(missed)
+    print(f"{count} avatars\n")
+    return report(rows, judged=not options.small)
 
 
 def injected(w: torch.Tensor, style: torch.Tensor, layers) -> torch.Tensor:

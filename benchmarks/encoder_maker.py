@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from goals import Row, report
 
 import stylemix_core as sm
 from stylemix_core.demo import truth
@@ -32,7 +33,6 @@ from stylemix_core.training.spread import Spread
 
 FIRST_HELD_OUT_SEED = 1_000_000
 CHUNK = 16
-Row = tuple[str, float, str, float]
 
 
 def main() -> int:
@@ -69,13 +69,7 @@ def main() -> int:
         ]
     bundled = round_trip(demo, sm.load_encoder("demo", "cpu"), options.count)
     print(f"\n{options.count} samples; the bundled encoder's round trip is {bundled:.4f}\n")
-    print("| figure | value | goal |\n|---|---|---|")
-    missed = False
-    for name, value, relation, goal in rows:
-        met = options.small or {"≥": value >= goal, "≤": value <= goal}[relation]
-        missed |= not met
-        print(f"| {name} | {value:.4f} | {relation} {goal:.3f} |{'' if met else ' missed'}")
-    return int(missed)
+    return report(rows, judged=not options.small)
 
 
 def made(generator: Generator, out: Path, minutes: float, start: Encoder | None = None) -> Encoder:

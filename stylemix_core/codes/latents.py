@@ -12,6 +12,7 @@ import torch
 
 from ..checkpoints import what_is
 from ..checkpoints.own_files import CODES
+from ..encoder import SURE
 from ..errors import LatentMismatchError, StyleMixError
 from ..files.arrays import write_arrays
 from ..files.damage import DAMAGE
@@ -45,7 +46,7 @@ class Latents:
     regions: tuple["Region", ...] = ()
     """What is drawn with other codes than these; later ones lie on top."""
     error_bars: torch.Tensor | None = None
-    """How wrong each w may be, where the encoder that read it tells: its `ErrorBars`, float32 `[B, num_ws, bars]`.
+    """How wrong each w may be, where the encoder that read it tells: its `ErrorBars`, float32 `[B, num_ws, len(SURE)]`.
     Codes that are mixed of others have none."""
 
     def __post_init__(self) -> None:
@@ -73,11 +74,10 @@ class Latents:
                 f"expected float32 [{count}, 2, {layers}, channels]"
             )
         bars = self.error_bars
-        if bars is not None and (
-            bars.ndim != 3 or bars.dtype != torch.float32 or bars.shape[:2] != (count, layers)
-        ):
+        expected = (count, layers, len(SURE))
+        if bars is not None and (bars.shape, bars.dtype) != (expected, torch.float32):
             raise LatentMismatchError(
-                f"the error bars are {bars.dtype} {list(bars.shape)}; expected float32 [{count}, {layers}, bars]"
+                f"the error bars are {bars.dtype} {list(bars.shape)}; expected float32 {list(expected)}"
             )
         for region in self.regions:
             if region.codes.w.shape != self.w.shape or region.codes.regions:

@@ -49,11 +49,14 @@ def test_codes_of_others_have_no_error_bars():
     assert blend_latents(codes, sampled(), 0.5).error_bars is None
 
 
-def test_error_bars_of_another_shape_are_refused():
+@pytest.mark.parametrize("shape", [(1, 5, 3), (1, LAYERS, 1)])
+def test_error_bars_of_another_shape_are_refused(shape):
+    found = rf"\[{', '.join(map(str, shape))}\]"
     with pytest.raises(
-        sm.LatentMismatchError, match=r"the error bars are torch.float32 \[1, 5, 3\]; expected"
+        sm.LatentMismatchError,
+        match=rf"the error bars are torch.float32 {found}; expected float32 \[1, 6, 3\]",
     ):
-        Latents(torch.zeros(1, LAYERS, W_DIM), ("a",), error_bars=torch.zeros(1, 5, 3))
+        Latents(torch.zeros(1, LAYERS, W_DIM), ("a",), error_bars=torch.zeros(shape))
 
 
 def test_sure_layers_alone_are_injected_each_style_by_its_own():
