@@ -84,7 +84,8 @@ export function addSorter(node, app, api, runOf) {
     // Inside a subgraph a node alone has another name; there all is run.
     const alone = node.graph?.isRootGraph === false ? undefined : [String(node.id)];
     try {
-      if ((await app.queuePrompt(0, 1, alone)) === false) stop(); // refused
+      await app.queuePrompt(0, 1, alone); // front ends do not agree on what it returns
+      if (Object.keys(app.lastNodeErrors ?? {}).length) stop(); // refused
     } catch {
       stop();
     }
