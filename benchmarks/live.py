@@ -56,7 +56,7 @@ def drawing_alone(widget: Widget, count: int) -> list[float]:
     (name,) = widget.tab.evaluate("id => app.nodeOutputs[id].stylemix_live", str(INJECT))
     times = []
     for turn in range(count):
-        wish = {"name": name, "mask_list": f"{turn % 14}@0.{turn + 1:03d}"}
+        wish = {"name": name, "values": {"mask_list": f"{turn % 14}@0.{turn + 1:03d}"}}
         started = time.perf_counter()
         urllib.request.urlopen(f"{widget.page.server.url}/stylemix/live", json.dumps(wish).encode()).read()
         times.append(1000 * (time.perf_counter() - started))

@@ -9,7 +9,7 @@ from ..stylemix_core.codes.latents import Latents, check_generator
 from ..stylemix_core.codes.unsupervised import METHODS, SAMPLES, find_directions
 from ..stylemix_core.figures.sheets import direction_sheet, even_strengths
 from ..stylemix_core.masks.mask_list import MaskList, MaskText
-from . import host
+from . import host, live
 from .figures import draw_figure, figure_outputs
 from .inputs import OWN_FORMAT, file_input, filename_prefix_input, format_input, seed_input
 from .search_words import search_words
@@ -154,8 +154,14 @@ class ApplyDirection(io.ComfyNode):
         masks: object = None,
     ) -> io.NodeOutput:
         host.warn(cls.hidden.unique_id, check_directions(latent, directions))
-        chosen = masks_of(latent, mask_list, masks)
-        return io.NodeOutput(apply_direction(latent, directions, direction, strength, chosen))
+
+        def moved(codes: Latents, _: object, direction: str, strength: float, mask_list: str) -> Latents:
+            chosen = masks_of(codes, mask_list, masks)
+            return apply_direction(codes, directions, direction, strength, chosen)
+
+        result = moved(latent, None, direction, strength, mask_list)
+        values = {"direction": direction, "strength": float(strength), "mask_list": mask_list}
+        return io.NodeOutput(result, ui=live.leave(result, live.Ran(latent, values, moved)))
 
 
 class DirectionSheet(io.ComfyNode):

@@ -141,9 +141,28 @@ class Inject(io.ComfyNode):
         injected = injection.run(latent, style, None if generator is None else partial(host.run, generator))
         for warning in injected.warnings:
             host.warn(cls.hidden.unique_id, warning)
-        name = live.leave(injected.codes, live.Ran(latent, style, injection))
-        shown = masks_shown(resolved) | {"stylemix_live": [name]}
+        values = {"mask_list": resolved.text, "alpha": float(alpha), "seed": seed, "row": 0}
+        ran = live.Ran(latent, values, partial(_one_mask, injection, style.take([0])))
+        shown = masks_shown(resolved) | live.leave(injected.codes, ran)
         return io.NodeOutput(injected.codes, "\n".join(injected.labels), ui=shown)
+
+
+def _one_mask(
+    injection: Injection,
+    style: Latents,
+    source: Latents,
+    network: Any,
+    mask_list: str,
+    alpha: float,
+    seed: int,
+    row: int,
+) -> Latents:
+    """What one mask of another list gives."""
+    masks = MaskText(mask_list, float(alpha), seed).resolve(source.w.shape[1])
+    if not 0 <= row < len(masks.labels):
+        raise StyleMixError(f"there is no mask {row + 1}; the list has {len(masks.labels)}")
+    alone = injection.alone(masks, row)
+    return alone.run(source, style, lambda count, forward: forward(network, slice(0, count))).codes
 
 
 class MaskListNode(io.ComfyNode):

@@ -1,5 +1,7 @@
 """Nodes that keep, pick and change W+ codes."""
 
+from typing import Any
+
 import torch
 from comfy_api.v0_0_2 import io
 
@@ -15,7 +17,7 @@ from ..stylemix_core.codes.latents import (
 from ..stylemix_core.figures.grid import overview
 from ..stylemix_core.files.pictures import save_image
 from ..stylemix_core.images import from_comfy
-from . import host
+from . import host, live
 from .inputs import (
     OWN_FORMAT,
     cutoff_of,
@@ -186,7 +188,11 @@ class BlendLatent(io.ComfyNode):
                 "a and b were made for generators with different weights, so the blend may look wrong; "
                 "sample or encode both for the same generator",
             )
-        return io.NodeOutput(blended)
+        other = b.take([0])
+        ran = live.Ran(
+            a, {"weight": float(weight)}, lambda first, _, weight: blend_latents(first, other, weight)
+        )
+        return io.NodeOutput(blended, ui=live.leave(blended, ran))
 
 
 class TruncateLatent(io.ComfyNode):
@@ -214,8 +220,13 @@ class TruncateLatent(io.ComfyNode):
         cls, generator: host.AnyModel, latent: Latents, truncation_psi: float, truncation_cutoff: int
     ) -> io.NodeOutput:
         host.warn(cls.hidden.unique_id, check_generator(latent, generator.network()))
-        cutoff = cutoff_of(truncation_cutoff)
-        return io.NodeOutput(truncate_latents(latent, generator.network(), truncation_psi, cutoff))
+
+        def truncated(codes: Latents, network: Any, truncation_psi: float, truncation_cutoff: int) -> Latents:
+            return truncate_latents(codes, network, truncation_psi, cutoff_of(truncation_cutoff))
+
+        moved = truncated(latent, generator.network(), truncation_psi, truncation_cutoff)
+        values = {"truncation_psi": float(truncation_psi), "truncation_cutoff": truncation_cutoff}
+        return io.NodeOutput(moved, ui=live.leave(moved, live.Ran(latent, values, truncated)))
 
 
 class LatentFromBatch(io.ComfyNode):

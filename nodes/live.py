@@ -1,14 +1,15 @@
-"""Pictures while a hand is still painting: what InjectW+ would give, without a run.
+"""Pictures while a hand is still painting or sliding: what a node would give, without a run.
 
-A run of InjectW+ leaves its codes here under a name that nobody can guess; its page gets the name with the result, and
-asks for pictures of other masks by it. The generator is that which drew such codes last. Nothing is kept longer than
-ComfyUI keeps the result, nothing is moved between memories, and nothing is drawn while a prompt runs.
+A run leaves its codes here under a name that nobody can guess; the page gets the name with the result, and asks for
+pictures of other masks, strengths or frames by it. The generator is that which drew such codes last. Nothing is kept
+longer than ComfyUI keeps the result, nothing is moved between memories, and nothing is drawn while a prompt runs.
 """
 
 import asyncio
 import json
 import secrets
 import weakref
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,47 +17,54 @@ from ..stylemix_core.codes.latents import Latents
 from ..stylemix_core.decoding import glimpse
 from ..stylemix_core.errors import StyleMixError
 from ..stylemix_core.files.pictures import png_of
-from ..stylemix_core.masks.mask_list import MaskText
-from ..stylemix_core.mixing.inject import Injection
 from . import host
 
 SIDE = 256
 """Larger pictures are drawn by a smaller size inside the network, where it has one."""
 BUSY = "a prompt runs; what it gives is seen then"
+MOST = 2**64
+"""Of a number: the highest seed."""
 MOST_BYTES = 64 << 10
 """Of a request: far more than the longest mask list that a hand can paint."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ran:
-    """What a run of InjectW+ mixed, and how."""
+    """What a run of a node gave, and what it would give of other values."""
 
     source: Latents
-    style: Latents
-    injection: Injection
+    """The codes before, of which the first is shown."""
+    values: Mapping[str, object]
+    """The run's own, texts and numbers, which a page may wish otherwise."""
+    change: Callable[..., Latents]
+    """Called with the first code before, the generator's network and, by name, all values: the first code after.
 
-    def codes(self, wish: "Wish", network: Any) -> Latents:
-        """The source, or the first result of one mask of another list. `StyleMixError` where that cannot be read."""
-        if wish.mask_list is None:
+    It must not hold what the run gave, which would be kept for ever. `StyleMixError` where values do not go.
+    """
+
+    def codes(self, values: Mapping[str, object] | None, network: Any) -> Latents:
+        """The source, or what other values make of it. `Refused` for values that the node has not or cannot have;
+        `StyleMixError` where they do not go."""
+        if values is None:
             return self.source
-        masks = MaskText(wish.mask_list, float(wish.alpha), wish.seed).resolve(self.source.w.shape[1])
-        if not 0 <= wish.row < len(masks.labels):
-            raise StyleMixError(f"there is no mask {wish.row + 1}; the list has {len(masks.labels)}")
-        pair = self.source.take([0]), self.style.take([0])
-        injection = self.injection.alone(masks, wish.row)
-        return injection.run(*pair, lambda count, forward: forward(network, slice(0, count))).codes
+        for name, value in values.items():
+            kind = type(self.values.get(name))
+            fits = type(value) is kind or (kind is float and type(value) is int)
+            if not fits or (isinstance(value, float | int) and not abs(value) <= MOST):
+                raise Refused(400, f"{name!r} cannot be that on this node")
+        return self.change(self.source.take([0]), network, **{**self.values, **values})
 
 
 _ran: dict[str, Ran] = {}
 _drawn_by: dict[str | None, tuple["weakref.ref[Any]", str]] = {}
 
 
-def leave(injected: Latents, ran: Ran) -> str:
-    """Keep what a run mixed for as long as ComfyUI keeps what it gave; under which name."""
+def leave(given: Latents, ran: Ran) -> dict[str, list[str]]:
+    """Keep what a run was made of for as long as ComfyUI keeps what it gave: the name of it, for `ui`."""
     name = secrets.token_urlsafe(16)
     _ran[name] = ran
-    weakref.finalize(injected, _ran.pop, name, None)
-    return name
+    weakref.finalize(given, _ran.pop, name, None)
+    return {"stylemix_live": [name]}
 
 
 def drew(generator: host.AnyModel, codes: Latents, noise_mode: str) -> None:
@@ -82,12 +90,8 @@ class Wish:
 
     name: str
     """Of a run, as `leave` gave it."""
-    mask_list: str | None
-    """The list that one mask is of; None for the source itself."""
-    alpha: float = 1.0
-    seed: int = 0
-    row: int = 0
-    """Which mask of the list."""
+    values: dict[str, object] | None
+    """Of the node; None for the source itself."""
 
     @classmethod
     def of(cls, body: bytes) -> "Wish":
@@ -96,15 +100,8 @@ class Wish:
             wish = cls(**json.loads(body))
         except (ValueError, TypeError, RecursionError):
             wish = None
-        if (
-            wish is None
-            or not isinstance(wish.name, str)
-            or not isinstance(wish.mask_list, str | None)
-            or type(wish.alpha) not in (int, float)
-            or type(wish.seed) is not int
-            or type(wish.row) is not int
-        ):
-            raise Refused(400, "expected a JSON object of name, mask_list, alpha, seed and row")
+        if wish is None or not isinstance(wish.name, str) or not isinstance(wish.values, dict | None):
+            raise Refused(400, "expected a JSON object of name and values")
         return wish
 
 
@@ -119,7 +116,7 @@ def picture(wish: Wish) -> tuple[bytes, int]:
         raise Nothing("nothing has drawn these codes yet; run the workflow with a StyleGAN2Decode")
     network = generator.network()
     try:
-        image = glimpse(network, ran.codes(wish, network), noise_mode, SIDE)
+        image = glimpse(network, ran.codes(wish.values, network), noise_mode, SIDE)
     except StyleMixError as error:
         raise Nothing(str(error)) from None
     except RuntimeError:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from comfy_api.v0_0_2 import io
 
 from ..stylemix_core.checkpoints.base import MOST_CLASSES
-from ..stylemix_core.codes.latents import Latents, check_generator
+from ..stylemix_core.codes.latents import Latents, check_generator, pick_latents
 from ..stylemix_core.decoding import draw_each
 from ..stylemix_core.errors import StyleMixError
 from ..stylemix_core.faces.crop import crop_face
@@ -38,7 +39,7 @@ from ..stylemix_core.motion.loudness import BANDS, loudness
 from ..stylemix_core.motion.restyle import TUNED_TO, Followed
 from ..stylemix_core.motion.tracking import crops, follow, look
 from ..stylemix_core.motion.walk import CURVES, MOST_FRAMES, SPEEDS, latent_walk, random_walk
-from . import host
+from . import host, live
 from .inputs import (
     alpha_input,
     cutoff_of,
@@ -81,6 +82,13 @@ def shown_film(film: Film, subfolder: str) -> dict[str, Any]:
     """What shows a film on its node; for `ui`. A folder of pictures is not shown."""
     shown = {"filename": film.path.name, "subfolder": subfolder, "type": "output"}
     return {"images": [shown] if film.ending else [], "animated": (True,)}
+
+
+def scrubbed(walk: Latents) -> dict[str, Any]:
+    """Lets the page show any frame of a walk; for `ui`."""
+    frames = replace(walk)  # the same codes, but not what ComfyUI keeps
+    ran = live.Ran(frames, {"frame": 0}, lambda _, __, frame: pick_latents(frames, frame))
+    return live.leave(walk, ran) | {"stylemix_frames": [len(walk)]}
 
 
 class LatentWalk(io.ComfyNode):
@@ -172,7 +180,7 @@ class LatentWalk(io.ComfyNode):
                 chunk=1 if save_memory else CHUNK,
             ),
         )
-        return io.NodeOutput(walk)
+        return io.NodeOutput(walk, ui=scrubbed(walk))
 
 
 class RandomWalk(io.ComfyNode):
@@ -185,6 +193,7 @@ class RandomWalk(io.ComfyNode):
             description="Wander through faces without an aim: one W+ code per frame. The same seed gives the same "
             "walk.",
             **search_words("walk", "wander", "animation", "video", "noise", "StyleGAN", "W+"),
+            **host.shows(),
             inputs=[
                 GENERATOR.Input("generator", tooltip="The generator, from Load StyleGAN2."),
                 seed_input("Which walk."),
@@ -234,7 +243,7 @@ class RandomWalk(io.ComfyNode):
             None if class_label < 0 else class_label,
             loop,
         )
-        return io.NodeOutput(walk)
+        return io.NodeOutput(walk, ui=scrubbed(walk))
 
 
 class StrengthCurve(io.ComfyNode):

@@ -19,6 +19,7 @@ declare namespace Comfy {
     stylemix_num_ws?: number[];
     /** The name by which live pictures are asked for. */
     stylemix_live?: string[];
+    stylemix_frames?: number[];
     stylemix_faces?: Picture[];
     stylemix_asked?: number[];
     stylemix_strip?: Picture[];

@@ -3,6 +3,7 @@
  * colours, uploads of files.
  */
 
+/** @import { Server } from "./stylemix/live.js" */
 /** @import { TextKey } from "./stylemix/texts.js" */
 
 import { api } from "../../scripts/api.js";
@@ -20,6 +21,7 @@ import { dropPreviews } from "./stylemix/previews.js";
 import { translate } from "./stylemix/templates.js";
 import { say, textsFor } from "./stylemix/texts.js";
 import { addSorter } from "./stylemix/sort.js";
+import { addSliders, SLIDERS } from "./stylemix/sliders.js";
 import { addUpload } from "./stylemix/upload.js";
 
 /** @typedef {{ endings: string[], label: TextKey, failed: TextKey, summary: string }} Upload */
@@ -92,6 +94,23 @@ function isLive() {
   return app.extensionManager?.setting?.get("StyleMix.Live") ?? true;
 }
 
+/**
+ * Where a node's live pictures come from.
+ *
+ * @param {Comfy.Node} node
+ * @returns {Server}
+ */
+function liveServer(node) {
+  return {
+    name: () => (isLive() && node.graph ? (runOf(node)?.stylemix_live?.[0] ?? null) : null),
+    async draw(wish) {
+      const answer = await fetch(api.apiURL("/stylemix/live"), { method: "POST", body: JSON.stringify(wish) });
+      if (!answer.headers.get("Content-Type")?.startsWith("image/")) return null;
+      return { picture: await answer.blob(), full: Number(answer.headers.get("X-Full-Size")) };
+    },
+  };
+}
+
 function locale() {
   return app.extensionManager?.setting?.get("Comfy.Locale") ?? "en";
 }
@@ -126,14 +145,7 @@ function addGrid(node, text) {
       return Number.isFinite(alpha) ? alpha : 1;
     },
     seed: () => Math.round(Number(valueOf(node, "seed"))) || 0,
-    live: {
-      name: () => (isLive() && node.graph ? (runOf(node)?.stylemix_live?.[0] ?? null) : null),
-      async draw(wish) {
-        const answer = await fetch(api.apiURL("/stylemix/live"), { method: "POST", body: JSON.stringify(wish) });
-        if (!answer.headers.get("Content-Type")?.startsWith("image/")) return null;
-        return { picture: await answer.blob(), full: Number(answer.headers.get("X-Full-Size")) };
-      },
-    },
+    live: liveServer(node),
     locale,
     given: (numWs) => (node.graph ? givenMasks(node, numWs, runOf) : null),
     changed() {
@@ -273,9 +285,9 @@ app.registerExtension({
   settings: [
     {
       id: "StyleMix.Live",
-      category: ["StyleMix", "InjectW+", "Live"],
-      name: "Live pictures below the mask grid",
-      tooltip: "After a run, show what masks give while they are painted.",
+      category: ["StyleMix", "Nodes", "Live"],
+      name: "Live pictures on nodes",
+      tooltip: "After a run, show what masks and sliders give while they are changed.",
       type: "boolean",
       defaultValue: true,
     },
@@ -311,6 +323,8 @@ app.registerExtension({
     if (folder) addInfo(node, api, folder);
     const upload = UPLOADS[node.comfyClass];
     if (upload) addUploadTo(node, upload);
+    const sliders = SLIDERS.get(node.comfyClass);
+    if (sliders) addSliders(node, app, sliders, liveServer(node), runOf, (key, values) => say(textsFor(locale()), key, values));
     if (node.comfyClass === "StyleMixSortFaces") addSorter(node, app, api, runOf);
   },
 });

@@ -4,6 +4,7 @@ import io
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -41,8 +42,22 @@ def ask(host, body: bytes, **headers: str) -> tuple[int, bytes]:
         return error.code, error.read()
 
 
-def wished(name: str, mask_list: str | None, **more: object) -> bytes:
-    return json.dumps({"name": name, "mask_list": mask_list, **more}).encode()
+def wished(name: str, values: dict[str, object] | None) -> bytes:
+    return json.dumps({"name": name, "values": values}).encode()
+
+
+def drawer(host, name: str) -> Callable[..., np.ndarray]:
+    """Draws what values of a node that ran would give; None for the source."""
+
+    def draw(values: dict[str, object] | None) -> np.ndarray:
+        if not hasattr(host, "url"):
+            live = host.module("nodes.live")
+            return pixels(live.picture(live.Wish(name, values))[0])
+        status, body = ask(host, wished(name, values))
+        assert status == 200, body
+        return pixels(body)
+
+    return draw
 
 
 def pixels(png: bytes) -> np.ndarray:
@@ -61,41 +76,147 @@ def ran(request, host):
     run = host.run(prompt)
     assert not run.errors
     (name,) = run.shown["inject"]["stylemix_live"]
-    if hasattr(host, "url"):
-
-        def draw(mask_list, **more):
-            status, body = ask(host, wished(name, mask_list, **more))
-            assert status == 200, body
-            return body
-    else:
-        live = host.module("nodes.live")
-
-        def draw(mask_list, **more):
-            return live.picture(live.Wish(name, mask_list, **more))[0]
-
-    return run, name, draw
+    return run, name, drawer(host, name)
 
 
 def test_live_pictures_are_those_of_a_run(ran):
     run, _, draw = ran
-    made = [np.asarray(picture.convert("RGB")) for picture in run.pictures["save"]]
+    made = pictures(run, "save")
     for row in range(3):  # of the first source
-        assert np.array_equal(pixels(draw(MASKS, row=row)), made[row])
-    (first, _) = (np.asarray(picture.convert("RGB")) for picture in run.pictures["also"])
-    assert np.array_equal(pixels(draw("1")), first)
-    assert np.array_equal(pixels(draw("1@0.5", alpha=3)), pixels(draw("1", alpha=0.5)))
-    assert np.array_equal(pixels(draw("none")), pixels(draw(None)))
+        assert np.array_equal(draw({"mask_list": MASKS, "row": row}), made[row])
+    (first, _) = pictures(run, "also")
+    assert np.array_equal(draw({"mask_list": "1"}), first)
+    assert np.array_equal(
+        draw({"mask_list": "1@0.5", "alpha": 3}), draw({"mask_list": "1", "alpha": 0.5, "seed": 4})
+    )
+    assert np.array_equal(draw({"mask_list": "none"}), draw(None))
+
+
+def pictures(run, saved: str) -> list[np.ndarray]:
+    return [np.asarray(picture.convert("RGB")) for picture in run.pictures[saved]]
+
+
+def saved(name: str, codes: list[object]) -> Prompt:
+    """Nodes that draw codes and save the pictures under a name."""
+    return {
+        f"{name} by": node("StyleMixDecode", generator=["generator", 0], latent=codes, noise_mode="const"),
+        name: node("SaveImage", images=[f"{name} by", 0], filename_prefix="live"),
+    }
+
+
+SLID = {
+    "blend": (
+        node("StyleMixBlendLatent", a=["faces", 1], b=["style", 1], weight=0.25),
+        {"weight": 0.5},
+    ),
+    "truncate": (
+        node(
+            "StyleMixTruncateLatent",
+            generator=["generator", 0],
+            latent=["faces", 1],
+            truncation_psi=0.5,
+            truncation_cutoff=-1,
+        ),
+        {"truncation_psi": -0.2, "truncation_cutoff": 3},
+    ),
+    "direction": (
+        node(
+            "StyleMixApplyDirection",
+            latent=["faces", 1],
+            directions=["directions", 0],
+            direction="1",
+            strength=2.0,
+            mask_list="",
+        ),
+        {"strength": -1.5, "direction": "2", "mask_list": "0-3"},
+    ),
+}
+
+
+@pytest.mark.parametrize("slid", SLID)
+def test_sliders_show_live_what_a_run_gives(host, slid):
+    changed, others = SLID[slid]
+    prompt = {
+        "generator": generator_node(TINY),
+        "faces": sampler(["generator", 0], batch_size=2),
+        "style": sampler(["generator", 0], seed=100),
+        "directions": node(
+            "StyleMixFindDirections",
+            generator=["generator", 0],
+            method="SeFa",
+            count=4,
+            layers="all",
+            samples=512,
+            seed=0,
+        ),
+        "changed": changed,
+        "otherwise": {**changed, "inputs": changed["inputs"] | others},
+    }
+    for name, codes in (
+        ("faces", ["faces", 1]),
+        ("changed", ["changed", 0]),
+        ("otherwise", ["otherwise", 0]),
+    ):
+        prompt |= saved(f"{name} drawn", codes)
+    run = host.run(prompt)
+    assert not run.errors
+    draw = drawer(host, run.shown["changed"]["stylemix_live"][0])
+    assert np.array_equal(draw(None), pictures(run, "faces drawn")[0])
+    assert np.array_equal(draw({}), pictures(run, "changed drawn")[0])
+    assert np.array_equal(draw(others), pictures(run, "otherwise drawn")[0])
+    assert not np.array_equal(draw({}), draw(others))
+
+
+WALKS = {
+    "walk": node(
+        "StyleMixLatentWalk",
+        generator=["generator", 0],
+        latent=["faces", 1],
+        frames=3,
+        curve="linear",
+        speed="even",
+        loop=False,
+        hold=0,
+        ease="none",
+    ),
+    "random": node(
+        "StyleMixRandomWalk",
+        generator=["generator", 0],
+        seed=0,
+        frames=4,
+        smooth=1.0,
+        truncation_psi=0.7,
+        truncation_cutoff=-1,
+        class_label=-1,
+        loop=True,
+    ),
+}
+
+
+def test_every_frame_of_a_walk_can_be_seen(host):
+    prompt = {"generator": generator_node(TINY), "faces": sampler(["generator", 0], batch_size=2)} | WALKS
+    for name in WALKS:
+        prompt |= saved(f"{name} drawn", [name, 0])
+    run = host.run(prompt)
+    assert not run.errors
+    for name in WALKS:
+        made, shown = pictures(run, f"{name} drawn"), run.shown[name]
+        assert shown["stylemix_frames"] == [len(made)] == [4]
+        draw = drawer(host, shown["stylemix_live"][0])
+        assert all(np.array_equal(draw({"frame": frame}), made[frame]) for frame in range(4))
 
 
 def test_what_ran_is_forgotten_with_comfyuis_cache(stand_in):
-    run = stand_in.run(painted())
+    run = stand_in.run(painted() | WALKS)
     live = stand_in.module("nodes.live")
-    (name,) = run.shown["inject"]["stylemix_live"]
-    assert live.picture(live.Wish(name, "1"))[1] == 32
+    names = [run.shown[each]["stylemix_live"][0] for each in ("inject", "walk", "random")]
+    for name in names:
+        assert live.picture(live.Wish(name, {}))[1] == 32
     del run
     stand_in.forget()
-    with pytest.raises(live.Nothing, match="not in the server's memory any more"):
-        live.picture(live.Wish(name, "1"))
+    for name in names:
+        with pytest.raises(live.Nothing, match="not in the server's memory any more"):
+            live.picture(live.Wish(name, {}))
 
 
 @pytest.mark.parametrize(
@@ -105,11 +226,10 @@ def test_what_ran_is_forgotten_with_comfyuis_cache(stand_in):
         b"[]",
         b"\xff\x00",
         b"[" * 60_000,
-        b'{"name": 3, "mask_list": "1"}',
+        b'{"name": 3, "values": {}}',
         b'{"name": "a"}',
-        b'{"name": "a", "mask_list": "1", "alpha": "2"}',
-        b'{"name": "a", "mask_list": "1", "row": true}',
-        b'{"name": "a", "mask_list": "1", "path": "/etc/passwd"}',
+        b'{"name": "a", "values": [1]}',
+        b'{"name": "a", "values": {}, "path": "/etc/passwd"}',
     ],
 )
 def test_what_is_no_wish_is_refused(stand_in, body):
@@ -123,14 +243,34 @@ def test_masks_that_cannot_be_read_show_nothing(stand_in):
     live = stand_in.module("nodes.live")
     (name,) = (run := stand_in.run(painted())).shown["inject"]["stylemix_live"]
     assert not run.errors
-    for wish, message in (
-        (live.Wish(name, "hair: 99"), "layer 99"),
-        (live.Wish(name, "1", row=1), "there is no mask 2; the list has 1"),
-        (live.Wish(name, "1", row=-1), "there is no mask 0"),
-        (live.Wish(name, "1", alpha=float("nan")), "strength"),
+    for values, message in (
+        ({"mask_list": "hair: 99"}, "layer 99"),
+        ({"mask_list": "1", "row": 1}, "there is no mask 2; the list has 1"),
+        ({"mask_list": "1", "row": -1}, "there is no mask 0"),
+        ({"mask_list": "1", "alpha": 9.0}, "strength"),
     ):
         with pytest.raises(live.Nothing, match=message):
-            live.picture(wish)
+            live.picture(live.Wish(name, values))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"alpha": "2"},
+        {"row": True},
+        {"seed": 0.5},
+        {"path": "a"},
+        {"alpha": float("nan")},
+        {"alpha": 10**400},
+    ],
+)
+def test_values_that_a_node_cannot_have_are_refused(stand_in, values):
+    live = stand_in.module("nodes.live")
+    (name,) = (run := stand_in.run(painted())).shown["inject"]["stylemix_live"]
+    assert not run.errors
+    with pytest.raises(live.Refused, match="cannot be that") as refused:
+        live.picture(live.Wish(name, values))
+    assert refused.value.status == 400
 
 
 def test_nothing_is_drawn_of_a_network_that_a_prompt_moves(stand_in, monkeypatch):
@@ -143,20 +283,20 @@ def test_nothing_is_drawn_of_a_network_that_a_prompt_moves(stand_in, monkeypatch
 
     monkeypatch.setattr(live, "glimpse", on_its_way)
     with pytest.raises(RuntimeError, match="same device"):
-        live.picture(live.Wish(name, "1"))
+        live.picture(live.Wish(name, {"mask_list": "1"}))
     monkeypatch.setattr(live.host, "busy", lambda: True)
     with pytest.raises(live.Nothing, match="a prompt runs"):
-        live.picture(live.Wish(name, "1"))
+        live.picture(live.Wish(name, {"mask_list": "1"}))
 
 
 def test_a_server_refuses_strangers_floods_and_what_is_too_large(real_comfy):
     run = real_comfy.run(painted())
-    wish = wished(run.shown["inject"]["stylemix_live"][0], "1")
+    wish = wished(run.shown["inject"]["stylemix_live"][0], {"mask_list": "1"})
     assert ask(real_comfy, wish)[0] == 200
     assert ask(real_comfy, wish, **{"Sec-Fetch-Site": "cross-site"})[0] == 403
     assert ask(real_comfy, wish, Origin="https://example.com")[0] == 403
     assert ask(real_comfy, wish + b" " * 70_000)[0] == 413
-    assert b"not in the server's memory" in ask(real_comfy, wished("x" * 22, "1"))[1]
+    assert b"not in the server's memory" in ask(real_comfy, wished("x" * 22, {}))[1]
     with ThreadPoolExecutor(20) as pool:
         answers = [*pool.map(lambda _: ask(real_comfy, wish), range(300))]
     assert {status for status, _ in answers} == {200}

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from . import browser
-from .widget import LIVE_PICTURES, Widget, drawn_workflow
+from .widget import INJECT, LIVE_PICTURES, Widget, drawn_workflow, node
 
 pytestmark = [pytest.mark.real, pytest.mark.browser]
 
@@ -105,3 +105,54 @@ def test_what_is_painted_is_seen_at_once_and_is_what_a_run_gives(widget, screens
     assert np.array_equal(shown(widget)[1], layer)
     widget.set_text("none")
     assert np.array_equal(shown(widget)[1], source)
+
+
+def slid_workflow(kind: str, inputs: list, values: list) -> dict:
+    """The same workflow with another node in InjectW+'s place."""
+    content = drawn_workflow("1")
+    place = content["nodes"][INJECT - 1]
+    latent = "STYLEMIX_LATENT"
+    changed = node(INJECT, kind, [400, 0], inputs, [("latent", latent, [5])], values, (300, 120))
+    content["nodes"][INJECT - 1] = changed | {"order": place["order"]}
+    return content
+
+
+def test_a_slider_shows_at_once_what_it_gives(widget, screenshots):
+    inputs = [("a", "STYLEMIX_LATENT", 2), ("b", "STYLEMIX_LATENT", 3)]
+    widget.load(slid_workflow("StyleMixBlendLatent", inputs, [0.25]), "slid")
+    widget.run()
+    before = widget.js("return node.size[1]")
+    assert not widget.tab.locator(LIVE_PICTURES).first.is_visible()
+    weight = widget.slide("weight")
+    assert weight > 0.3
+    _, slid = shown(widget)
+    caption = widget.tab.locator(".stylemix-live-caption").nth(1).inner_text()
+    assert caption == f"weight {weight:.2f}".rstrip("0")
+    assert not alike(slid, result(widget))
+    grown, saved = widget.js("return [node.size[1], node.serialize().size[1]]")
+    assert grown > before + 150 and saved == pytest.approx(before, abs=1)
+    widget.page.screenshot(screenshots / f"slider, {widget.page.name}.png")
+    widget.run()
+    assert alike(slid, result(widget))
+
+
+def test_a_walk_is_scrubbed_through(widget, screenshots):
+    inputs = [("generator", "STYLEMIX_GENERATOR", None), ("latent", "STYLEMIX_LATENT", 2)]
+    content = slid_workflow("StyleMixLatentWalk", inputs, [6, "linear", "even", True, 0, "none"])
+    content["links"].append([8, 1, 0, INJECT, 0, "STYLEMIX_GENERATOR"])
+    content["links"][2] = [3, 6, 1, INJECT, 1, "STYLEMIX_LATENT"]
+    content["nodes"][INJECT - 1]["inputs"][0]["link"] = 8
+    content["nodes"][INJECT - 1]["inputs"][1]["link"] = 3
+    content["nodes"][0]["outputs"][0]["links"].append(8)
+    content["nodes"][1]["outputs"][1]["links"] = []
+    content["links"].pop(1)
+    content["nodes"][5]["widgets_values"][2] = 2  # two keyframes
+    widget.load(content, "scrubbed")
+    scrub = widget.tab.locator(".stylemix-scrub")
+    assert not scrub.is_visible()
+    widget.run()
+    scrub.fill("10")
+    first, frame = shown(widget)
+    assert alike(frame, result(widget, 9)) and alike(first, result(widget, 0))
+    assert widget.tab.locator(".stylemix-live-caption").nth(1).inner_text() == "frame 10 of 12"
+    widget.page.screenshot(screenshots / f"scrubbed, {widget.page.name}.png")

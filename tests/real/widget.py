@@ -199,6 +199,21 @@ class Widget:
         self.tab.mouse.up()
         self.settle()
 
+    def slide(self, name: str) -> float:
+        """Drag a number's widget to the right, or type into it where the page has a field; what it is then."""
+        if self.vue:
+            field = self.tab.locator(f'[data-node-id="{self.node}"] [data-widget-name="{name}"] input').first
+            field.fill("0.75")
+            field.press("Enter")
+        else:
+            x, y = self.js(
+                "const { x, y } = app.canvas.canvas.getBoundingClientRect();"
+                "return [x + 640, y + 160 + node.widgets.find(w => w.name === given).y]",
+                name,
+            )
+            self.drag((x, y), (x + 60, y))
+        return self.js("return node.widgets.find(w => w.name === given).value", name)
+
     def touch(self, places: list[tuple[float, float]], hold: int = 30) -> None:
         """Put a finger down at the first place and lift it at the last. hold: milliseconds at the first.
 

@@ -1,24 +1,18 @@
 /**
- * Pictures of what masks would give, while they are painted: the source and the result beside each other, asked of the
- * server one at a time, the newest wish always next.
+ * Pictures of what a node would give, while its masks are painted or its sliders drawn: the source and the result beside
+ * each other, asked of the server one at a time, the newest wish always next.
  */
 
 /** @import { TextKey } from "./texts.js" */
 
 import { make } from "./drawing.js";
 
-/**
- * @typedef {object} Wish
- * @property {string | null} mask_list null for the source
- * @property {number} [alpha]
- * @property {number} [seed]
- * @property {number} [row] which mask of the list
- */
+/** @typedef {Record<string, unknown> | null} Values a node's, by their names; null for the source */
 
 /**
  * @typedef {object} Server
  * @property {() => string | null} name of the last run that pictures may be asked of, if there is one
- * @property {(wish: Wish & { name: string }) => Promise<{ picture: Blob, full: number } | null>} draw null where it
+ * @property {(wish: { name: string, values: Values }) => Promise<{ picture: Blob, full: number } | null>} draw null where it
  *   cannot; `full` is the picture's size in a run
  */
 
@@ -32,7 +26,7 @@ export class Live {
   /**
    * What to ask for next.
    *
-   * @type {{ wish: Wish, caption: string } | null}
+   * @type {{ values: Values, caption: string } | null}
    */
   wanted = null;
   asking = false;
@@ -46,7 +40,7 @@ export class Live {
   constructor(server, say) {
     this.server = server;
     this.say = say;
-    // The source, and what a mask makes of it.
+    // The source, and what becomes of it.
     this.pictures = [0, 1].map(() => make("img", "stylemix-live-picture", { alt: "", draggable: "false" }));
     this.captions = [0, 1].map(() => make("figcaption", "stylemix-live-caption"));
     const figures = this.pictures.map((picture, i) => make("figure", "", {}, picture, this.captions[i]));
@@ -76,22 +70,22 @@ export class Live {
   }
 
   /**
-   * Show what a mask would give.
+   * Show what other values would give.
    *
-   * @param {Wish} wish
+   * @param {Values} values
    * @param {string} caption
    */
-  show(wish, caption) {
+  show(values, caption) {
     const name = this.open ? this.server.name() : null;
     if (name === null) {
       this.element.hidden = true;
       this.asked = "";
       return;
     }
-    const asked = JSON.stringify([name, wish]);
+    const asked = JSON.stringify([name, values]);
     if (asked === this.asked) return;
     this.asked = asked;
-    this.wanted = { wish, caption };
+    this.wanted = { values, caption };
     if (!this.asking) void this.ask();
   }
 
@@ -100,13 +94,13 @@ export class Live {
     this.asking = true;
     try {
       while (this.wanted) {
-        const { wish, caption } = this.wanted;
+        const { values, caption } = this.wanted;
         this.wanted = null;
         const name = this.server.name();
         if (name === null) break;
-        if (this.shown !== name && (await this.put(0, name, { mask_list: null }, this.say("liveSource"))))
+        if (this.shown !== name && (await this.put(0, name, null, this.say("liveSource"))))
           this.shown = name;
-        if (!(await this.put(1, name, wish, caption))) this.asked = ""; // may be asked for again
+        if (!(await this.put(1, name, values, caption))) this.asked = ""; // may be asked for again
       }
     } finally {
       this.asking = false;
@@ -116,12 +110,12 @@ export class Live {
   /**
    * @param {number} place
    * @param {string} name
-   * @param {Wish} wish
+   * @param {Values} values
    * @param {string} caption
    * @returns {Promise<boolean>} whether it could be drawn
    */
-  async put(place, name, wish, caption) {
-    const drawn = await this.server.draw({ name, ...wish });
+  async put(place, name, values, caption) {
+    const drawn = await this.server.draw({ name, values });
     if (!drawn) return false;
     this.compare(false);
     const picture = this.pictures[place];

@@ -73,6 +73,7 @@ const en = {
   liveSource: "source",
   liveLayer: "layer {layer} alone",
   livePreview: "preview, {size} px",
+  liveFrame: "frame {number} of {count}",
 
   sweep: "The study's sweep",
   sweepTip: "Layers 0 to 5 one at a time, then 0 to 6 together: the study project's experiment.",
@@ -185,6 +186,7 @@ const ko = {
   liveSource: "원본",
   liveLayer: "레이어 {layer}만",
   livePreview: "미리보기, {size} px",
+  liveFrame: "{count}개 중 {number}번째 프레임",
 
   sweep: "연구의 실험 순서",
   sweepTip: "레이어 0~5를 하나씩, 이어서 0~6을 한꺼번에: 연구 프로젝트에서 한 실험입니다.",
