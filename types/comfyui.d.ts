@@ -24,6 +24,7 @@ declare namespace Comfy {
     stylemix_asked?: number[];
     stylemix_strip?: Picture[];
     stylemix_report?: string[];
+    images?: Picture[];
     /** Whether its pictures are films. */
     animated?: boolean[];
   }
@@ -117,6 +118,7 @@ declare namespace Comfy {
     onDragDrop?(event: DragEvent): boolean;
     onExecuted?(output?: Output): void;
     onSerialize?(saved: SavedNode): void;
+    getExtraMenuOptions?(canvas: Canvas, options: { content: string; callback(): void }[]): void;
   }
 
   interface Graph {

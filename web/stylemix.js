@@ -3,6 +3,7 @@
  * colours, uploads of files.
  */
 
+/** @import { Named } from "./stylemix/compare.js" */
 /** @import { Server } from "./stylemix/live.js" */
 /** @import { TextKey } from "./stylemix/texts.js" */
 
@@ -10,11 +11,12 @@ import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { chain } from "./stylemix/chain.js";
 import { colorSockets } from "./stylemix/colors.js";
+import { comparePictures } from "./stylemix/compare.js";
 import { addElement } from "./stylemix/element.js";
 import { givenMasks } from "./stylemix/given.js";
 import { MaskGrid } from "./stylemix/grid.js";
 import { addInfo } from "./stylemix/info.js";
-import { valueOf } from "./stylemix/links.js";
+import { nodeAt, valueOf } from "./stylemix/links.js";
 import { addMessages, recallMessages, showProgress, showRefusals, showRemembered } from "./stylemix/messages.js";
 import { INJECTING, inspectAnew, LOADERS, modelOf } from "./stylemix/model.js";
 import { dropPreviews } from "./stylemix/previews.js";
@@ -108,7 +110,44 @@ function liveServer(node) {
       if (!answer.headers.get("Content-Type")?.startsWith("image/")) return null;
       return { picture: await answer.blob(), full: Number(answer.headers.get("X-Full-Size")) };
     },
+    compare: (pictures) => comparePictures([...pictures, ...picturesOf()], tell),
   };
+}
+
+/**
+ * The pictures that nodes of the workflow show, of one of them or of all.
+ *
+ * @param {Comfy.LinkedNode} [only]
+ * @returns {Named[]}
+ */
+function picturesOf(only) {
+  return Object.entries(app.nodeOutputs).flatMap(([id, { images = [], animated }]) => {
+    const node = nodeAt(app, id);
+    if (!node || (only && node !== only) || animated?.includes(true)) return [];
+    return images.map((file, i) => ({
+      name: images.length > 1 ? `${node.title} ${i + 1}` : node.title,
+      src: api.apiURL(`/view?${new URLSearchParams(file)}`),
+    }));
+  });
+}
+
+/**
+ * Offer to compare a node's pictures with others.
+ *
+ * @param {Comfy.Node} node
+ */
+function addCompare(node) {
+  chain(node, "getExtraMenuOptions", (_, options) => {
+    const mine = picturesOf(node);
+    const pictures = [...mine, ...picturesOf().filter(({ src }) => !mine.some((each) => each.src === src))];
+    if (!mine.length || pictures.length < 2) return;
+    options.push({ content: tell("compare"), callback: () => comparePictures(pictures, tell) });
+  });
+}
+
+/** @param {TextKey} key @param {Record<string, unknown>} [values] */
+function tell(key, values) {
+  return say(textsFor(locale()), key, values);
 }
 
 function locale() {
@@ -117,8 +156,8 @@ function locale() {
 
 /** @param {Comfy.Node} node @param {Upload} upload */
 function addUploadTo(node, { endings, label, failed, summary }) {
-  addUpload(node, api, endings, say(textsFor(locale()), label), (name) => {
-    const detail = say(textsFor(locale()), failed, { name });
+  addUpload(node, api, endings, tell(label), (name) => {
+    const detail = tell(failed, { name });
     app.extensionManager.toast.add({ severity: "error", summary, detail, life: 10000 });
   });
 }
@@ -316,6 +355,7 @@ app.registerExtension({
   nodeCreated(node) {
     if (!node.comfyClass?.startsWith("StyleMix")) return;
     addMessages(node, app, runOf);
+    addCompare(node);
     translatePlaceholders(node);
     const text = node.widgets?.find(({ name }) => name === TEXT);
     if (text && NODES.has(node.comfyClass)) addGrid(node, text);
@@ -324,7 +364,7 @@ app.registerExtension({
     const upload = UPLOADS[node.comfyClass];
     if (upload) addUploadTo(node, upload);
     const sliders = SLIDERS.get(node.comfyClass);
-    if (sliders) addSliders(node, app, sliders, liveServer(node), runOf, (key, values) => say(textsFor(locale()), key, values));
+    if (sliders) addSliders(node, app, sliders, liveServer(node), runOf, tell);
     if (node.comfyClass === "StyleMixSortFaces") addSorter(node, app, api, runOf);
   },
 });

@@ -290,6 +290,25 @@ class Widget:
         row.locator(".stylemix-menu-extra" if extra else ".stylemix-menu-item").click()
         self.settle()
 
+    def menu_of(self, node: int, item: str) -> None:
+        """Right-click a node's title and choose an item of its menu."""
+        if self.vue:
+            title = self.tab.locator(f'[data-node-id="{node}"] .lg-node-header').first
+            title.click(button="right")
+            self.tab.get_by_role("menuitem", name=item).click()
+        else:
+            place = self.tab.evaluate(
+                """id => {
+                    const { canvas, ds, graph } = app.canvas, { x, y } = canvas.getBoundingClientRect();
+                    const [left, top] = graph.getNodeById(id).pos;
+                    ds.offset[0] -= 400;
+                    return [x + (left + ds.offset[0] + 60) * ds.scale, y + (top + ds.offset[1] - 15) * ds.scale];
+                }""",
+                node,
+            )
+            self.tab.mouse.click(*place, button="right")
+            self.tab.locator(".litecontextmenu .litemenu-entry").filter(has_text=item).click()
+
     def row_menu(self, row: int, item: str) -> None:
         self.menu(self.row(row).locator(".stylemix-more"), item)
 

@@ -3,6 +3,7 @@
  * each other, asked of the server one at a time, the newest wish always next.
  */
 
+/** @import { Named } from "./compare.js" */
 /** @import { TextKey } from "./texts.js" */
 
 import { make } from "./drawing.js";
@@ -14,6 +15,7 @@ import { make } from "./drawing.js";
  * @property {() => string | null} name of the last run that pictures may be asked of, if there is one
  * @property {(wish: { name: string, values: Values }) => Promise<{ picture: Blob, full: number } | null>} draw null where it
  *   cannot; `full` is the picture's size in a run
+ * @property {(pictures: Named[]) => void} compare opens them large
  */
 
 export class Live {
@@ -46,6 +48,11 @@ export class Live {
     const figures = this.pictures.map((picture, i) => make("figure", "", {}, picture, this.captions[i]));
     this.element = make("div", "stylemix-live", { "aria-hidden": "true" }, ...figures);
     this.element.hidden = true;
+    this.element.addEventListener("click", () => {
+      const names = this.captions.map(({ textContent }) => textContent ?? "");
+      const [source, result] = this.pictures.map(({ src }) => src);
+      if (result) server.compare([source, this.covered || result].map((src, i) => ({ src, name: names[i] })));
+    });
   }
 
   /** Height in pixels, at zoom 1. */
