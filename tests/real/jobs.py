@@ -88,6 +88,13 @@ def differences(one: Image.Image, other: Image.Image) -> np.ndarray:
     return np.abs(np.asarray(one, dtype=int) - np.asarray(other, dtype=int))
 
 
+def a_first_mix(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
+    text, alpha, pairing, seed, *_ = nodes.values("StyleMixInject")
+    masks = parse_masks(text, generator().num_ws, alpha, seed)
+    source, style = codes(nodes.values("StyleMixSampler")), load_latents(DEMO / "bob.safetensors")
+    return to_pil(draw(inject_latents(source, style, masks, pairing))[0])
+
+
 def study_experiment(nodes: Nodes, photo: Path, folder: Path) -> Image.Image:
     source, style = nodes.all_values("StyleMixSampler")
     sample(style, folder / "style")
@@ -440,6 +447,7 @@ def command(*arguments: Any) -> None:
 JOBS: dict[str, Callable[[Nodes, Path, Path], Image.Image]] = {
     job.__name__: job
     for job in (
+        a_first_mix,
         study_experiment,
         your_photo_ffhq,
         your_picture,
