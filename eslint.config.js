@@ -13,6 +13,6 @@ export default defineConfig([
       "prefer-template": "error",
     },
   },
-  { files: ["web/**/*.js"], languageOptions: { globals: globals.browser } },
+  { files: ["web/**/*.js"], languageOptions: { globals: { ...globals.browser, LiteGraph: "readonly" } } },
   { files: ["tests/web/**/*.mjs", "eslint.config.js"], languageOptions: { globals: globals.node } },
 ]);

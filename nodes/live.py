@@ -6,7 +6,6 @@ longer than ComfyUI keeps the result, nothing is moved between memories, and not
 """
 
 import asyncio
-import json
 import secrets
 import weakref
 from collections.abc import Callable, Mapping
@@ -18,14 +17,13 @@ from ..stylemix_core.decoding import glimpse
 from ..stylemix_core.errors import StyleMixError
 from ..stylemix_core.files.pictures import png_of
 from . import host
+from .page import Refused, body_of, fields_of
 
 SIDE = 256
 """Larger pictures are drawn by a smaller size inside the network, where it has one."""
 BUSY = "a prompt runs; what it gives is seen then"
 MOST = 2**64
 """Of a number: the highest seed."""
-MOST_BYTES = 64 << 10
-"""Of a request: far more than the longest mask list that a hand can paint."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,14 +74,6 @@ class Nothing(Exception):
     """Why there is nothing to see now, which is no fault of whoever asks."""
 
 
-class Refused(Exception):
-    """An HTTP status and why."""
-
-    def __init__(self, status: int, why: str):
-        super().__init__(why)
-        self.status = status
-
-
 @dataclass(frozen=True)
 class Wish:
     """What a page wishes to see."""
@@ -96,13 +86,7 @@ class Wish:
     @classmethod
     def of(cls, body: bytes) -> "Wish":
         """From JSON. `Refused` where it is no wish."""
-        try:
-            wish = cls(**json.loads(body))
-        except (ValueError, TypeError, RecursionError):
-            wish = None
-        if wish is None or not isinstance(wish.name, str) or not isinstance(wish.values, dict | None):
-            raise Refused(400, "expected a JSON object of name and values")
-        return wish
+        return cls(**fields_of(body, name=str, values=dict | None))
 
 
 def picture(wish: Wish) -> tuple[bytes, int]:
@@ -149,12 +133,7 @@ class Desk:
     async def serve(self, request: Any) -> tuple[bytes, int]:
         """As `picture`. `Nothing` also while a prompt runs and where a newer wish came, `Refused` for what other
         sites send, what is too large and what is no wish."""
-        if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
-            raise Refused(403, "only ComfyUI's own page may ask")
-        body = await request.content.read(MOST_BYTES + 1)
-        if len(body) > MOST_BYTES:
-            raise Refused(413, f"a request has at most {MOST_BYTES} bytes")
-        wish = Wish.of(body)
+        wish = Wish.of(await body_of(request))
         self.newest += 1
         mine = self.newest
         async with self.drawing:

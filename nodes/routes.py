@@ -1,4 +1,5 @@
-"""What the page asks of the server: how many layers a checkpoint's model has and what they carry, and live pictures."""
+"""What the page asks of the server: how many layers a checkpoint's model has and what they carry, live pictures,
+and the gallery."""
 
 import asyncio
 from collections.abc import Mapping
@@ -8,12 +9,12 @@ from typing import Any
 from ..stylemix_core.checkpoints import inspect_checkpoint
 from ..stylemix_core.demo.attributes import GROUPS
 from ..stylemix_core.errors import StyleMixError
-from . import host, live
+from . import gallery, host, live
 
 
 def register() -> None:
-    """Answer `GET /stylemix/inspect?folder=stylegan|psp&checkpoint=NAME` and `POST /stylemix/live`, where there is a
-    server."""
+    """Answer `GET /stylemix/inspect?folder=stylegan|psp&checkpoint=NAME`, `POST /stylemix/live`, and `GET` and `POST
+    /stylemix/gallery`, where there is a server."""
     routes = host.routes()
     if routes is None:
         return
@@ -26,6 +27,8 @@ def register() -> None:
 
     routes.get("/stylemix/inspect")(answer)
     routes.post("/stylemix/live")(live.Desk().answer)
+    routes.get("/stylemix/gallery")(gallery.answer)
+    routes.post("/stylemix/gallery")(gallery.answer)
 
 
 def inspect(query: Mapping[str, str]) -> dict[str, Any]:

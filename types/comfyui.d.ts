@@ -104,6 +104,7 @@ declare namespace Comfy {
   }
 
   interface Node extends LinkedNode {
+    pos: [x: number, y: number];
     size: [width: number, height: number];
     computeSize(): [width: number, height: number];
     setSize(size: [width: number, height: number]): void;
@@ -185,6 +186,9 @@ declare namespace Comfy {
   type Colors = Record<string, string>;
 
   interface Canvas {
+    canvas: HTMLCanvasElement;
+    graph: Graph & { add(node: Node): void; getNodeOnPos(x: number, y: number): Node | null };
+    ds: { scale: number; offset: [x: number, y: number] };
     default_connection_color_byType: Colors;
     constructor: { link_type_colors: Colors };
     emitBeforeChange(): void;
@@ -215,9 +219,18 @@ declare namespace Comfy {
     lastNodeErrors?: Record<string, { errors: Refusal[] }> | null;
     nodePreviewImages?: Previews;
     extensionManager: {
-      setting: { get(id: string): string | undefined };
+      setting: { get(id: string): string | undefined; set(id: string, value: unknown): void };
       toast: { add(message: { severity: string; summary: string; detail: string; life: number }): void };
       workflow?: { activeWorkflow?: { changeTracker?: { nodeOutputs: Record<string, Output> } } | null };
+      /** Since front ends have a sidebar. */
+      registerSidebarTab?(tab: {
+        id: string;
+        icon: string;
+        title: string;
+        tooltip: string;
+        type: "custom";
+        render(element: HTMLElement): void;
+      }): void;
       /** Pinia's stores by their ids. */
       _p?: { _s?: Map<string, OutputStore> };
     };
@@ -225,9 +238,9 @@ declare namespace Comfy {
       name: string;
       settings: {
         id: string;
-        category: string[];
+        category?: string[];
         name: string;
-        tooltip: string;
+        tooltip?: string;
         type: string;
         defaultValue: unknown;
       }[];
@@ -238,3 +251,6 @@ declare namespace Comfy {
     }): void;
   }
 }
+
+/** The library of graphs, which every page has. */
+declare const LiteGraph: { createNode(type: string): Comfy.Node | null };

@@ -13,6 +13,7 @@ import { chain } from "./stylemix/chain.js";
 import { colorSockets } from "./stylemix/colors.js";
 import { comparePictures } from "./stylemix/compare.js";
 import { addElement } from "./stylemix/element.js";
+import { addGallery } from "./stylemix/gallery.js";
 import { givenMasks } from "./stylemix/given.js";
 import { MaskGrid } from "./stylemix/grid.js";
 import { addInfo } from "./stylemix/info.js";
@@ -330,6 +331,12 @@ app.registerExtension({
       type: "boolean",
       defaultValue: true,
     },
+    {
+      id: "StyleMix.Favourites",
+      name: "Favourites of the gallery",
+      type: "hidden",
+      defaultValue: "",
+    },
   ],
   setup() {
     colorSockets(app);
@@ -337,6 +344,7 @@ app.registerExtension({
     showRefusals(api, app);
     showProgress(api, app);
     dropPreviews(api, app);
+    addGallery(app, api, new URL("./docs/StyleMixDecode/result.jpg", import.meta.url).href, tell);
     const sheet = document.createElement("link");
     sheet.rel = "stylesheet";
     sheet.href = new URL("./stylemix/grid.css", import.meta.url).href;

@@ -26,6 +26,12 @@ DEMO = "demo (bundled)"
 BOB = "bob haircut (bundled)"
 """How the bundled W+ code is called in the list of W+ files."""
 
+OUTPUT = " [output]"
+"""What ComfyUI puts behind the name of a file of the output folder."""
+
+TRASH = "stylemix_trash"
+"""Where in the output folder the gallery puts what is thrown away."""
+
 NONE = ""
 """What is chosen in a list that has no file yet."""
 
@@ -204,6 +210,18 @@ def _first_file(folders: Iterable[str], parts: Sequence[str], holds: Callable[[s
     return None
 
 
+def page_file(name: str) -> dict[str, str]:
+    """How the page asks for a file of a list that this module gives."""
+    kind = "output" if name.endswith(OUTPUT) else "input"
+    folder, _, file = name.removesuffix(OUTPUT).rpartition("/")
+    return {"filename": file, "subfolder": folder, "type": kind}
+
+
+def trash_folder() -> Path:
+    """Where the gallery puts what is thrown away; nothing there is listed."""
+    return Path(folder_paths.get_output_directory(), TRASH)
+
+
 def _names_of(holds: Callable[[str], bool], endings: Sequence[str], uploads: Sequence[str] = ()) -> list[str]:
     """Those files of the input and output folders that have one of the endings and that `holds` approves of.
 
@@ -212,9 +230,11 @@ def _names_of(holds: Callable[[str], bool], endings: Sequence[str], uploads: Seq
     names = []
     for folder, mark, read in (
         (folder_paths.get_input_directory(), "", (*endings, *uploads)),
-        (folder_paths.get_output_directory(), " [output]", (*endings,)),
+        (folder_paths.get_output_directory(), OUTPUT, (*endings,)),
     ):
-        for place, _, files in os.walk(folder):
+        for place, below, files in os.walk(folder):
+            if TRASH in below:
+                below.remove(TRASH)
             paths = [os.path.join(place, file) for file in files if file.lower().endswith(read)]
             relative = [
                 os.path.relpath(path, folder).replace(os.sep, "/") for path in paths if _holds(holds, path)

@@ -207,7 +207,8 @@ def test_every_frame_of_a_walk_can_be_seen(host):
 
 
 def test_what_ran_is_forgotten_with_comfyuis_cache(stand_in):
-    run = stand_in.run(painted() | WALKS)
+    walks = saved("walked", ["walk", 0]) | saved("wandered", ["random", 0])
+    run = stand_in.run(painted() | WALKS | walks)
     live = stand_in.module("nodes.live")
     names = [run.shown[each]["stylemix_live"][0] for each in ("inject", "walk", "random")]
     for name in names:

@@ -1,0 +1,135 @@
+"""The gallery: what is listed, and what may be done with it."""
+
+import json
+import os
+import shutil
+import urllib.error
+import urllib.request
+
+import pytest
+
+from .prompts import node, sampler
+from .test_latent import TINY, generator_node
+
+
+@pytest.fixture
+def saved(host):
+    """Two files with codes, the first of which has a picture beside it; the newest is the second."""
+    prompt = {
+        "generator": generator_node(TINY),
+        "faces": sampler(["generator", 0]),
+        "one": node(
+            "StyleMixSaveLatent",
+            latent=["faces", 1],
+            filename_prefix="gallery/one",
+            image=["faces", 0],
+            format="safetensors",
+        ),
+        "two": node("StyleMixSaveLatent", latent=["faces", 1], filename_prefix="gallery/two", format="npz"),
+    }
+    host.forget()  # else nothing would be saved again
+    run = host.run(prompt)
+    assert not run.errors
+    paths = [host.base / "output" / "gallery" / name for name in ("one_00001_.safetensors", "two_00001_.npz")]
+    for age, path in enumerate(paths, 1):
+        os.utime(path, (age * 10**9, age * 10**9))
+    yield paths
+    for folder in ("gallery", "stylemix_trash"):
+        shutil.rmtree(host.base / "output" / folder, ignore_errors=True)
+
+
+def names(files: list[dict]) -> list[str]:
+    return [file["name"] for file in files]
+
+
+ONE, TWO = "gallery/one_00001_.safetensors [output]", "gallery/two_00001_.npz [output]"
+
+
+@pytest.fixture
+def gallery(stand_in):
+    return stand_in.module("nodes.gallery")
+
+
+def test_saved_faces_are_listed_with_their_pictures_the_newest_first(gallery, saved):
+    files = gallery.listed()
+    assert files[0] == {"name": "bob haircut (bundled)", "kind": "latent", "picture": None, "changed": False}
+    one, two = (next(file for file in files if file["name"] == name) for name in (ONE, TWO))
+    assert files.index(two) < files.index(one)
+    assert one["kind"] == two["kind"] == "latent" and one["changed"] and two["changed"]
+    assert one["picture"] == {"filename": "one_00001_.png", "subfolder": "gallery", "type": "output"}
+    assert two["picture"] is None
+
+
+def test_a_file_is_renamed_with_its_picture(gallery, saved):
+    gallery.rename(ONE, "  my/ face ")
+    assert {path.name for path in saved[0].parent.iterdir()} == {
+        "my_face.safetensors",
+        "my_face.png",
+        "two_00001_.npz",
+    }
+    assert "gallery/my_face.safetensors [output]" in names(gallery.listed())
+
+
+def test_what_is_thrown_away_is_kept_and_not_listed(gallery, saved, stand_in):
+    copies = [path.read_bytes() for path in saved]
+    gallery.throw_away(ONE)
+    saved[0].write_bytes(copies[0])  # another file of that name
+    gallery.throw_away(ONE)
+    trash = stand_in.base / "output" / "stylemix_trash"
+    assert {path.name for path in trash.iterdir()} == {
+        "one_00001_.safetensors",
+        "one_00001_.png",
+        "one_00001__2.safetensors",
+    }
+    assert all(path.read_bytes() == copies[0] for path in trash.glob("*.safetensors"))
+    assert ONE not in names(gallery.listed()) and TWO in names(gallery.listed())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bob haircut (bundled)",
+        "../output/gallery/one_00001_.safetensors [output]",
+        "gallery/one_00001_.png [output]",
+        "gallery/missing.safetensors [output]",
+        "/etc/passwd",
+        "",
+    ],
+)
+def test_only_listed_files_of_the_output_folder_are_touched(gallery, saved, stand_in, name):
+    for do in (gallery.throw_away, lambda name: gallery.rename(name, "other")):
+        with pytest.raises(
+            stand_in.module("stylemix_core").StyleMixError, match="no file of the output folder"
+        ):
+            do(name)
+    assert all(path.exists() for path in saved)
+
+
+@pytest.mark.parametrize("taken", ["other.safetensors", "other.png"])
+def test_nothing_is_overwritten(gallery, saved, stand_in, taken):
+    (saved[0].parent / taken).write_bytes(b"somebody's")
+    with pytest.raises(stand_in.module("stylemix_core").StyleMixError, match="already a file other"):
+        gallery.rename(ONE, "other")
+    assert (saved[0].parent / taken).read_bytes() == b"somebody's" and saved[0].exists()
+
+
+def ask(host, body: bytes | None = None, **headers: str) -> tuple[int, dict]:
+    """Status and answer of the gallery's route."""
+    request = urllib.request.Request(f"{host.url}/stylemix/gallery", body, headers)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return response.status, json.loads(response.read())
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read() or b"{}")
+
+
+def test_the_server_answers_its_own_page_only(real_comfy):
+    host = real_comfy
+    status, answer = ask(host)
+    assert status == 200 and answer["files"][0]["name"] == "bob haircut (bundled)"
+    wish = json.dumps({"name": "bob haircut (bundled)", "to": None}).encode()
+    status, answer = ask(host, wish)
+    assert status == 409 and "no file of the output folder" in answer["error"]
+    assert ask(host, wish, **{"Sec-Fetch-Site": "cross-site"})[0] == 403
+    assert ask(host, b'{"name": "a"}')[0] == ask(host, b"[]")[0] == 400
+    assert ask(host, wish + b" " * 70_000)[0] == 413

@@ -1,0 +1,203 @@
+/** The gallery in the sidebar: saved faces and directions by their pictures, to be put onto the canvas. */
+
+/** @import { TextKey } from "./texts.js" */
+
+import { make } from "./drawing.js";
+import { openMenu } from "./menu.js";
+
+/**
+ * @typedef {object} Saved a file as the server lists it
+ * @property {string} name of it in its loader's list
+ * @property {"latent" | "directions"} kind
+ * @property {Comfy.Picture | null} picture
+ * @property {boolean} changed whether it may be renamed and thrown away
+ */
+
+/** The node that loads a kind. */
+const LOADER = { latent: "StyleMixLoadLatent", directions: "StyleMixLoadDirections" };
+const TYPE = "application/x-stylemix-file";
+const FAVOURITES = "StyleMix.Favourites";
+
+/**
+ * The files whose names have all words, favourites first.
+ *
+ * @param {Saved[]} files
+ * @param {string} words
+ * @param {string[]} favourites
+ */
+export function found(files, words, favourites) {
+  const parts = words.toLocaleLowerCase().split(/\s+/).filter(Boolean);
+  const fitting = files.filter(({ name }) => parts.every((part) => name.toLocaleLowerCase().includes(part)));
+  const loved = new Set(favourites);
+  return [...fitting.filter(({ name }) => loved.has(name)), ...fitting.filter(({ name }) => !loved.has(name))];
+}
+
+/**
+ * What a file is called: without its folders' mark and its ending.
+ *
+ * @param {string} name
+ */
+export function titleOf(name) {
+  return name.replace(/ \[output\]$/, "").replace(/^.*\//, "").replace(/\.[^.]+$/, "");
+}
+
+/**
+ * Add the gallery to the sidebar, where there is one.
+ *
+ * @param {Comfy.App} app
+ * @param {Comfy.Api} api
+ * @param {string} bundled address of the picture of what is bundled
+ * @param {(key: TextKey, values?: Record<string, unknown>) => string} say
+ */
+export function addGallery(app, api, bundled, say) {
+  /** @type {Saved[]} */
+  let files = [];
+
+  const search = make("input", "stylemix-gallery-search", { type: "search" });
+  const told = make("div", "stylemix-gallery-told", { "aria-live": "polite" });
+  const cards = make("div", "stylemix-gallery-cards", { role: "list" });
+  const panel = make("div", "stylemix-gallery", {}, search, told, cards);
+
+  const favourites = () => app.extensionManager.setting.get(FAVOURITES)?.split("\n").filter(Boolean) ?? [];
+
+  /** @param {Saved} file @returns {HTMLElement} */
+  function cardOf(file) {
+    const { name, kind, picture } = file;
+    const title = titleOf(name);
+    const src = picture ? api.apiURL(`/view?${new URLSearchParams(picture)}`) : file.changed || kind !== "latent" ? "" : bundled;
+    const shown = src
+      ? make("img", "stylemix-gallery-picture", { src, alt: "", draggable: "false", loading: "lazy" })
+      : make("div", "stylemix-gallery-picture", {}, kind === "latent" ? "W+" : "↔");
+    const loved = favourites().includes(name);
+    const put = make("button", "stylemix-gallery-put", { type: "button", title: say("galleryPut", { name }) }, shown, title);
+    const star = make(
+      "button",
+      "stylemix-gallery-star",
+      { type: "button", "aria-pressed": loved, "aria-label": say("galleryStar", { name: title }) },
+      loved ? "★" : "☆",
+    );
+    const card = make("div", "stylemix-gallery-card", { role: "listitem", draggable: "true" }, put, star);
+    put.addEventListener("click", () => add(file, centre()));
+    star.addEventListener("click", () => {
+      const others = favourites().filter((each) => each !== name);
+      app.extensionManager.setting.set(FAVOURITES, [...others, ...(loved ? [] : [name])].join("\n"));
+      show();
+    });
+    card.addEventListener("dragstart", (event) => event.dataTransfer?.setData(TYPE, JSON.stringify(file)));
+    if (file.changed) {
+      const more = make("button", "stylemix-gallery-more", { type: "button", "aria-label": say("galleryMore", { name: title }) }, "⋯");
+      more.addEventListener("click", () =>
+        openMenu(more, [
+          { label: say("rename"), run: () => rename(card, put, name) },
+          { label: say("galleryTrash"), title: say("galleryTrashTip"), run: () => send({ name, to: null }) },
+        ]),
+      );
+      card.append(more);
+    }
+    return card;
+  }
+
+  /** @param {HTMLElement} card @param {HTMLElement} put what the field stands in for @param {string} name */
+  function rename(card, put, name) {
+    const field = make("input", "stylemix-gallery-name", { type: "text", "aria-label": say("rename") });
+    field.value = titleOf(name);
+    field.addEventListener("keydown", (event) => {
+      event.stopPropagation();
+      if (event.key === "Enter" && field.value.trim()) void send({ name, to: field.value });
+      else if (event.key === "Escape") show();
+    });
+    field.addEventListener("blur", show);
+    put.hidden = true;
+    card.prepend(field);
+    field.select();
+  }
+
+  function show() {
+    search.placeholder = say("gallerySearch");
+    search.setAttribute("aria-label", say("gallerySearch"));
+    const fitting = found(files, search.value, favourites());
+    cards.replaceChildren(...fitting.map(cardOf));
+    if (!fitting.length) told.textContent = say("galleryNone");
+  }
+
+  /** @param {{ name: string, to: string | null }} [wish] */
+  async function send(wish) {
+    const options = wish && { method: "POST", body: JSON.stringify(wish) };
+    /** @type {{ files?: Saved[], error?: string }} */
+    const answer = await api
+      .fetchApi("/stylemix/gallery", options)
+      .then((response) => response.json())
+      .catch(() => ({ error: say("galleryFailed") }));
+    files = answer.files ?? files;
+    told.textContent = answer.error ?? "";
+    show();
+  }
+
+  /** The middle of the canvas, on the page. @returns {[x: number, y: number]} */
+  function centre() {
+    const { left, top, width, height } = app.canvas.canvas.getBoundingClientRect();
+    return [left + width / 2, top + height / 3];
+  }
+
+  /**
+   * Put a file onto the canvas: into the loader that lies there, or into a new one.
+   *
+   * @param {Saved} file
+   * @param {[x: number, y: number]} place on the page
+   */
+  function add({ name, kind }, place) {
+    const { graph, ds } = app.canvas;
+    const { left, top } = app.canvas.canvas.getBoundingClientRect();
+    const [x, y] = [(place[0] - left) / ds.scale - ds.offset[0], (place[1] - top) / ds.scale - ds.offset[1]];
+    const below = graph.getNodeOnPos(x, y);
+    const node = below?.comfyClass === LOADER[kind] ? below : LiteGraph.createNode(LOADER[kind]);
+    if (!node) return;
+    app.canvas.emitBeforeChange();
+    if (node !== below) {
+      node.pos = [x - node.size[0] / 2, y];
+      graph.add(node);
+    }
+    const widget = node.widgets?.find((each) => each.name === "file");
+    if (widget) {
+      const { values } = widget.options;
+      if (Array.isArray(values) && !values.includes(name)) values.push(name);
+      widget.value = name;
+      widget.callback?.(name);
+    }
+    app.canvas.emitAfterChange();
+    app.canvas.setDirty(true, true);
+  }
+
+  /** @param {DragEvent} event */
+  const isOurs = (event) =>
+    event.dataTransfer?.types.includes(TYPE) && !(event.target instanceof Node && panel.contains(event.target));
+  document.addEventListener("dragover", (event) => {
+    if (isOurs(event)) event.preventDefault();
+  });
+  document.addEventListener(
+    "drop",
+    (event) => {
+      if (!isOurs(event)) return;
+      event.preventDefault();
+      event.stopPropagation();
+      add(JSON.parse(event.dataTransfer?.getData(TYPE) ?? ""), [event.clientX, event.clientY]);
+    },
+    true,
+  );
+  search.addEventListener("input", () => {
+    told.textContent = "";
+    show();
+  });
+  search.addEventListener("keydown", (event) => event.stopPropagation());
+  app.extensionManager.registerSidebarTab?.({
+    id: "stylemix",
+    icon: "pi pi-id-card",
+    title: "StyleMix",
+    tooltip: say("gallery"),
+    type: "custom",
+    render(element) {
+      element.replaceChildren(panel);
+      void send();
+    },
+  });
+}
