@@ -41,8 +41,12 @@ from .figures.sheets import mixing_matrix as mixing_matrix
 from .figures.sheets import strength_strip as strength_strip
 from .files.pictures import load_image as load_image
 from .files.pictures import save_image as save_image
+from .inversion import Drag as Drag
+from .inversion import Dragged as Dragged
 from .inversion import InversionResult as InversionResult
+from .inversion import drag_points as drag_points
 from .inversion import invert as invert
+from .inversion import parse_drags as parse_drags
 from .jobs.report import JobReport as JobReport
 from .jobs.report import report_job as report_job
 from .jobs.reproduce import Reproduced as Reproduced
