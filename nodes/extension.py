@@ -5,6 +5,7 @@ from comfy_api.v0_0_2 import ComfyExtension, io
 from . import (
     align,
     directions,
+    drag,
     encode,
     explore,
     figures,
@@ -39,6 +40,7 @@ class StyleMixExtension(ComfyExtension):
             latent.TruncateLatent,
             latent.LatentFromBatch,
             latent.LatentBatch,
+            drag.DragFace,
             encode.Invert,
             encode.InvertOptions,
             encode.SaveTuning,

@@ -11,6 +11,7 @@ import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { chain } from "./stylemix/chain.js";
 import { colorSockets } from "./stylemix/colors.js";
+import { addArrows } from "./stylemix/drag.js";
 import { comparePictures } from "./stylemix/compare.js";
 import { addElement } from "./stylemix/element.js";
 import { addGallery } from "./stylemix/gallery.js";
@@ -373,6 +374,7 @@ app.registerExtension({
     if (upload) addUploadTo(node, upload);
     const sliders = SLIDERS.get(node.comfyClass);
     if (sliders) addSliders(node, app, sliders, liveServer(node), runOf, tell);
+    if (node.comfyClass === "StyleMixDrag") addArrows(node, app, liveServer(node), tell);
     if (node.comfyClass === "StyleMixSortFaces") addSorter(node, app, api, runOf);
   },
 });

@@ -16,6 +16,7 @@ from ..codes.latents import Latents
 from ..device import exact_convolutions
 from ..errors import StyleMixError
 from ..generator import Generator
+from ..images import as_masks
 from ..masks.mask_list import MaskList
 from ..networks import differentiable, twin, with_checkpoints
 from ..wording import counted
@@ -25,8 +26,12 @@ MOST_PIXELS = 256
 """Side of the largest maps that are looked at; those of a quarter of the picture in networks of 1024 pixels."""
 NEAR, WIDE = 3, 10
 """Pixels of the maps around a point that pull it along, and among which it is looked for again."""
-RATE = 0.05
-"""Of Adam, in deviations of w."""
+RATE, MOMENTUM = 0.25, 0.5
+"""How far a step goes, in deviations of w, and how much of the last steps' direction it keeps.
+
+Not Adam, which moves all numbers alike: what the gradient hardly needs shall hardly move."""
+TRACKED, ARRIVED = 0.5, 0.5
+"""Pixels of the maps by which points are tracked, and within which one has arrived."""
 KEPT = 20.0
 """The weight of what must not move (equation 1's λ)."""
 LAYERS = 6
@@ -52,8 +57,19 @@ class Dragged:
     points: tuple[tuple[float, float], ...]
     """Where each point is now, 0…1."""
     left: tuple[float, ...]
-    """How far each still has to go, in parts of the picture's side."""
+    """How far each still has to go, in parts of the picture's side …"""
+    arrived: tuple[bool, ...]
+    """… and whether that is none that can be seen."""
     steps: int
+
+    def report(self, side: int) -> str:
+        """In words, how far each point came; side: of the picture, in pixels."""
+        lines = [
+            f"{sum(self.arrived)} of {counted(len(self.left), 'point')} arrived in {counted(self.steps, 'step')}"
+        ]
+        for number, ((x, y), left) in enumerate(zip(self.points, self.left), 1):
+            lines.append(f"point {number}: at {x:.3f}, {y:.3f}, {left * side:.1f} pixels away")
+        return "\n".join(lines)
 
 
 def parse_drags(text: str) -> list[Drag]:
@@ -86,7 +102,6 @@ def drag_points(
     masks: MaskList | None = None,
     steps: int = 100,
     may_move: torch.Tensor | None = None,
-    near_enough: float = 1 / 256,
     on_step: OnDrag | None = None,
     checkpointing: bool = False,
 ) -> Dragged:
@@ -94,8 +109,8 @@ def drag_points(
 
     generator: with one of the skip architectures, which colour their maps at several sizes.
     masks: one mask, whose strengths say how fast each layer moves; None for the first six.
-    may_move: `[H, W]` or `[1, H, W]` in 0…1, of any size; what is 0 is held where it is. None for all.
-    near_enough: parts of the picture's side within which a point has arrived. steps: at most.
+    may_move: one mask, of any size, as `as_masks` takes it; what is 0 is held where it is. None for all.
+    steps: at most; it ends sooner when all points have arrived.
     checkpointing: less memory for a third more time.
 
     `StyleMixError` when there are several codes, or codes that are more than W+, and where a generator has no maps to
@@ -128,7 +143,6 @@ def drag_points(
             max(sizes),
             steps,
             None if may_move is None else differentiable(may_move),
-            near_enough,
             on_step,
         )
 
@@ -141,7 +155,6 @@ def _drag(
     side: int,
     steps: int,
     may_move: torch.Tensor | None,
-    near_enough: float,
     on_step: OnDrag | None,
 ) -> Dragged:
     """As `drag_points`. strengths: `[1, L, 1]`. side: of the maps to look at."""
@@ -149,7 +162,8 @@ def _drag(
     w0 = latents.w.to(device)
     deviation = Spread.of(generator, 0).deviation
     start, end = (
-        torch.tensor([getattr(drag, name) for drag in drags], device=device) for name in ("start", "end")
+        torch.tensor([getattr(drag, name) for drag in drags], dtype=torch.float32, device=device)
+        for name in ("start", "end")
     )
 
     def maps(w: torch.Tensor) -> torch.Tensor:
@@ -159,20 +173,22 @@ def _drag(
         first = maps(w0)
     looks = _at(first, start[:, None])  # [N, 1, C]
     held = None if may_move is None else 1 - _fitted(may_move, first)
-    near, wide = _around(NEAR, side, device), _around(WIDE, side, device)
+    near, wide = _around(NEAR, 1, side, device), _around(WIDE, TRACKED, side, device)
     delta = torch.zeros_like(w0, requires_grad=True)
-    optimizer = torch.optim.Adam([delta], lr=RATE)
+    drift = torch.zeros_like(w0)
     points, before = start, first
 
     def moved() -> torch.Tensor:
         return w0 + delta * deviation * strengths
 
     def so_far(step: int) -> Dragged:
+        left = (end - points).norm(dim=1).tolist()
         w, origins = moved().detach().to(latents.w), (f"{latents.origins[0]}, dragged",)
         return Dragged(
             replace(latents, w=w, origins=origins),
             tuple((float(x), float(y)) for x, y in points),
-            tuple(map(float, (end - points).norm(dim=1))),
+            tuple(left),
+            tuple(each <= ARRIVED / side for each in left),
             step,
         )
 
@@ -180,7 +196,7 @@ def _drag(
     for step in range(1, steps + 1):
         away = end - points
         left = away.norm(dim=1, keepdim=True)
-        if float(left.max()) <= near_enough:
+        if float(left.max()) <= ARRIVED / side:
             break
         ahead = away / left.clamp_min(1e-6) * left.clamp_max(1 / side)  # a pixel of the maps at most
         places = points[:, None] + near
@@ -188,9 +204,10 @@ def _drag(
         loss = (_at(now, places + ahead[:, None]) - _at(before, places)).abs().mean([1, 2]).sum()
         if held is not None:
             loss = loss + KEPT * ((now - first) * held).abs().mean()
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        (gradient,) = torch.autograd.grad(loss, delta)
+        drift.lerp_(gradient, 1 - MOMENTUM)
+        with torch.no_grad():
+            delta -= RATE * drift / drift.norm().clamp_min(1e-12)
         with torch.no_grad():
             before = maps(moved())
         found = (_at(before, points[:, None] + wide) - looks).abs().sum(2).argmin(1)  # [N]
@@ -211,15 +228,13 @@ def _strengths(masks: MaskList | None, num_ws: int) -> torch.Tensor:
 
 def _fitted(may_move: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
     """A mask in the size of the maps, `[1, 1, H, W]`."""
-    if may_move.dim() not in (2, 3) or (may_move.dim() == 3 and len(may_move) != 1):
-        raise StyleMixError(f"one mask [H, W] says what may move; found {list(may_move.shape)}")
-    mask = may_move.to(maps).clamp(0, 1).reshape(1, 1, *may_move.shape[-2:])
+    mask = as_masks(may_move, "what may move", 1)[:, None].to(maps)
     return F.interpolate(mask, size=maps.shape[2:], mode="area")
 
 
-def _around(radius: int, side: int, device: torch.device) -> torch.Tensor:
-    """Places of the pixels within a circle, from its middle, `[M, 2]` in parts of the side."""
-    line = torch.arange(-radius, radius + 1.0, device=device)
+def _around(radius: int, step: float, side: int, device: torch.device) -> torch.Tensor:
+    """Places within a circle, from its middle, every `step` pixels: `[M, 2]` in parts of the side."""
+    line = torch.arange(-radius, radius + step, step, device=device, dtype=torch.float32)
     places = torch.stack(torch.meshgrid(line, line, indexing="xy"), -1).view(-1, 2)
     return places[places.norm(dim=1) <= radius + 0.1] / side
 

@@ -237,6 +237,19 @@ EXAMPLES: dict[str, Prompt] = {
         "found": inverted(),
         **compared("seen", "found", "encode", "optimize, 40 steps"),
     },
+    "StyleMixDrag": {
+        "faces": faces(96),
+        "dragged": node(
+            "StyleMixDrag",
+            generator=["generator", 0],
+            latent=["faces", 1],
+            points="0.5, 0.58 > 0.56, 0.58",
+            mask_list="0-5",
+            steps=60,
+        ),
+        "pictures": decode("dragged"),
+        "out": sheet("pictures", "nose to the right", source=["faces", 0]),
+    },
     "StyleMixInvertOptions": {
         "faces": faces(2498),
         "slow": inverted_with(0.01),

@@ -24,6 +24,7 @@ IMAGES = [
 ]
 MASKS = [
     ("StyleMixInject", "region"),
+    ("StyleMixDrag", "may_move"),
     ("StyleMixInvert", "mask"),
     ("StyleMixExplainLayers", "masks"),
     ("StyleMixFindLayers", "target_mask"),
@@ -51,6 +52,10 @@ def inputs(stand_in):
     return {
         "StyleMixEncode": {"encoder": encoder, "image": image, "align": "never"},
         "StyleMixSaveLatent": {"latent": latent, "filename_prefix": "doors", "image": image},
+        "StyleMixDrag": {
+            **{"generator": generator, "latent": latent, "points": "0.5,0.5 > 0.6,0.5"},
+            **{"mask_list": "0-5", "steps": 1, "may_move": half},
+        },
         "StyleMixInvert": {
             **{"generator": generator, "image": image, "method": "optimize", "steps": 1, "seed": 0},
             **{"quality": "balanced", "encoder": encoder, "mask": half},

@@ -37,6 +37,7 @@ VALUES = {
     "StyleMixLoadGenerator": {"checkpoint": "tiny.safetensors"},
     # Holds an encoder alone: its generator cannot be read.
     "StyleMixLoadEncoder": {"checkpoint": "tiny.safetensors"},
+    "StyleMixDrag": {"steps": 2},
     "StyleMixInvert": {"method": "tune", "steps": 2, "encoder": SOURCES["STYLEMIX_ENCODER"]},
     "StyleMixExplainLayers": {"encoder": SOURCES["STYLEMIX_ENCODER"], "masks": ["mask", 0]},
     "StyleMixFindLayers": {"target": "everything", "steps": 2, "others": 0},

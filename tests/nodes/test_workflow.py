@@ -96,6 +96,11 @@ CONTRACT = {
         ["latent"],
     ),
     "StyleMixLatentFromBatch": ("Latent From Batch", ["latent", "index", "length"], ["latent"]),
+    "StyleMixDrag": (
+        "Drag Face · move points",
+        ["generator", "latent", "points", "mask_list", "steps", "masks", "may_move"],
+        ["latent", "image", "report"],
+    ),
     "StyleMixLatentBatch": ("Batch W+", ["a", "b"], ["latent"]),
     "StyleMixMove": ("Turn and Shift", ["rotate", "translate_x", "translate_y", "transform"], ["move"]),
     "StyleMixDecode": ("StyleGAN2Decode", ["generator", "latent", "noise_mode", "move"], ["image"]),

@@ -1,6 +1,7 @@
 """Live pictures below the mask grid, in ComfyUI's own front ends."""
 
 import io
+import re
 from base64 import b64decode
 
 import numpy as np
@@ -156,3 +157,38 @@ def test_a_walk_is_scrubbed_through(widget, screenshots):
     assert alike(frame, result(widget, 9)) and alike(first, result(widget, 0))
     assert widget.tab.locator(".stylemix-live-caption").nth(1).inner_text() == "frame 10 of 12"
     widget.page.screenshot(screenshots / f"scrubbed, {widget.page.name}.png")
+
+
+def test_arrows_are_drawn_on_a_face(widget, screenshots):
+    """And what they ask for is done by the next run."""
+    inputs = [("generator", "STYLEMIX_GENERATOR", 8), ("latent", "STYLEMIX_LATENT", 2)]
+    content = slid_workflow("StyleMixDrag", inputs, ["0.5, 0.58 > 0.5, 0.58", "0-5", 30])
+    content["nodes"][INJECT - 1]["outputs"] += [{"name": "image", "type": "IMAGE", "links": []}]
+    content["links"][1][4], content["links"][2:3] = 1, [[8, 1, 0, INJECT, 0, "STYLEMIX_GENERATOR"]]
+    content["nodes"][0]["outputs"][0]["links"].append(8)
+    content["nodes"][5]["outputs"][1]["links"] = []
+    content["last_link_id"] = 8
+    widget.load(content, "dragged")
+    picture = widget.tab.locator(".stylemix-drag-picture")
+    assert not picture.is_visible()
+    widget.run()
+    picture.wait_for(state="visible")
+    before = result(widget)
+    box = widget.tab.locator(".stylemix-drag svg").bounding_box()
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+    widget.drag(at(0.3, 0.4), at(0.3, 0.6))
+    points = "return node.widgets.find(w => w.name === 'points').value"
+    assert widget.js(points).count(">") == 1  # an arrow to where it begins is none
+    widget.tab.mouse.click(*at(0.3, 0.6), button="right")
+    assert widget.js(points) == ""
+    widget.drag(at(0.5, 0.58), at(0.55, 0.58))
+    x, y, to_x, to_y = map(float, re.findall(r"[\d.]+", widget.js(points)))
+    assert (x, y, to_x, to_y) == pytest.approx((0.5, 0.58, 0.55, 0.58), abs=0.01)
+    widget.page.screenshot(screenshots / f"arrows, {widget.page.name}.png")
+    widget.run()
+    after = result(widget)
+    assert np.abs(after.astype(int) - before).mean() > 2
+    assert widget.page.problems == []

@@ -240,10 +240,20 @@ class Widget:
 
     def run(self) -> None:
         """Run a `drawn_workflow`, and wait until it is done."""
-        self.page.queue()
-        self.tab.wait_for_function(
-            "id => app.nodeOutputs[id]?.stylemix_live && app.nodeOutputs['5']", arg=str(INJECT)
+        self.tab.evaluate(
+            """() => {
+                window.ran = false;
+                const { api } = window.comfyAPI.api;
+                const note = ({ detail }) => {
+                    if (detail !== null) return;
+                    window.ran = true;
+                    api.removeEventListener("executing", note);
+                };
+                api.addEventListener("executing", note);
+            }"""
         )
+        self.page.queue()
+        self.tab.wait_for_function("window.ran")
         self.page.wait_for_quiet()
 
     def show_run(self, output: dict[str, Any]) -> None:
