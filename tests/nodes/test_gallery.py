@@ -13,7 +13,7 @@ from .test_latent import TINY, generator_node
 
 
 @pytest.fixture
-def saved(host):
+def saved(stand_in):
     """Two files with codes, the first of which has a picture beside it; the newest is the second."""
     prompt = {
         "generator": generator_node(TINY),
@@ -27,15 +27,15 @@ def saved(host):
         ),
         "two": node("StyleMixSaveLatent", latent=["faces", 1], filename_prefix="gallery/two", format="npz"),
     }
-    host.forget()  # else nothing would be saved again
-    run = host.run(prompt)
+    stand_in.forget()  # else nothing would be saved again
+    run = stand_in.run(prompt)
     assert not run.errors
-    paths = [host.base / "output" / "gallery" / name for name in ("one_00001_.safetensors", "two_00001_.npz")]
+    paths = [stand_in.base / "output" / "gallery" / name for name in ("one_00001_.safetensors", "two_00001_.npz")]
     for age, path in enumerate(paths, 1):
         os.utime(path, (age * 10**9, age * 10**9))
     yield paths
     for folder in ("gallery", "stylemix_trash"):
-        shutil.rmtree(host.base / "output" / folder, ignore_errors=True)
+        shutil.rmtree(stand_in.base / "output" / folder, ignore_errors=True)
 
 
 def names(files: list[dict]) -> list[str]:
