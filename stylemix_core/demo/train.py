@@ -10,7 +10,6 @@ as many pictures a step, in half as many steps.
 """
 
 import argparse
-import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -43,8 +42,6 @@ class Phase:
     steps: int
     batch: int = 16
     half_precision: bool = True
-    rate: float = 1.5e-2
-    """The highest learning rate. Phases of one rate are a round: it falls over all of them, and starts anew after."""
     crisp: float = 0.0
     """The weight of crispness in the generator's loss."""
     through_generator: bool = False
@@ -55,17 +52,17 @@ class Phase:
         return replace(self, batch=self.batch * factor, steps=round(self.steps / math.sqrt(factor)))
 
 
-# Small pictures teach geometry cheaply; the to-RGB sum lets later blocks only add detail. The last steps of a round run
-# in float32 because bfloat16 rounds colours to about one grey level. The second round draws patterns and edges crisply.
+# Small pictures teach geometry cheaply; the to-RGB sum lets later blocks only add detail. The last steps run
+# in float32 because bfloat16 rounds colours to about one grey level.
 GENERATOR_PHASES = (
     Phase(64, 3000),
     Phase(128, 3000),
-    Phase(256, 6400, batch=8),
-    Phase(256, 300, batch=8, half_precision=False),
-    Phase(256, 12_000, batch=8, rate=8e-3, crisp=0.5),
-    Phase(256, 300, batch=8, rate=8e-3, crisp=0.5, half_precision=False),
+    Phase(256, 6000, batch=8),
+    Phase(256, 7000, batch=8, crisp=0.5),
+    Phase(256, 300, batch=8, half_precision=False, crisp=0.5),
 )
-ENCODER_PHASES = (Phase(256, 1500, rate=2e-3), Phase(256, 1200, rate=2e-3, through_generator=True))
+ENCODER_PHASES = (Phase(256, 1500), Phase(256, 1200, through_generator=True))
+GENERATOR_RATE = 1.5e-2
 STYLE_FACTOR = 12.0
 """Of the rate of the weights that make styles: each reads few of the coordinates of w that its size is scaled for."""
 REGIONS_WEIGHT = 0.6
@@ -282,8 +279,9 @@ def train_generator(
     bind_layers(generator)
     bind_layers(averaged)
     sample_z = torch.randn(8, truth.CONFIG.z_dim, generator=torch.Generator().manual_seed(1)).to(device)
-    for step, phase, done in steps_of(run, phases, "generator"):
-        set_learning_rate(optimizer, phase.rate, step, done)
+    total = sum(phase.steps for phase in phases)
+    for step, phase in steps_of(run, phases, "generator"):
+        set_learning_rate(optimizer, GENERATOR_RATE, step, step / total)
         batch = Batch.drawn(phase.batch, phase.resolution, device)
         set_noise(generator, batch.noise)
         w = generator.mapping(truth.z_of(batch.attributes))
@@ -341,8 +339,9 @@ def train_encoder(
     # that codes lie where sampled codes lie.
     carried = torch.stack([truth.coordinates_of(layer) for layer in range(generator.num_ws)]).float()
     weights = (carried / carried.sum(1, keepdim=True) + 0.1 / generator.w_dim).to(device)  # [L, D]
-    for step, phase, done in steps_of(run, phases, "encoder"):
-        set_learning_rate(optimizer, phase.rate, step, done)
+    total = sum(phase.steps for phase in phases)
+    for step, phase in steps_of(run, phases, "encoder"):
+        set_learning_rate(optimizer, 2e-3, step, step / total)
         pictures, w = encoder_batch(generator, phase.batch, device)
         with torch.autocast(device.type, torch.bfloat16, enabled=phase.half_precision):
             features = encoder.features(encoder.fit(pictures))
@@ -396,17 +395,13 @@ class Randomness:
         torch.set_rng_state(state["state"])
 
 
-def steps_of(run: Run, phases: Sequence[Phase], title: str) -> Iterator[tuple[int, Phase, float]]:
-    """The steps that are left of the phases, and how much of their round is done, with a progress bar."""
-    schedule = []
-    for _, group in itertools.groupby(phases, key=lambda phase: phase.rate):
-        steps = [phase for phase in group for _ in range(phase.steps)]
-        schedule += [(phase, place / len(steps)) for place, phase in enumerate(steps)]
+def steps_of(run: Run, phases: Sequence[Phase], title: str) -> Iterator[tuple[int, Phase]]:
+    """The steps that are left of the phases, with a progress bar."""
+    schedule = [phase for phase in phases for _ in range(phase.steps)]
     with ProgressBar(len(schedule), title) as bar:
         for step in run.steps(lambda: run.step >= len(schedule)):
-            phase, done = schedule[step]
-            yield step, phase, done
-            bar.update(step + 1, f"{phase.resolution} px, loss {run.loss:.4f}")
+            yield step, schedule[step]
+            bar.update(step + 1, f"{schedule[step].resolution} px, loss {run.loss:.4f}")
 
 
 def save_samples(path: Path, *rows: torch.Tensor) -> None:
