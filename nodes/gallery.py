@@ -6,6 +6,8 @@ away. What is thrown away is moved, not deleted.
 
 import asyncio
 import os
+import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,17 @@ from .page import Refused, body_of, fields_of
 PICTURE = ".png"
 """What Save W+ writes beside its file, of the same name."""
 
+_moving = threading.Lock()
+"""Held from finding a name free to taking it."""
+
 
 def listed() -> list[dict[str, Any]]:
-    """Every file: its `name` in its loader's list, its `kind`, how the page asks for its `picture` if it has one, and
+    """Every file: its `name` in its loader's list, its `kinds`, how the page asks for its `picture` if it has one, and
     whether it may be `changed`. The newest come first, behind what is bundled."""
-    kinds = dict.fromkeys(host.direction_names(), "directions") | dict.fromkeys(host.latent_names(), "latent")
+    kinds: dict[str, list[str]] = {}  # other tools' files may be both
+    for kind, names in (("latent", host.latent_names()), ("directions", host.direction_names())):
+        for name in names:
+            kinds.setdefault(name, []).append(kind)
     dates = {}
     for name in kinds:
         try:
@@ -32,7 +40,7 @@ def listed() -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "kind": kinds[name],
+            "kinds": kinds[name],
             "picture": _picture_of(name),
             "changed": name.endswith(host.OUTPUT),
         }
@@ -40,18 +48,19 @@ def listed() -> list[dict[str, Any]]:
     ]
 
 
-def rename(name: str, to: str) -> None:
+def rename(name: str, to: str) -> str:
     """Give a file of the output folder, and the picture beside it, another name in the same folder.
 
-    `StyleMixError` where it is none, or the name is taken.
+    Returns its name in the list. `StyleMixError` where it is none, or the name is taken.
     """
-    path = _own(name)
-    stem = file_name(to.strip())
-    if stem == path.stem:
-        return
-    if any(new.exists() for _, new in _moves(path, path.with_stem(stem))):
-        raise StyleMixError(f"there is already a file {stem}; choose another name")
-    _move(path, path.with_stem(stem))
+    with _moving:
+        path, stem = _own(name), file_name(to.strip())
+        target = path.with_stem(stem)
+        if target != path:
+            if any(new.exists() for _, new in _moves(path, target)):
+                raise StyleMixError(f"there is already a file {stem}; choose another name")
+            _move(path, target)
+        return name.removesuffix(path.name + host.OUTPUT) + target.name + host.OUTPUT
 
 
 def throw_away(name: str) -> None:
@@ -59,13 +68,14 @@ def throw_away(name: str) -> None:
 
     `StyleMixError` where it is none.
     """
-    path, trash = _own(name), host.trash_folder()
-    trash.mkdir(exist_ok=True)
-    number, target = 1, trash / path.name
-    while any(new.exists() for _, new in _moves(path, target)):
-        number += 1
-        target = trash / f"{path.stem}_{number}{path.suffix}"
-    _move(path, target)
+    with _moving:
+        path, trash = _own(name), host.trash_folder()
+        trash.mkdir(exist_ok=True)
+        number, target = 1, trash / path.name
+        while any(new.exists() for _, new in _moves(path, target)):
+            number += 1
+            target = trash / f"{path.stem}_{number}{path.suffix}"
+        _move(path, target)
 
 
 def _own(name: str) -> Path:
@@ -92,25 +102,34 @@ def _moves(path: Path, target: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _move(path: Path, target: Path) -> None:
-    for old, new in [*_moves(path, target)]:
-        os.rename(old, new)
+    moves, done = [*_moves(path, target)], []
+    try:
+        for old, new in moves:
+            shutil.move(old, new)  # also to another disk
+            done.append((old, new))
+    except OSError:
+        for old, new in done:
+            shutil.move(new, old)
+        raise
 
 
 async def answer(request: Any) -> Any:
-    """`GET /stylemix/gallery`, and `POST` with `{"name": …, "to": …}` as JSON: `files` as they are then, or `error`.
+    """`GET /stylemix/gallery`, and `POST` with `{"name": …, "to": …}` as JSON: `files` as they are then, and the file's
+    `name`, or `error`.
 
     to: a new name, or null to throw the file away.
     """
     from aiohttp import web  # a server has it, a test without one need not
 
+    name = None
     try:
         if request.method == "POST":
             given = fields_of(await body_of(request), name=str, to=str | None)
             if given["to"] is None:
                 await asyncio.to_thread(throw_away, given["name"])
             else:
-                await asyncio.to_thread(rename, given["name"], given["to"])
-        return web.json_response({"files": await asyncio.to_thread(listed)})
+                name = await asyncio.to_thread(rename, given["name"], given["to"])
+        return web.json_response({"name": name, "files": await asyncio.to_thread(listed)})
     except Refused as refused:
         return web.json_response({"error": str(refused)}, status=refused.status)
     except (StyleMixError, OSError) as error:

@@ -45,12 +45,14 @@ class Ran:
         `StyleMixError` where they do not go."""
         if values is None:
             return self.source
+        wished = dict(self.values)
         for name, value in values.items():
-            kind = type(self.values.get(name))
-            fits = type(value) is kind or (kind is float and type(value) is int)
+            kind: Any = type(self.values.get(name))
+            fits = name in self.values and (type(value) is kind or (kind is float and type(value) is int))
             if not fits or (isinstance(value, float | int) and not abs(value) <= MOST):
                 raise Refused(400, f"{name!r} cannot be that on this node")
-        return self.change(self.source.take([0]), network, **{**self.values, **values})
+            wished[name] = kind(value)
+        return self.change(self.source.take([0]), network, **wished)
 
 
 _ran: dict[str, Ran] = {}

@@ -84,8 +84,9 @@ def shown_film(film: Film, subfolder: str) -> dict[str, Any]:
     return {"images": [shown] if film.ending else [], "animated": (True,)}
 
 
-def scrubbed(walk: Latents) -> dict[str, Any]:
-    """Lets the page show any frame of a walk; for `ui`."""
+def scrubbed(generator: host.AnyModel, walk: Latents) -> dict[str, Any]:
+    """Lets the page show any frame of a walk, drawn by its generator; for `ui`."""
+    live.drew(generator, walk, "const")
     frames = replace(walk)  # the same codes, but not what ComfyUI keeps
     ran = live.Ran(frames, {"frame": 0}, lambda _, __, frame: pick_latents(frames, frame))
     return live.leave(walk, ran) | {"stylemix_frames": [len(walk)]}
@@ -180,7 +181,7 @@ class LatentWalk(io.ComfyNode):
                 chunk=1 if save_memory else CHUNK,
             ),
         )
-        return io.NodeOutput(walk, ui=scrubbed(walk))
+        return io.NodeOutput(walk, ui=scrubbed(generator, walk))
 
 
 class RandomWalk(io.ComfyNode):
@@ -243,7 +244,7 @@ class RandomWalk(io.ComfyNode):
             None if class_label < 0 else class_label,
             loop,
         )
-        return io.NodeOutput(walk, ui=scrubbed(walk))
+        return io.NodeOutput(walk, ui=scrubbed(generator, walk))
 
 
 class StrengthCurve(io.ComfyNode):

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 MOST_BYTES = 64 << 10
 """Of a request: far more than the longest mask list that a hand can paint."""
@@ -17,9 +18,17 @@ class Refused(Exception):
 
 async def body_of(request: Any) -> bytes:
     """What a page has sent. `Refused` for what other sites send, and for what is too large."""
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+    headers = request.headers
+    site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
+    if (
+        site is None and origin is not None
+    ):  # browsers leave the first out where a server is not on this machine
+        site = "same-origin" if urlsplit(origin).netloc == headers.get("Host") else "cross-site"
+    if site not in (None, "same-origin", "none"):
         raise Refused(403, "only ComfyUI's own page may ask")
-    body: bytes = await request.content.read(MOST_BYTES + 1)
+    body = b""
+    while len(body) <= MOST_BYTES and (part := await request.content.read(MOST_BYTES + 1 - len(body))):
+        body += part  # it comes in pieces
     if len(body) > MOST_BYTES:
         raise Refused(413, f"a request has at most {MOST_BYTES} bytes")
     return body

@@ -162,6 +162,7 @@ declare namespace Comfy {
     execution_error: unknown;
     execution_interrupted: unknown;
     stylemix_progress: { node: string; text: string };
+    status: { exec_info?: { queue_remaining: number } } | null;
     graphChanged: unknown;
     promptQueued: unknown;
   }
@@ -211,7 +212,7 @@ declare namespace Comfy {
   interface App {
     canvas: Canvas;
     graph?: Graph;
-    rootGraph?: Graph;
+    rootGraph?: RootGraph;
     nodeOutputs: Record<string, Output>;
     /** nodeIds: of the output nodes to run; all without. */
     queuePrompt(number: number, batchCount: number, nodeIds?: string[]): Promise<unknown>;

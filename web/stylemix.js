@@ -56,7 +56,7 @@ const MARGIN = 10;
 const WIDTH = 460;
 
 /**
- * Refreshes the grids of nodes that are in a graph.
+ * Refreshes the grids and live pictures of nodes that are in a graph.
  *
  * @type {Map<Comfy.Node, () => void>}
  */
@@ -73,6 +73,21 @@ let lostFocus = null;
 
 function refreshAll() {
   for (const [node, refresh] of refreshers) if (node.graph) refresh();
+}
+
+/**
+ * Refresh a node with all others while it is in a graph.
+ *
+ * @param {Comfy.Node} node
+ * @param {(() => void) | undefined} refresh
+ */
+function refreshLater(node, refresh) {
+  if (!refresh) return;
+  chain(node, "onAdded", () => {
+    refreshers.set(node, refresh);
+    refreshAllSoon();
+  });
+  chain(node, "onRemoved", () => refreshers.delete(node));
 }
 
 let coming = 0;
@@ -124,7 +139,8 @@ function liveServer(node) {
  */
 function picturesOf(only) {
   return Object.entries(app.nodeOutputs).flatMap(([id, { images = [], animated }]) => {
-    const node = nodeAt(app, id);
+    const [place, inner] = id.split(":"); // as `runOf` has it
+    const node = inner === undefined ? nodeAt(app, id) : app.rootGraph?.subgraphs?.get(place)?.getNodeById(inner);
     if (!node || (only && node !== only) || animated?.includes(true)) return [];
     return images.map((file, i) => ({
       name: images.length > 1 ? `${node.title} ${i + 1}` : node.title,
@@ -275,8 +291,7 @@ function addGrid(node, text) {
   });
   chain(node, "onConfigure", refresh);
   chain(node, "onConnectionsChange", refreshAllSoon);
-  chain(node, "onAdded", () => refreshers.set(node, refresh));
-  chain(node, "onRemoved", () => refreshers.delete(node));
+  refreshLater(node, refresh);
   grid.element.addEventListener("keydown", (event) => {
     const undo = (event.ctrlKey || event.metaKey) && ["z", "y"].includes(event.key.toLowerCase());
     if (undo && grid.hasFocus) lostFocus = { ...grid.focused, id: node.id, time: performance.now() };
@@ -353,6 +368,10 @@ app.registerExtension({
     // Any change may connect another model.
     // Soon, and not now: it comes between a button's release and its click, which would be lost with the button.
     api.addEventListener("graphChanged", refreshAllSoon);
+    // Live pictures are drawn when nothing runs.
+    api.addEventListener("status", ({ detail }) => {
+      if (detail?.exec_info?.queue_remaining === 0) refreshAllSoon();
+    });
   },
   beforeConfigureGraph(workflow) {
     translate(workflow, locale());
@@ -373,8 +392,8 @@ app.registerExtension({
     const upload = UPLOADS[node.comfyClass];
     if (upload) addUploadTo(node, upload);
     const sliders = SLIDERS.get(node.comfyClass);
-    if (sliders) addSliders(node, app, sliders, liveServer(node), runOf, tell);
-    if (node.comfyClass === "StyleMixDrag") addArrows(node, app, liveServer(node), tell);
+    if (sliders) refreshLater(node, addSliders(node, app, sliders, liveServer(node), runOf, tell));
+    if (node.comfyClass === "StyleMixDrag") refreshLater(node, addArrows(node, app, liveServer(node), tell));
     if (node.comfyClass === "StyleMixSortFaces") addSorter(node, app, api, runOf);
   },
 });

@@ -223,7 +223,7 @@ def _strengths(masks: MaskList | None, num_ws: int) -> torch.Tensor:
         return (torch.arange(num_ws) < LAYERS).float()[None, :, None]
     if len(masks.labels) != 1:
         raise StyleMixError(f"one mask says which layers move; found {counted(len(masks.labels), 'mask')}")
-    return masks.strengths[:, :, None].float()
+    return masks.still().strengths[:, :, None].float()
 
 
 def _fitted(may_move: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:

@@ -30,7 +30,9 @@ def saved(stand_in):
     stand_in.forget()  # else nothing would be saved again
     run = stand_in.run(prompt)
     assert not run.errors
-    paths = [stand_in.base / "output" / "gallery" / name for name in ("one_00001_.safetensors", "two_00001_.npz")]
+    paths = [
+        stand_in.base / "output" / "gallery" / name for name in ("one_00001_.safetensors", "two_00001_.npz")
+    ]
     for age, path in enumerate(paths, 1):
         os.utime(path, (age * 10**9, age * 10**9))
     yield paths
@@ -52,16 +54,22 @@ def gallery(stand_in):
 
 def test_saved_faces_are_listed_with_their_pictures_the_newest_first(gallery, saved):
     files = gallery.listed()
-    assert files[0] == {"name": "bob haircut (bundled)", "kind": "latent", "picture": None, "changed": False}
+    assert files[0] == {
+        "name": "bob haircut (bundled)",
+        "kinds": ["latent"],
+        "picture": None,
+        "changed": False,
+    }
     one, two = (next(file for file in files if file["name"] == name) for name in (ONE, TWO))
     assert files.index(two) < files.index(one)
-    assert one["kind"] == two["kind"] == "latent" and one["changed"] and two["changed"]
+    assert one["kinds"] == ["latent"] and two["kinds"] == ["latent", "directions"]  # which .npz may be
+    assert one["changed"] and two["changed"]
     assert one["picture"] == {"filename": "one_00001_.png", "subfolder": "gallery", "type": "output"}
     assert two["picture"] is None
 
 
 def test_a_file_is_renamed_with_its_picture(gallery, saved):
-    gallery.rename(ONE, "  my/ face ")
+    assert gallery.rename(ONE, "  my/ face ") == "gallery/my_face.safetensors [output]"
     assert {path.name for path in saved[0].parent.iterdir()} == {
         "my_face.safetensors",
         "my_face.png",
@@ -131,5 +139,11 @@ def test_the_server_answers_its_own_page_only(real_comfy):
     status, answer = ask(host, wish)
     assert status == 409 and "no file of the output folder" in answer["error"]
     assert ask(host, wish, **{"Sec-Fetch-Site": "cross-site"})[0] == 403
+    strangers = {
+        "Host": "192.168.0.9:8188",
+        "Origin": "http://example.com",
+    }  # not on this machine: no Sec-Fetch-Site
+    assert ask(host, wish, **strangers)[0] == 403
+    assert ask(host, wish, **strangers | {"Origin": "http://192.168.0.9:8188"})[0] == 409
     assert ask(host, b'{"name": "a"}')[0] == ask(host, b"[]")[0] == 400
     assert ask(host, wish + b" " * 70_000)[0] == 413

@@ -261,6 +261,7 @@ def test_masks_that_cannot_be_read_show_nothing(stand_in):
         {"row": True},
         {"seed": 0.5},
         {"path": "a"},
+        {"path": None},
         {"alpha": float("nan")},
         {"alpha": 10**400},
     ],

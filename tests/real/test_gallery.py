@@ -55,6 +55,9 @@ def test_faces_are_chosen_by_picture(page, saved, screenshots):
     gallery.get_by_text("bob haircut (bundled)").click()
     tab.wait_for_function(f"{LOADERS}.length === 2")
     assert tab.evaluate(f"{LOADERS}[1].widgets[0].value") == "bob haircut (bundled)"
+    gallery.get_by_text("berta").click()  # does not change the loader that lies there
+    tab.wait_for_function(f"{LOADERS}.length === 3")
+    assert tab.evaluate(f"{LOADERS}[1].widgets[0].value") == "bob haircut (bundled)"
 
     anna = cards.filter(has_text="anna")
     anna.get_by_label("anna: more").click()

@@ -3,15 +3,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { readArrows, writeArrows } from "../../web/stylemix/drag.js";
+import { readArrows, withArrow } from "../../web/stylemix/drag.js";
 
-test("arrows are lines of the text, and come back as they were", () => {
-  const arrows = readArrows("0.5, 0.58 > 0.54, 0.58; .1,1>0,0\n\nnose > chin\n");
-  assert.deepEqual(arrows, [
-    [0.5, 0.58, 0.54, 0.58],
+const TEXT = "0.5, 0.58 > 0.5, 0.58; nose > chin\n\n.1,1>0,0";
+
+test("arrows are lines of the text, one that stays among them", () => {
+  assert.deepEqual(readArrows(TEXT), [
+    [0.5, 0.58, 0.5, 0.58],
     [0.1, 1, 0, 0],
   ]);
-  assert.equal(writeArrows(arrows), "0.500, 0.580 > 0.540, 0.580\n0.100, 1.000 > 0.000, 0.000");
-  assert.deepEqual(readArrows(writeArrows(arrows)), arrows);
   assert.deepEqual(readArrows(""), []);
+});
+
+test("one arrow is changed, and the other lines stay as they are", () => {
+  assert.equal(withArrow(TEXT, 1, [0, 0, 1, 0.25]), "0.5, 0.58 > 0.5, 0.58\nnose > chin\n0.000, 0.000 > 1.000, 0.250");
+  assert.equal(withArrow(TEXT, 0, null), "nose > chin\n.1,1>0,0");
+  assert.equal(withArrow("nose", 0, [0.5, 0.5, 0.6, 0.5]), "nose\n0.500, 0.500 > 0.600, 0.500");
+  assert.equal(withArrow("", 0, [0.5, 0.5, 0.6, 0.5]), "0.500, 0.500 > 0.600, 0.500");
 });

@@ -7,7 +7,7 @@ import { found, titleOf } from "../../web/stylemix/gallery.js";
 
 const files = ["bob haircut (bundled)", "latents/Anna smiling_1.safetensors [output]", "anna.npz"].map((name) => ({
   name,
-  kind: /** @type {const} */ ("latent"),
+  kinds: [/** @type {const} */ ("latent")],
   picture: null,
   changed: false,
 }));

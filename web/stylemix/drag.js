@@ -19,6 +19,9 @@ const SHORT = 0.01;
 
 let count = 0;
 
+const NUMBER = "\\s*(\\d*\\.?\\d+)\\s*";
+const LINE = new RegExp(`^${NUMBER},${NUMBER}>${NUMBER},${NUMBER}$`);
+
 /**
  * The arrows of a text; lines that are none are left out, for the server to say what is wrong with them.
  *
@@ -26,20 +29,28 @@ let count = 0;
  * @returns {Arrow[]}
  */
 export function readArrows(text) {
-  const number = "\\s*(\\d*\\.?\\d+)\\s*";
-  const line = new RegExp(`^${number},${number}>${number},${number}$`);
-  return text.split(/[;\n]/).flatMap((each) => {
-    const found = line.exec(each.trim());
+  return text.split(/[;\n]/).flatMap((line) => {
+    const found = LINE.exec(line.trim());
     return found ? [/** @type {Arrow} */ (found.slice(1).map(Number))] : [];
   });
 }
 
-/** @param {Arrow[]} arrows */
-export function writeArrows(arrows) {
-  return arrows
-    .map((arrow) => arrow.map((each) => each.toFixed(3)))
-    .map(([x, y, toX, toY]) => `${x}, ${y} > ${toX}, ${toY}`)
-    .join("\n");
+/**
+ * A text with one of its arrows changed or taken away, or one more; its other lines stay as they are.
+ *
+ * @param {string} text
+ * @param {number} which from 0 on; as many as there are for one more
+ * @param {Arrow | null} arrow null to take it away
+ */
+export function withArrow(text, which, arrow) {
+  const [x, y, toX, toY] = (arrow ?? []).map((each) => each.toFixed(3));
+  const written = arrow ? [`${x}, ${y} > ${toX}, ${toY}`] : [];
+  let count = 0;
+  const lines = text.split(/[;\n]/).flatMap((line) => {
+    if (!LINE.test(line.trim()) || count++ !== which) return line.trim() ? [line.trim()] : [];
+    return written;
+  });
+  return [...lines, ...(count === which ? written : [])].join("\n");
 }
 
 /**
@@ -47,6 +58,7 @@ export function writeArrows(arrows) {
  * @param {Comfy.App} app
  * @param {Server} server
  * @param {(key: TextKey, values?: Record<string, unknown>) => string} say
+ * @returns {(() => void) | undefined} shows the face of the last run, if it is not shown yet
  */
 export function addArrows(node, app, server, say) {
   const found = node.widgets?.find(({ name }) => name === "points");
@@ -59,18 +71,22 @@ export function addArrows(node, app, server, say) {
   const element = make("div", "stylemix-drag", { "data-capture-wheel": "true" }, picture, arrows, hint);
   /** The run whose face is shown. */
   let shown = "";
-  /** The arrow that a hand holds, and which of its ends. */
-  let held = { arrow: -1, end: false };
+  let asking = false;
+  /** The arrow that a hand holds, which of its ends, and whether it is being drawn. */
+  let held = { arrow: -1, end: false, fresh: false };
 
   const read = () => readArrows(String(text.value ?? ""));
 
-  /** @param {Arrow[]} changed @param {boolean} [done] */
-  function write(changed, done = false) {
-    text.value = writeArrows(changed);
+  /** @param {number} which @param {Arrow | null} arrow */
+  function write(which, arrow) {
+    text.value = withArrow(String(text.value ?? ""), which, arrow);
     text.callback?.(text.value);
     draw();
-    if (!done) return;
-    app.canvas.emitBeforeChange(); // a step for undo
+  }
+
+  /** A step for undo. */
+  function step() {
+    app.canvas.emitBeforeChange();
     app.canvas.emitAfterChange();
   }
 
@@ -94,20 +110,17 @@ export function addArrows(node, app, server, say) {
     }
   }
 
-  /** Show the face of the last run. */
+  /** Show the face of the last run, once the server is free. */
   async function show() {
     const name = server.name();
-    if (name === null || name === shown) return;
-    for (let turn = 0; turn < 5; turn++) {
-      const drawn = await server.draw({ name, values: null });
-      if (drawn) {
-        URL.revokeObjectURL(picture.src);
-        picture.src = URL.createObjectURL(drawn.picture);
-        shown = name;
-        break;
-      }
-      await new Promise((resolve) => setTimeout(resolve, 300)); // the run is not over
-    }
+    if (name === null || name === shown || asking) return;
+    asking = true;
+    const drawn = await server.draw({ name, values: null }).catch(() => null);
+    asking = false;
+    if (!drawn) return;
+    URL.revokeObjectURL(picture.src);
+    picture.src = URL.createObjectURL(drawn.picture);
+    shown = name;
     draw();
   }
 
@@ -123,10 +136,10 @@ export function addArrows(node, app, server, say) {
     const all = read();
     for (let arrow = all.length - 1; arrow >= 0; arrow--) {
       const [fromX, fromY, toX, toY] = all[arrow];
-      if (Math.hypot(toX - x, toY - y) < NEAR) return { arrow, end: true };
-      if (Math.hypot(fromX - x, fromY - y) < NEAR) return { arrow, end: false };
+      if (Math.hypot(toX - x, toY - y) < NEAR) return { arrow, end: true, fresh: false };
+      if (Math.hypot(fromX - x, fromY - y) < NEAR) return { arrow, end: false, fresh: false };
     }
-    return { arrow: -1, end: false };
+    return { arrow: -1, end: false, fresh: false };
   }
 
   arrows.addEventListener("pointerdown", (event) => {
@@ -136,34 +149,35 @@ export function addArrows(node, app, server, say) {
     held = below(event);
     if (held.arrow < 0) {
       const [x, y] = where(event);
-      held = { arrow: read().length, end: true };
-      write([...read(), [x, y, x, y]]);
+      held = { arrow: read().length, end: true, fresh: true };
+      write(held.arrow, [x, y, x, y]);
     }
   });
   arrows.addEventListener("pointermove", (event) => {
     if (!arrows.hasPointerCapture(event.pointerId)) return;
-    const all = read();
     const [x, y] = where(event);
-    const [fromX, fromY, toX, toY] = all[held.arrow];
-    all[held.arrow] = held.end ? [fromX, fromY, x, y] : [x, y, toX, toY];
-    write(all);
+    const [fromX, fromY, toX, toY] = read()[held.arrow];
+    write(held.arrow, held.end ? [fromX, fromY, x, y] : [x, y, toX, toY]);
   });
   arrows.addEventListener("pointerup", (event) => {
     if (!arrows.hasPointerCapture(event.pointerId)) return;
     arrows.releasePointerCapture(event.pointerId);
-    write(read().filter(([x, y, toX, toY]) => Math.hypot(toX - x, toY - y) >= SHORT), true);
+    const [x, y, toX, toY] = read()[held.arrow];
+    if (held.fresh && Math.hypot(toX - x, toY - y) < SHORT) write(held.arrow, null); // a press is no arrow
+    step();
   });
   arrows.addEventListener("contextmenu", (event) => {
     const { arrow } = below(event);
     if (arrow < 0) return;
     event.preventDefault();
     event.stopPropagation();
-    write(read().filter((_, i) => i !== arrow), true);
+    write(arrow, null);
+    step();
   });
   addElement(node, "arrows", `STYLEMIX_ARROWS_${++count}`, element, () => SIDE + 2 * MARGIN);
   chain(text, "callback", draw);
   chain(node, "onConfigure", draw);
-  chain(node, "onExecuted", () => void show());
   node.setSize([Math.max(node.size[0], 320), node.computeSize()[1]]);
   draw();
+  return show;
 }

@@ -5,10 +5,12 @@
 import { make } from "./drawing.js";
 import { openMenu } from "./menu.js";
 
+/** @typedef {"latent" | "directions"} Kind */
+
 /**
  * @typedef {object} Saved a file as the server lists it
  * @property {string} name of it in its loader's list
- * @property {"latent" | "directions"} kind
+ * @property {Kind[]} kinds what it may be
  * @property {Comfy.Picture | null} picture
  * @property {boolean} changed whether it may be renamed and thrown away
  */
@@ -62,7 +64,7 @@ export function addGallery(app, api, bundled, say) {
 
   /** @param {Saved} file @returns {HTMLElement} */
   function cardOf(file) {
-    const { name, kind, picture } = file;
+    const { name, kinds: [kind], picture } = file;
     const title = titleOf(name);
     const src = picture ? api.apiURL(`/view?${new URLSearchParams(picture)}`) : file.changed || kind !== "latent" ? "" : bundled;
     const shown = src
@@ -77,10 +79,9 @@ export function addGallery(app, api, bundled, say) {
       loved ? "★" : "☆",
     );
     const card = make("div", "stylemix-gallery-card", { role: "listitem", draggable: "true" }, put, star);
-    put.addEventListener("click", () => add(file, centre()));
+    put.addEventListener("click", () => add(file));
     star.addEventListener("click", () => {
-      const others = favourites().filter((each) => each !== name);
-      app.extensionManager.setting.set(FAVOURITES, [...others, ...(loved ? [] : [name])].join("\n"));
+      love(name, loved ? null : name);
       show();
     });
     card.addEventListener("dragstart", (event) => event.dataTransfer?.setData(TYPE, JSON.stringify(file)));
@@ -95,6 +96,12 @@ export function addGallery(app, api, bundled, say) {
       card.append(more);
     }
     return card;
+  }
+
+  /** Make another name a favourite in place of one, or none. @param {string} name @param {string | null} other */
+  function love(name, other) {
+    const others = favourites().filter((each) => each !== name);
+    app.extensionManager.setting.set(FAVOURITES, [...others, ...(other === null ? [] : [other])].join("\n"));
   }
 
   /** @param {HTMLElement} card @param {HTMLElement} put what the field stands in for @param {string} name */
@@ -123,12 +130,13 @@ export function addGallery(app, api, bundled, say) {
   /** @param {{ name: string, to: string | null }} [wish] */
   async function send(wish) {
     const options = wish && { method: "POST", body: JSON.stringify(wish) };
-    /** @type {{ files?: Saved[], error?: string }} */
+    /** @type {{ files?: Saved[], name?: string | null, error?: string }} */
     const answer = await api
       .fetchApi("/stylemix/gallery", options)
       .then((response) => response.json())
       .catch(() => ({ error: say("galleryFailed") }));
     files = answer.files ?? files;
+    if (wish && answer.files && favourites().includes(wish.name)) love(wish.name, answer.name ?? null);
     told.textContent = answer.error ?? "";
     show();
   }
@@ -140,20 +148,23 @@ export function addGallery(app, api, bundled, say) {
   }
 
   /**
-   * Put a file onto the canvas: into the loader that lies there, or into a new one.
+   * Put a file onto the canvas: into the loader that it is dropped on, or into a new one.
    *
    * @param {Saved} file
-   * @param {[x: number, y: number]} place on the page
+   * @param {[x: number, y: number]} [dropped] where on the page; without, a free place in the middle
    */
-  function add({ name, kind }, place) {
+  function add({ name, kinds }, dropped) {
+    const place = dropped ?? centre();
     const { graph, ds } = app.canvas;
     const { left, top } = app.canvas.canvas.getBoundingClientRect();
-    const [x, y] = [(place[0] - left) / ds.scale - ds.offset[0], (place[1] - top) / ds.scale - ds.offset[1]];
-    const below = graph.getNodeOnPos(x, y);
-    const node = below?.comfyClass === LOADER[kind] ? below : LiteGraph.createNode(LOADER[kind]);
+    let [x, y] = [(place[0] - left) / ds.scale - ds.offset[0], (place[1] - top) / ds.scale - ds.offset[1]];
+    const below = dropped && graph.getNodeOnPos(x, y);
+    const into = below && kinds.some((kind) => LOADER[kind] === below.comfyClass) ? below : null;
+    const node = into ?? LiteGraph.createNode(LOADER[kinds[0]]);
     if (!node) return;
+    while (!dropped && graph.getNodeOnPos(x, y)) [x, y] = [x + 40, y + 40];
     app.canvas.emitBeforeChange();
-    if (node !== below) {
+    if (node !== into) {
       node.pos = [x - node.size[0] / 2, y];
       graph.add(node);
     }

@@ -34,6 +34,7 @@ let count = 0;
  * @param {Server} server
  * @param {RunOf} runOf
  * @param {(key: TextKey, values?: Record<string, unknown>) => string} say
+ * @returns {() => void} asks for what is shown anew, where another run has been
  */
 export function addSliders(node, app, names, server, runOf, say) {
   const live = new Live(server, say);
@@ -90,6 +91,6 @@ export function addSliders(node, app, names, server, runOf, say) {
   chain(node, "onSerialize", (data) => {
     if (data.size) data.size = [data.size[0], data.size[1] - height];
   });
-  chain(node, "onExecuted", show);
   show();
+  return show;
 }
