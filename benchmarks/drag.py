@@ -19,7 +19,7 @@ from goals import report
 import stylemix_core as sm
 from stylemix_core.codes.latents import Latents
 from stylemix_core.demo import truth
-from stylemix_core.demo.attributes import ATTRIBUTES, GROUPS, index
+from stylemix_core.demo.attributes import ATTRIBUTES, GROUPS
 from stylemix_core.faces.detection import find_faces
 from stylemix_core.images import to_pil
 
@@ -47,11 +47,10 @@ def main() -> int:
     times: list[float] = []
     seed = FIRST_SEED
     while len(away) < count:
-        attributes = truth.attributes_of(sm.sample_z([seed], generator.z_dim))
+        w = generator.mapping(sm.sample_z([seed], generator.z_dim))
         seed += 1
         for name, value in PLAIN.items():
-            attributes[:, index(name)] = value
-        w = generator.mapping(truth.z_of(attributes))
+            w = truth.with_attribute(w, name, value)
         start = places(generator, w)
         if start is None:
             continue

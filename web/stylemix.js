@@ -13,7 +13,7 @@ import { chain } from "./stylemix/chain.js";
 import { colorSockets } from "./stylemix/colors.js";
 import { comparePictures } from "./stylemix/compare.js";
 import { addArrows } from "./stylemix/drag.js";
-import { addElement } from "./stylemix/element.js";
+import { addElement, MARGIN } from "./stylemix/element.js";
 import { addGallery } from "./stylemix/gallery.js";
 import { givenMasks } from "./stylemix/given.js";
 import { MaskGrid } from "./stylemix/grid.js";
@@ -50,8 +50,6 @@ const UPLOADS = {
     summary: "Load Directions",
   },
 };
-/** Above and below a DOM widget, in the classic canvas. */
-const MARGIN = 10;
 /** Width of a new node with a grid: room for the names of masks beside 18 layers. */
 const WIDTH = 460;
 

@@ -169,17 +169,18 @@ def _drag(
     def maps(w: torch.Tensor) -> torch.Tensor:
         return generator.synthesis.maps(w, side).float()
 
-    with torch.no_grad():
-        first = maps(w0)
-    looks = _at(first, start[:, None])  # [N, 1, C]
-    held = None if may_move is None else 1 - _fitted(may_move, first)
-    near, wide = _around(NEAR, 1, side, device), _around(WIDE, TRACKED, side, device)
     delta = torch.zeros_like(w0, requires_grad=True)
     drift = torch.zeros_like(w0)
-    points, before = start, first
 
     def moved() -> torch.Tensor:
         return w0 + delta * deviation * strengths
+
+    now = maps(moved())
+    first = now.detach()
+    looks = _at(first, start[:, None])  # [N, 1, C]
+    held = None if may_move is None else 1 - _fitted(may_move, first)
+    near, wide = _around(NEAR, 1, side, device), _around(WIDE, TRACKED, side, device)
+    points = start
 
     def so_far(step: int) -> Dragged:
         left = (end - points).norm(dim=1).tolist()
@@ -194,23 +195,21 @@ def _drag(
 
     result = so_far(0)
     for step in range(1, steps + 1):
+        if all(result.arrived):
+            break
         away = end - points
         left = away.norm(dim=1, keepdim=True)
-        if float(left.max()) <= ARRIVED / side:
-            break
         ahead = away / left.clamp_min(1e-6) * left.clamp_max(1 / side)  # a pixel of the maps at most
         places = points[:, None] + near
-        now = maps(moved())
-        loss = (_at(now, places + ahead[:, None]) - _at(before, places)).abs().mean([1, 2]).sum()
+        loss = (_at(now, places + ahead[:, None]) - _at(now.detach(), places)).abs().mean([1, 2]).sum()
         if held is not None:
             loss = loss + KEPT * ((now - first) * held).abs().mean()
         (gradient,) = torch.autograd.grad(loss, delta)
         drift.lerp_(gradient, 1 - MOMENTUM)
         with torch.no_grad():
             delta -= RATE * drift / drift.norm().clamp_min(1e-12)
-        with torch.no_grad():
-            before = maps(moved())
-        found = (_at(before, points[:, None] + wide) - looks).abs().sum(2).argmin(1)  # [N]
+        now = maps(moved())
+        found = (_at(now.detach(), points[:, None] + wide) - looks).abs().sum(2).argmin(1)  # [N]
         points = (points + wide[found]).clamp(0, 1)
         result = so_far(step)
         if on_step is not None and on_step(step, result):

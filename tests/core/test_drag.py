@@ -21,10 +21,10 @@ RIGHT = sm.parse_drags("0.5,0.58 > 0.54,0.58")
 @pytest.fixture(scope="module")
 def face(demo) -> Latents:
     """Looks straight ahead, without glasses or a hat."""
-    attributes = truth.attributes_of(sm.sample_z([5], 512))
+    w = demo.mapping(sm.sample_z([5], 512))
     for name, value in (("turn", 0.5), ("glasses", 0.2), ("hat", 0.2), ("eyelids", 0.7)):
-        attributes[:, truth.column(name)] = value
-    return Latents(demo.mapping(truth.z_of(attributes)), ("a face",), demo.fingerprint())
+        w = truth.with_attribute(w, name, value)
+    return Latents(w, ("a face",), demo.fingerprint())
 
 
 def nose(generator, w: torch.Tensor) -> np.ndarray:

@@ -3,11 +3,10 @@
 import json
 import os
 import shutil
-import urllib.error
-import urllib.request
 
 import pytest
 
+from . import test_live
 from .prompts import node, sampler
 from .test_latent import TINY, generator_node
 
@@ -123,12 +122,8 @@ def test_nothing_is_overwritten(gallery, saved, stand_in, taken):
 
 def ask(host, body: bytes | None = None, **headers: str) -> tuple[int, dict]:
     """Status and answer of the gallery's route."""
-    request = urllib.request.Request(f"{host.url}/stylemix/gallery", body, headers)
-    try:
-        with urllib.request.urlopen(request, timeout=60) as response:
-            return response.status, json.loads(response.read())
-    except urllib.error.HTTPError as error:
-        return error.code, json.loads(error.read() or b"{}")
+    status, answer = test_live.ask(host, body, "gallery", **headers)
+    return status, json.loads(answer or b"{}")
 
 
 def test_the_server_answers_its_own_page_only(real_comfy):

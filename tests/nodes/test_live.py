@@ -32,9 +32,9 @@ def painted(**inputs: object) -> Prompt:
     }
 
 
-def ask(host, body: bytes, **headers: str) -> tuple[int, bytes]:
-    """Status and body of the answer."""
-    request = urllib.request.Request(f"{host.url}/stylemix/live", body, headers, method="POST")
+def ask(host, body: bytes | None, route: str = "live", **headers: str) -> tuple[int, bytes]:
+    """Status and body of the answer to a POST; to a GET without a body."""
+    request = urllib.request.Request(f"{host.url}/stylemix/{route}", body, headers)
     try:
         with urllib.request.urlopen(request, timeout=60) as response:
             return response.status, response.read()

@@ -6,13 +6,11 @@
 import { clamp } from "./cells.js";
 import { chain } from "./chain.js";
 import { make } from "./drawing.js";
-import { addElement } from "./element.js";
+import { addElement, MARGIN } from "./element.js";
 
 /** @typedef {[x: number, y: number, toX: number, toY: number]} Arrow in parts of the picture, from the left and the top */
 
 const SIDE = 280;
-/** Above and below a DOM widget, in the classic canvas. */
-const MARGIN = 10;
 /** In parts of the picture: how near a press must be to an arrow's end to take it, and how short an arrow is none. */
 const NEAR = 0.035;
 const SHORT = 0.01;

@@ -1,5 +1,8 @@
 /** Places on a node for what is no widget of it. */
 
+/** Above and below a DOM widget, in the classic canvas. */
+export const MARGIN = 10;
+
 /**
  * Put an element on a node; neither the workflow nor the prompt knows of it.
  *

@@ -6,7 +6,7 @@
 
 import { chain } from "./chain.js";
 import { make } from "./drawing.js";
-import { addElement } from "./element.js";
+import { addElement, MARGIN } from "./element.js";
 import { valueOf } from "./links.js";
 import { Live } from "./live.js";
 
@@ -22,8 +22,6 @@ export const SLIDERS = new Map([
   ["StyleMixLatentWalk", []],
   ["StyleMixRandomWalk", []],
 ]);
-/** Above and below a DOM widget, in the classic canvas. */
-const MARGIN = 10;
 
 let count = 0;
 

@@ -7,13 +7,11 @@
 
 import { chain } from "./chain.js";
 import { make } from "./drawing.js";
-import { addElement } from "./element.js";
+import { addElement, MARGIN } from "./element.js";
 import { say, textsFor } from "./texts.js";
 
 /** Pixels of the whole. What does not fit scrolls. */
 const HEIGHT = 500;
-/** Above and below a DOM widget, in the classic canvas. */
-const MARGIN = 10;
 
 let count = 0;
 
