@@ -18,9 +18,9 @@ from stylemix_core.demo import truth
 from stylemix_core.demo.attributes import ATTRIBUTES, GROUPS
 from stylemix_core.demo.renderer import render
 from stylemix_core.encoder import SURE
+from stylemix_core.generator.spread import COUNT, Spread
 from stylemix_core.training.error_bars import HELD_OUT, TO_JUDGE, judge
 from stylemix_core.training.samples import Samples
-from stylemix_core.training.spread import COUNT, Spread
 
 FIRST_HELD_OUT_SEED = 1_000_000
 CHUNK = 16

@@ -25,11 +25,11 @@ from stylemix_core.demo.attributes import GROUPS
 from stylemix_core.demo.renderer import render, sample_attributes
 from stylemix_core.encoder import SURE, Encoder
 from stylemix_core.generator import Generator
+from stylemix_core.generator.spread import Spread
 from stylemix_core.progress import ProgressBar
 from stylemix_core.training.error_bars import judge
 from stylemix_core.training.run import picture_loss
 from stylemix_core.training.samples import Samples
-from stylemix_core.training.spread import Spread
 
 FIRST_HELD_OUT_SEED = 1_000_000
 CHUNK = 16

@@ -7,6 +7,7 @@ from ..stylemix_core.codes.direction_text import read_names
 from ..stylemix_core.codes.directions import MAX_STRENGTH, Directions, apply_direction, check_directions
 from ..stylemix_core.codes.latents import Latents, check_generator
 from ..stylemix_core.codes.unsupervised import METHODS, SAMPLES, find_directions
+from ..stylemix_core.figures.grid import row_picks
 from ..stylemix_core.figures.sheets import direction_sheet, even_strengths
 from ..stylemix_core.masks.mask_list import MaskList, MaskText
 from . import host, live
@@ -213,13 +214,16 @@ class DirectionSheet(io.ComfyNode):
     ) -> io.NodeOutput:
         host.warn(cls.hidden.unique_id, check_generator(latent, generator.network()))
         host.warn(cls.hidden.unique_id, check_directions(latent, directions))
+        shown = directions.pick(range(first - 1, min(first - 1 + count, len(directions))))
         figure = direction_sheet(
             latent,
-            directions.pick(range(first - 1, min(first - 1 + count, len(directions)))),
+            shown,
             even_strengths(-reach, reach, steps),
             masks_of(latent, mask_list, masks),
         )
-        return draw_figure(cls, generator, figure)
+        names = [*shown.names] * (len(figure.rows) // len(shown))
+        picks = row_picks(names, *generator.network().img_shape)
+        return draw_figure(cls, generator, figure, host.picks("direction", picks))
 
 
 class SaveDirections(io.ComfyNode):

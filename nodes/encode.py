@@ -212,11 +212,15 @@ class Invert(io.ComfyNode):
 class InvertOptions(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
-        def strength(name: str, default: float, most: float, step: float, tooltip: str) -> io.Float.Input:
+        def strength(
+            name: str, default: float, most: float, step: float, tooltip: str, optional: bool = False
+        ) -> io.Float.Input:
             least = AS_QUALITY if default == AS_QUALITY else 0.0
             if default == AS_QUALITY:
                 tooltip += " Below 0: as the quality has it."
-            return io.Float.Input(name, default=default, min=least, max=most, step=step, tooltip=tooltip)
+            return io.Float.Input(
+                name, default=default, min=least, max=most, step=step, tooltip=tooltip, optional=optional
+            )
 
         return io.Schema(
             node_id="StyleMixInvertOptions",
@@ -303,6 +307,14 @@ class InvertOptions(io.ComfyNode):
                     options=["auto", "save"],
                     default="auto",
                     tooltip="save: needs much less memory and a third more time. auto: when memory runs out.",
+                ),
+                strength(
+                    "trust",
+                    AS_QUALITY,
+                    10.0,
+                    0.01,
+                    "How much an encoder's error bars hold the code near what it saw, where it is sure.",
+                    optional=True,
                 ),
             ],
             outputs=[INVERSION.Output(display_name="options", tooltip="For Invert.")],

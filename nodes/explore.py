@@ -126,14 +126,15 @@ class ExplainLayers(io.ComfyNode):
                 host.step_reporter(cls.hidden.unique_id),
             ),
         )
-        sheet = pil_to_comfy([report.sheet()])
+        drawn = report.sheet()
+        sheet = pil_to_comfy([drawn])
         return io.NodeOutput(
             sheet,
             to_comfy(report.alone),
             to_comfy(report.heat_maps()),
             report.table(),
             json.dumps(report.figures(), ensure_ascii=False, indent=2),
-            ui=ui.PreviewImage(sheet, cls=cls),
+            ui=ui.PreviewImage(sheet, cls=cls).as_dict() | host.picks("mask_list", report.picks(drawn)),
         )
 
 
@@ -261,13 +262,14 @@ class FindLayers(io.ComfyNode):
             ),
         )
         host.warn(cls.hidden.unique_id, found.warning)
-        sheet = pil_to_comfy([found.sheet()])
+        drawn = found.sheet()
+        sheet = pil_to_comfy([drawn])
         return io.NodeOutput(
             MaskText(found[0].mask_text),
             "\n".join(mask.mask_text for mask in found),
             sheet,
             found.table(),
-            ui=ui.PreviewImage(sheet, cls=cls),
+            ui=ui.PreviewImage(sheet, cls=cls).as_dict() | host.picks("mask_list", found.picks(drawn)),
         )
 
 

@@ -24,6 +24,8 @@ declare namespace Comfy {
     stylemix_asked?: number[];
     stylemix_strip?: Picture[];
     stylemix_report?: string[];
+    /** Parts of the picture (left, top, right, bottom, 0…1), and what they stand for in which widget of other nodes. */
+    stylemix_picks?: { box: [number, number, number, number]; value: string; widget: string }[];
     images?: Picture[];
     /** Whether its pictures are films. */
     animated?: boolean[];

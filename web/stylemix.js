@@ -20,17 +20,17 @@ import { MaskGrid } from "./stylemix/grid.js";
 import { addInfo } from "./stylemix/info.js";
 import { nodeAt, valueOf } from "./stylemix/links.js";
 import { addMessages, recallMessages, showProgress, showRefusals, showRemembered } from "./stylemix/messages.js";
-import { INJECTING, inspectAnew, LOADERS, modelOf } from "./stylemix/model.js";
+import { inspectAnew, LOADERS, MASKED, modelOf } from "./stylemix/model.js";
 import { dropPreviews } from "./stylemix/previews.js";
 import { translate } from "./stylemix/templates.js";
 import { say, textsFor } from "./stylemix/texts.js";
+import { addPicker, PICKED } from "./stylemix/pick.js";
 import { addSorter } from "./stylemix/sort.js";
 import { addSliders, SLIDERS } from "./stylemix/sliders.js";
 import { addUpload } from "./stylemix/upload.js";
 
 /** @typedef {{ endings: string[], label: TextKey, failed: TextKey, summary: string }} Upload */
 
-const NODES = new Set([...INJECTING, "StyleMixMaskList"]);
 const TEXT = "mask_list";
 const OWN = [".safetensors"];
 /** Other tools' files of codes and directions. */
@@ -384,7 +384,7 @@ app.registerExtension({
     addCompare(node);
     translatePlaceholders(node);
     const text = node.widgets?.find(({ name }) => name === TEXT);
-    if (text && NODES.has(node.comfyClass)) addGrid(node, text);
+    if (text && MASKED.has(node.comfyClass)) addGrid(node, text);
     const folder = LOADERS.get(node.comfyClass);
     if (folder) addInfo(node, api, folder);
     const upload = UPLOADS[node.comfyClass];
@@ -392,6 +392,7 @@ app.registerExtension({
     const sliders = SLIDERS.get(node.comfyClass);
     if (sliders) refreshLater(node, addSliders(node, app, sliders, liveServer(node), runOf, tell));
     if (node.comfyClass === "StyleMixDrag") refreshLater(node, addArrows(node, app, liveServer(node), tell));
+    if (PICKED.has(node.comfyClass)) refreshLater(node, addPicker(node, app, api, runOf, tell));
     if (node.comfyClass === "StyleMixSortFaces") addSorter(node, app, api, runOf);
   },
 });

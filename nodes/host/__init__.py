@@ -33,6 +33,7 @@ from .folders import (
 )
 from .messages import (
     busy,
+    picks,
     pictures,
     routes,
     shows,
@@ -78,6 +79,7 @@ __all__ = [
     "open_model",
     "parsing_file",
     "page_file",
+    "picks",
     "pictures",
     "placed",
     "register_model_folders",

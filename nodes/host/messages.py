@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from inspect import signature
 from typing import Any
@@ -12,6 +12,7 @@ import folder_paths
 import torch
 from comfy_api.v0_0_2 import io
 
+from ...stylemix_core.figures.picks import Pick
 from ...stylemix_core.images import check_proportions, thumbnail
 
 SHOWN, SHOWN_SIDE, SHOWN_QUALITY = 16, 1024, 92
@@ -57,6 +58,11 @@ def pictures(image: torch.Tensor) -> dict[str, Any]:
     The first `SHOWN` pictures of a batch, as JPEG in ComfyUI's temporary folder.
     """
     return {"images": temporary_pictures(image[:SHOWN], SHOWN_SIDE)}
+
+
+def picks(widget: str, picks: Sequence[Pick]) -> dict[str, Any]:
+    """What parts of the sheet that a node shows stand for, and the widget of other nodes that takes it; for `ui`."""
+    return {"stylemix_picks": [{"widget": widget, **pick.figures()} for pick in picks]}
 
 
 def temporary_pictures(image: torch.Tensor, side: int) -> list[dict[str, str]]:

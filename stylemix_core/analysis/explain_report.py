@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 
 from ..faces.regions import described
+from ..figures.picks import Pick
 from .explain_sheet import (
     AxisRow,
     DriftRow,
@@ -17,6 +18,7 @@ from .explain_sheet import (
     SharesRow,
     draw_sheet,
     glow,
+    layer_picks,
     region_colours,
 )
 from .published import published, published_lines
@@ -159,3 +161,7 @@ class LayerReport:
             FindingsRow(len(self)),
         ]
         return draw_sheet(len(self), self.source, self.full, self.regions, colours, self.notes(), rows)
+
+    def picks(self, sheet: Image.Image) -> list[Pick]:
+        """The layers' columns on the sheet."""
+        return layer_picks(len(self), sheet)

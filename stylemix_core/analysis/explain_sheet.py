@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from ..drawing import BACKGROUND, TEXT, Colour, squared, write
 from ..faces.regions.preview import COLOURS, paint_regions
+from ..figures.picks import Pick
 from ..images import comfy_to_pil, to_comfy
 from .published import FINDINGS, Finding
 
@@ -68,6 +69,16 @@ def draw_sheet(
         row.draw(sheet, top)
         top += row.height + 2 * GAP
     return sheet.image
+
+
+def layer_picks(layers: int, sheet: Image.Image) -> list[Pick]:
+    """Every layer's column on its sheet."""
+    lefts = (GUTTER + layer * (CELL + GAP) for layer in range(layers))
+    top = HEAD / sheet.height
+    return [
+        Pick((left / sheet.width, top, (left + CELL) / sheet.width, 1), str(layer))
+        for layer, left in enumerate(lefts)
+    ]
 
 
 def region_colours(names: Iterable[str]) -> dict[str, Colour]:

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 
 from ..drawing import BACKGROUND, TEXT, font_for, squared, write
 from ..figures.grid import compare_grid
+from ..figures.picks import Pick
 from ..images import to_pil
 from ..wording import percent
 
@@ -79,6 +80,20 @@ def draw_sheet(
         top += LINE
     _draw_chart(draw, layers, chosen, (0, top, grid.width, sheet.height))
     return sheet
+
+
+def find_picks(masks: Sequence[str], layers: int, warning: str | None, sheet: Image.Image) -> list[Pick]:
+    """The results on their sheet, then the layers of its chart."""
+    below = CHART + LINE * len(_lines(warning, sheet.width))
+    bottom, top = (sheet.height - below) / sheet.height, (sheet.height - CHART + LINE) / sheet.height
+    column, edge = 1 / (3 + len(masks)), 12 / sheet.width
+    step = (1 - 2 * edge) / layers
+    return [
+        Pick(((3 + place) * column, 0, (4 + place) * column, bottom), mask)
+        for place, mask in enumerate(masks)
+    ] + [
+        Pick((edge + layer * step, top, edge + (layer + 1) * step, 1), str(layer)) for layer in range(layers)
+    ]
 
 
 def _lines(warning: str | None, width: float) -> list[str]:

@@ -7,10 +7,11 @@ from typing import Any, overload
 import torch
 from PIL import Image
 
+from ..figures.picks import Pick
 from ..masks.mask_list import MaskList, layers_text
 from ..wording import percent
 from .find_legend import LEGEND
-from .find_sheet import Result, draw_sheet
+from .find_sheet import Result, draw_sheet, find_picks
 
 LITTLE = 0.2
 """A best mask that is less far inside than this has not fulfilled the wish. On pairs of demo faces the best masks reach
@@ -191,3 +192,7 @@ class FoundLayers(Sequence[FoundMask]):
             self.sure,
             self.warning,
         )
+
+    def picks(self, sheet: Image.Image) -> list[Pick]:
+        """The masks on the sheet, then every layer on its chart."""
+        return find_picks([mask.mask_text for mask in self], len(self.singles), self.warning, sheet)

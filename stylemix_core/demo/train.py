@@ -23,11 +23,11 @@ from ..checkpoints import load_generator, native
 from ..encoder import Encoder, EncoderConfig
 from ..files.pictures import save_image
 from ..generator import Generator, StyleGAN2
+from ..generator.spread import COUNT, Spread
 from ..progress import ProgressBar
 from ..training.error_bars import HELD_OUT, TO_SET, judge, loss_of, set_bars
 from ..training.run import Changing, Run, follow, picture_loss, set_learning_rate
 from ..training.samples import Samples
-from ..training.spread import COUNT, Spread
 from . import truth
 from .attributes import index
 from .canvas import REGIONS

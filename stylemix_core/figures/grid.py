@@ -10,6 +10,7 @@ from ..drawing import BACKGROUND, TEXT, Font, background, font_for, shorten
 from ..errors import StyleMixError
 from ..images import check_finite, from_pil, resize
 from ..wording import counted, there_are
+from .picks import Pick
 
 MOST_RESULTS = 8
 """Results in a line, at most, where a single source has more."""
@@ -77,6 +78,14 @@ def compare_grid(
         cells, captions = _wrapped(cells[0], captions[0], len(leading))
         rows = [*rows, *[""] * (len(cells) - 1)] if rows else rows
     return _draw(cells, captions, [_one_line(row) for row in rows or ()], *results[0].shape[1:])[None]
+
+
+def row_picks(values: Sequence[str], height: int, width: int) -> list[Pick]:
+    """The rows of a sheet with headed columns of pictures so large, and what each of them stands for."""
+    gap, _, line = _spaces(height, width)
+    whole = gap + len(values) * (height + gap) + line
+    tops = (gap + line + row * (height + gap) for row in range(len(values)))
+    return [Pick((0, top / whole, 1, (top + height) / whole), value) for top, value in zip(tops, values)]
 
 
 def overview(pictures: torch.Tensor) -> torch.Tensor:
@@ -190,10 +199,8 @@ def _below(top: list[torch.Tensor], cells: Cells, captions: Captions, leading: i
 
 def _draw(cells: Cells, captions: Captions, rows: list[str], height: int, width: int) -> torch.Tensor:
     """The sheet, `[3, height, width]`. Pictures are copied into it as they are; Pillow writes the words alone."""
-    gap = max(2, min(height, width) // 32)
-    size = max(10, round(0.08 * min(height, width)))
+    gap, size, line = _spaces(height, width)
     font = font_for(size, "".join(rows + sum(captions, [])))
-    line = math.ceil(1.7 * size)
     gutter = min(width, math.ceil(max(map(font.getlength, rows)))) + gap if rows else 0
 
     strips = [line if any(row) else 0 for row in captions]
@@ -220,6 +227,12 @@ def _draw(cells: Cells, captions: Captions, rows: list[str], height: int, width:
         y += strip + height + gap
     _write(sheet[:, :, :gutter], labels, font, "rm")
     return sheet
+
+
+def _spaces(height: int, width: int) -> tuple[int, int, int]:
+    """The gap between pictures, the size of words, and the height of their line, in pixels."""
+    size = max(10, round(0.08 * min(height, width)))
+    return max(2, min(height, width) // 32), size, math.ceil(1.7 * size)
 
 
 def _write(place: torch.Tensor, texts: Sequence[Text], font: Font, anchor: str) -> None:

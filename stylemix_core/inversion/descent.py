@@ -11,6 +11,7 @@ from ..generator import Generator
 from ..progress import OnStep
 from .losses import Objective
 from .options import InversionOptions
+from .prior import Prior
 from .start import Spread
 
 RAMP_UP, RAMP_DOWN = 0.05, 0.25
@@ -47,6 +48,7 @@ class Task:
     options: InversionOptions
     seed: int
     watch: Watch
+    prior: Prior | None = None
 
     def random(self) -> torch.Generator:
         """Where a stage takes its random numbers: anew from the seed."""

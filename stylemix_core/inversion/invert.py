@@ -20,6 +20,7 @@ from .inputs import as_generated, check, prepare, prepare_mask
 from .losses import Objective
 from .optimize import GOOD_START, W_NOISE, optimize
 from .options import InversionOptions, choose_options
+from .prior import Prior
 from .result import InversionResult
 from .start import Spread, given_start, start_of
 from .tune import tune
@@ -94,7 +95,9 @@ def invert(
                 start = given_start(generator, start, pictures).to(target)
                 near = True
             start_l2, _ = objective.figures(draw(work, start))
-            task = Task(work, objective, spread, chosen, seed, Watch(on_step, stages.optimize + stages.tune))
+            watch = Watch(on_step, stages.optimize + stages.tune)
+            prior = prior_of(work, spread, encoder, pictures, chosen) if stages.optimize else None
+            task = Task(work, objective, spread, chosen, seed, watch, prior)
             found = run(task, stages, start, near)
             result = result_of(generator, objective, method, stages, start_l2, found)
         return dataclasses.replace(result, seconds=time.perf_counter() - started)
@@ -122,6 +125,20 @@ def objective_of(
         EncoderIdentity(encoder) if encoder is not None and options.identity_weight else None,
         options.identity_weight,
     )
+
+
+@torch.no_grad()
+def prior_of(
+    generator: Generator,
+    spread: Spread,
+    encoder: Encoder | None,
+    pictures: torch.Tensor,
+    options: InversionOptions,
+) -> Prior | None:
+    """What the encoder's error bars say, where it has some and they are trusted."""
+    if not options.trust or encoder is None or encoder.errors is None:
+        return None
+    return Prior(generator, spread.codes, encoder, pictures)
 
 
 def run(task: Task, stages: Stages, start: torch.Tensor, near: bool) -> Found:

@@ -37,6 +37,8 @@ def optimize(task: Task, start: torch.Tensor, steps: int, w_noise: float = W_NOI
         fade = max(0.0, 1 - progress / W_NOISE_SHARE) ** 2
         drawn = generator.synthesis(w + jitter * (w_noise * spread.deviation * fade))
         penalty = options.pull * off_w(w, spread.deviation).sum() if options.pull else w.new_zeros([])
+        if task.prior is not None:
+            penalty = penalty + options.trust * task.prior(w).sum()
         if found:
             penalty = penalty + NOISE_WEIGHT * sum(map(noise_correlation, found.values()))
         return drawn, task.objective(drawn), penalty

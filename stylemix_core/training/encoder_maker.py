@@ -20,13 +20,13 @@ from ..encoder import Encoder, EncoderConfig
 from ..errors import StyleMixError
 from ..files.pictures import save_image
 from ..generator import Generator
+from ..generator.spread import COUNT, Spread
 from ..images import as_masks, from_pil, resize
 from ..inversion.report import draw_report
 from ..progress import OnStep
 from .error_bars import HELD_OUT, TO_JUDGE, TO_SET, judge, loss_of, set_bars
 from .run import Run, follow, picture_loss, set_learning_rate
 from .samples import MIXED, Samples, as_read, check_teachable, worn
-from .spread import COUNT, Spread
 
 SIZES = {
     "small": EncoderConfig(

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 
 from ..encoder import SURE, Encoder
+from ..generator.spread import Spread
 from .samples import Samples, as_read
-from .spread import Spread
 
 HELD_OUT = 10**8
 """The first sample that training never draws."""

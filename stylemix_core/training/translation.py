@@ -13,10 +13,10 @@ from ..decoding import decode
 from ..encoder import Encoder
 from ..errors import StyleMixError
 from ..generator import Generator
+from ..generator.spread import COUNT, Spread
 from ..masks.mask_list import MaskList, layers_text
 from ..progress import OnStep
 from .samples import Samples, as_read
-from .spread import COUNT, Spread
 
 PAIRS = 1_024
 """Pictures that a translation is learnt from."""

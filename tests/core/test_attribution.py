@@ -10,11 +10,15 @@ import torch.nn.functional as F
 import stylemix_core as sm
 from stylemix_core import cli
 from stylemix_core.analysis.explain import COLOUR, REST, SIDE, explain_layers
+from stylemix_core.analysis.explain_sheet import CELL
 from stylemix_core.analysis.published import FINDINGS, published
 from stylemix_core.demo import truth
 from stylemix_core.demo.attributes import GROUPS, index
+from stylemix_core.drawing import squared
 from stylemix_core.files.pictures import load_image
+from stylemix_core.images import from_pil
 from tests import builders
+from tests.grids import pixels_of
 
 HALVES = {"left": torch.cat([torch.ones(8, 4), torch.zeros(8, 4)], 1)}
 
@@ -213,6 +217,18 @@ def test_the_sheet_has_a_column_a_layer_and_draws_their_pictures(bob_report):
     top = sheet[250:340, 150:]
     darkness = [top[:, 130 * layer + 30 : 130 * layer + 90].mean() for layer in range(14)]
     assert int(np.argmin(darkness)) == 8
+
+
+def test_it_is_known_where_a_layers_column_is_on_the_sheet(bob_report):
+    sheet = bob_report.sheet()
+    picks = bob_report.picks(sheet)
+    assert [pick.value for pick in picks] == [str(layer) for layer in range(14)]
+    drawn = from_pil(sheet)[0]
+    for pick, picture in zip(picks, bob_report.alone):
+        left, top, right, bottom = pixels_of(pick, sheet)
+        assert (right - left, bottom) == (CELL, sheet.height)
+        shown = drawn[:, top + 68 : top + 68 + CELL, left:right]  # below the numbers
+        assert (shown - squared(picture[None], CELL)[0]).abs().mean() < 0.01
 
 
 def test_heat_maps_glow_where_something_changed(bob_report):

@@ -12,9 +12,9 @@ from stylemix_core.checkpoints import native
 from stylemix_core.codes.certainty import told
 from stylemix_core.encoder import SURE
 from stylemix_core.generator import StyleGAN2
+from stylemix_core.generator.spread import Spread
 from stylemix_core.training import encoder_maker, run
 from stylemix_core.training.samples import Samples
-from stylemix_core.training.spread import Spread
 from tests import builders, builders_stylegan3
 
 

@@ -22,12 +22,14 @@ from stylemix_core.analysis.wish_regions import Ends, regions_of_wish
 from stylemix_core.analysis.wish_text import Wish, check_wish, read_wish
 from stylemix_core.demo import truth
 from stylemix_core.demo.renderer import render, sample_attributes
+from stylemix_core.drawing import squared
 from stylemix_core.encoder.identity import EncoderIdentity, Identity
 from stylemix_core.faces import regions
 from stylemix_core.files.pictures import save_image
 from stylemix_core.generator.sampling import sampled_w
-from stylemix_core.images import resize
+from stylemix_core.images import from_pil, resize
 from tests import builders
+from tests.grids import pixels_of
 
 SEEDS = (97, 99)
 LEFT = torch.cat([torch.ones(8, 4), torch.zeros(8, 4)], 1)
@@ -519,6 +521,28 @@ def test_the_sheet_has_a_column_for_every_candidate(search):
     )
     assert four.width > two.width
     assert four.height == two.height
+
+
+def test_it_is_known_where_masks_and_layers_are_on_the_sheet(search):
+    sheet = search.sheet()
+    picks = search.picks(sheet)
+    assert [pick.value for pick in picks] == [
+        *(mask.mask_text for mask in search),
+        *(str(layer) for layer in range(8)),
+    ]
+    drawn = from_pil(sheet)[0]
+    for pick, picture in zip(picks, search.pictures):
+        left, top, right, bottom = pixels_of(pick, sheet)
+        side = find_sheet.CELL
+        wanted = squared(picture[None].expand(-1, 3, -1, -1), side)[0].clamp(-1, 1)
+        line = drawn[0, top:bottom, left:right].unfold(0, side, 1).unfold(1, side, 1)  # at every place
+        assert (line - wanted[0]).abs().amax((2, 3)).min() < 0.01
+    for layer, pick in enumerate(picks[len(search) :]):
+        left, top, _, bottom = pixels_of(pick, sheet)
+        backed = drawn[:, bottom - 10, left + 3] * 127.5 + 127.5
+        assert torch.allclose(backed.round(), torch.tensor(find_sheet.CHOSEN).float()) == (
+            layer in search[0].layers
+        )
 
 
 def test_the_sheet_shows_the_source_beside_the_target(search, monkeypatch):

@@ -4,6 +4,8 @@ import pytest
 import torch
 
 import stylemix_core as sm
+from stylemix_core.encoder import Encoder
+from stylemix_core.generator.spread import Spread
 from stylemix_core.inversion import QUALITIES, descent
 from stylemix_core.inversion.descent import schedule
 from stylemix_core.inversion.optimize import noise_correlation, off_w
@@ -169,6 +171,28 @@ def test_the_pull_keeps_the_layers_alike(generator, encoder, pictures):
     ]
     assert distance[0] > distance[1] > distance[2]
     assert float(off_w(torch.randn(1, 1, 16).expand(2, 8, 16), 1.0).max()) == pytest.approx(0, abs=1e-10)
+
+
+def test_trusted_error_bars_hold_a_code_where_the_encoder_is_sure(generator, pictures):
+    encoder = Encoder(builders.tiny_encoder_config(error_bars=True))
+    encoder.load_state_dict(builders.tiny_encoder().state_dict(), strict=False)
+    sure, unsure = slice(0, 4), slice(4, 8)
+    spread = Spread(generator, generator.mapping(sm.sample_z(range(200), generator.z_dim)))
+    encoder.errors.factors[sure] *= 0.01
+    encoder.errors.factors[unsure] *= 100
+
+    def moved(**options):
+        found = sm.invert(generator, pictures, encoder, steps=20, noise=False, **options).w
+        return spread.errors(found, encoder(pictures)).mean(0)
+
+    free, held = moved(trust=0.0), moved(trust=10.0)
+    assert (held[sure] < 0.25 * free[sure]).all()
+    assert (held[unsure] > 0.5 * free[unsure]).all()
+
+
+def test_trust_needs_error_bars(generator, encoder, pictures):
+    found = [sm.invert(generator, pictures, encoder, steps=2, trust=trust).w for trust in (0.0, 1.0)]
+    assert torch.equal(*found)
 
 
 def test_codes_of_ones_own_are_started_from(generator, pictures):

@@ -5,7 +5,10 @@ import torch
 
 import stylemix_core as sm
 from stylemix_core.codes.latents import Latents
+from stylemix_core.figures.grid import row_picks
 from stylemix_core.figures.sheets import even_strengths
+from stylemix_core.images import to_pil
+from tests.grids import pixels_of
 
 SIDE = 32
 
@@ -96,6 +99,20 @@ def test_a_sheet_of_directions_has_a_row_each_and_a_column_per_strength(generato
     places = [middle_of(sheet, picture) for picture in pictures]
     assert places[3][0] - places[0][0] > 150 and places[1][1] - places[0][1] > 150
     assert sheet.shape[2] < 6 * 160 + 200  # headings stand once, above the first row
+
+
+def test_it_is_known_where_a_direction_is_on_its_sheet(generator):
+    figure = sm.direction_sheet(
+        codes(generator, [0]), sm.find_directions(generator, "SeFa", "1-3", 3), [-2, 2]
+    )
+    pictures = torch.rand(6, 3, 32, 40)
+    sheet = figure.sheet(pictures)[0]
+    for row, pick in enumerate(row_picks(figure.rows, 32, 40)):
+        _, top, _, bottom = pixels_of(pick, to_pil(sheet))
+        assert pick.value == f"SeFa {row + 1}"
+        for picture in pictures[2 * row : 2 * row + 2]:
+            wide = sheet[:, top:bottom].unfold(2, 40, 1).permute(2, 0, 1, 3)  # at every place
+            assert (wide - picture).abs().amax((1, 2, 3)).min() < 1e-6
 
 
 def test_strengths_are_even_and_checked(generator):

@@ -94,6 +94,11 @@ def test_a_sheet_shows_directions_and_gives_its_pictures(host, tiny, faces):
     assert np.abs(shown(run, "sheet") - in_bytes(figure.sheet(pictures))).mean() <= 1
     assert run.texts["labels"].split("\n") == figure.labels
     assert figure.labels[:2] == ["SeFa 4 · seed 7 · -2", "SeFa 4 · seed 7 · 0"]
+    picks = run.shown["sheet"]["stylemix_picks"]
+    assert [(pick["widget"], pick["value"]) for pick in picks] == [
+        ("direction", "SeFa 4"),
+        ("direction", "SeFa 5"),
+    ]
 
 
 def test_named_directions_are_saved_listed_and_loaded(host, tiny, faces):

@@ -56,6 +56,8 @@ def test_the_outputs_are_the_librarys(host):
     assert all(layer["shares"] == {"all of it": 1.0, "elsewhere": 0.0} for layer in figures["layers"])
     rows = run.texts["table"].split("\n")[5:13]
     assert [row.split()[0] for row in rows] == [str(layer) for layer in range(8)]
+    picks = [pick.figures() for pick in report.picks(run.pictures["explain"][0])]
+    assert run.shown["explain"]["stylemix_picks"] == [{"widget": "mask_list", **pick} for pick in picks]
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,8 @@ def test_the_outputs_are_the_librarys_and_the_mask_can_be_used(host, generator, 
     assert run.texts["masks"].split("\n") == [mask.mask_text for mask in search]
     assert run.texts["table"] == search.table()
     assert run.pictures["save sheet"][0].size == search.sheet().size
+    picks = [pick["value"] for pick in run.shown["find"]["stylemix_picks"]]
+    assert picks == [*(mask.mask_text for mask in search), *(str(layer) for layer in range(8))]
     with torch.no_grad():
         expected = to_comfy(generator.synthesis(inject(*codes, search[0].strengths[None]))) * 255
     pictures = np.stack([np.asarray(picture, dtype=np.float32) for picture in run.pictures["save"]])

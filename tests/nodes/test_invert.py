@@ -98,6 +98,7 @@ def test_more_options_reach_the_inversion(host):
         tune_learning_rate=0.2,
         locality=0.0,
         memory="save",
+        trust=0.1,
     )
     run = host.run(prompt)
     assert not run.errors

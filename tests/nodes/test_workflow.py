@@ -57,6 +57,7 @@ CONTRACT = {
             "tune_learning_rate",
             "locality",
             "memory",
+            "trust",
         ],
         ["options"],
     ),

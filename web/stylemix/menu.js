@@ -99,7 +99,7 @@ export function openMenu(anchor, items, note = "") {
     event.preventDefault();
   });
 
-  document.body.append(menu);
+  (anchor.closest("dialog") ?? document.body).append(menu); // a dialog is above all else
   const place = anchor.getBoundingClientRect();
   const { offsetWidth, offsetHeight } = menu;
   const below = place.bottom + offsetHeight < window.innerHeight;

@@ -46,6 +46,8 @@ export const LOADERS = new Map([
  * @type {Set<string | undefined>}
  */
 export const INJECTING = new Set(["StyleMixInject", "StyleMixIdentityCap", "StyleMixMatrix", "StyleMixStrip"]);
+/** Nodes with a mask list of their own. */
+export const MASKED = new Set([...INJECTING, "StyleMixMaskList"]);
 const SOCKETS = new Set(["STYLEMIX_LATENT", "STYLEMIX_GENERATOR", "STYLEMIX_ENCODER"]);
 
 /**

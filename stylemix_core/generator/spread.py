@@ -2,7 +2,7 @@
 
 import torch
 
-from ..generator import Generator
+from .family import Generator
 
 COUNT = 2_000
 """Codes that the spread is measured over."""
