@@ -221,6 +221,8 @@ declare namespace Comfy {
     /** Of the last prompt, by the ids of nodes. */
     lastNodeErrors?: Record<string, { errors: Refusal[] }> | null;
     nodePreviewImages?: Previews;
+    /** What a file that is dropped on the canvas does. */
+    handleFile(file: File): unknown;
     extensionManager: {
       setting: { get(id: string): string | undefined; set(id: string, value: unknown): void };
       toast: { add(message: { severity: string; summary: string; detail: string; life: number }): void };

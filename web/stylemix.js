@@ -13,6 +13,7 @@ import { chain } from "./stylemix/chain.js";
 import { colorSockets } from "./stylemix/colors.js";
 import { comparePictures } from "./stylemix/compare.js";
 import { addArrows } from "./stylemix/drag.js";
+import { addDrops } from "./stylemix/drops.js";
 import { addElement, MARGIN } from "./stylemix/element.js";
 import { addGallery } from "./stylemix/gallery.js";
 import { givenMasks } from "./stylemix/given.js";
@@ -27,14 +28,12 @@ import { say, textsFor } from "./stylemix/texts.js";
 import { addPicker, PICKED } from "./stylemix/pick.js";
 import { addSorter } from "./stylemix/sort.js";
 import { addSliders, SLIDERS } from "./stylemix/sliders.js";
-import { addUpload } from "./stylemix/upload.js";
+import { addUpload, OTHERS } from "./stylemix/upload.js";
 
 /** @typedef {{ endings: string[], label: TextKey, failed: TextKey, summary: string }} Upload */
 
 const TEXT = "mask_list";
 const OWN = [".safetensors"];
-/** Other tools' files of codes and directions. */
-const OTHERS = [".npz", ".npy", ".pt", ".pth", ".pkl"];
 /**
  * Nodes that take an upload: what their button says, what is said when it fails, and under which title.
  *
@@ -358,6 +357,7 @@ app.registerExtension({
     showRefusals(api, app);
     showProgress(api, app);
     dropPreviews(api, app);
+    addDrops(app, api, tell);
     addGallery(app, api, new URL("./docs/StyleMixDecode/result.jpg", import.meta.url).href, tell);
     const sheet = document.createElement("link");
     sheet.rel = "stylesheet";

@@ -4,6 +4,7 @@
 
 import { make } from "./drawing.js";
 import { openMenu } from "./menu.js";
+import { chooseFile } from "./upload.js";
 
 /** @typedef {"latent" | "directions"} Kind */
 
@@ -16,7 +17,7 @@ import { openMenu } from "./menu.js";
  */
 
 /** The node that loads a kind. */
-const LOADER = { latent: "StyleMixLoadLatent", directions: "StyleMixLoadDirections" };
+export const LOADER = { latent: "StyleMixLoadLatent", directions: "StyleMixLoadDirections" };
 const TYPE = "application/x-stylemix-file";
 const FAVOURITES = "StyleMix.Favourites";
 
@@ -168,13 +169,7 @@ export function addGallery(app, api, bundled, say) {
       node.pos = [x - node.size[0] / 2, y];
       graph.add(node);
     }
-    const widget = node.widgets?.find((each) => each.name === "file");
-    if (widget) {
-      const { values } = widget.options;
-      if (Array.isArray(values) && !values.includes(name)) values.push(name);
-      widget.value = name;
-      widget.callback?.(name);
-    }
+    chooseFile(node, name);
     app.canvas.emitAfterChange();
     app.canvas.setDirty(true, true);
   }
