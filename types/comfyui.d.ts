@@ -109,6 +109,7 @@ declare namespace Comfy {
     pos: [x: number, y: number];
     size: [width: number, height: number];
     computeSize(): [width: number, height: number];
+    connect(slot: number, target: Node, input: number): unknown;
     setSize(size: [width: number, height: number]): void;
     addWidget(type: "button", name: string, value: null, callback: () => void, options: object): Widget;
     addDOMWidget(name: string, type: string, element: HTMLElement, options: DomWidgetOptions): Widget;
@@ -258,4 +259,7 @@ declare namespace Comfy {
 }
 
 /** The library of graphs, which every page has. */
-declare const LiteGraph: { createNode(type: string): Comfy.Node | null };
+declare const LiteGraph: {
+  createNode(type: string): Comfy.Node | null;
+  registered_node_types: Record<string, unknown>;
+};

@@ -21,6 +21,7 @@ import { MaskGrid } from "./stylemix/grid.js";
 import { addInfo } from "./stylemix/info.js";
 import { nodeAt, valueOf } from "./stylemix/links.js";
 import { addMessages, recallMessages, showProgress, showRefusals, showRemembered } from "./stylemix/messages.js";
+import { addLoader, freePlace, OTHERS, upload } from "./stylemix/loaders.js";
 import { inspectAnew, LOADERS, MASKED, modelOf } from "./stylemix/model.js";
 import { dropPreviews } from "./stylemix/previews.js";
 import { translate } from "./stylemix/templates.js";
@@ -28,7 +29,7 @@ import { say, textsFor } from "./stylemix/texts.js";
 import { addPicker, PICKED } from "./stylemix/pick.js";
 import { addSorter } from "./stylemix/sort.js";
 import { addSliders, SLIDERS } from "./stylemix/sliders.js";
-import { addUpload, OTHERS } from "./stylemix/upload.js";
+import { addUpload } from "./stylemix/upload.js";
 
 /** @typedef {{ endings: string[], label: TextKey, failed: TextKey, summary: string }} Upload */
 
@@ -49,6 +50,8 @@ const UPLOADS = {
     summary: "Load Directions",
   },
 };
+/** Newer cores have a node that compares two pictures. */
+const COMPARE = "ImageCompare";
 /** Width of a new node with a grid: room for the names of masks beside 18 layers. */
 const WIDTH = 460;
 
@@ -124,7 +127,7 @@ function liveServer(node) {
       if (!answer.headers.get("Content-Type")?.startsWith("image/")) return null;
       return { picture: await answer.blob(), full: Number(answer.headers.get("X-Full-Size")) };
     },
-    compare: (pictures) => comparePictures([...pictures, ...picturesOf()], tell),
+    compare: (pictures) => comparePictures([...pictures, ...picturesOf()], tell, useAsSource),
   };
 }
 
@@ -156,8 +159,45 @@ function addCompare(node) {
     const mine = picturesOf(node);
     const pictures = [...mine, ...picturesOf().filter(({ src }) => !mine.some((each) => each.src === src))];
     if (!mine.length || pictures.length < 2) return;
-    options.push({ content: tell("compare"), callback: () => comparePictures(pictures, tell) });
+    options.push({ content: tell("compare"), callback: () => comparePictures(pictures, tell, useAsSource) });
   });
+  chain(node, "getExtraMenuOptions", (_, options) => {
+    const slot = node.outputs.findIndex(({ type }) => type === "IMAGE");
+    if (slot >= 0 && COMPARE in LiteGraph.registered_node_types)
+      options.push({ content: tell("compareNode"), callback: () => addCompareNode(node, slot) });
+  });
+}
+
+/**
+ * Put ComfyUI's own node for two pictures beside a node, with its first picture wired.
+ *
+ * @param {Comfy.Node} node
+ * @param {number} slot
+ */
+function addCompareNode(node, slot) {
+  const viewer = LiteGraph.createNode(COMPARE);
+  if (!viewer) return;
+  app.canvas.emitBeforeChange();
+  viewer.pos = [node.pos[0] + node.size[0] + 60, node.pos[1]];
+  app.canvas.graph.add(viewer);
+  node.connect(slot, viewer, 0);
+  app.canvas.emitAfterChange();
+}
+
+/**
+ * Put a picture onto the canvas, in a loader of its own.
+ *
+ * @param {Named} picture
+ */
+async function useAsSource({ name, src }) {
+  const picture = await fetch(src).then((response) => response.blob());
+  const [, kind] = picture.type.split("/");
+  const title = name.replace(/[^\p{L}\p{N} _-]/gu, "_");
+  const file = await upload(api, new File([picture], `${title}.${kind}`, { type: picture.type }));
+  if (file === null) return;
+  app.canvas.emitBeforeChange();
+  addLoader(app, "LoadImage", file, freePlace(app));
+  app.canvas.emitAfterChange();
 }
 
 /** @param {TextKey} key @param {Record<string, unknown>} [values] */

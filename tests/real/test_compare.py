@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from .widget import LIVE_PICTURES, drawn_workflow
 
@@ -46,8 +47,24 @@ def test_pictures_of_a_node_are_compared(widget, screenshots):
     with tab.expect_download() as download:
         viewer.get_by_role("button", name="Save this").click()
     assert download.value.suggested_filename == "compared.png"
-    tab.keyboard.press("Escape")
+    viewer.get_by_role("button", name="Use as source").click()
     viewer.wait_for(state="detached")
+    tab.wait_for_function("app.graph._nodes.some(n => n.type === 'LoadImage')")
+    name = tab.evaluate("app.graph._nodes.find(n => n.type === 'LoadImage').widgets[0].value")
+    assert name.startswith("StyleGAN2Decode 2")
+    used = np.asarray(Image.open(widget.page.server.base / "input" / name).convert("RGB"))
+    assert (used == other).all()
+
+
+def test_a_picture_goes_into_the_hosts_own_viewer_where_it_has_one(widget):
+    widget.load(drawn_workflow("0"), "viewer")
+    has = widget.tab.evaluate("'ImageCompare' in LiteGraph.registered_node_types")
+    entry = widget.menu_entry(4, "Compare in a node of ComfyUI")
+    assert bool(entry.count()) == has
+    if has:
+        entry.click()
+        link = "app.graph._nodes.find(n => n.type === 'ImageCompare').getInputNode(0).id"
+        assert int(widget.tab.evaluate(link)) == 4
 
 
 def test_a_click_on_live_pictures_shows_them_large(widget):

@@ -301,11 +301,15 @@ class Widget:
         self.settle()
 
     def menu_of(self, node: int, item: str) -> None:
-        """Right-click a node's title and choose an item of its menu."""
+        """Choose an item of a node's menu."""
+        self.menu_entry(node, item).click()
+
+    def menu_entry(self, node: int, item: str) -> Any:
+        """Right-click a node's title; the item of its menu, if it has it."""
         if self.vue:
             title = self.tab.locator(f'[data-node-id="{node}"] .lg-node-header').first
             title.click(button="right")
-            self.tab.get_by_role("menuitem", name=item).click()
+            return self.tab.get_by_role("menuitem", name=item)
         else:
             place = self.tab.evaluate(
                 """id => {
@@ -317,7 +321,7 @@ class Widget:
                 node,
             )
             self.tab.mouse.click(*place, button="right")
-            self.tab.locator(".litecontextmenu .litemenu-entry").filter(has_text=item).click()
+            return self.tab.locator(".litecontextmenu .litemenu-entry").filter(has_text=item)
 
     def row_menu(self, row: int, item: str) -> None:
         self.menu(self.row(row).locator(".stylemix-more"), item)

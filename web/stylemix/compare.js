@@ -45,8 +45,9 @@ export function paintDifference(one, other, map) {
  *
  * @param {Named[]} pictures to choose from
  * @param {(key: TextKey, values?: Record<string, unknown>) => string} say
+ * @param {(picture: Named) => void} use called with the second picture, to be a source
  */
-export function comparePictures(pictures, say) {
+export function comparePictures(pictures, say, use) {
   const chosen = [0, 1];
   /** @type {Mode} */
   let mode = MODES[0];
@@ -79,13 +80,14 @@ export function comparePictures(pictures, say) {
     return select;
   });
   const save = make("button", "stylemix-button", { type: "button" }, say("compareSave"));
+  const source = make("button", "stylemix-button", { type: "button", title: say("compareUseTip") }, say("compareUse"));
   const close = make("button", "stylemix-button", { type: "button" }, say("compareClose"));
   const told = make("div", "stylemix-compare-told", { "aria-live": "polite" });
   const dialog = make(
     "dialog",
     "stylemix-compare",
     { "aria-label": say("compare") },
-    make("div", "stylemix-compare-bar", {}, selects[0], selects[1], ...tabs, save, close),
+    make("div", "stylemix-compare-bar", {}, selects[0], selects[1], ...tabs, save, source, close),
     stage,
     told,
   );
@@ -226,6 +228,10 @@ export function comparePictures(pictures, say) {
     draw();
   });
   save.addEventListener("click", saveSeen);
+  source.addEventListener("click", () => {
+    use(pictures[chosen[1]]);
+    dialog.close();
+  });
   close.addEventListener("click", () => dialog.close());
   const turning = setInterval(() => {
     if (mode !== "compareFlicker") return;

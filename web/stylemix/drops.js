@@ -4,7 +4,7 @@
 /** @import { Saved } from "./gallery.js" */
 
 import { LOADER } from "./gallery.js";
-import { chooseFile, ends, OTHERS, upload } from "./upload.js";
+import { addLoader, ends, OTHERS, placeOf, upload } from "./loaders.js";
 
 const OWN = ".safetensors";
 const PICTURES = [".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"];
@@ -52,7 +52,7 @@ export function addDrops(app, api, say) {
     (event) => {
       const entries = [...(event.dataTransfer?.items ?? [])].flatMap((item) => item.webkitGetAsEntry() ?? []);
       const ours = entries.some(({ isDirectory, name }) => isDirectory || ends(name, [OWN, ...OTHERS]));
-      const place = placeOf(event);
+      const place = freeOf(event);
       if (!ours || !place) return;
       event.preventDefault();
       event.stopPropagation();
@@ -67,14 +67,13 @@ export function addDrops(app, api, say) {
    * @param {DragEvent} event
    * @returns {[x: number, y: number] | null}
    */
-  function placeOf({ target, clientX, clientY }) {
-    const { canvas, ds, graph } = app.canvas;
-    const { left, top, right, bottom } = canvas.getBoundingClientRect();
+  function freeOf({ target, clientX, clientY }) {
+    const { left, top, right, bottom } = app.canvas.canvas.getBoundingClientRect();
     const outside = clientX < left || clientX > right || clientY < top || clientY > bottom;
     if (outside || (target instanceof Element && target.closest("dialog, [role=dialog], .side-bar-panel, input, textarea")))
       return null;
-    const [x, y] = [(clientX - left) / ds.scale - ds.offset[0], (clientY - top) / ds.scale - ds.offset[1]];
-    return graph.getNodeOnPos(x, y) ? null : [x, y];
+    const place = placeOf(app, clientX, clientY);
+    return app.canvas.graph.getNodeOnPos(...place) ? null : place;
   }
 
   /** @param {FileSystemEntry[]} entries @param {[x: number, y: number]} place */
@@ -108,18 +107,11 @@ export function addDrops(app, api, say) {
     for (const name of names) {
       const kind = saved.find((each) => each.name === name)?.kinds[0];
       const type = ends(name, PICTURES) ? "LoadImage" : kind && LOADER[kind];
-      const node = type && LiteGraph.createNode(type);
-      if (!node) {
-        tell("error", say("dropUnknown", { name }));
-        continue;
-      }
-      node.pos = [x + (count % COLUMNS) * WIDTH, y + Math.floor(count / COLUMNS) * HEIGHT];
-      app.canvas.graph.add(node);
-      chooseFile(node, name);
-      count++;
+      const [right, down] = [(count % COLUMNS) * WIDTH, Math.floor(count / COLUMNS) * HEIGHT];
+      if (type && addLoader(app, type, name, [x + right, y + down])) count++;
+      else tell("error", say("dropUnknown", { name }));
     }
     app.canvas.emitAfterChange();
-    app.canvas.setDirty(true, true);
   }
 
   /** @param {string} severity @param {string} detail */

@@ -4,7 +4,7 @@
 
 import { make } from "./drawing.js";
 import { openMenu } from "./menu.js";
-import { chooseFile } from "./upload.js";
+import { addLoader, chooseFile, freePlace, placeOf } from "./loaders.js";
 
 /** @typedef {"latent" | "directions"} Kind */
 
@@ -142,12 +142,6 @@ export function addGallery(app, api, bundled, say) {
     show();
   }
 
-  /** The middle of the canvas, on the page. @returns {[x: number, y: number]} */
-  function centre() {
-    const { left, top, width, height } = app.canvas.canvas.getBoundingClientRect();
-    return [left + width / 2, top + height / 3];
-  }
-
   /**
    * Put a file onto the canvas: into the loader that it is dropped on, or into a new one.
    *
@@ -155,21 +149,11 @@ export function addGallery(app, api, bundled, say) {
    * @param {[x: number, y: number]} [dropped] where on the page; without, a free place in the middle
    */
   function add({ name, kinds }, dropped) {
-    const place = dropped ?? centre();
-    const { graph, ds } = app.canvas;
-    const { left, top } = app.canvas.canvas.getBoundingClientRect();
-    let [x, y] = [(place[0] - left) / ds.scale - ds.offset[0], (place[1] - top) / ds.scale - ds.offset[1]];
-    const below = dropped && graph.getNodeOnPos(x, y);
-    const into = below && kinds.some((kind) => LOADER[kind] === below.comfyClass) ? below : null;
-    const node = into ?? LiteGraph.createNode(LOADER[kinds[0]]);
-    if (!node) return;
-    while (!dropped && graph.getNodeOnPos(x, y)) [x, y] = [x + 40, y + 40];
+    const place = dropped ? placeOf(app, ...dropped) : freePlace(app);
+    const below = dropped && app.canvas.graph.getNodeOnPos(...place);
     app.canvas.emitBeforeChange();
-    if (node !== into) {
-      node.pos = [x - node.size[0] / 2, y];
-      graph.add(node);
-    }
-    chooseFile(node, name);
+    if (below && kinds.some((kind) => LOADER[kind] === below.comfyClass)) chooseFile(below, name);
+    else addLoader(app, LOADER[kinds[0]], name, place);
     app.canvas.emitAfterChange();
     app.canvas.setDirty(true, true);
   }
