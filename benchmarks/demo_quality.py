@@ -18,8 +18,7 @@ from stylemix_core.demo import truth
 from stylemix_core.demo.attributes import ATTRIBUTES, GROUPS
 from stylemix_core.demo.renderer import render
 from stylemix_core.encoder import SURE
-from stylemix_core.generator.spread import COUNT, Spread
-from stylemix_core.training.error_bars import HELD_OUT, TO_JUDGE, judge
+from stylemix_core.training.error_bars import TO_JUDGE, judge
 from stylemix_core.training.samples import Samples
 
 FIRST_HELD_OUT_SEED = 1_000_000
@@ -77,8 +76,7 @@ def main() -> int:
         ("gradient energy, of the renderer's", gradient_energy(generated) / gradient_energy(drawn), "≥", 0.9)
     )
     samples = Samples(generator)
-    spread = Spread(generator, samples.codes(HELD_OUT - COUNT, COUNT))
-    covered = judge(encoder, samples, spread, TO_JUDGE, 2 * count).coverage(encoder).values()
+    covered = judge(encoder, samples, samples.spread(), TO_JUDGE, 2 * count).coverage(encoder).values()
     farthest = max(abs(share - sure) for share, sure in zip(covered, SURE, strict=True))
     rows.append(("error bars: coverage, farthest from 50, 80 and 95 %", farthest, "≤", 0.03))
 

@@ -25,7 +25,6 @@ from stylemix_core.demo.attributes import GROUPS
 from stylemix_core.demo.renderer import render, sample_attributes
 from stylemix_core.encoder import SURE, Encoder
 from stylemix_core.generator import Generator
-from stylemix_core.generator.spread import Spread
 from stylemix_core.progress import ProgressBar
 from stylemix_core.training.error_bars import judge
 from stylemix_core.training.run import picture_loss
@@ -104,8 +103,7 @@ def judged(demo: Generator, encoder: Encoder, count: int) -> list[Row]:
         ]
         rows.append((f"{group.name} injected: encoded, of sampled", errors[1] / errors[0], "≤", 1.5))
     samples = Samples(demo)
-    spread = Spread(demo, samples.codes(8 * 10**7, 2_000))
-    covered = judge(encoder, samples, spread, 7 * 10**7, 8 * count).coverage(encoder).values()
+    covered = judge(encoder, samples, samples.spread(), 7 * 10**7, 8 * count).coverage(encoder).values()
     apart = [abs(share - sure) for share, sure in zip(covered, SURE, strict=True)]
     return [*rows, ("error bars: coverage, farthest from 50, 80 and 95 %", max(apart), "≤", 0.03)]
 

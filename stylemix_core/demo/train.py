@@ -23,9 +23,8 @@ from ..checkpoints import load_generator, native
 from ..encoder import Encoder, EncoderConfig
 from ..files.pictures import save_image
 from ..generator import Generator, StyleGAN2
-from ..generator.spread import COUNT, Spread
 from ..progress import ProgressBar
-from ..training.error_bars import HELD_OUT, TO_SET, judge, loss_of, set_bars
+from ..training.error_bars import TO_SET, judge, loss_of, set_bars
 from ..training.run import Changing, Run, follow, picture_loss, set_learning_rate
 from ..training.samples import Samples
 from . import truth
@@ -313,7 +312,7 @@ def train_encoder(
         "random": Randomness(),
     }
     run = Run(out / "encoder.pt", parts)
-    spread = spread_of(generator)
+    spread = Samples(generator).spread()
     deviation = generator.mapping(torch.randn(10_000, generator.z_dim).to(device))[:, 0].std(0)
     # A layer's w must be right in the coordinates that the generator reads there. The others count a little, so
     # that codes lie where sampled codes lie.
@@ -344,10 +343,6 @@ def train_encoder(
             with torch.no_grad():
                 save_samples(out / "encoder.png", shown, generator.synthesis(averaged(shown), "none"))
     return averaged
-
-
-def spread_of(generator: Generator) -> Spread:
-    return Spread(generator, Samples(generator).codes(HELD_OUT - COUNT, COUNT))
 
 
 @torch.no_grad()
@@ -409,7 +404,8 @@ def main() -> None:
     native.write(finished, generator=trained, dtype=torch.float16, source=SOURCE, licence="MIT")
     generator = load_generator(finished, "cpu")  # as users will have it, rounded to half precision
     encoder = train_encoder(out, generator, encoder_phases, device)
-    set_bars(encoder, judge(encoder, Samples(generator), spread_of(generator), TO_SET, BARS_SET_BY))
+    samples = Samples(generator)
+    set_bars(encoder, judge(encoder, samples, samples.spread(), TO_SET, BARS_SET_BY))
     encoder.generator = generator.fingerprint()
     finished = out / "encoder.safetensors"
     native.write(finished, encoder=encoder, dtype=torch.float16, source=SOURCE, licence="MIT")

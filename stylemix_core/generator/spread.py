@@ -4,9 +4,6 @@ import torch
 
 from .family import Generator
 
-COUNT = 2_000
-"""Codes that the spread is measured over."""
-
 
 class Spread:
     """The variance of a generator's codes and styles, which errors are told in.

@@ -20,13 +20,12 @@ from ..encoder import Encoder, EncoderConfig
 from ..errors import StyleMixError
 from ..files.pictures import save_image
 from ..generator import Generator
-from ..generator.spread import COUNT, Spread
 from ..images import as_masks, from_pil, resize
 from ..inversion.report import draw_report
 from ..progress import OnStep
-from .error_bars import HELD_OUT, TO_JUDGE, TO_SET, judge, loss_of, set_bars
+from .error_bars import TO_JUDGE, TO_SET, judge, loss_of, set_bars
 from .run import Run, follow, picture_loss, set_learning_rate
-from .samples import MIXED, Samples, as_read, check_teachable, worn
+from .samples import HELD_OUT, MIXED, Samples, as_read, check_teachable, worn
 
 SIZES = {
     "small": EncoderConfig(
@@ -219,8 +218,7 @@ class Maker:
         self.found = float("inf")
         """The round trip, when last looked at."""
         with torch.no_grad():
-            many = torch.cat([samples.codes(HELD_OUT - COUNT + first, 100) for first in range(0, COUNT, 100)])
-            self.spread = Spread(generator, many)
+            self.spread = samples.spread()
         with torch.random.fork_rng():
             torch.manual_seed(samples.seed)
             self.encoder = self._new(config, start)

@@ -7,10 +7,8 @@ import torch
 
 from ..encoder import SURE, Encoder
 from ..generator.spread import Spread
-from .samples import Samples, as_read
+from .samples import HELD_OUT, Samples, as_read
 
-HELD_OUT = 10**8
-"""The first sample that training never draws."""
 TO_JUDGE, TO_SET = HELD_OUT + 10**6, HELD_OUT + 2 * 10**6
 """The first samples that encoders are judged by, and that their bars are set by."""
 WEIGHT = 0.1

@@ -5,12 +5,17 @@ import torch
 from ..codes.seeds import sample_z
 from ..errors import StyleMixError
 from ..generator import Generator
+from ..generator.spread import Spread
 
 MIXED = 0.5
 """How many samples mix the styles of two codes (StyleGAN, Karras et al. 2019, arXiv:1812.04948, section 3.1), so that
 an encoder learns to read each layer by itself."""
 CHANCES = 2**40
 """Added to a sample's number, the seed of what is left to chance."""
+HELD_OUT = 10**8
+"""The first sample that training never draws."""
+SPREAD_OVER, CHUNK = 2_000, 100
+"""Samples that the spread is measured over, and how many at a time."""
 TRY = 8
 """Pictures that tell whether a generator can be learnt."""
 
@@ -42,6 +47,11 @@ class Samples:
         """What codes draw, `[B, img_channels, H, W]` in −1…1, each with noise of its own."""
         noise = {"noise_mode": "random", "noise_seed": first} if self.has_noise else {}
         return self.generator.synthesis(w, **noise).clamp(-1, 1)
+
+    def spread(self) -> Spread:
+        """How far this generator's codes vary, measured on the last samples before `HELD_OUT`."""
+        firsts = range(HELD_OUT - SPREAD_OVER, HELD_OUT, CHUNK)
+        return Spread(self.generator, torch.cat([self.codes(first, CHUNK) for first in firsts]))
 
     @property
     def has_noise(self) -> bool:

@@ -13,7 +13,7 @@ from ..decoding import decode
 from ..encoder import Encoder
 from ..errors import StyleMixError
 from ..generator import Generator
-from ..generator.spread import COUNT, Spread
+from ..generator.spread import Spread
 from ..masks.mask_list import MaskList, layers_text
 from ..progress import OnStep
 from .samples import Samples, as_read
@@ -72,9 +72,7 @@ class Translation:
                 theirs.append(encoder(as_read(samples.pictures(w, first))).cpu())
                 if on_step is not None:
                     on_step(first + len(w), pairs)
-            own = Samples(G2, seed=seed)
-            spread = Spread(G2, torch.cat([own.codes(i, 100) for i in range(0, COUNT, 100)]))
-            self._learn(torch.cat(ours), torch.cat(theirs), spread)
+            self._learn(torch.cat(ours), torch.cat(theirs), Samples(G2, seed=seed).spread())
 
     def _learn(self, ours: torch.Tensor, theirs: torch.Tensor, spread: Spread) -> None:
         """Ridge regression in its dual form, as there are fewer pairs than numbers in a code."""
