@@ -105,6 +105,7 @@ class LoadLatent(io.ComfyNode):
                 "face",
                 "StyleGAN",
             ),
+            **host.shows(),
             inputs=[
                 file_input(
                     host.latent_names(),
@@ -134,6 +135,7 @@ class LoadLatent(io.ComfyNode):
                     tooltip="How each code came about, one line per code, for Compare Grid.",
                 ),
             ],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -145,10 +147,11 @@ class LoadLatent(io.ComfyNode):
         return host.file_stamp(host.latent_path(file))
 
     @classmethod
+    @host.speaking
     def execute(cls, file: str, generator: host.AnyModel | None = None, iteration: int = -1) -> io.NodeOutput:
         num_ws = None if generator is None else generator.network().num_ws
         latent = load_latents(host.latent_path(file), num_ws, iteration)
-        return io.NodeOutput(latent, "\n".join(latent.origins))
+        return io.NodeOutput(latent, "\n".join(latent.origins), ui=live.faces(latent))
 
 
 class BlendLatent(io.ComfyNode):
@@ -238,6 +241,7 @@ class LatentFromBatch(io.ComfyNode):
             category="StyleMix/latent",
             description="Pick W+ codes out of a batch: one face of many, or several in a row.",
             **search_words("pick", "select", "index", "split", "W+", "face", "StyleGAN"),
+            **host.shows(),
             inputs=[
                 LATENT.Input("latent", tooltip="The batch of W+ codes."),
                 io.Int.Input(
@@ -250,11 +254,14 @@ class LatentFromBatch(io.ComfyNode):
                 io.Int.Input("length", default=1, min=1, max=4096, tooltip="How many codes to pick."),
             ],
             outputs=[LATENT.Output(display_name="latent", tooltip="The picked W+ codes.")],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
+    @host.speaking
     def execute(cls, latent: Latents, index: int, length: int) -> io.NodeOutput:
-        return io.NodeOutput(pick_latents(latent, index, length))
+        picked = pick_latents(latent, index, length)
+        return io.NodeOutput(picked, ui=live.faces(picked))
 
 
 class LatentBatch(io.ComfyNode):
@@ -266,13 +273,17 @@ class LatentBatch(io.ComfyNode):
             category="StyleMix/latent",
             description="Join W+ codes into one batch, to draw or mix all those faces together.",
             **search_words("batch", "join", "concatenate", "combine", "W+", "face", "StyleGAN"),
+            **host.shows(),
             inputs=[
                 LATENT.Input("a", tooltip="The codes that come first."),
                 LATENT.Input("b", tooltip="The codes that come after them."),
             ],
             outputs=[LATENT.Output(display_name="latent", tooltip="All W+ codes.")],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
+    @host.speaking
     def execute(cls, a: Latents, b: Latents) -> io.NodeOutput:
-        return io.NodeOutput(join_latents([a, b]))
+        joined = join_latents([a, b])
+        return io.NodeOutput(joined, ui=live.faces(joined))

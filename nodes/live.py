@@ -9,10 +9,10 @@ import asyncio
 import secrets
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ..stylemix_core.codes.latents import Latents
+from ..stylemix_core.codes.latents import Latents, pick_latents
 from ..stylemix_core.decoding import glimpse
 from ..stylemix_core.errors import StyleMixError
 from ..stylemix_core.files.pictures import png_of
@@ -65,6 +65,13 @@ def leave(given: Latents, ran: Ran) -> dict[str, list[str]]:
     _ran[name] = ran
     weakref.finalize(given, _ran.pop, name, None)
     return {"stylemix_live": [name]}
+
+
+def faces(codes: Latents) -> dict[str, Any]:
+    """Lets the page show any code of a batch; for `ui`. They are called frames, as those of a walk."""
+    kept = replace(codes)  # the same codes, but not what ComfyUI keeps
+    ran = Ran(kept, {"frame": 0}, lambda _, __, frame: pick_latents(kept, frame))
+    return leave(codes, ran) | {"stylemix_frames": [len(codes)]}
 
 
 def drew(generator: host.AnyModel, codes: Latents, noise_mode: str) -> None:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import torch
 from comfy_api.v0_0_2 import io
 
 from ..stylemix_core.checkpoints.base import MOST_CLASSES
-from ..stylemix_core.codes.latents import Latents, check_generator, pick_latents
+from ..stylemix_core.codes.latents import Latents, check_generator
 from ..stylemix_core.decoding import draw_each
 from ..stylemix_core.errors import StyleMixError
 from ..stylemix_core.faces.crop import crop_face
@@ -87,9 +86,7 @@ def shown_film(film: Film, subfolder: str) -> dict[str, Any]:
 def scrubbed(generator: host.AnyModel, walk: Latents) -> dict[str, Any]:
     """Lets the page show any frame of a walk, drawn by its generator; for `ui`."""
     live.drew(generator, walk, "const")
-    frames = replace(walk)  # the same codes, but not what ComfyUI keeps
-    ran = live.Ran(frames, {"frame": 0}, lambda _, __, frame: pick_latents(frames, frame))
-    return live.leave(walk, ran) | {"stylemix_frames": [len(walk)]}
+    return live.faces(walk)
 
 
 class LatentWalk(io.ComfyNode):

@@ -206,6 +206,22 @@ def test_every_frame_of_a_walk_can_be_seen(host):
         assert all(np.array_equal(draw({"frame": frame}), made[frame]) for frame in range(4))
 
 
+def test_every_face_of_a_batch_can_be_seen(host):
+    prompt = {
+        "generator": generator_node(TINY),
+        "faces": sampler(["generator", 0], batch_size=2),
+        "joined": node("StyleMixLatentBatch", a=["faces", 1], b=["faces", 1]),
+        "picked": node("StyleMixLatentFromBatch", latent=["joined", 0], index=1, length=2),
+    }
+    run = host.run(prompt | saved("joined drawn", ["joined", 0]) | saved("picked drawn", ["picked", 0]))
+    assert not run.errors
+    for name, count in (("joined", 4), ("picked", 2)):
+        made, shown = pictures(run, f"{name} drawn"), run.shown[name]
+        assert shown["stylemix_frames"] == [len(made)] == [count]
+        draw = drawer(host, shown["stylemix_live"][0])
+        assert all(np.array_equal(draw({"frame": frame}), made[frame]) for frame in range(count))
+
+
 def test_what_ran_is_forgotten_with_comfyuis_cache(stand_in):
     walks = saved("walked", ["walk", 0]) | saved("wandered", ["random", 0])
     run = stand_in.run(painted() | WALKS | walks)

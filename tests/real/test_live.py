@@ -38,10 +38,15 @@ def shown(widget: Widget) -> list[np.ndarray]:
         widget.tab.wait_for_timeout(300)
     else:
         raise AssertionError(f"the live pictures do not come to rest: {before}")
+    return pixels(widget)
+
+
+def pixels(widget: Widget) -> list[np.ndarray]:
+    """The source and the result; black where there is none."""
     pictures = widget.tab.evaluate(
         """selector => [...document.querySelectorAll(selector)].map(picture => {
             const canvas = document.createElement("canvas");
-            [canvas.width, canvas.height] = [picture.naturalWidth, picture.naturalHeight];
+            [canvas.width, canvas.height] = [picture.naturalWidth || 1, picture.naturalHeight || 1];
             canvas.getContext("2d").drawImage(picture, 0, 0);
             return canvas.toDataURL("image/png").split(",")[1];
         })""",
@@ -157,6 +162,36 @@ def test_a_walk_is_scrubbed_through(widget, screenshots):
     assert alike(frame, result(widget, 9)) and alike(first, result(widget, 0))
     assert widget.tab.locator(".stylemix-live-caption").nth(1).inner_text() == "frame 10 of 12"
     widget.page.screenshot(screenshots / f"scrubbed, {widget.page.name}.png")
+
+
+def test_faces_of_a_batch_are_looked_through(widget, screenshots):
+    inputs = [("a", "STYLEMIX_LATENT", 2), ("b", "STYLEMIX_LATENT", 3)]
+    widget.load(slid_workflow("StyleMixLatentBatch", inputs, []), "batch")
+    scrub = widget.tab.locator(".stylemix-scrub")
+    assert not scrub.is_visible()
+    widget.run()
+    scrub.fill("2")
+    caption = widget.tab.locator(".stylemix-live-caption").nth(1)
+    widget.tab.wait_for_function("document.querySelectorAll('.stylemix-live-caption')[1]?.textContent")
+    assert caption.inner_text() == "face 2 of 2"
+    pictures = widget.tab.locator(LIVE_PICTURES)
+    assert [pictures.nth(place).is_visible() for place in (0, 1)] == [False, True]
+    assert alike(pixels(widget)[1], result(widget, 1))
+    widget.page.screenshot(screenshots / f"batch, {widget.page.name}.png")
+
+
+def test_a_single_face_is_shown_when_asked_for(widget):
+    inputs = [("latent", "STYLEMIX_LATENT", 2)]
+    content = slid_workflow("StyleMixLatentFromBatch", inputs, [0, 1])
+    content["links"] = [link for link in content["links"] if link[0] != 3]
+    content["nodes"][5]["outputs"][1]["links"] = []
+    widget.load(content, "single")
+    opener = widget.tab.get_by_role("button", name="show the face")
+    assert not opener.is_visible()
+    widget.run()
+    opener.click()
+    opener.wait_for(state="hidden")
+    assert alike(pixels(widget)[1], result(widget))
 
 
 def test_arrows_are_drawn_on_a_face(widget, screenshots):

@@ -38,17 +38,21 @@ export class Live {
   /**
    * @param {Server} server
    * @param {(key: TextKey, values?: Record<string, unknown>) => string} say
+   * @param {boolean} pair whether there is a source to show beside the result
    */
-  constructor(server, say) {
+  constructor(server, say, pair = true) {
     this.server = server;
     this.say = say;
+    this.pair = pair;
     // The source, and what becomes of it.
     this.pictures = [0, 1].map(() => make("img", "stylemix-live-picture", { alt: "", draggable: "false" }));
     this.captions = [0, 1].map(() => make("figcaption", "stylemix-live-caption"));
     const figures = this.pictures.map((picture, i) => make("figure", "", {}, picture, this.captions[i]));
     this.element = make("div", "stylemix-live", { "aria-hidden": "true" }, ...figures);
     this.element.hidden = true;
+    figures[0].hidden = !pair;
     this.element.addEventListener("click", () => {
+      if (!pair) return;
       const names = this.captions.map(({ textContent }) => textContent ?? "");
       const [source, result] = this.pictures.map(({ src }) => src);
       if (result) server.compare([source, this.covered || result].map((src, i) => ({ src, name: names[i] })));
@@ -105,7 +109,7 @@ export class Live {
         this.wanted = null;
         const name = this.server.name();
         if (name === null) break;
-        if (this.shown !== name && (await this.put(0, name, null, this.say("liveSource"))))
+        if (this.pair && this.shown !== name && (await this.put(0, name, null, this.say("liveSource"))))
           this.shown = name;
         if (!(await this.put(1, name, values, caption))) this.asked = ""; // may be asked for again
       }

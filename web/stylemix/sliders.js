@@ -21,7 +21,12 @@ export const SLIDERS = new Map([
   ["StyleMixTruncateLatent", ["truncation_psi", "truncation_cutoff"]],
   ["StyleMixLatentWalk", []],
   ["StyleMixRandomWalk", []],
+  ["StyleMixLoadLatent", []],
+  ["StyleMixLatentFromBatch", []],
+  ["StyleMixLatentBatch", []],
 ]);
+/** Of these, nodes that begin with no face, to show beside what becomes of it. */
+const WALKS = new Set(["StyleMixLatentWalk", "StyleMixRandomWalk"]);
 
 let count = 0;
 
@@ -35,9 +40,11 @@ let count = 0;
  * @returns {() => void} asks for what is shown anew, where another run has been
  */
 export function addSliders(node, app, names, server, runOf, say) {
-  const live = new Live(server, say);
+  const faces = !names.length && !WALKS.has(node.comfyClass ?? "");
+  const live = new Live(server, say, !faces);
   const scrub = make("input", "stylemix-scrub", { type: "range", min: 1, max: 1, value: 1, "data-capture-wheel": "true" });
-  const content = make("div", "stylemix-slid", {}, scrub, live.element);
+  const opener = make("button", "stylemix-button", { type: "button", title: say("liveFaceTip") }, say("liveFace"));
+  const content = make("div", "stylemix-slid", {}, scrub, opener, live.element);
   const element = make("div", "stylemix-sliders", {}, content);
   let height = 0;
   /** What was moved last. */
@@ -48,9 +55,10 @@ export function addSliders(node, app, names, server, runOf, say) {
   function show() {
     scrub.max = String(frames());
     scrub.hidden = server.name() === null || frames() < 2;
+    opener.hidden = server.name() === null || frames() !== 1 || !live.element.hidden;
     if (!names.length) {
       const number = Number(scrub.value);
-      const caption = say("liveFrame", { number, count: frames() });
+      const caption = frames() > 1 ? say(faces ? "liveFaceOf" : "liveFrame", { number, count: frames() }) : "";
       scrub.title = caption;
       live.show({ frame: number - 1 }, caption);
       return;
@@ -63,6 +71,7 @@ export function addSliders(node, app, names, server, runOf, say) {
 
   /** Let the node grow and shrink with the pictures. */
   function layOut() {
+    if (!live.element.hidden) opener.hidden = true;
     const more = (content.offsetHeight && content.offsetHeight + 2 * MARGIN) - height;
     if (!more) return;
     height += more;
@@ -72,10 +81,12 @@ export function addSliders(node, app, names, server, runOf, say) {
 
   addElement(node, "live", `STYLEMIX_LIVE_${++count}`, element, () => height);
   new ResizeObserver(layOut).observe(content);
-  scrub.addEventListener("input", () => {
+  scrub.addEventListener("input", open);
+  opener.addEventListener("click", open);
+  function open() {
     live.enter();
     show();
-  });
+  }
   for (const name of names) {
     const widget = node.widgets?.find((each) => each.name === name);
     if (!widget) continue;
