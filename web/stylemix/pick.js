@@ -57,10 +57,11 @@ export function addPicker(node, app, api, runOf, say) {
     const picks = sheet()?.picks;
     button.hidden = !picks;
     button.textContent = picks ? say(picks[0].widget === "direction" ? "pickDirection" : "pickMask") : "";
-    const more = (picks ? HEIGHT + 2 * MARGIN : 0) - height;
-    if (!more) return;
-    height += more;
-    if (node.graph) node.setSize([node.size[0], Math.max(node.size[1] + more, node.computeSize()[1])]);
+    const needed = picks ? HEIGHT + 2 * MARGIN : 0;
+    if (needed === height) return;
+    height = needed;
+    // The picture gives it the room, where it has some.
+    if (node.graph) node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])]);
     app.canvas.setDirty(true, true);
   }
 
