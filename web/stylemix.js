@@ -194,7 +194,11 @@ async function useAsSource({ name, src }) {
   const [, kind] = picture.type.split("/");
   const title = name.replace(/[^\p{L}\p{N} _-]/gu, "_");
   const file = await upload(api, new File([picture], `${title}.${kind}`, { type: picture.type }));
-  if (file === null) return;
+  if (file === null) {
+    const detail = tell("dropFailed", { name });
+    app.extensionManager.toast.add({ severity: "error", summary: "StyleMix", detail, life: 10000 });
+    return;
+  }
   app.canvas.emitBeforeChange();
   addLoader(app, "LoadImage", file, freePlace(app));
   app.canvas.emitAfterChange();

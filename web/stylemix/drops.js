@@ -10,6 +10,10 @@ const OWN = ".safetensors";
 const PICTURES = [".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"];
 /** Of a folder's files, how many become nodes. */
 const MOST = 24;
+/** Bytes of a file that may hold codes or pictures: larger ones are checkpoints, and not uploaded. */
+const LARGEST = 2 ** 29;
+/** Bytes, by the format. */
+const LONGEST_HEADER = 100_000_000n;
 /** Nodes side by side, and the room of each. */
 const [COLUMNS, WIDTH, HEIGHT] = [6, 340, 400];
 
@@ -32,7 +36,7 @@ export function fitting(files) {
  */
 export async function hasWorkflow(file) {
   const size = new DataView(await file.slice(0, 8).arrayBuffer());
-  if (size.byteLength < 8) return false;
+  if (size.byteLength < 8 || size.getBigUint64(0, true) > LONGEST_HEADER) return false;
   const header = file.slice(8, 8 + Number(size.getBigUint64(0, true)));
   try {
     return Boolean(JSON.parse(await header.text()).__metadata__?.workflow);
@@ -56,7 +60,7 @@ export function addDrops(app, api, say) {
       if (!ours || !place) return;
       event.preventDefault();
       event.stopPropagation();
-      void take(entries, place);
+      take(entries, place).catch((error) => tell("error", String(error)));
     },
     true,
   );
@@ -96,9 +100,10 @@ export function addDrops(app, api, say) {
     }
     const names = [];
     for (const { file, folder } of files) {
-      const name = await upload(api, file, folder);
-      if (name === null) tell("error", say("dropFailed", { name: file.name }));
-      else names.push(name);
+      const small = file.size <= LARGEST;
+      const name = small ? await upload(api, file, folder) : null;
+      if (name !== null) names.push(name);
+      else tell("error", say(small ? "dropFailed" : "dropUnknown", { name: file.name }));
     }
     /** @type {{ files: Saved[] }} */
     const { files: saved } = await api.fetchApi("/stylemix/gallery").then((response) => response.json());
