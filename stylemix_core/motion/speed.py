@@ -12,11 +12,15 @@ from ..images import shrink
 from ..progress import OnStep
 
 SIDE = 128
-"""Pictures are measured at about this size."""
+"""Pictures are compared at about this size."""
 FINE, LEAST = 2, 96
 """Measured places per frame, and in all of a short walk."""
-ROUNDS = 3
-"""How often what was measured is measured again and corrected."""
+ROUNDS = 2
+"""How often the way is measured finely, on pictures that the generator draws no larger than that if it can."""
+CORRECTIONS = 3
+"""How often the frames themselves are compared then, each with the next. They are drawn whole, as the last layers
+colour and light much of a picture, and what moves by more than its own width changes a picture by less than the sum of
+small steps."""
 
 
 @torch.inference_mode()
@@ -35,29 +39,39 @@ def even_out(
     loop: whether `last` is 0 again; it is then left out. chunk: pictures that are measured together.
     """
     steps = count if loop else count - 1
+    size = min((side for side in generator.synthesis.colour_resolutions if side >= SIDE), default=None)
     fine = max(FINE, -(-LEAST // steps))
     times = torch.linspace(0, last, fine * steps + 1, dtype=torch.float64)
-    total = ROUNDS * len(times)
+    finely, total = len(times), ROUNDS * len(times) + CORRECTIONS * (steps + 1)
     for round_ in range(ROUNDS):
-        lengths = _changes(generator, way, times, round_ * len(times), total, on_step, chunk)
-        passed = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
-        finely = torch.linspace(0, float(passed[-1]), len(times), dtype=torch.float64)
-        times = _read(passed, times, finely)
-    return times[::fine][:count]
+        times = _evened(times, _changes(generator, way, times, size, round_ * finely, total, on_step, chunk))
+    times = times[::fine]
+    for round_ in range(CORRECTIONS):
+        before = ROUNDS * finely + round_ * (steps + 1)
+        times = _evened(times, _changes(generator, way, times, None, before, total, on_step, chunk))
+    return times[:count]
+
+
+def _evened(times: torch.Tensor, changes: torch.Tensor) -> torch.Tensor:
+    """As many times `[T]` with equal changes between them, if `changes` `[T − 1]` are spread evenly between these."""
+    passed = torch.cat([changes.new_zeros(1), changes.cumsum(0)])
+    return _read(passed, times, torch.linspace(0, float(passed[-1]), len(times), dtype=torch.float64))
 
 
 def _changes(
     generator: Generator,
     way: Callable[[torch.Tensor], Latents],
     times: torch.Tensor,
+    size: int | None,
     before: int,
     total: int,
     on_step: OnStep | None,
     chunk: int,
 ) -> torch.Tensor:
-    """How much the picture changes from each time to the next, float64 `[T − 1]`; never quite nothing."""
-    sizes = [size for size in generator.synthesis.colour_resolutions if size >= SIDE]
-    size = sizes[0] if sizes else None
+    """How much the picture changes from each time to the next, float64 `[T − 1]`; never quite nothing.
+
+    size: in which the generator draws; None for its own.
+    """
     seen, last = [], None
     for start in range(0, len(times), chunk):
         codes = way(times[start : start + chunk])
