@@ -55,11 +55,11 @@ class Phase:
 # Small pictures teach geometry cheaply; the to-RGB sum lets later blocks only add detail. The last steps run
 # in float32 because bfloat16 rounds colours to about one grey level.
 GENERATOR_PHASES = (
-    Phase(64, 3000),
-    Phase(128, 3000),
-    Phase(256, 6000, batch=8),
-    Phase(256, 7000, batch=8, crisp=0.5),
-    Phase(256, 300, batch=8, half_precision=False, crisp=0.5),
+    Phase(64, 2500),
+    Phase(128, 2200),
+    Phase(256, 3600, batch=8),
+    Phase(256, 3600, batch=8, crisp=0.5),
+    Phase(256, 150, batch=8, half_precision=False, crisp=0.5),
 )
 ENCODER_PHASES = (Phase(256, 1500), Phase(256, 1200, through_generator=True))
 GENERATOR_RATE = 1.5e-2
