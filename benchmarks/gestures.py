@@ -7,10 +7,8 @@ half to the newest core's with Vue nodes. Exit code 1 when a goal is missed.
 """
 
 import argparse
-import os
 import random
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -20,8 +18,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from goals import report
+from pages import count_pages, lacking, widgets
 
-from tests.real import browser, find
 from tests.real.server import RealComfy
 from tests.real.widget import LIVE_PICTURES, Widget, drawn_workflow
 
@@ -161,30 +159,16 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=30, help="for how long in all (%(default)s)")
     parser.add_argument("--small", action="store_true", help="half a minute on one page, which proves little")
     arguments = parser.parse_args()
-    cores = find.find_cores()
-    lacking = find.missing(next(iter(cores), None)) or browser.missing()
-    if lacking:
-        print(lacking)
+    if lack := lacking():
+        print(lack)
         return 0 if arguments.small else 1
-    pages = [("classic canvas", cores[0], (), False)]
-    if os.environ.get("COMFYUI_FRONTEND") and not arguments.small:
-        root = str(Path(os.environ["COMFYUI_FRONTEND"]).expanduser())
-        pages.append(("Vue nodes", cores[-1], ("--front-end-root", root), True))
-    seconds = 30 if arguments.small else 60 * arguments.minutes / len(pages)
+    seconds = 30 if arguments.small else 60 * arguments.minutes / count_pages(arguments.small)
     missed = 0
-    for name, core, options, vue in pages:
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            RealComfy(core, Path(folder), options, {"Comfy.VueNodes.Enabled": vue}) as server,
-            browser.open_page(server) as page,
-        ):
-            page.server, page.name = server, name
-            page.page.set_default_timeout(20_000)
-            count, failed, waits, server_growth, page_growth = soak(Widget(page), seconds)
+    for name, widget in widgets(arguments.small):
+        widget.tab.set_default_timeout(20_000)
+        count, failed, waits, server_growth, page_growth = soak(widget, seconds)
         waits.sort()
-        print(
-            f"\n{core.version}, {name}: {count} gestures and {len(waits)} prompts in {seconds / 60:g} minutes\n"
-        )
+        print(f"\n{name}: {count} gestures and {len(waits)} prompts in {seconds / 60:g} minutes\n")
         missed |= report(
             [
                 ("failures", len(failed), "≤", 0),

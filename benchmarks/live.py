@@ -8,18 +8,16 @@ generator, and on the newest one's with Vue nodes. Exit code 1 when a goal is mi
 
 import argparse
 import json
-import os
 import statistics
 import sys
-import tempfile
 import time
 import urllib.request
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.real import browser, find
-from tests.real.server import RealComfy
+from pages import lacking, widgets
+
 from tests.real.widget import INJECT, LIVE_PICTURES, Widget, drawn_workflow
 
 GOAL = 80
@@ -69,34 +67,19 @@ def main() -> int:
     parser.add_argument("--small", action="store_true", help="few strokes on one page, which prove little")
     arguments = parser.parse_args()
     count = 5 if arguments.small else arguments.strokes
-    cores = find.find_cores()
-    lacking = find.missing(next(iter(cores), None)) or browser.missing()
-    if lacking:
-        print(lacking)
+    if lack := lacking():
+        print(lack)
         return 0 if arguments.small else 1
-    pages = [("classic canvas", cores[0], (), False)]
-    if os.environ.get("COMFYUI_FRONTEND") and not arguments.small:
-        root = str(Path(os.environ["COMFYUI_FRONTEND"]).expanduser())
-        pages.append(("Vue nodes", cores[-1], ("--front-end-root", root), True))
     missed = False
     print("| page | median | 95 % | the server alone | goal |\n|---|---|---|---|---|")
-    for name, core, options, vue in pages:
-        settings = {"Comfy.VueNodes.Enabled": vue}
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            RealComfy(core, Path(folder), options, settings) as server,
-            browser.open_page(server) as page,
-        ):
-            page.server, page.name = server, name
-            widget = Widget(page)
-            times = sorted(strokes_on(widget, count))
-            median, slow = statistics.median(times), times[int(0.95 * len(times))]
-            alone = statistics.median(drawing_alone(widget, count))
+    for name, widget in widgets(arguments.small):
+        times = sorted(strokes_on(widget, count))
+        median, slow = statistics.median(times), times[int(0.95 * len(times))]
+        alone = statistics.median(drawing_alone(widget, count))
         over = median > GOAL
         missed |= over
-        said = f"{core.version}, {name}"
         print(
-            f"| {said} | {median:.0f} ms | {slow:.0f} ms | {alone:.0f} ms | ≤ {GOAL} ms |{' missed' * over}",
+            f"| {name} | {median:.0f} ms | {slow:.0f} ms | {alone:.0f} ms | ≤ {GOAL} ms |{' missed' * over}",
             flush=True,
         )
     return int(missed and not arguments.small)

@@ -92,8 +92,7 @@ export function addSliders(node, app, names, server, runOf, say) {
     if (!widget) continue;
     chain(widget, "callback", () => {
       moved = name;
-      live.enter();
-      show();
+      open();
     });
   }
   // As the mask grid's: neither files nor undo know of the pictures.
