@@ -5,6 +5,7 @@ from typing import Any, BinaryIO
 
 from ..errors import CheckpointError
 
+METADATA = "__metadata__"
 LONGEST_HEADER = 1 << 22
 """Bytes. Those of the largest image models have a quarter of it."""
 
@@ -24,7 +25,7 @@ def read_header(file: BinaryIO) -> tuple[dict[str, Any], dict[str, str]]:
         raise damaged("its header is not JSON") from error
     if not isinstance(entries, dict):
         raise damaged("its header is not a list of tensors")
-    metadata = entries.pop("__metadata__", None)
+    metadata = entries.pop(METADATA, None)
     texts = metadata.items() if isinstance(metadata, dict) else ()
     return entries, {key: value for key, value in texts if isinstance(value, str)}
 

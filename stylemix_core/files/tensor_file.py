@@ -3,6 +3,7 @@
 The library `safetensors` writes them. They are read by `mapped.read_safetensors`, which tells why.
 """
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from safetensors.torch import save_file
 
 from ..errors import CheckpointError, StyleMixError
 from .damage import DAMAGE, LONGEST_CAUSE, using
+from .header import METADATA
 from .source import Source
 from .stored import StoredTensor
 from .writing import replacing
@@ -48,6 +50,8 @@ class TensorFormat:
     ) -> None:
         """Write tensors and metadata, those that are None left out. The file appears complete or not at all.
 
+        The same contents make the same bytes.
+
         extra: further metadata, such as a workflow; they replace none of this format's own.
         version: None for the newest.
         """
@@ -56,6 +60,7 @@ class TensorFormat:
         stored = storable(tensors)
         with replacing(path) as partial:
             save_file(stored, partial, texts)
+            sort_metadata(partial)
 
     def holds(self, path: str | os.PathLike[str]) -> bool:
         """Whether a file says that it is of this format. Only its header is read."""
@@ -124,6 +129,17 @@ def storable(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         taken.add(tensor.untyped_storage().data_ptr())
         stored[name] = tensor
     return stored
+
+
+def sort_metadata(path: Path) -> None:
+    """Put the metadata of a safetensors file in order: the library writes them in another one each time."""
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        entries = json.loads(file.read(length))
+        entries[METADATA] = dict(sorted(entries[METADATA].items()))
+        text = json.dumps(entries, ensure_ascii=False, separators=(",", ":"))
+        file.seek(8)
+        file.write(text.encode().ljust(length))
 
 
 def header(path: str | os.PathLike[str]) -> tuple[Mapping[str, StoredTensor], Mapping[str, str]]:

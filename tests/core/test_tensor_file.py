@@ -35,12 +35,16 @@ def test_tensors_and_metadata_come_back(tmp_path):
     assert metadata == {"format": "test.things", "version": "2", "name": "é", "workflow": "{}"}
 
 
-def test_files_are_the_bytes_that_the_library_writes(tmp_path):
-    THINGS.save(tmp_path / "ours", W, {})
-    save_file(W, tmp_path / "theirs", {"format": "test.things", "version": "2"})
-    ours, theirs = ((tmp_path / name).read_bytes() for name in ("ours", "theirs"))
+def test_the_same_contents_make_the_same_bytes(tmp_path):
+    texts = {name: f'"{name}" \n\x01\U0001f600 머리' for name in "cabfed"}
+    THINGS.save(tmp_path / "ours", W, texts)
+    THINGS.save(tmp_path / "again", W, dict(sorted(texts.items())))
+    save_file(W, tmp_path / "theirs", {"format": "test.things", "version": "2", **texts})
+    ours, again, theirs = ((tmp_path / name).read_bytes() for name in ("ours", "again", "theirs"))
+    assert ours == again
     assert sorted(ours) == sorted(theirs)  # the library writes metadata in any order
     assert ours[-24:] == theirs[-24:] == W["w"].numpy().tobytes()
+    assert load(tmp_path / "ours")[1] == {"format": "test.things", "version": "2", **texts}
 
 
 def test_tensors_may_share_memory_and_have_gaps(tmp_path):

@@ -115,6 +115,17 @@ def page(request, tmp_path_factory, photo):
         yield page
 
 
+@pytest.fixture(autouse=True)
+def no_dialog_left(request):
+    """A dialog that a test leaves open would take the clicks and keys of the tests after it."""
+    yield
+    if page := request.node.funcargs.get("page"):
+        left = page.page.evaluate(
+            "() => [...document.querySelectorAll('dialog[open]')].map(each => (each.close(), each.ariaLabel))"
+        )
+        assert left == []
+
+
 @pytest.fixture
 def widget(page):
     """The grid; no test may leave a message of the pack in the console."""

@@ -1,5 +1,7 @@
 """Files and folders dropped on the canvas of ComfyUI's own front ends."""
 
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -21,9 +23,14 @@ def drop(tab, *paths) -> None:
 
 @pytest.fixture
 def empty(page):
+    """An empty canvas; what a test has uploaded is taken away after it."""
     page.page.evaluate("app.graph.clear()")
     page.problems.clear()
-    return page
+    folder = page.server.base / "input"
+    before = set(folder.iterdir())
+    yield page
+    for added in set(folder.iterdir()) - before:
+        shutil.rmtree(added) if added.is_dir() else added.unlink()
 
 
 def test_a_folder_of_faces_becomes_their_loaders(empty, tmp_path, screenshots):

@@ -84,3 +84,6 @@ def test_without_a_node_that_takes_it_the_sheet_says_so(widget):
     widget.tab.locator(".stylemix-pick button").click()
     widget.tab.locator(".stylemix-pick-part").first.click()
     assert "add InjectW+ first" in widget.tab.locator(".stylemix-menu-note").inner_text()
+    widget.tab.keyboard.press("Escape")  # the menu
+    widget.tab.keyboard.press("Escape")  # the sheet
+    widget.tab.locator(".stylemix-picked").wait_for(state="detached")
