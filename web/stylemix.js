@@ -132,6 +132,16 @@ function liveServer(node) {
 }
 
 /**
+ * A message at the edge of the page.
+ *
+ * @param {string} severity
+ * @param {string} detail
+ */
+function toast(severity, detail, summary = "StyleMix") {
+  app.extensionManager.toast.add({ severity, summary, detail, life: 10000 });
+}
+
+/**
  * The pictures that nodes of the workflow show, of one of them or of all.
  *
  * @param {Comfy.LinkedNode} [only]
@@ -195,8 +205,7 @@ async function useAsSource({ name, src }) {
   const title = name.replace(/[^\p{L}\p{N} _-]/gu, "_");
   const file = await upload(api, new File([picture], `${title}.${kind}`, { type: picture.type }));
   if (file === null) {
-    const detail = tell("dropFailed", { name });
-    app.extensionManager.toast.add({ severity: "error", summary: "StyleMix", detail, life: 10000 });
+    toast("error", tell("dropFailed", { name }));
     return;
   }
   app.canvas.emitBeforeChange();
@@ -215,10 +224,7 @@ function locale() {
 
 /** @param {Comfy.Node} node @param {Upload} upload */
 function addUploadTo(node, { endings, label, failed, summary }) {
-  addUpload(node, api, endings, tell(label), (name) => {
-    const detail = tell(failed, { name });
-    app.extensionManager.toast.add({ severity: "error", summary, detail, life: 10000 });
-  });
+  addUpload(node, api, endings, tell(label), (name) => toast("error", tell(failed, { name }), summary));
 }
 
 /**
@@ -401,7 +407,7 @@ app.registerExtension({
     showRefusals(api, app);
     showProgress(api, app);
     dropPreviews(api, app);
-    addDrops(app, api, tell);
+    addDrops(app, api, tell, toast);
     addGallery(app, api, new URL("./docs/StyleMixDecode/result.jpg", import.meta.url).href, tell);
     const sheet = document.createElement("link");
     sheet.rel = "stylesheet";

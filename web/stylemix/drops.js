@@ -49,8 +49,9 @@ export async function hasWorkflow(file) {
  * @param {Comfy.App} app
  * @param {Comfy.Api} api
  * @param {(key: TextKey, values?: Record<string, unknown>) => string} say
+ * @param {(severity: string, detail: string) => void} tell
  */
-export function addDrops(app, api, say) {
+export function addDrops(app, api, say, tell) {
   document.addEventListener(
     "drop",
     (event) => {
@@ -117,11 +118,6 @@ export function addDrops(app, api, say) {
       else tell("error", say("dropUnknown", { name }));
     }
     app.canvas.emitAfterChange();
-  }
-
-  /** @param {string} severity @param {string} detail */
-  function tell(severity, detail) {
-    app.extensionManager.toast.add({ severity, summary: "StyleMix", detail, life: 10000 });
   }
 }
 
