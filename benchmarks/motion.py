@@ -54,12 +54,18 @@ def speed(work: Path, small: bool) -> None:
     keys = sample_latents(generator, range(4), 0.8)
     for kind in ("even", "visible"):
         walk = sm.latent_walk(keys, 8 if small else 48, "linear", True, kind, generator)
-        pictures = torch.cat([generator.synthesis(w, "none") for w in walk.w.split(8)])
-        changes = (pictures.roll(-1, 0) - pictures).square().mean((1, 2, 3)).sqrt()
         attributes = truth.attributes_of_codes(walk.w)
-        moved = (attributes.roll(-1, 0) - attributes).square().sum(1).sqrt()
         goal, least = (0.3, True) if kind == "even" else (0.1, False)
-        say(f"variation of change, {kind} speed, drawn by the generator", variation(changes), goal, least)
+        drawn = {
+            "generator": torch.cat([generator.synthesis(w, "none") for w in walk.w.split(8)]),
+            "renderer": torch.cat(
+                [render(each, 256, with_regions=False).image for each in attributes.split(8)]
+            ),
+        }
+        for by, pictures in drawn.items():
+            changes = (pictures.roll(-1, 0) - pictures).square().mean((1, 2, 3)).sqrt()
+            say(f"variation of change, {kind} speed, drawn by the {by}", variation(changes), goal, least)
+        moved = (attributes.roll(-1, 0) - attributes).square().sum(1).sqrt()
         print(f"{kind} speed, variation of the way in the renderer's attributes: {variation(moved):.3f}")
 
 

@@ -1,8 +1,8 @@
 """Make the pictures of the example workflows and of the help pages by running the workflows:
 `python -m tests.real.pictures`.
 
-Needs what the browser tests need. Each `example_workflows/NAME.json` gets a `NAME.jpg` of the picture that its
-SaveImage node shows, each `web/docs/ID` a `node.jpg` of that node after the run.
+Needs what the browser tests need, and PyAV. Each `example_workflows/NAME.json` gets a `NAME.jpg` of the film that it
+makes or the picture that its SaveImage node shows, each `web/docs/ID` a `node.jpg` of that node after the run.
 """
 
 import io
@@ -14,6 +14,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from stylemix_core.motion.clip import Clip
+
 from .. import builders_stylegan3
 from ..host import PACK
 from . import browser, find
@@ -21,6 +23,9 @@ from .conftest import STYLEGAN3
 from .server import RealComfy
 
 WIDTH = 1000
+FILM_WIDTH = 256
+FILM_RATE = 12
+"""Frames a second, of the thumbnail of a film."""
 MARGIN = 24
 """Around a node, in pixels: the ends of its wires are seen."""
 
@@ -62,12 +67,12 @@ def main() -> None:
                 page.queue()
                 picture = server.picture(**page.pictures(sheet)[0])
                 page.wait_for_quiet()
-                save(
-                    picture.resize(
-                        (WIDTH, round(picture.height * WIDTH / picture.width)), Image.Resampling.LANCZOS
-                    ),
-                    workflow.with_suffix(".jpg"),
-                )
+                films = [*(server.base / "output").rglob("*.mp4")]
+                if films:
+                    save_film(films[0], workflow.with_suffix(".jpg"))
+                    films[0].unlink()
+                else:
+                    save(sized(picture, WIDTH), workflow.with_suffix(".jpg"))
                 types = {node["type"] for node in nodes if node["type"].startswith("StyleMix")}
                 for kind in sorted(types - shown):
                     save(picture_of_node(page, kind), PACK / "web" / "docs" / kind / "node.jpg")
@@ -87,6 +92,19 @@ def picture_of_node(page: browser.Page, kind: str) -> Image.Image:
         "height": TITLE + height + 2 * MARGIN,
     }
     return Image.open(io.BytesIO(page.page.screenshot(clip=clip)))
+
+
+def sized(picture: Image.Image, width: int) -> Image.Image:
+    return picture.resize((width, round(picture.height * width / picture.width)), Image.Resampling.LANCZOS)
+
+
+def save_film(film: Path, path: Path) -> None:
+    """A thumbnail that moves. ComfyUI asks for no other name than .jpg; browsers look into the file, which is WebP."""
+    clip = Clip.of(film)
+    frames = [*map(Image.fromarray, clip.frames())][:: max(1, round(clip.rate / FILM_RATE))]
+    first, *others = (sized(frame, FILM_WIDTH) for frame in frames)
+    first.save(path, "WEBP", save_all=True, append_images=others, duration=1000 // FILM_RATE, quality=75)
+    print(f"{path.relative_to(PACK)}: {len(frames)} frames, {first.width}×{first.height}")
 
 
 def save(picture: Image.Image, path: Path) -> None:
