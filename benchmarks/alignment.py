@@ -5,7 +5,7 @@
 
 Every avatar is drawn upright and aligned; then it is pasted into a picture of 1024² at a random place and scale,
 leaning by up to 25°, and aligned there. Errors are those against where the first alignment lies after the pasting.
-Exit code 1 when a goal is missed; --small does not fail for the time.
+Exit code 1 when a goal is missed; --small, a few of which prove little, has none.
 
 Real photos cannot come with the project. `ELSEWHERE` says what they gave; it is printed below the figures.
 """
@@ -19,6 +19,7 @@ from dataclasses import astuple
 
 import numpy as np
 import torch
+from goals import report
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from stylemix_core.demo.renderer import render, sample_attributes
@@ -73,41 +74,35 @@ def main() -> int:
     non_faces = make_non_faces(random)
     turned, scaled, off = (list(column) for column in zip(*errors))
     mean, worst = statistics.mean, max
-    rows = [
-        ("mean rotation error, degrees", mean(turned), 0.6, "≤", f"worst {worst(turned):.2f}"),
-        ("mean scale error, %", 100 * mean(scaled), 2.0, "≤", f"worst {100 * worst(scaled):.2f}"),
-        (
-            "mean error of the centre, % of the crop",
-            100 * mean(off),
-            0.45,
-            "≤",
-            f"worst {100 * worst(off):.2f}",
-        ),
-        ("pasted avatars not found, or found twice", missing, 0, "≤", f"of {avatars * pastes}"),
-        ("upright 256² avatars found", sum(map(bool, find_faces(small))), 38, "≥", "of 40"),
-        (
-            "faces found where there are none",
-            sum(map(len, find_faces(non_faces))),
-            0,
-            "≤",
-            f"in {len(non_faces)}",
-        ),
-        (
-            "landmarks of a 1024² picture, ms of one core",
-            1000 * statistics.median(seconds),
-            60,
-            "≤",
-            "median",
-        ),
-    ]
-    missed = [value > goal if sign == "≤" else value < goal for _, value, goal, sign, _ in rows]
-    print("| figure | value | goal | |\n|---|---|---|---|")
-    for (name, value, goal, sign, note), bad in zip(rows, missed):
-        print(f"| {name} | {value:.4g} | {sign} {goal} | {note}{', missed' if bad else ''} |")
-    print(f"| the same with the crop | {1000 * statistics.median(crop_seconds):.4g} | | median of 5 |")
+    missed = report(
+        [
+            ("mean rotation error, degrees", mean(turned), "≤", 0.6),
+            ("mean scale error, %", 100 * mean(scaled), "≤", 2.0),
+            ("mean error of the centre, % of the crop", 100 * mean(off), "≤", 0.45),
+            (f"of {avatars * pastes} pasted avatars, not found or found twice", missing, "≤", 0),
+            ("of 40 upright 256² avatars, found", sum(map(bool, find_faces(small))), "≥", 38),
+            (
+                f"faces found in {len(non_faces)} pictures without",
+                sum(map(len, find_faces(non_faces))),
+                "≤",
+                0,
+            ),
+            (
+                "landmarks of a 1024² picture, ms of one core, median",
+                1000 * statistics.median(seconds),
+                "≤",
+                60,
+            ),
+        ],
+        judged=not options.small,
+    )
+    print(
+        f"\nWorst rotation {worst(turned):.2f}°, scale {100 * worst(scaled):.2f} %, centre {100 * worst(off):.2f} %. "
+        f"Landmarks with the crop: {1000 * statistics.median(crop_seconds):.0f} ms."
+    )
     print(f"\n{framing(small)}")
     print(f"\n{ELSEWHERE}")
-    return int(any(missed[:-1] if options.small else missed))
+    return missed
 
 
 def draw_avatars(count: int, resolution: int, seed: int = 0) -> torch.Tensor:
