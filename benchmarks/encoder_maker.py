@@ -42,7 +42,7 @@ def main() -> int:
     parser.add_argument("--small", action="store_true", help="seconds instead of minutes, no goals")
     options = parser.parse_args()
     if options.small:
-        options.minutes, options.second, options.count = [0.1, 0.2], 0.1, 16
+        options.minutes, options.second, options.count = [0.1], 0.1, 16
     demo = sm.load_generator("demo", "cpu")
     with tempfile.TemporaryDirectory() as folder:
         rows, encoders = [], {}

@@ -74,7 +74,7 @@ def main() -> None:
         "| work | precision | ours | theirs | ratio | memory, ours | theirs |\n|---|---|---|---|---|---|---|"
     )
     decoding(generator, rounded, reference, runs, options.small)
-    compiling(generator, rounded, reference, runs)
+    compiling(generator, rounded, reference, runs, options.small)
     encoding(runs, options.small)
     inverting(generator, reference, runs)
     grids(generator, runs)
@@ -110,13 +110,14 @@ def decoding(generator: Generator, rounded: Generator, reference: Callable, runs
         row(f"memory of a batch of {batch}", "float32", None, None, (peak("float32", batch, small), None))
 
 
-def compiling(generator: Generator, rounded: Generator, reference: Callable, runs: int) -> None:
+def compiling(generator: Generator, rounded: Generator, reference: Callable, runs: int, small: bool) -> None:
     """Drawing with compiled code, against the reference and against drawing without it; and the first picture."""
     w = codes(generator, 1)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "generator.safetensors"
         native.write(path, generator)
-        for precision, plain in (("float32", generator), ("auto", rounded)):
+        precisions = {"float32": generator} if small else {"float32": generator, "auto": rounded}
+        for precision, plain in precisions.items():
             name = precision.replace("auto", "automatic")
             os.environ[CACHE] = str(Path(folder) / precision)
             for state in ("nothing compiled yet", "compiled by an earlier process"):
