@@ -13,6 +13,7 @@ import insight_directions
 import insight_explain
 import insight_find
 import insight_local
+from goals import report
 
 PARTS = {
     "explain": insight_explain,
@@ -29,15 +30,8 @@ def main() -> int:
         "--only", choices=PARTS, nargs="+", default=list(PARTS), help="parts to measure (all)"
     )
     options = parser.parse_args()
-    print("| figure | value | goal |\n|---|---|---|")
-    missed = False
-    for name in options.only:
-        for figure, value, relation, goal in PARTS[name].figures(options.small):
-            met = {"≥": value >= goal, "≤": value <= goal}.get(relation, True)
-            missed |= not met
-            wanted = f"{relation} {goal:g}" if relation else ""
-            print(f"| {figure} | {value:.4g} | {wanted} |{'' if met else ' missed'}", flush=True)
-    return int(missed and not options.small)
+    rows = (row for name in options.only for row in PARTS[name].figures(options.small))
+    return report(rows, judged=not options.small)
 
 
 if __name__ == "__main__":

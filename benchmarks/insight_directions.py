@@ -18,6 +18,8 @@ try:
 except ImportError:
     LogisticRegression = None
 
+from goals import Row, report
+
 import stylemix_core as sm
 from stylemix_core.codes.directions import Directions
 from stylemix_core.codes.sampling import sample_latents
@@ -34,8 +36,6 @@ REFERENCE = 2_000
 """Labelled faces of the directions that those of few are compared with."""
 LIMIT = 0.1
 """Of identity drift."""
-
-Row = tuple[str, float, str, float]
 
 
 @torch.inference_mode()
@@ -242,14 +242,9 @@ def table() -> str:
 
 
 def main() -> int:
-    print(table(), "\n\n| figure | value | goal |\n|---|---|---|")
-    missed = False
-    for name, value, relation, goal in figures("--small" in sys.argv):
-        met = {"≥": value >= goal, "≤": value <= goal}.get(relation, True)
-        missed |= not met
-        goal_text = f"{relation} {goal:g}" if relation else ""
-        print(f"| {name} | {value:.4g} | {goal_text} |{'' if met else ' missed'}")
-    return int(missed)
+    print(table(), "\n")
+    small = "--small" in sys.argv
+    return report(figures(small), judged=not small)
 
 
 if __name__ == "__main__":

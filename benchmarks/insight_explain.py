@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 import torch
 from decode import random_generator
+from goals import Row, report
 
 import stylemix_core as sm
 from stylemix_core.analysis.explain import SIDE, explain_layers
@@ -24,7 +25,6 @@ from stylemix_core.faces.regions import faces_of, find_regions
 from stylemix_core.generator import Generator
 from stylemix_core.images import resize
 
-Row = tuple[str, float, str, float]
 REGIONS = ("hair", "eyes", "background")
 FIRST_HELD_OUT_SEED = 1_000_000
 WHOLE = {"picture": torch.ones(8, 8)}
@@ -194,16 +194,8 @@ def progress(number: int, count: int) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    missed = False
     small = "--small" in arguments
-    print("| figure | value | goal |\n|---|---|---|")
-    for name, value, relation, goal in figures(small):
-        met = {"≥": value >= goal, "≤": value <= goal}.get(relation, True)
-        missed |= not met
-        print(
-            f"| {name} | {value:.4g} | {f'{relation} {goal:g}' if relation else ''} |{'' if met else ' missed'}"
-        )
-    return int(missed and not small)
+    return report(figures(small), judged=not small)
 
 
 if __name__ == "__main__":

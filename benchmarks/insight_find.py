@@ -18,6 +18,7 @@ from unittest import mock
 
 import torch
 from decode import codes, random_generator
+from goals import Row, report
 
 import stylemix_core as sm
 from stylemix_core.analysis import trials
@@ -69,19 +70,10 @@ def main() -> int:
     if options.large:
         time_large()
         return 0
-    rows = figures(options.small, options.pairs)
-    print("\n| figure | value | goal |\n|---|---|---|")
-    missed = False
-    for name, value, relation, goal in rows:
-        met = {"≥": value >= goal, "≤": value <= goal}.get(relation, True)
-        missed |= not met
-        print(
-            f"| {name} | {value:.3g} | {f'{relation} {goal:g}' if relation else ''} |{'' if met else ' missed'}"
-        )
-    return int(missed and not options.small)
+    return report(figures(options.small, options.pairs), judged=not options.small)
 
 
-def figures(small: bool, pairs: int | None = None) -> list[tuple[str, float, str, float]]:
+def figures(small: bool, pairs: int | None = None) -> list[Row]:
     """F1 of the layers, how often no preset and no single layer does better, and the time of a search."""
     count = pairs or (1 if small else 50)
     generator = sm.load_generator("demo", "cpu")

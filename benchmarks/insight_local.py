@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
+from goals import Row, report
 
 import stylemix_core as sm
 from stylemix_core.codes.latents import Latents
@@ -24,8 +25,6 @@ from stylemix_core.demo import truth
 from stylemix_core.demo.renderer import render
 from stylemix_core.generator import Generator
 from stylemix_core.mixing.inject import inject_latents
-
-Row = tuple[str, float, str, float]
 
 FIRST_HELD_OUT_SEED = 1_000_000
 LAYERS = ("all", "0-3", "4-5", "4-7", "8-13")
@@ -41,14 +40,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--small", action="store_true", help="few pairs and masks, no goals")
     options = parser.parse_args()
-    missed = False
-    print("| figure | value | goal |\n|---|---|---|")
-    for name, value, relation, goal in figures(options.small):
-        met = {"≥": value >= goal, "≤": value <= goal}.get(relation, True)
-        missed |= not met
-        goal_text = f"{relation} {goal:g}" if relation else ""
-        print(f"| {name} | {value:.4g} | {goal_text} |{'' if met else ' missed'}")
-    return int(missed and not options.small)
+    return report(figures(options.small), judged=not options.small)
 
 
 @torch.inference_mode()

@@ -16,6 +16,7 @@ import time
 
 import torch
 from decode import random_generator
+from goals import Row, report
 
 import stylemix_core as sm
 from stylemix_core.demo import truth
@@ -41,19 +42,13 @@ def main() -> int:
         options.count, options.steps, options.resolution = 2, 10, 64
 
     rows = quality(options.count, options.steps) + speed(options.steps)
-    print(f"\n{options.count} avatars, {options.steps} steps\n\n| figure | value | goal |\n|---|---|---|")
-    missed = False
-    for name, value, relation, goal in rows:
-        relation = "" if options.small else relation
-        met = {"≥": value >= goal, "≤": value <= goal}.get(relation, True)
-        missed |= not met
-        goal_text = f"{relation} {goal:g}" if relation else ""
-        print(f"| {name} | {value:.4g} | {goal_text} |{'' if met else ' missed'}")
+    print(f"\n{options.count} avatars, {options.steps} steps\n")
+    missed = report(rows, judged=not options.small)
     full_size(options.resolution)
-    return int(missed)
+    return missed
 
 
-def quality(count: int, steps: int) -> list[tuple[str, float, str, float]]:
+def quality(count: int, steps: int) -> list[Row]:
     """Error of every method, and of its codes after fine layers of another avatar were injected."""
     generator, encoder = sm.load_generator("demo", "cpu"), sm.load_encoder("demo", "cpu")
     z = sm.sample_z(range(FIRST_HELD_OUT_SEED, FIRST_HELD_OUT_SEED + 2 * count), generator.z_dim)
@@ -94,7 +89,7 @@ def quality(count: int, steps: int) -> list[tuple[str, float, str, float]]:
     ]
 
 
-def speed(steps: int) -> list[tuple[str, float, str, float]]:
+def speed(steps: int) -> list[Row]:
     """A step of `optimize` on one demo picture, against a forward and a backward pass of the generator in between."""
     generator, encoder = sm.load_generator("demo", "cpu"), sm.load_encoder("demo", "cpu")
     picture = render(torch.full([1, len(truth.ATTRIBUTES)], 0.4), 256, with_regions=False).image
