@@ -377,7 +377,7 @@ class LoadTuning(io.ComfyNode):
             inputs=[
                 GENERATOR.Input("generator", tooltip="The generator that was tuned, as its loader gives it."),
                 file_input(
-                    host.tuning_names() or [host.NONE],
+                    host.tuning_names(),
                     "A .safetensors file with a tuning, from the input or the output folder.",
                 ),
             ],
@@ -390,9 +390,7 @@ class LoadTuning(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, file: str | None) -> bool | str:
-        if file == host.NONE:
-            return "there is no tuning yet; save one with Save Tuning, or upload one"
-        return host.check_file(file)
+        return host.check_file(file, none="there is no tuning yet; save one with Save Tuning, or upload one")
 
     @classmethod
     def fingerprint_inputs(cls, file: str, generator: Any = None) -> str:

@@ -195,7 +195,11 @@ def format_input() -> io.Combo.Input:
 def file_input(options: list[str], tooltip: str, default: str | None = None) -> io.Combo.Input:
     """A file of the input or output folder, which can be uploaded here as well. `host.check_file` checks it."""
     return io.Combo.Input(
-        "file", options=options, default=default, upload=io.UploadType.model, tooltip=tooltip
+        "file",
+        options=options or [host.NONE],
+        default=default,
+        upload=io.UploadType.model,
+        tooltip=tooltip,
     )
 
 

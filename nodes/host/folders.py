@@ -148,11 +148,17 @@ def file_path(name: str) -> str:
     return path
 
 
-def check_file(name: str | None, path_of: Callable[[str], str] = file_path) -> bool | str:
-    """For `validate_inputs`: whether the file is there; else what is wrong.
+def check_file(
+    name: str | None,
+    path_of: Callable[[str], str] = file_path,
+    none: str = "no file is chosen; choose one, or upload one",
+) -> bool | str:
+    """For `validate_inputs`: whether the file is there; else what is wrong. none: what is wrong with `NONE`.
 
     Against the disk and not the list, which the page may have got before the file was written.
     """
+    if name == NONE:
+        return none
     try:
         if name is not None:  # a wired name is not known yet
             path_of(name)

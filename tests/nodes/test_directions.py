@@ -203,6 +203,11 @@ def test_identity_is_capped_by_arcface_where_its_file_is(host):
             "outside of ComfyUI's folders",
         ),
         (
+            {"load": node("StyleMixLoadDirections", file=""), "apply": applying("load")},
+            "load",
+            "there are no directions yet",
+        ),
+        (
             {"apply": node("StyleMixIdentityCap", **capping("0")["cap"]["inputs"])},
             "apply",
             "nothing here recognises",
