@@ -58,7 +58,7 @@ class DragFace(io.ComfyNode):
                 io.Mask.Input(
                     "may_move",
                     optional=True,
-                    tooltip="Where the picture may change: black is held where it is, as well as it goes.",
+                    tooltip="Where the picture may change: black is kept as it is as far as possible.",
                 ),
             ],
             outputs=[

@@ -217,7 +217,7 @@ class InvertOptions(io.ComfyNode):
         ) -> io.Float.Input:
             least = AS_QUALITY if default == AS_QUALITY else 0.0
             if default == AS_QUALITY:
-                tooltip += " Below 0: as the quality has it."
+                tooltip += " Below 0: what quality sets."
             return io.Float.Input(
                 name, default=default, min=least, max=most, step=step, tooltip=tooltip, optional=optional
             )
@@ -236,7 +236,7 @@ class InvertOptions(io.ComfyNode):
                     AS_QUALITY,
                     1.0,
                     0.01,
-                    "How far a step goes, in deviations of w. 0.05 is usual.",
+                    "How far a step goes, in standard deviations of w. 0.05 is usual.",
                 ),
                 strength(
                     "pull",

@@ -46,7 +46,7 @@ class LearnDirection(io.ComfyNode):
             node_id="StyleMixLearnDirection",
             display_name="Learn Direction · slider from examples",
             category="StyleMix/directions",
-            description="Learn a slider from faces that have something and faces that have it not: ten of both are "
+            description="Learn a slider from faces with a feature and faces without it: ten of both are "
             "enough. Says how far to trust it.",
             **search_words(
                 "train", "slider", "InterFaceGAN", "SVM", "attribute", "examples", "edit", "StyleGAN", "W+"
@@ -55,7 +55,7 @@ class LearnDirection(io.ComfyNode):
             inputs=[
                 GENERATOR.Input("generator", tooltip="The generator that the codes are for."),
                 LATENT.Input("positive", tooltip="Faces that have it: three at least, better ten or more."),
-                LATENT.Input("negative", tooltip="Faces that have it not."),
+                LATENT.Input("negative", tooltip="Faces without it."),
                 io.String.Input(
                     "name", default="smile", dynamic_prompts=False, tooltip="What to call the direction."
                 ),
@@ -135,7 +135,7 @@ class SortFaces(io.ComfyNode):
                     "choices",
                     default="",
                     dynamic_prompts=False,
-                    tooltip="What was sorted so far: +3 for the third face if it has it, -3 if it has it not. "
+                    tooltip="What was sorted so far: +3 for the third face if it has it, -3 if it lacks it. "
                     "The faces below write it.",
                 ),
             ],
@@ -145,7 +145,7 @@ class SortFaces(io.ComfyNode):
                 ),
                 io.String.Output(display_name="report", tooltip="Its layers, and how far to trust it."),
                 LATENT.Output(display_name="positive", tooltip="The faces that have it."),
-                LATENT.Output(display_name="negative", tooltip="The faces that have it not."),
+                LATENT.Output(display_name="negative", tooltip="The faces without it."),
             ],
             hidden=[io.Hidden.unique_id],
         )

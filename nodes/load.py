@@ -50,7 +50,7 @@ class LoadGenerator(io.ComfyNode):
                     default=False,
                     optional=True,
                     tooltip="Draw with code that PyTorch compiles for this machine: a few percent faster in half "
-                    "precision, as good as nothing in float32. The first picture takes up to a minute longer, after a "
+                    "precision, next to nothing in float32. The first picture takes up to a minute longer, after a "
                     "restart some seconds. Where PyTorch cannot compile, the node says so and draws without it.",
                 ),
             ],

@@ -521,7 +521,7 @@ class RestyleFilm(io.ComfyNode):
                 io.Boolean.Input(
                     "steady",
                     default=True,
-                    tooltip="Average colours and small structure over each scene, which would flicker.",
+                    tooltip="Average colours and small structure over each scene, so that they do not flicker.",
                 ),
                 io.Float.Input(
                     "feather",
@@ -547,7 +547,7 @@ class RestyleFilm(io.ComfyNode):
                     max=10_000,
                     optional=True,
                     tooltip="Tune the generator to the face first, once for all frames, for so many steps, such as "
-                    "100: nearer to the face, and slower. 0: not.",
+                    "100: nearer to the face, and slower. 0: off.",
                 ),
                 io.Int.Input(
                     "seam_steps",
@@ -556,7 +556,7 @@ class RestyleFilm(io.ComfyNode):
                     max=10_000,
                     optional=True,
                     tooltip="Then tune it, for so many steps, such as 50, to draw around the changed heads what the "
-                    "clip has there: a seam that is not seen. 0: not.",
+                    "clip has there: a seam that is not seen. 0: off.",
                 ),
             ],
             outputs=[

@@ -29,7 +29,7 @@ class MakeEncoder(io.ComfyNode):
                 io.String.Input(
                     "name",
                     default="my_encoder",
-                    tooltip="What to call it. Below that name it lies in the output folder's encoders, and Load pSp "
+                    tooltip="The encoder's name. It is saved under it in the output folder's encoders, and Load pSp "
                     "Encoder lists it.",
                 ),
                 io.Float.Input(

@@ -225,7 +225,7 @@ def pyarrow() -> Any:
     try:
         import pyarrow.parquet
     except ImportError:
-        raise StyleMixError("Parquet needs pyarrow; install it: pip install stylemix[parquet]") from None
+        raise StyleMixError("Parquet needs pyarrow; install it: pip install pyarrow") from None
     return pyarrow.parquet
 
 

@@ -276,8 +276,7 @@ def video_library() -> Any:
         import av
     except ImportError:
         raise StyleMixError(
-            "films need PyAV; install it: pip install stylemix[video]. Without it, .webp, .gif and folders of PNGs can "
-            "be written"
+            "films need PyAV; install it: pip install av. Without it, .webp, .gif and folders of PNGs can be written"
         ) from None
     return av
 

@@ -77,7 +77,7 @@ def test_animations_need_no_library(monkeypatch, tmp_path, ending):
         assert (picture.n_frames, picture.size) == (20, (SIDE, SIDE))
         picture.seek(7)
         assert abs(np.asarray(picture.convert("RGB")).astype(int) - frame(7)).mean() < 6
-    with pytest.raises(sm.StyleMixError, match=r"pip install stylemix\[video\]"):
+    with pytest.raises(sm.StyleMixError, match=r"pip install av"):
         Film(tmp_path / "film.mp4", 20, 25)
 
 

@@ -846,7 +846,7 @@ def test_shards_of_the_commands(tmp_path, capsys, models):
 
 def test_without_ray_it_says_what_to_install(job, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(sm.StyleMixError, match=r"pip install stylemix\[ray\]"):
+    with pytest.raises(sm.StyleMixError, match=r'pip install "ray\[data\]"'):
         sm.run_job(job(), ray="local")
 
 

@@ -218,7 +218,7 @@ def directions_of(generator: "Generator", search: Search, run: Run) -> "Directio
 
 
 @verb(
-    "Learn a slider from faces that have something and faces that have it not.",
+    "Learn a slider from faces with a feature and faces without it.",
     "Ten of both are enough for most things. Says how far to trust the result, and shows it on the faces without it.",
 )
 @options.output("learn")
