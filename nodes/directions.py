@@ -323,7 +323,8 @@ class LoadDirections(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, file: str | None) -> bool | str:
         return host.check_file(
-            file, none="there are no directions yet; save some with Save Directions, or upload a file with them"
+            file,
+            none="there are no directions yet; save some with Save Directions, or upload a file with them",
         )
 
     @classmethod

@@ -81,24 +81,31 @@ class DragFace(io.ComfyNode):
         masks: object = None,
         may_move: torch.Tensor | None = None,
     ) -> io.NodeOutput:
-        network, node_id = generator.network(), cls.hidden.unique_id
-        host.warn(node_id, check_generator(latent, network))
+        node_id = cls.hidden.unique_id
+        host.warn(node_id, check_generator(latent, generator.network()))
         drags = parse_drags(points)
         layers = MaskText.of(mask_list if masks is None else masks).resolve(latent.w.shape[1])
         report = host.step_reporter(node_id)
 
         def show(step: int, so_far: Dragged) -> None:
-            picture = network.synthesis(so_far.latents.w) if step % SHOWN_EVERY == 0 else None
+            picture = generator.network().synthesis(so_far.latents.w) if step % SHOWN_EVERY == 0 else None
             report(step, steps, picture)
 
         dragged = host.descend(
             [generator],
             1,
             lambda save_memory: drag_points(
-                network, latent, drags, layers, steps, may_move, on_step=show, checkpointing=save_memory
+                generator.network(),
+                latent,
+                drags,
+                layers,
+                steps,
+                may_move,
+                on_step=show,
+                checkpointing=save_memory,
             ),
         )
-        told = dragged.report(network.img_resolution)
+        told = dragged.report(generator.network().img_resolution)
         host.tell(node_id, told.splitlines()[0])
         image = draw(generator, dragged.latents, "const", noise_seed=0)
         result = replace(dragged.latents)  # the same code, but not what ComfyUI keeps

@@ -17,6 +17,7 @@ from ..stylemix_core.codes.latents import (
 from ..stylemix_core.figures.grid import overview
 from ..stylemix_core.files.pictures import save_image
 from ..stylemix_core.images import from_comfy
+from ..stylemix_core.motion.walk import MOST_FRAMES
 from . import host, live
 from .inputs import (
     OWN_FORMAT,
@@ -247,11 +248,11 @@ class LatentFromBatch(io.ComfyNode):
                 io.Int.Input(
                     "index",
                     default=0,
-                    min=-4096,
-                    max=4095,
+                    min=-MOST_FRAMES,
+                    max=MOST_FRAMES - 1,
                     tooltip="The first code to pick. 0 is the first of the batch, -1 the last.",
                 ),
-                io.Int.Input("length", default=1, min=1, max=4096, tooltip="How many codes to pick."),
+                io.Int.Input("length", default=1, min=1, max=MOST_FRAMES, tooltip="How many codes to pick."),
             ],
             outputs=[LATENT.Output(display_name="latent", tooltip="The picked W+ codes.")],
             hidden=[io.Hidden.unique_id],

@@ -83,6 +83,10 @@ class Nothing(Exception):
     """Why there is nothing to see now, which is no fault of whoever asks."""
 
 
+class Needed(Nothing):
+    """What a user has to do before there can be anything to see; pages show it."""
+
+
 @dataclass(frozen=True)
 class Wish:
     """What a page wishes to see."""
@@ -102,11 +106,11 @@ def picture(wish: Wish) -> tuple[bytes, int]:
     """A PNG of it, and the larger side of a run's pictures. `Nothing` where it cannot be drawn."""
     ran = _ran.get(wish.name)
     if ran is None:
-        raise Nothing("this result is not in the server's memory any more; run the workflow")
+        raise Needed("this result is not in the server's memory any more; run the workflow")
     reference, noise_mode = _drawn_by.get(ran.source.generator, (lambda: None, "const"))
     generator = reference()
     if generator is None:
-        raise Nothing("nothing has drawn these codes yet; run the workflow with a StyleGAN2Decode")
+        raise Needed("nothing has drawn these codes yet; run the workflow with a StyleGAN2Decode")
     network = generator.network()
     try:
         image = glimpse(network, ran.codes(wish.values, network), noise_mode, SIDE)
@@ -132,6 +136,8 @@ class Desk:
 
         try:
             made, full = await self.serve(request)
+        except Needed as needed:
+            return web.json_response({"why": str(needed)})
         except Nothing as nothing:
             return web.json_response({"nothing": str(nothing)})
         except Refused as refused:

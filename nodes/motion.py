@@ -35,7 +35,7 @@ from ..stylemix_core.motion.film import (
     stamp_of,
 )
 from ..stylemix_core.motion.loudness import BANDS, loudness
-from ..stylemix_core.motion.restyle import TUNED_TO, Followed
+from ..stylemix_core.motion.restyle import ONE_MASK, TUNED_TO, Followed
 from ..stylemix_core.motion.tracking import crops, follow, look
 from ..stylemix_core.motion.walk import CURVES, MOST_FRAMES, SPEEDS, latent_walk, random_walk
 from . import host, live
@@ -217,9 +217,11 @@ class RandomWalk(io.ComfyNode):
                 ),
             ],
             outputs=[LATENT.Output(display_name="latent", tooltip="The W+ codes, one per frame.")],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
+    @host.speaking
     def execute(
         cls,
         generator: host.AnyModel,
@@ -590,6 +592,10 @@ class RestyleFilm(io.ComfyNode):
     ) -> io.NodeOutput:
         node_id = cls.hidden.unique_id
         host.warn(node_id, check_encoder(encoder.network(), generator.network()))
+        text = MaskText.of(mask_list if masks is None else masks, alpha, seed)
+        injection = Injection(text.resolve(generator.network().num_ws))  # before anything that takes long
+        if len(injection.masks.strengths) != 1:
+            raise StyleMixError(ONE_MASK)
         clip = Clip.of(host.film_file(video))
         followed = Followed.of(clip, None if face < 0 else face, on_step=host.step_reporter(node_id))
         codes = host.work(
@@ -600,12 +606,11 @@ class RestyleFilm(io.ComfyNode):
                 encoder.network(), steady, 1 if save_memory else CHUNK, host.step_reporter(node_id)
             ),
         )
-        resolved = MaskText.of(mask_list if masks is None else masks, alpha, seed).resolve(codes.w.shape[1])
-        injected = Injection(resolved).run(codes, style)
+        injected = injection.run(codes, style)
         for warning in injected.warnings:
             host.warn(node_id, warning)
         if len(injected.codes) != len(codes):
-            raise StyleMixError("a clip takes one mask of one style; give one of each")
+            raise StyleMixError(ONE_MASK)
         if tune_steps:
             tuning = host.descend(
                 [generator, encoder],

@@ -45,7 +45,7 @@ class MakeEncoder(io.ComfyNode):
                     "size",
                     options=["auto", *SIZES],
                     default="auto",
-                    tooltip="Of the encoder. auto: small on a CPU, else by the minutes.",
+                    tooltip="Of the encoder. auto: as it was begun, else small on a CPU, and by the minutes elsewhere.",
                 ),
                 io.Float.Input(
                     "truncation_psi",
@@ -143,6 +143,7 @@ class MakeEncoder(io.ComfyNode):
                 masks=masks,
                 good_enough=good_enough or None,
                 seed=seed,
+                batch=BATCH // 4 if save_memory else BATCH,
                 on_step=on_step,
             ),
         )

@@ -124,10 +124,17 @@ function liveServer(node) {
     name: () => (isLive() && node.graph ? (runOf(node)?.stylemix_live?.[0] ?? null) : null),
     async draw(wish) {
       const answer = await fetch(api.apiURL("/stylemix/live"), { method: "POST", body: JSON.stringify(wish) });
-      if (!answer.headers.get("Content-Type")?.startsWith("image/")) return null;
+      if (!answer.headers.get("Content-Type")?.startsWith("image/")) return { why: (await answer.json()).why ?? "" };
       return { picture: await answer.blob(), full: Number(answer.headers.get("X-Full-Size")) };
     },
-    compare: (pictures) => comparePictures([...pictures, ...picturesOf()], tell, useAsSource),
+    async compare(pictures) {
+      // Copies: the node takes its own back when it draws anew. The viewer takes these back.
+      const copy = async (/** @type {Named} */ { name, src }) => {
+        const picture = await fetch(src).then((response) => response.blob());
+        return { name, src: URL.createObjectURL(picture) };
+      };
+      comparePictures([...(await Promise.all(pictures.map(copy))), ...picturesOf()], tell, useAsSource);
+    },
   };
 }
 
@@ -200,10 +207,13 @@ function addCompareNode(node, slot) {
  * @param {Named} picture
  */
 async function useAsSource({ name, src }) {
-  const picture = await fetch(src).then((response) => response.blob());
-  const [, kind] = picture.type.split("/");
+  const picture = await fetch(src).then(
+    (response) => response.blob(),
+    () => null,
+  );
+  const [, kind] = picture?.type.split("/") ?? [];
   const title = name.replace(/[^\p{L}\p{N} _-]/gu, "_");
-  const file = await upload(api, new File([picture], `${title}.${kind}`, { type: picture.type }));
+  const file = picture && (await upload(api, new File([picture], `${title}.${kind}`, { type: picture.type })));
   if (file === null) {
     toast("error", tell("dropFailed", { name }));
     return;

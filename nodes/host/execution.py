@@ -132,18 +132,21 @@ def step_reporter(node_id: str | None) -> OnStep:
     """A callback for the steps of a node's long job: shows progress, the newest pictures, what there is to say by now
     and how long it will take, and raises on interrupts."""
     progress = comfy.utils.ProgressBar(1)
-    started = said = time.monotonic()
+    said = time.monotonic()
+    begun: tuple[int, float] | None = None
+    """What was done when this was called first, which an earlier run may have done, and when that was."""
 
     def report(done: int, total: int, images: torch.Tensor | None = None, note: str = "", /) -> None:
-        nonlocal said
+        nonlocal said, begun
         model_management.throw_exception_if_processing_interrupted()
         preview = None
         if images is not None:
             preview = ("JPEG", to_pil(torch.cat([*images[:PREVIEWS]], dim=2)), PREVIEW_SIDE)
         progress.update_absolute(done, total, preview)
         now = time.monotonic()
-        if done < total and now - said >= PREVIEW_SECONDS:
-            left = duration((now - started) * (total - done) / done)
+        first, started = begun = begun or (done, now)
+        if first < done < total and now - said >= PREVIEW_SECONDS:
+            left = duration((now - started) * (total - done) / (done - first))
             show_progress(node_id, f"{note}, {left} left" if note else f"{left} left")
             said = now
 

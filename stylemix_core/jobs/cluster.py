@@ -78,7 +78,7 @@ class Cluster:
         try:
             import ray  # noqa: F401
         except ImportError:
-            raise StyleMixError("a cluster needs Ray; install it: pip install \"ray[data]\"") from None
+            raise StyleMixError('a cluster needs Ray; install it: pip install "ray[data]"') from None
         if self.workers is not None and self.workers < 1:
             raise StyleMixError(f"workers is {self.workers}; give 1 or more")
 

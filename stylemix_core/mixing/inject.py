@@ -163,9 +163,10 @@ class Injection:
 
     def alone(self, masks: MaskList, row: int) -> "Injection":
         """One mask of another list, injected in the same way: its region, if each has its own, and its first frame."""
+        now = self.masks.curve[0] if self.masks.curve else 1.0
         one = replace(
             masks,
-            strengths=masks.strengths[row : row + 1],
+            strengths=now * masks.strengths[row : row + 1],
             labels=masks.labels[row : row + 1],
             named=None,
             courses=(),

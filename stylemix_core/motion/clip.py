@@ -45,7 +45,7 @@ class Clip:
                 times = sorted(
                     packet.pts * packet.time_base
                     for packet in container.demux(stream)
-                    if packet.pts is not None
+                    if packet.pts is not None and not packet.is_discard  # what is cut off from the start
                 )
             with av.open(str(path)) as container:
                 first = upright(next(container.decode(video=0)))

@@ -148,8 +148,9 @@ class Film:
     def begun(self) -> "Film | None":
         """This very film under the name that an earlier run gave it and was stopped in, so that `write` goes on."""
         ending = ".parts" if self.ending else ""
+        last = f"{self.count - 1:05d}.png"  # of a film in pictures, which is finished with it
         for path in sorted(self.path.parent.glob(f"*{self.ending}{ending}")):
-            if stamp_in(path) == self._told():
+            if stamp_in(path) == self._told() and not (path / last).exists():
                 return replace(self, path=path.with_name(path.name.removesuffix(".parts")))
         return None
 

@@ -37,6 +37,7 @@ SEAM_REACH = 8
 """How far from a head the tuned seam begins, in pixels of `faces.regions.SIDE`."""
 SEAM_SIGMA = 2.0
 """Frames over which the edge of what is pasted is smoothed."""
+ONE_MASK = "a clip takes one mask of one style; give one of each"
 HEAD_EVERY = 4
 """Heads hardly move in steadied crops: they are found in every fourth frame of a run, and in its last."""
 HEAD = 256
@@ -146,8 +147,8 @@ class Followed:
         """
         if codes.w_rgb is not None or codes.channels is not None or codes.regions:
             raise StyleMixError(
-                "the seam can be tuned for plain W+ codes alone; leave out rgb, channel and region terms of the mask "
-                "list, or the tuning"
+                "the seam can be tuned for plain W+ codes alone, and the style's code has more; give a plain one, or "
+                "leave out the seam's steps"
             )
         places, crops = zip(*self._some(generator.img_resolution), strict=True)
         w, targets = codes.w[list(places)], []

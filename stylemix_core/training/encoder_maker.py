@@ -24,7 +24,7 @@ from ..images import as_masks, from_pil, resize
 from ..inversion.report import draw_report
 from ..progress import OnStep
 from .error_bars import TO_JUDGE, TO_SET, judge, loss_of, set_bars
-from .run import Run, follow, picture_loss, set_learning_rate
+from .run import Run, follow, of_what, picture_loss, set_learning_rate
 from .samples import HELD_OUT, MIXED, Samples, as_read, check_teachable, worn
 
 SIZES = {
@@ -43,6 +43,7 @@ SIZES = {
 """What a GPU trains well in a quarter of an hour, hours and days; a CPU the small one in an hour. "large" is pSp's."""
 RATE = 2e-3
 BATCH = 16
+CHECKPOINT = "encoder.checkpoint"
 SEEN = 4
 """Codes of a batch that are drawn again for the loss of pictures."""
 PICTURES_FROM = 0.4
@@ -108,6 +109,7 @@ def train_encoder(
     masks: torch.Tensor | None = None,
     good_enough: float | None = None,
     seed: int = 0,
+    batch: int = BATCH,
     on_step: OnStep | None = None,
 ) -> Path:
     """Train an encoder for `G` on its own samples, or go on with the training in the folder `out`.
@@ -118,7 +120,8 @@ def train_encoder(
     G: the generator, on the device to train on. It is left as it is.
     minutes: how long to train in all; learning slows down towards the end. steps: a number of steps instead, for
         results that can be repeated.
-    size: one of `SIZES`, or "auto" by device and minutes; of `start`, if there is one.
+    size: one of `SIZES`, or "auto": that of the training to go on with, else by device and minutes; of `start`, if
+        there is one.
     start: an encoder whose weights to begin with, where they fit: its body for any generator, all of it for one that
         was trained further.
     editable: e4e's: one w, and steps from it that are kept small.
@@ -127,11 +130,12 @@ def train_encoder(
         sequence of `[C, H, W]` each is asked for when it is needed.
     masks: where they count, `[N, H, W]` or `[1, H, W]` in 0…1.
     good_enough: the round trip, in −1…1, with which to stop before the time is over.
+    batch: samples a step; fewer need less memory, and more steps.
     on_step: told the seconds of this call, or its steps, now and then with held-out pictures above what their codes
         draw.
     Returns the file `out/encoder.safetensors`, which holds the encoder with its error bars and a `Report`.
-    `StyleMixError` when nothing can be learnt from the generator's pictures, or when `out` has a training of another
-    generator or encoder.
+    `StyleMixError` when nothing can be learnt from the generator's pictures, when `out` has a training of another
+    generator or encoder, and with `minutes=0` when there is neither a training nor a start.
     """
     out = Path(out)
     if pictures is not None and not len(pictures):
@@ -144,11 +148,15 @@ def train_encoder(
     for parameter in frozen:
         parameter.requires_grad_(False)
     try:
-        config = _config(G, size, minutes, start, editable)
-        maker = Maker(G, out, config, samples, start, pictures, masks)
+        config = _config(G, size, minutes, start, editable, of_what(out / CHECKPOINT).get("encoder"))
+        maker = Maker(G, out, config, samples, start, pictures, masks, batch)
         for told in maker.train(minutes, steps, good_enough):
             if on_step is not None:
                 on_step(*told)
+        if maker.run.step == 0 and start is None:
+            raise StyleMixError(
+                f"there is no training in {out} yet; give it some minutes, or an encoder to start with"
+            )
         made = maker.finish(math.inf if steps is not None else maker.run.seconds)
         if on_step is not None:
             on_step(1, 1, maker.look()[1], "done")
@@ -158,25 +166,32 @@ def train_encoder(
             parameter.requires_grad_(True)
 
 
-def _config(G: Generator, size: str, minutes: float, start: Encoder | None, editable: bool) -> EncoderConfig:
+def _config(
+    G: Generator, size: str, minutes: float, start: Encoder | None, editable: bool, begun: str | None
+) -> EncoderConfig:
+    """begun: the configuration of a training to go on with, as text."""
     if size != "auto" and size not in SIZES:
         raise StyleMixError(f"size is {size!r}; choose auto, {', '.join(SIZES)}")
+    sizes = [size]
     if size == "auto":
         quick = next(G.parameters()).device.type != "cuda" or minutes < 30
-        size = "small" if quick else "medium" if minutes < 24 * 60 else "large"
-    shape = SIZES[size] if start is None else start.config
+        sizes = ["small" if quick else "medium" if minutes < 24 * 60 else "large", *SIZES]
     largest = max(32, 1 << (G.img_resolution.bit_length() - 1))
-    return replace(
-        shape,
-        num_ws=G.num_ws,
-        w_dim=G.w_dim,
-        input_nc=3,
-        input_size=min(shape.input_size, largest),
-        input_height=None,
-        kind="Encoder4Editing" if editable else "GradualStyleEncoder",
-        iterative=False,
-        error_bars=True,
-    )
+    configs = [
+        replace(
+            shape,
+            num_ws=G.num_ws,
+            w_dim=G.w_dim,
+            input_nc=3,
+            input_size=min(shape.input_size, largest),
+            input_height=None,
+            kind="Encoder4Editing" if editable else "GradualStyleEncoder",
+            iterative=False,
+            error_bars=True,
+        )
+        for shape in ([SIZES[each] for each in sizes] if start is None else [start.config])
+    ]
+    return next((config for config in configs if repr(config) == begun), configs[0])
 
 
 class Curve:
@@ -211,7 +226,9 @@ class Maker:
         start: Encoder | None,
         pictures: "torch.Tensor | Pictures | None",
         masks: torch.Tensor | None,
+        batch: int,
     ):
+        self.batch = batch
         self.generator, self.out, self.samples = generator, out, samples
         self.device = generator.w_avg.device
         self.pictures, self.masks = pictures, None if masks is None else masks.clone()
@@ -228,7 +245,7 @@ class Maker:
         self.optimizer = torch.optim.Adam(self.encoder.parameters(), betas=(0.9, 0.99))
         self.curve = Curve()
         self.run = Run(
-            out / "encoder.checkpoint",
+            out / CHECKPOINT,
             {
                 "encoder": self.encoder,
                 "averaged": self.averaged,
@@ -282,11 +299,12 @@ class Maker:
         """Learn from one batch of new samples."""
         encoder, config = self.encoder.train(), self.encoder.config
         set_learning_rate(self.optimizer, RATE, step, done)
-        first = BATCH * step
+        batch = self.batch
+        first = batch * step
         random = torch.Generator().manual_seed(first)
         half = torch.autocast(self.device.type, torch.bfloat16, enabled=self.half_precision)
         with torch.no_grad():
-            true = self.samples.codes(first, BATCH)
+            true = self.samples.codes(first, batch)
             with half:
                 drawn = self.samples.pictures(true, first).float()
         read = worn(encoder.fit(as_read(drawn)), random)
@@ -302,15 +320,15 @@ class Maker:
             free = torch.arange(config.num_ws, device=self.device) <= 2 * done * config.num_ws
             offsets = torch.where(free[:, None], offsets, offsets[:, :1])
         codes = offsets + encoder.latent_avg
-        errors = self.spread.errors(codes[:BATCH], true)
-        loss = errors.mean() + W_WEIGHT * self.spread.errors_of_w(codes[:BATCH], true).mean()
+        errors = self.spread.errors(codes[:batch], true)
+        loss = errors.mean() + W_WEIGHT * self.spread.errors_of_w(codes[:batch], true).mean()
         if config.kind == "Encoder4Editing":
             loss = loss + DELTA_WEIGHT * (offsets[:, 1:] - offsets[:, :1]).norm(dim=2).mean()
-        loss = loss + loss_of(encoder, features[-1][:BATCH], errors)
+        loss = loss + loss_of(encoder, features[-1][:batch], errors)
         if done >= PICTURES_FROM:
             loss = loss + self.seen(codes[:SEEN], drawn[:SEEN])
         if given is not None:
-            loss = loss + self.seen(codes[BATCH:], *given)
+            loss = loss + self.seen(codes[batch:], *given)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()

@@ -20,6 +20,14 @@ class Changing(Protocol):
     def load_state_dict(self, state: Any, /) -> object: ...
 
 
+def of_what(checkpoint: Path) -> dict[str, Any]:
+    """What a training is of whose checkpoint stands there; nothing where none does."""
+    if not checkpoint.exists():
+        return {}
+    told: dict[str, Any] = torch.load(checkpoint, weights_only=True, mmap=True)["of"]
+    return told
+
+
 class Run:
     """The steps of a training, with what they change kept in a checkpoint file.
 

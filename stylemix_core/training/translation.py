@@ -126,10 +126,11 @@ class Translation:
         """A mask list of the first generator for the second: each layer takes the strength of the one that acts at
         the nearest size; of several, of the one as far along them.
 
-        `LatentMismatchError` when the list is for another number of layers.
+        `LatentMismatchError` when the list is for another number of layers, `StyleMixError` when its strengths change
+        over a film.
         """
         places = nearest_layers(self.G1, self.G2)
-        strengths = masks.strengths[:, places]
+        strengths = masks.still().strengths[:, places]
         labels = [
             label if named else layers_text(row)
             for label, named, row in zip(

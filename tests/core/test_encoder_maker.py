@@ -92,6 +92,19 @@ def test_it_tells_how_far_it_is_and_shows_pictures(made):
         assert drawn.size == (640, 360)
 
 
+def test_an_automatic_size_is_that_of_the_training_to_go_on_with(generator):
+    begun = repr(encoder_maker._config(generator, "medium", 60, None, False, None))
+    assert repr(encoder_maker._config(generator, "auto", 0, None, False, begun)) == begun
+    small = repr(encoder_maker._config(generator, "small", 60, None, False, None))
+    assert repr(encoder_maker._config(generator, "auto", 60, None, False, None)) == small
+
+
+def test_without_a_training_and_a_start_there_is_nothing_to_make(generator, tmp_path):
+    with pytest.raises(sm.StyleMixError, match="there is no training in"):
+        sm.train_encoder(generator, tmp_path, minutes=0)
+    assert not (tmp_path / "encoder.safetensors").exists()
+
+
 def test_killed_it_goes_on_to_the_same_encoder(generator, tmp_path, monkeypatch):
     whole = sm.train_encoder(generator, tmp_path / "whole", steps=6)
 

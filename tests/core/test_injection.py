@@ -213,8 +213,10 @@ def test_a_single_source_becomes_frames_and_others_must_be_as_many():
     injected = Injection(masks, frames=3).run(source, style)
     assert injected.codes.w[:, 1, 0].tolist() == [0, 0.5, 1] and not injected.warnings
     assert injected.codes.origins == ("a ← b, layers none", "a ← b, layers 1@0.5", "a ← b, layers 1")
-    loud = Injection(replace(parse_masks("1", 4), curve=(0.0, 2.0))).run(source, style)
-    assert loud.codes.w[:, 1, 0].tolist() == [0, 2]
+    loud = Injection(replace(parse_masks("1", 4), curve=(0.25, 2.0)))
+    assert loud.run(source, style).codes.w[:, 1, 0].tolist() == [0.25, 2]
+    live = loud.alone(parse_masks("2; 1", 4), 1)  # what the page draws shows the first frame
+    assert live.run(source, style).codes.w[:, 1, 0].tolist() == [0.25]
     assert "one frame" in Injection(masks).run(source, style).warnings[0]
     with pytest.raises(LatentMismatchError, match="2 sources for 3 frames"):
         Injection(masks, frames=3).run(source.take([0, 0]), style)

@@ -96,6 +96,8 @@ def test_layers_go_by_the_size_at_which_they_act(first):
     translation.G1, translation.G2 = first, larger
     masks = translation.masks(parse_masks("hair: 4-5@0.5; 0, 7", 8))
     assert masks.text == "hair: 4-5@0.5; 0, 7-11"
+    with pytest.raises(sm.StyleMixError, match="change over a film"):
+        translation.masks(parse_masks("4-5@0>1", 8))
 
 
 def test_an_encoder_of_another_generator_is_refused(first, second):

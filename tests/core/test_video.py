@@ -56,6 +56,24 @@ def test_a_clip_has_its_frames_rate_and_size(av, tmp_path):
     assert number == 19
 
 
+def test_what_is_cut_off_from_the_start_of_a_clip_is_no_frame_of_it(av, tmp_path):
+    """As phones and players trim: the frames stay in the file, and an edit list says where it begins."""
+    Film(tmp_path / "film.mp4", 20, 25).write(frames)
+    options = {"avoid_negative_ts": "disabled"}
+    with av.open(str(tmp_path / "film.mp4")) as whole, av.open(str(tmp_path / "cut.mp4"), "w", options=options) as cut:
+        stream = whole.streams.video[0]
+        copy = cut.add_stream_from_template(stream)
+        for packet in whole.demux(stream):
+            if packet.dts is not None:
+                shift = round(5 / 25 / packet.time_base)
+                packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, copy
+                cut.mux(packet)
+    clip = Clip.of(tmp_path / "cut.mp4")
+    shown = [*clip.frames()]
+    assert len(clip) == len(shown) == 15
+    assert abs(shown[0].astype(int) - frame(5)).mean() < 6
+
+
 def test_a_variable_rate_becomes_a_constant_one():
     tenth = Fraction(1, 10)
     assert at_rate([i * tenth for i in range(5)], Fraction(10)) == (0, 1, 2, 3, 4)

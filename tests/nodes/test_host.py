@@ -1,6 +1,7 @@
 """Memory, progress and interrupts on the stand-in, where they can be provoked."""
 
 import gc
+import itertools
 import subprocess
 import sys
 import time
@@ -55,6 +56,18 @@ def test_every_pass_is_announced_to_comfyui(stand_in, comfy, model):
     assert [patchers for patchers, _ in comfy.requests] == [[model.handle()]] * 3
     assert all(memory > 0 for _, memory in comfy.requests)
     assert comfy.updates == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_time_left_is_reckoned_from_what_this_run_has_done(stand_in, comfy, monkeypatch):
+    """An earlier run may have done the most of a film."""
+    execution = stand_in.module("nodes.host.execution")
+    told = []
+    monkeypatch.setattr(execution, "show_progress", lambda node, text: told.append(text))
+    monkeypatch.setattr(execution.time, "monotonic", itertools.count(0, 10).__next__)
+    report = execution.step_reporter("1")
+    report(2400, 4800)
+    report(2450, 4800)
+    assert told == ["8 min left"]
 
 
 def test_the_newest_picture_is_shown_once_a_second(stand_in, comfy, model, monkeypatch):

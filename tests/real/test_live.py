@@ -3,10 +3,14 @@
 import io
 import re
 from base64 import b64decode
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
+
+import stylemix_core as sm
+from stylemix_core.checkpoints import DEMO
 
 from . import browser
 from .widget import INJECT, LIVE_PICTURES, Widget, drawn_workflow, node
@@ -192,6 +196,20 @@ def test_a_single_face_is_shown_when_asked_for(widget):
     opener.click()
     opener.wait_for(state="hidden")
     assert alike(pixels(widget)[1], result(widget))
+
+
+def test_what_a_picture_needs_is_said(widget):
+    codes = replace(sm.load_latents(DEMO / "bob.safetensors"), generator="nobody's")
+    sm.save_latents(widget.page.server.base / "input/nobodys.safetensors", codes)
+    latent = "STYLEMIX_LATENT"
+    values = ["nobodys.safetensors", -1]
+    load = node(INJECT, "StyleMixLoadLatent", [0, 0], [], [("latent", latent, [1])], values, (300, 400))
+    save = node(4, "StyleMixSaveLatent", [500, 0], [("latent", latent, 1)], [], ["kept", "safetensors"])
+    content = drawn_workflow("0") | {"nodes": [load, save], "links": [[1, INJECT, 0, 4, 0, latent]]}
+    widget.load(content, "undrawn")
+    widget.run()
+    widget.tab.get_by_role("button", name="show the face").click()
+    widget.tab.get_by_text("run the workflow with a StyleGAN2Decode").wait_for()
 
 
 def test_arrows_are_drawn_on_a_face(widget, screenshots):

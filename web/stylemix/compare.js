@@ -240,6 +240,7 @@ export function comparePictures(pictures, say, use) {
   }, FLICKER);
   dialog.addEventListener("close", () => {
     clearInterval(turning);
+    for (const { src } of pictures) if (src.startsWith("blob:")) URL.revokeObjectURL(src);
     dialog.remove();
   });
 

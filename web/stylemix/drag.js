@@ -113,9 +113,9 @@ export function addArrows(node, app, server, say) {
     const name = server.name();
     if (name === null || name === shown || asking) return;
     asking = true;
-    const drawn = await server.draw({ name, values: null }).catch(() => null);
+    const drawn = await server.draw({ name, values: null }).catch(() => ({ why: "" }));
     asking = false;
-    if (!drawn) return;
+    if ("why" in drawn) return;
     URL.revokeObjectURL(picture.src);
     picture.src = URL.createObjectURL(drawn.picture);
     shown = name;

@@ -10,8 +10,8 @@ const OWN = ".safetensors";
 const PICTURES = [".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"];
 /** Of a folder's files, how many become nodes. */
 const MOST = 24;
-/** Bytes of a file that may hold codes or pictures: larger ones are checkpoints, and not uploaded. */
-const LARGEST = 2 ** 29;
+/** Bytes that ComfyUI takes, unless it is told otherwise. Larger files are checkpoints, most of the time. */
+const LARGEST = 100 * 2 ** 20;
 /** Bytes, by the format. */
 const LONGEST_HEADER = 100_000_000n;
 /** Nodes side by side, and the room of each. */
@@ -101,10 +101,11 @@ export function addDrops(app, api, say, tell) {
     }
     const names = [];
     for (const { file, folder } of files) {
-      const small = file.size <= LARGEST;
-      const name = small ? await upload(api, file, folder) : null;
+      /** @type {TextKey | null} */
+      const refused = !fitting([file]).length ? "dropUnknown" : file.size > LARGEST ? "dropLarge" : null;
+      const name = refused ? null : await upload(api, file, folder);
       if (name !== null) names.push(name);
-      else tell("error", say(small ? "dropFailed" : "dropUnknown", { name: file.name }));
+      else tell("error", say(refused ?? "dropFailed", { name: file.name }));
     }
     /** @type {{ files: Saved[] }} */
     const { files: saved } = await api.fetchApi("/stylemix/gallery").then((response) => response.json());

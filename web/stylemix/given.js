@@ -18,7 +18,8 @@ import { sourcesOf, usesOf, valueOf } from "./links.js";
  * @property {string} name the title of the node that makes them
  */
 
-const LIST = "StyleMixMaskList";
+const LIST = "StyleMixMaskList"; // whose own masks come behind those of `masks`
+const TEXT = "mask_list";
 
 /**
  * Masks that a node gets from elsewhere, with every strength in the text; null where its own text is in force.
@@ -28,14 +29,24 @@ const LIST = "StyleMixMaskList";
  * @param {RunOf} runOf
  */
 export function givenMasks(node, numWs, runOf) {
-  const adds = node.comfyClass === LIST; // its own masks come behind those of `masks`
+  if (ownInForce(node, TEXT)) return null;
   const slot = node.findInputSlot("masks");
-  if (!adds && linked(node, slot)) {
+  if (node.comfyClass !== LIST && linked(node, slot)) {
     const [source] = sourcesOf(node, slot);
     return given(node, "fromMasks", slot, source && listText(source.node, numWs), runOf);
   }
-  const text = textSlot(node);
-  return linked(node, text) ? given(node, "linked", text, ownText(node, numWs), runOf) : null;
+  return given(node, "linked", widgetSlot(node, TEXT), ownText(node, numWs), runOf);
+}
+
+/**
+ * Whether what a node's own widget says is in force: nothing is linked to it, nor masks that take its place.
+ *
+ * @param {Comfy.LinkedNode} node
+ * @param {string} name of the widget
+ */
+export function ownInForce(node, name) {
+  if (linked(node, widgetSlot(node, name))) return false;
+  return name !== TEXT || node.comfyClass === LIST || !linked(node, node.findInputSlot("masks"));
 }
 
 /**
@@ -82,8 +93,8 @@ function listText(node, numWs, seen = new Set()) {
  * @param {Set<Comfy.LinkedNode>} [seen]
  */
 function ownText(node, numWs, seen) {
-  const [linkedTo] = sourcesOf(node, textSlot(node));
-  const text = valueOf(node, "mask_list") ?? (linkedTo && listText(linkedTo.node, numWs, seen));
+  const [linkedTo] = sourcesOf(node, widgetSlot(node, TEXT));
+  const text = valueOf(node, TEXT) ?? (linkedTo && listText(linkedTo.node, numWs, seen));
   const alpha = valueOf(node, "alpha");
   if (typeof text !== "string" || typeof alpha !== "number") return null;
   const document = parse(text, numWs);
@@ -97,12 +108,13 @@ function ownText(node, numWs, seen) {
 }
 
 /**
- * The input that the widget of the text has, for those who link to it.
+ * The input that a widget has, for those who link to it.
  *
  * @param {Comfy.LinkedNode} node
+ * @param {string} name
  */
-function textSlot(node) {
-  return node.inputs.findIndex(({ widget }) => widget?.name === "mask_list");
+function widgetSlot(node, name) {
+  return node.inputs.findIndex(({ widget }) => widget?.name === name);
 }
 
 /** @param {Comfy.LinkedNode} node @param {number} slot */

@@ -13,9 +13,9 @@ import { make } from "./drawing.js";
 /**
  * @typedef {object} Server
  * @property {() => string | null} name of the last run that pictures may be asked of, if there is one
- * @property {(wish: { name: string, values: Values }) => Promise<{ picture: Blob, full: number } | null>} draw null where it
- *   cannot; `full` is the picture's size in a run
- * @property {(pictures: Named[]) => void} compare opens them large
+ * @property {(wish: { name: string, values: Values }) => Promise<{ picture: Blob, full: number } | { why: string }>} draw
+ *   `full` is the picture's size in a run; `why` says what a user may do where there is no picture, if anything
+ * @property {(pictures: Named[]) => Promise<void>} compare opens them large
  */
 
 export class Live {
@@ -55,7 +55,7 @@ export class Live {
       if (!pair) return;
       const names = this.captions.map(({ textContent }) => textContent ?? "");
       const [source, result] = this.pictures.map(({ src }) => src);
-      if (result) server.compare([source, this.covered || result].map((src, i) => ({ src, name: names[i] })));
+      if (result) void server.compare([source, this.covered || result].map((src, i) => ({ src, name: names[i] })));
     });
   }
 
@@ -126,8 +126,12 @@ export class Live {
    * @returns {Promise<boolean>} whether it could be drawn
    */
   async put(place, name, values, caption) {
-    const drawn = await this.server.draw({ name, values });
-    if (!drawn) return false;
+    const drawn = await this.server.draw({ name, values }).catch(() => ({ why: "" })); // it may be gone
+    if ("why" in drawn) {
+      if (drawn.why) this.captions[place].textContent = this.captions[place].title = drawn.why;
+      if (drawn.why) this.element.hidden = false;
+      return false;
+    }
     this.compare(false);
     const picture = this.pictures[place];
     URL.revokeObjectURL(picture.src);

@@ -4,9 +4,12 @@
 /** @import { TextKey } from "./texts.js" */
 
 import { make } from "./drawing.js";
+import { append } from "./edit.js";
 import { addElement, MARGIN } from "./element.js";
+import { ownInForce } from "./given.js";
+import { parse } from "./grammar.js";
 import { openMenu } from "./menu.js";
-import { MASKED } from "./model.js";
+import { MASKED, modelOf } from "./model.js";
 
 /** @typedef {NonNullable<Comfy.Output["stylemix_picks"]>[number]} Pick */
 /** @typedef {(key: TextKey, values?: Record<string, unknown>) => string} Say */
@@ -21,17 +24,6 @@ const SLIDERS = new Set(["StyleMixApplyDirection"]);
 const HEIGHT = 28;
 
 let count = 0;
-
-/**
- * A mask list with one mask more.
- *
- * @param {string} text
- * @param {string} mask
- */
-export function withMask(text, mask) {
-  const before = text.trimEnd().replace(/;$/, "").trimEnd();
-  return before ? `${before}; ${mask}` : mask;
-}
 
 /**
  * A button that opens the sheet of the node's last run.
@@ -69,7 +61,7 @@ export function addPicker(node, app, api, runOf, say) {
   addElement(node, "pick", `STYLEMIX_PICK_${++count}`, element, () => height);
   button.addEventListener("click", () => {
     const now = sheet();
-    if (now) openSheet(now, button.textContent ?? "", app, say);
+    if (now) openSheet(now, button.textContent ?? "", app, api, runOf, say);
   });
   show();
   return show;
@@ -79,9 +71,11 @@ export function addPicker(node, app, api, runOf, say) {
  * @param {{ src: string, picks: Pick[] }} sheet
  * @param {string} title
  * @param {Comfy.App} app
+ * @param {Comfy.Api} api
+ * @param {RunOf} runOf
  * @param {Say} say
  */
-function openSheet({ src, picks }, title, app, say) {
+function openSheet({ src, picks }, title, app, api, runOf, say) {
   const told = make("div", "stylemix-pick-told", { "aria-live": "polite" }, title);
   const close = make("button", "stylemix-button", { type: "button" }, say("compareClose"));
   const parts = picks.map((pick) => {
@@ -104,7 +98,10 @@ function openSheet({ src, picks }, title, app, say) {
         return {
           label: node.title,
           title: say("pickAdd"),
-          run: () => put(withMask(String(widget.value ?? ""), pick.value)),
+          run: () => {
+            const { numWs } = modelOf(node, api, runOf, () => {});
+            put(append(parse(String(widget.value ?? ""), numWs), pick.value, numWs));
+          },
           extra: { label: say("pickOnly"), title: say("pickOnlyTip"), run: () => put(pick.value) },
         };
       });
@@ -122,7 +119,7 @@ function openSheet({ src, picks }, title, app, say) {
 }
 
 /**
- * The nodes of the workflow that take a pick, and their widgets for it.
+ * The nodes of the workflow that take a pick, and their widgets for it: those whose own value is in force.
  *
  * @param {Comfy.App} app
  * @param {string} name of the widget
@@ -132,7 +129,7 @@ function takers(app, name) {
   const classes = name === "direction" ? SLIDERS : MASKED;
   return [rootGraph, ...rootGraph.subgraphs.values()]
     .flatMap(({ nodes }) => nodes)
-    .filter(({ comfyClass }) => comfyClass && classes.has(comfyClass))
+    .filter((node) => classes.has(node.comfyClass) && ownInForce(node, name))
     .flatMap((node) => {
       const widget = node.widgets?.find((each) => each.name === name);
       return widget ? [{ node, widget }] : [];

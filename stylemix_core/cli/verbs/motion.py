@@ -312,22 +312,25 @@ def video(
     from ...mixing.inject import Injection
     from ...motion.clip import Clip
     from ...motion.film import Film, stamp_of
-    from ...motion.restyle import Followed
+    from ...motion.restyle import ONE_MASK, Followed
     from ..inputs import open_generator, open_reader, read_codes
 
     read = Clip.of(clip)
     generator, encoder = open_generator(models), open_reader(models, run)
     run.warn({check_encoder(encoder, generator)})
+    injection = Injection(parse_masks(masks, generator.num_ws))
+    given = join_latents(read_codes(style, generator, models, run))
+    if len(injection.masks.strengths) != 1:
+        raise StyleMixError(ONE_MASK)
     with naming(clip):
         with run.progress(title="find the face") as bar:
             followed = Followed.of(read, face, not models.upright, bar.step)
         with run.progress(title="encode") as bar:
             codes = followed.encode(encoder, steady, on_step=bar.step)
-    injection = Injection(parse_masks(masks, generator.num_ws))
-    injected = injection.run(codes, join_latents(read_codes(style, generator, models, run)))
+    injected = injection.run(codes, given)
     run.warn(injected.warnings)
     if len(injected.codes) != len(codes):
-        raise StyleMixError("a clip takes one mask of one style; give one of each")
+        raise StyleMixError(ONE_MASK)
     if tune:
         with run.progress(title="tune") as bar:
             generator = followed.tune(generator, encoder, tune, bar.step).generator
