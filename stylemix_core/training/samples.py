@@ -10,8 +10,8 @@ from ..generator.spread import Spread
 MIXED = 0.5
 """How many samples mix the styles of two codes (StyleGAN, Karras et al. 2019, arXiv:1812.04948, section 3.1), so that
 an encoder learns to read each layer by itself."""
-CHANCES = 2**40
-"""Added to a sample's number, the seed of what is left to chance."""
+CHANCES = 3 * 10**9
+"""Added to a sample's number, the seed of what is left to chance: no sample's z has it, also modulo 2³²."""
 HELD_OUT = 10**8
 """The first sample that training never draws."""
 SPREAD_OVER, CHUNK = 2_000, 100

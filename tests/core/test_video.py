@@ -60,7 +60,10 @@ def test_what_is_cut_off_from_the_start_of_a_clip_is_no_frame_of_it(av, tmp_path
     """As phones and players trim: the frames stay in the file, and an edit list says where it begins."""
     Film(tmp_path / "film.mp4", 20, 25).write(frames)
     options = {"avoid_negative_ts": "disabled"}
-    with av.open(str(tmp_path / "film.mp4")) as whole, av.open(str(tmp_path / "cut.mp4"), "w", options=options) as cut:
+    with (
+        av.open(str(tmp_path / "film.mp4")) as whole,
+        av.open(str(tmp_path / "cut.mp4"), "w", options=options) as cut,
+    ):
         stream = whole.streams.video[0]
         copy = cut.add_stream_from_template(stream)
         for packet in whole.demux(stream):

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { givenMasks } from "../../web/stylemix/given.js";
+import { givenMasks, ownInForce } from "../../web/stylemix/given.js";
 import { nodeAt, sourcesOf, targetsOf, valueOf } from "../../web/stylemix/links.js";
 import { inspectAnew, modelOf } from "../../web/stylemix/model.js";
 import { presets } from "../../web/stylemix/presets.js";
@@ -304,12 +304,14 @@ test("masks of Mask Lists are in force at once, with their strengths", () => {
   const graph = new Graph();
   const inject = graph.inject("9");
   assert.equal(givenMasks(inject, 14, noRun), null);
+  assert.equal(ownInForce(inject, "mask_list"), true);
   const first = graph.list("hair: 4-5; 2@0.2", 0.5);
   const second = graph.list("random(2), 3");
   graph.link(first, 0, second, "masks");
   graph.link(second, 0, inject, "masks");
   const text = "hair: 4-5@0.5; 2@0.2; random(2), 3";
   assert.deepEqual(givenMasks(inject, 14, noRun), { key: "fromMasks", text, name: "MaskList" });
+  assert.deepEqual([inject, second].map((each) => ownInForce(each, "mask_list")), [false, true]);
   assert.equal(givenMasks(second, 14, noRun), null); // its own come behind those of the first
   graph.link(second, 0, first, "masks");
   assert.equal(givenMasks(inject, 14, noRun)?.text, null); // no run could tell, either

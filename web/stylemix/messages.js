@@ -6,14 +6,11 @@
 /** @import { RunOf } from "./given.js" */
 
 import { chain } from "./chain.js";
-import { addElement } from "./element.js";
+import { addElement, MARGIN } from "./element.js";
 import { nodeAt } from "./links.js";
 import { say, textsFor } from "./texts.js";
 
 /** @typedef {[kind: "warning" | "note" | "refused", text: string]} Message */
-
-/** Above and below a DOM widget, in the classic canvas. */
-const MARGIN = 10;
 
 /** Of the messages at most; longer ones scroll. */
 const MOST = 120;
