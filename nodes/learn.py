@@ -106,8 +106,8 @@ class SortFaces(io.ComfyNode):
             node_id="StyleMixSortFaces",
             display_name="Sort Faces · slider by clicking",
             category="StyleMix/directions",
-            description="Make a slider by sorting faces: click those that have it to the right and those that have it "
-            "not to the left.",
+            description="Make a slider by sorting faces: click those with a feature to the right and "
+            "those without it to the left.",
             **search_words(
                 "sort", "label", "click", "slider", "attribute", "active learning", "StyleGAN", "W+"
             ),

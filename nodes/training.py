@@ -20,8 +20,8 @@ class MakeEncoder(io.ComfyNode):
             node_id="StyleMixMakeEncoder",
             display_name="Make Encoder",
             category="StyleMix/train",
-            description="Train an encoder for any generator, on pictures that it draws itself. Stopped, it goes on "
-            "with the next run.",
+            description="Train an encoder for any generator, on pictures that it draws itself. If you stop it, the "
+            "next run carries on.",
             **search_words("train", "encoder", "pSp", "e4e", "own model", "inversion", "photo", "StyleGAN"),
             **host.shows(),
             inputs=[

@@ -69,7 +69,7 @@ def inputs(stand_in):
             **{
                 "generator": generator,
                 "name": "doors",
-                "minutes": 0.0,
+                "minutes": 0.001,
                 "size": "auto",
                 "truncation_psi": 1.0,
             },

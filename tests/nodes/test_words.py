@@ -20,7 +20,7 @@ DOCS = PACK / "web" / "docs"
 LANGUAGES = ("en", "ko")
 README = {"en": PACK / "README.md", "ko": PACK / "README.ko.md"}
 HEADINGS = {
-    "en": ("Inputs", "Outputs", "Example", "Usual mistakes"),
+    "en": ("Inputs", "Outputs", "Example", "Common mistakes"),
     "ko": ("입력", "출력", "예시", "자주 하는 실수"),
 }
 SHARED_BY_PAGES = {
