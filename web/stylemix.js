@@ -127,14 +127,7 @@ function liveServer(node) {
       if (!answer.headers.get("Content-Type")?.startsWith("image/")) return { why: (await answer.json()).why ?? "" };
       return { picture: await answer.blob(), full: Number(answer.headers.get("X-Full-Size")) };
     },
-    async compare(pictures) {
-      // Copies: the node takes its own back when it draws anew. The viewer takes these back.
-      const copy = async (/** @type {Named} */ { name, src }) => {
-        const picture = await fetch(src).then((response) => response.blob());
-        return { name, src: URL.createObjectURL(picture) };
-      };
-      comparePictures([...(await Promise.all(pictures.map(copy))), ...picturesOf()], tell, useAsSource);
-    },
+    compare: (pictures) => comparePictures([...pictures, ...picturesOf()], tell, useAsSource),
   };
 }
 
@@ -206,11 +199,9 @@ function addCompareNode(node, slot) {
  *
  * @param {Named} picture
  */
-async function useAsSource({ name, src }) {
-  const picture = await fetch(src).then(
-    (response) => response.blob(),
-    () => null,
-  );
+async function useAsSource({ name, src, blob }) {
+  const answered = blob ?? fetch(src).then((response) => response.blob());
+  const picture = await Promise.resolve(answered).catch(() => null);
   const [, kind] = picture?.type.split("/") ?? [];
   const title = name.replace(/[^\p{L}\p{N} _-]/gu, "_");
   const file = picture && (await upload(api, new File([picture], `${title}.${kind}`, { type: picture.type })));

@@ -75,6 +75,7 @@ def test_a_click_on_live_pictures_shows_them_large(widget):
     widget.tab.wait_for_function("document.querySelectorAll('.stylemix-live-caption')[1]?.textContent")
     pictures.nth(1).click()
     viewer = widget.tab.locator(".stylemix-compare")
+    viewer.wait_for()
     names = viewer.locator("select").first.locator("option").all_inner_texts()
     assert names[:2] == ["source", "4-5"] and "Preview Image 2" in names
     viewer.get_by_role("button", name="Close").click()

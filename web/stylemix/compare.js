@@ -5,7 +5,7 @@
 import { clamp } from "./cells.js";
 import { make } from "./drawing.js";
 
-/** @typedef {{ name: string, src: string }} Named a picture and what it is called */
+/** @typedef {{ name: string, src: string, blob?: Blob }} Named a picture and what it is called */
 /** @typedef {typeof MODES[number]} Mode */
 
 const MODES = /** @type {const} */ (["compareWipe", "compareFlicker", "compareDifference"]);

@@ -15,7 +15,7 @@ import { make } from "./drawing.js";
  * @property {() => string | null} name of the last run that pictures may be asked of, if there is one
  * @property {(wish: { name: string, values: Values }) => Promise<{ picture: Blob, full: number } | { why: string }>} draw
  *   `full` is the picture's size in a run; `why` says what a user may do where there is no picture, if anything
- * @property {(pictures: Named[]) => Promise<void>} compare opens them large
+ * @property {(pictures: Named[]) => void} compare opens them large, and takes back their addresses when it closes
  */
 
 export class Live {
@@ -48,14 +48,16 @@ export class Live {
     this.pictures = [0, 1].map(() => make("img", "stylemix-live-picture", { alt: "", draggable: "false" }));
     this.captions = [0, 1].map(() => make("figcaption", "stylemix-live-caption"));
     const figures = this.pictures.map((picture, i) => make("figure", "", {}, picture, this.captions[i]));
+    /** @type {Blob[]} What they show. */
+    this.blobs = [];
     this.element = make("div", "stylemix-live", { "aria-hidden": "true" }, ...figures);
     this.element.hidden = true;
     figures[0].hidden = !pair;
     this.element.addEventListener("click", () => {
-      if (!pair) return;
-      const names = this.captions.map(({ textContent }) => textContent ?? "");
-      const [source, result] = this.pictures.map(({ src }) => src);
-      if (result) void server.compare([source, this.covered || result].map((src, i) => ({ src, name: names[i] })));
+      if (!pair || !this.blobs[1]) return;
+      const shown = this.captions.map(({ textContent }, place) => ({ name: textContent ?? "", blob: this.blobs[place] }));
+      // With addresses of their own: this node takes its back when it draws anew.
+      server.compare(shown.flatMap(({ name, blob }) => (blob ? [{ name, blob, src: URL.createObjectURL(blob) }] : [])));
     });
   }
 
@@ -135,6 +137,7 @@ export class Live {
     this.compare(false);
     const picture = this.pictures[place];
     URL.revokeObjectURL(picture.src);
+    this.blobs[place] = drawn.picture;
     picture.src = URL.createObjectURL(drawn.picture);
     await picture.decode().catch(() => {});
     const small = picture.naturalWidth < drawn.full ? ` · ${this.say("livePreview", { size: picture.naturalWidth })}` : "";
