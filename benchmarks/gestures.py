@@ -101,10 +101,10 @@ def gestures_of(widget: Widget, chance: random.Random) -> list[Callable[[], obje
             widget.set_text("0; hair: 4-5")
 
     def compare() -> None:
-        result = tab.locator(LIVE_PICTURES).nth(1)
-        if not result.is_visible():  # the hand has not been near yet
+        pictures = tab.locator(LIVE_PICTURES)
+        if not all(pictures.nth(place).is_visible() for place in (0, 1)):  # the hand has not been near yet
             return
-        result.click()
+        pictures.nth(1).click()
         tab.locator(".stylemix-compare").wait_for()
         keys.press(chance.choice("123"))
         keys.press("Escape")

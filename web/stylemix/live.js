@@ -54,10 +54,10 @@ export class Live {
     this.element.hidden = true;
     figures[0].hidden = !pair;
     this.element.addEventListener("click", () => {
-      if (!pair || !this.blobs[1]) return;
+      if (!pair || !this.blobs[0] || !this.blobs[1]) return;
       const shown = this.captions.map(({ textContent }, place) => ({ name: textContent ?? "", blob: this.blobs[place] }));
       // With addresses of their own: this node takes its back when it draws anew.
-      server.compare(shown.flatMap(({ name, blob }) => (blob ? [{ name, blob, src: URL.createObjectURL(blob) }] : [])));
+      server.compare(shown.map((picture) => ({ ...picture, src: URL.createObjectURL(picture.blob) })));
     });
   }
 
