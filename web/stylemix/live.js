@@ -130,8 +130,10 @@ export class Live {
   async put(place, name, values, caption) {
     const drawn = await this.server.draw({ name, values }).catch(() => ({ why: "" })); // it may be gone
     if ("why" in drawn) {
-      if (drawn.why) this.captions[place].textContent = this.captions[place].title = drawn.why;
-      if (drawn.why) this.element.hidden = false;
+      if (drawn.why) {
+        this.captions[place].textContent = this.captions[place].title = drawn.why;
+        this.element.hidden = false;
+      }
       return false;
     }
     this.compare(false);
