@@ -24,7 +24,7 @@ MASKS = """
     the face's shape: 2-3
     eyes and mouth: 6-7
     skin and lips: 9-10
-    the backdrop: 11-12
+    the backdrop: 11, 13
 """
 
 

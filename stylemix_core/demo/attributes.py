@@ -98,8 +98,8 @@ ATTRIBUTES = (
     Attribute("eye_colour", 10, "brown eyes", "green to blue eyes"),
     Attribute("lip_colour", 10, "natural lips", "painted lips"),
     # background, light and clothes
-    Attribute("background_hue", 11, "once around the colour wheel", "back at red"),
-    Attribute("background_strength", 11, "pale background", "deep background"),
+    Attribute("background_hue", 13, "once around the colour wheel", "back at red"),
+    Attribute("background_strength", 13, "pale background", "deep background"),
     Attribute("light_side", 11, "lit from the left", "lit from the right"),
     Attribute("backdrop", 11, "plain background", "window blinds; lights in the middle"),
     Attribute("collar", 11, "round neckline", "polo neck; a shirt's collar in the middle"),

@@ -1,6 +1,5 @@
 """The colours of an avatar."""
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -18,20 +17,15 @@ LIGHT_SKIN_TO_DARK = (
     (0.45, 0.30, 0.22),
     (0.33, 0.21, 0.16),
 )
-COOL_HAIR = (
-    (0.10, 0.10, 0.13),
-    (0.21, 0.17, 0.17),
-    (0.38, 0.30, 0.26),
-    (0.62, 0.55, 0.47),
-    (0.83, 0.82, 0.81),
+BLACK_TO_BLOND_HAIR = (
+    (0.13, 0.10, 0.12),
+    (0.26, 0.17, 0.14),
+    (0.46, 0.28, 0.20),
+    (0.70, 0.49, 0.33),
+    (0.88, 0.79, 0.62),
 )
-WARM_HAIR = (
-    (0.16, 0.09, 0.07),
-    (0.32, 0.16, 0.09),
-    (0.55, 0.26, 0.12),
-    (0.80, 0.44, 0.17),
-    (0.94, 0.74, 0.40),
-)
+WHEEL = ((0.5, -0.25, -0.25), (0.0, 0.43, -0.43), (-0.5, 0.25, 0.25), (0.0, -0.43, 0.43), (0.5, -0.25, -0.25))
+"""Once around it, back at red; what it adds to a grey."""
 IRISES = ((0.30, 0.17, 0.09), (0.45, 0.28, 0.12), (0.35, 0.47, 0.24), (0.22, 0.50, 0.55), (0.28, 0.52, 0.82))
 
 
@@ -58,14 +52,15 @@ class Colours:
 
 
 def mix_colours(a: Values) -> Colours:
-    skin = ramp(a.skin_tone, LIGHT_SKIN_TO_DARK)
-    rosy, golden = colour(1.04, 0.92, 0.98, skin), colour(0.99, 1.0, 0.78, skin)
-    skin = (skin * torch.lerp(rosy, golden, a.skin_warmth[:, None])).clamp_(max=1)
-    hair = torch.lerp(ramp(a.hair_tone, COOL_HAIR), ramp(a.hair_tone, WARM_HAIR), a.hair_warmth[:, None])
+    # Colours are sums of what each attribute adds: a layer's style is such a sum.
+    rosy, golden = colour(0.02, -0.04, -0.01, a.age), colour(0.0, 0.01, -0.10, a.age)
+    skin = ramp(a.skin_tone, LIGHT_SKIN_TO_DARK) + torch.lerp(rosy, golden, a.skin_warmth[:, None])
+    cool, warm = colour(-0.05, 0.02, 0.10, skin), colour(0.06, -0.02, -0.10, skin)
+    hair = ramp(a.hair_tone, BLACK_TO_BLOND_HAIR) + torch.lerp(cool, warm, a.hair_warmth[:, None])
+    skin, hair = skin.clamp_(max=1), hair.clamp_(min=0)
     lips = torch.lerp(colour(0.80, 0.36, 0.36, skin), colour(0.74, 0.08, 0.20, skin), a.lip_colour[:, None])
-    strength = a.background_strength
-    background = hue(a.background_hue, between(0.16, 0.55, strength), between(0.95, 0.66, strength))
-    clothes = hue(a.clothes_hue, between(0.62, 0.38, a.clothes_tone), between(0.34, 0.92, a.clothes_tone))
+    background = ramp(a.background_hue, WHEEL) * 0.30 + between(0.82, 0.44, a.background_strength)[:, None]
+    clothes = ramp(a.clothes_hue, WHEEL) * 0.34 + between(0.28, 0.74, a.clothes_tone)[:, None]
     return Colours(
         skin=skin,
         skin_shadow=colour(0.78, 0.62, 0.60, skin),
@@ -92,10 +87,3 @@ def ramp(position: torch.Tensor, table: tuple[Colour, ...]) -> torch.Tensor:
     keys = torch.arange(len(table), device=position.device)
     weights = (1 - (position.flatten(1) * (len(table) - 1) - keys).abs()).clamp_(min=0)
     return (weights @ position.new_tensor(table))[:, :, None, None]
-
-
-def hue(hue: torch.Tensor, saturation: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-    """A smooth colour wheel (cosines instead of the corners of HSV)."""
-    third = torch.arange(3, device=hue.device).view(1, 3, 1, 1) / 3
-    wheel = 0.5 + 0.5 * torch.cos(2 * math.pi * (hue[:, None] - third))
-    return value[:, None] * (1 - saturation[:, None] * (1 - wheel))

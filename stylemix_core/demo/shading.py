@@ -36,7 +36,7 @@ def draw_background(a: Values, canvas: Canvas, frame: Frame, colours: Colours) -
     for left, top, radius in LIGHTS:
         spots = torch.maximum(spots, canvas.fill(ellipse(x - left, y - top, radius, radius)))
     canvas.paint(colours.background * 0.55 + 0.42, spots * lights * 0.75)
-    slats = canvas.fill(0.018 - 0.09 * torch.sin(6 * math.pi * (y + 0.04)).abs())
+    slats = canvas.fill(0.04 * torch.sin(8 * math.pi * (y + 0.04)))
     canvas.darken(colour(0.62, 0.64, 0.72, colours.background), slats * blinds)
     cord = canvas.stroke(x.abs() - 0.62, 0.008)
     canvas.darken(colour(0.62, 0.64, 0.72, colours.background), cord * blinds)
@@ -162,7 +162,7 @@ def draw_beard(a: Values, canvas: Canvas, frame: Frame, face: Face, colours: Col
     covered = smooth_max(face.distance - 0.035 * full, edge - frame.y, 0.03)
     coverage = canvas.fill(covered) * (stubble * 0.30 + full * 0.66)
     canvas.paint(colours.brows, coverage, "beard")
-    strand = torch.sin(52 * x + 9 * torch.sin(11 * frame.y)).mul_(0.5).add_(0.5)
+    strand = torch.sin(40 * x + 7 * torch.sin(9 * frame.y)).mul_(0.5).add_(0.5)
     canvas.paint(colours.hair * 0.8, canvas.fill(covered) * strand * full * 0.2)
 
 
@@ -288,10 +288,10 @@ def draw_hair_front(
     dark += soft(hair.front, 0.05).mul_(((y - hair.hairline) * 6 + 1.3).clamp_(0, 1)).mul_(0.24)
     dark += soft(from_part, 0.022).mul_((hair.hairline - y).mul(4).clamp_(0, 1)).mul_(0.35 * hair.parted)
     dark += (u * frame.light).mul_(-0.22).clamp_(min=0)
-    rings = torch.sin(38 * x + 2 * torch.sin(19 * y)) * torch.sin(34 * y + 2 * torch.sin(17 * x))
+    rings = torch.sin(28 * x + 2 * torch.sin(14 * y)) * torch.sin(25 * y + 2 * torch.sin(13 * x))
     dark += hair.curls * rings.mul_(0.8).add_(0.1).clamp_(0, 0.5)
     if noise is not None:
-        dark += noise.clamp(-2, 2) * 0.07  # single hairs
+        dark += noise.clamp(-2, 2) * 0.05  # single hairs
     canvas.paint(colours.hair_dark, dark.clamp_(0, 1).mul_(coverage))
 
     towards_light = (0.75 + 0.6 * u * frame.light - 0.4 * u.square()).clamp_(0, 1)
@@ -306,7 +306,7 @@ def draw_hat(a: Values, canvas: Canvas, frame: Frame, hair: Hair, colours: Colou
     brim = y + 0.40 - 0.22 * x.square()
     coverage = canvas.fill(torch.maximum(crown, brim)) * worn
     canvas.paint(colours.hat, coverage, "hat")
-    ribs = torch.sin(60 * x / (y + 1.6).clamp(min=0.5)).mul_(0.5).add_(0.5)
+    ribs = torch.sin(48 * x / (y + 1.6).clamp(min=0.5)).mul_(0.5).add_(0.5)
     shade = ribs * 0.22 + (x / 0.6).square() * 0.4 - 0.15 * frame.light * x
     shade = shade + 0.55 * soft(brim + 0.15, 0.022)
     canvas.darken(colour(0.55, 0.55, 0.62, colours.hat), (shade * coverage).clamp(0, 1))
@@ -314,5 +314,5 @@ def draw_hat(a: Values, canvas: Canvas, frame: Frame, hair: Hair, colours: Colou
 
 def light(a: Values, canvas: Canvas, frame: Frame) -> None:
     """Brightness and direction of the light, on everything."""
-    gain = between(0.80, 1.07, a.light_strength) * (1 + 0.13 * frame.light * frame.frame_x)
-    canvas.image.mul_(gain[:, None]).clamp_(0, 1)
+    added = between(-0.11, 0.05, a.light_strength) + 0.08 * frame.light * frame.frame_x
+    canvas.image.add_(added[:, None]).clamp_(0, 1)

@@ -41,6 +41,8 @@ class Phase:
     steps: int
     batch: int = 16
     half_precision: bool = True
+    crisp: float = 0.0
+    """The weight of crispness in the generator's loss."""
     through_generator: bool = False
     """Let the encoder see the pictures that its codes make."""
 
@@ -52,10 +54,10 @@ class Phase:
 # Small pictures teach geometry cheaply; the to-RGB sum lets later blocks only add detail. The last steps run
 # in float32 because bfloat16 rounds colours to about one grey level.
 GENERATOR_PHASES = (
-    Phase(64, 3000),
-    Phase(128, 3000),
-    Phase(256, 6400, batch=8),
-    Phase(256, 300, batch=8, half_precision=False),
+    Phase(64, 2000),
+    Phase(128, 1800),
+    Phase(256, 8000, batch=8, crisp=0.5),
+    Phase(256, 200, batch=8, half_precision=False, crisp=0.5),
 )
 ENCODER_PHASES = (Phase(256, 1500), Phase(256, 1200, through_generator=True))
 GENERATOR_RATE = 1.5e-2
@@ -153,6 +155,21 @@ def bind_layers(generator: Generator) -> None:
             module.affine.weight.register_hook(  # type: ignore[no-untyped-call]
                 lambda gradient, carried=carried: gradient * carried
             )
+
+
+def crispness_loss(drawn: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """How far the edges of pictures `[B, C, H, W]` are from as strong as those of `target`, in fields of 8 × 8 pixels.
+
+    Unlike a difference of pictures it does not ask for the mean of all places where an edge may be.
+    """
+    loss = drawn.new_zeros([])
+    for axis in (2, 3):
+        one, other = (
+            (F.avg_pool2d(each.diff(dim=axis).square().mean(1, keepdim=True), 8) + 1e-5).sqrt()
+            for each in (drawn, target)
+        )
+        loss = loss + (one - other).abs().mean()
+    return loss
 
 
 @torch.no_grad()
@@ -270,6 +287,8 @@ def train_generator(
             drawn = generator.synthesis(w, resolution=phase.resolution)
             regions_loss = reader.loss(batch)
         loss = picture_loss(drawn.float(), batch.pictures, batch.weights) + REGIONS_WEIGHT * regions_loss
+        if phase.crisp:
+            loss = loss + phase.crisp * crispness_loss(drawn.float(), batch.pictures)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

@@ -90,7 +90,7 @@ def test_found_regions_divide_every_change(bob_report):
 def test_identity_drifts_with_the_hair_more_than_with_the_background(bob_report):
     assert bob_report.identity.startswith("encoder features")
     assert bob_report.identity_drift.shape == (14,)
-    assert bob_report.identity_drift[8] > 5 * bob_report.identity_drift[11].clamp_min(1e-4)
+    assert bob_report.identity_drift[8] > 5 * bob_report.identity_drift[13].clamp_min(1e-4)
 
 
 def test_leaving_a_layer_out_shows_what_it_adds_to_the_others(bob_report, demo):

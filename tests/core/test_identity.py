@@ -97,13 +97,13 @@ def test_what_lies_around_the_face_does_not_count(arcface, encoder, faces):
 
 
 def test_another_background_is_no_other_face():
-    """The pair of the example sheet: layer 11 colours the background, layer 12 lights the whole picture."""
+    """The pair of the example sheet: layer 13 colours the background, layer 12 lights the whole picture."""
     generator, identity = sm.load_generator("demo", "cpu"), EncoderIdentity(sm.load_encoder("demo", "cpu"))
     style = sm.load_latents(DEMO / "bob.safetensors").w
     with torch.no_grad():
         source = generator.mapping(sm.sample_z([96], generator.z_dim), truncation_psi=0.8)
         pictures = generator.synthesis(
-            sm.inject(source, style, sm.parse_masks("none; 11; 12", generator.num_ws))
+            sm.inject(source, style, sm.parse_masks("none; 13; 12", generator.num_ws))
         )
         same, background, light = identity.drift(pictures, pictures[:1]).tolist()
     assert (pictures[1] - pictures[0]).abs().mean() > 0.09
