@@ -5,8 +5,8 @@ can read only the attributes that `attributes.py` binds to it. The encoder learn
 generated pictures.
 
 Training resumes from the checkpoints in `--out`; sample grids and the finished safetensors files lie
-beside them. On two CPU cores with bfloat16 units (AMX) it takes an hour and three quarters. A GPU draws four times
-as many pictures a step, in half as many steps.
+beside them. On two CPU cores with bfloat16 units it takes three hours. A GPU draws four times as many pictures a step,
+in half as many steps.
 """
 
 import argparse
@@ -51,16 +51,41 @@ class Phase:
         return replace(self, batch=self.batch * factor, steps=round(self.steps / math.sqrt(factor)))
 
 
-# Small pictures teach geometry cheaply; the to-RGB sum lets later blocks only add detail. The last steps run
-# in float32 because bfloat16 rounds colours to about one grey level.
-GENERATOR_PHASES = (
-    Phase(64, 2000),
-    Phase(128, 1800),
-    Phase(256, 8000, batch=8, crisp=0.5),
-    Phase(256, 200, batch=8, half_precision=False, crisp=0.5),
+@dataclass(frozen=True)
+class Round:
+    """Phases of the generator's training, over which its rate falls once."""
+
+    phases: Sequence[Phase]
+    rate: float = 1.5e-2
+    noise: float | None = None
+    """The strength at which the last convolution's noise is held; None for one that is learned."""
+
+    def larger(self, factor: int) -> "Round":
+        return replace(self, phases=[phase.larger(factor) for phase in self.phases])
+
+
+# Small pictures teach geometry cheaply; the to-RGB sum lets later blocks only add detail. A round's last steps run
+# in float32 because bfloat16 rounds colours to about one grey level. Learned from the start, the noise dies out: it
+# disturbs long before it draws. Held, it becomes single hairs.
+GENERATOR_ROUNDS = (
+    Round(
+        (
+            Phase(64, 2000),
+            Phase(128, 1800),
+            Phase(256, 8000, batch=8, crisp=0.5),
+            Phase(256, 200, batch=8, half_precision=False, crisp=0.5),
+        )
+    ),
+    Round(
+        (
+            Phase(256, 900, batch=8, crisp=0.5),
+            Phase(256, 100, batch=8, half_precision=False, crisp=0.5),
+        ),
+        rate=6e-3,
+        noise=0.02,
+    ),
 )
 ENCODER_PHASES = (Phase(256, 1500), Phase(256, 1200, through_generator=True))
-GENERATOR_RATE = 1.5e-2
 STYLE_FACTOR = 12.0
 """Of the rate of the weights that make styles: each reads few of the coordinates of w that its size is scaled for."""
 REGIONS_WEIGHT = 0.6
@@ -242,7 +267,7 @@ def new_generator() -> StyleGAN2:
 
 
 def train_generator(
-    out: Path, phases: Sequence[Phase] = GENERATOR_PHASES, device: torch.device | str = "cpu"
+    out: Path, rounds: Sequence[Round] = GENERATOR_ROUNDS, device: torch.device | str = "cpu"
 ) -> StyleGAN2:
     """Train, or go on training, the generator; returns the moving average of its weights."""
     device = torch.device(device)
@@ -277,28 +302,33 @@ def train_generator(
     bind_layers(generator)
     bind_layers(averaged)
     sample_z = torch.randn(8, truth.CONFIG.z_dim, generator=torch.Generator().manual_seed(1)).to(device)
-    total = sum(phase.steps for phase in phases)
-    for step, phase in steps_of(run, phases, "generator"):
-        set_learning_rate(optimizer, GENERATOR_RATE, step, step / total)
-        batch = Batch.drawn(phase.batch, phase.resolution, device)
-        set_noise(generator, batch.noise)
-        w = generator.mapping(truth.z_of(batch.attributes))
-        with torch.autocast(device.type, torch.bfloat16, enabled=phase.half_precision):
-            drawn = generator.synthesis(w, resolution=phase.resolution)
-            regions_loss = reader.loss(batch)
-        loss = picture_loss(drawn.float(), batch.pictures, batch.weights) + REGIONS_WEIGHT * regions_loss
-        if phase.crisp:
-            loss = loss + phase.crisp * crispness_loss(drawn.float(), batch.pictures)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        follow(averaged, generator, min(0.999, (1 + step) / (10 + step)))
-        run.report(loss)
-        if step % 250 == 0:
-            with torch.no_grad():
-                own = averaged.synthesis(averaged.mapping(sample_z), resolution=phase.resolution)
-            known = render(truth.attributes_of(sample_z), phase.resolution, noise=batch.noise).image
-            save_samples(out / "generator.png", known, own)
+    first = 0
+    for each in rounds:
+        total = sum(phase.steps for phase in each.phases)
+        for step, phase in steps_of(run, each.phases, "generator", first):
+            set_learning_rate(optimizer, each.rate, step, step / total)
+            if each.noise is not None:
+                nn.init.constant_(finest[-1].noise_strength, each.noise)
+            batch = Batch.drawn(phase.batch, phase.resolution, device)
+            set_noise(generator, batch.noise)
+            w = generator.mapping(truth.z_of(batch.attributes))
+            with torch.autocast(device.type, torch.bfloat16, enabled=phase.half_precision):
+                drawn = generator.synthesis(w, resolution=phase.resolution)
+                regions_loss = reader.loss(batch)
+            loss = picture_loss(drawn.float(), batch.pictures, batch.weights) + REGIONS_WEIGHT * regions_loss
+            if phase.crisp:
+                loss = loss + phase.crisp * crispness_loss(drawn.float(), batch.pictures)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            follow(averaged, generator, min(0.999, (1 + step) / (10 + step)))
+            run.report(loss)
+            if step % 250 == 0:
+                with torch.no_grad():
+                    own = averaged.synthesis(averaged.mapping(sample_z), resolution=phase.resolution)
+                known = render(truth.attributes_of(sample_z), phase.resolution, noise=batch.noise).image
+                save_samples(out / "generator.png", known, own)
+        first += total
     set_noise(averaged, own_noise)
     return averaged
 
@@ -389,11 +419,15 @@ class Randomness:
         torch.set_rng_state(state["state"])
 
 
-def steps_of(run: Run, phases: Sequence[Phase], title: str) -> Iterator[tuple[int, Phase]]:
-    """The steps that are left of the phases, with a progress bar."""
+def steps_of(run: Run, phases: Sequence[Phase], title: str, first: int = 0) -> Iterator[tuple[int, Phase]]:
+    """The steps that are left of the phases, counted from the first one's, with a progress bar.
+
+    first: the run's step at which the phases begin.
+    """
     schedule = [phase for phase in phases for _ in range(phase.steps)]
     with ProgressBar(len(schedule), title) as bar:
-        for step in run.steps(lambda: run.step >= len(schedule)):
+        for number in run.steps(lambda: run.step >= first + len(schedule)):
+            step = number - first
             yield step, schedule[step]
             bar.update(step + 1, f"{schedule[step].resolution} px, loss {run.loss:.4f}")
 
@@ -416,10 +450,10 @@ def main() -> None:
     out, device = arguments.out, arguments.device
     out.mkdir(parents=True, exist_ok=True)
     factor = 1 if device.type == "cpu" else 4
-    generator_phases = [phase.larger(factor) for phase in GENERATOR_PHASES]
+    rounds = [each.larger(factor) for each in GENERATOR_ROUNDS]
     encoder_phases = [phase.larger(factor) for phase in ENCODER_PHASES]
     finished = out / "generator.safetensors"
-    trained = train_generator(out, generator_phases, device)
+    trained = train_generator(out, rounds, device)
     native.write(finished, generator=trained, dtype=torch.float16, source=SOURCE, licence="MIT")
     generator = load_generator(finished, "cpu")  # as users will have it, rounded to half precision
     encoder = train_encoder(out, generator, encoder_phases, device)

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from PIL import Image
 
 from ..host import PACK
 
@@ -40,3 +41,9 @@ def test_the_blueprint_takes_the_hair_of_the_bundled_model():
     (graph,) = content["definitions"]["subgraphs"]
     (inject,) = (node for node in graph["nodes"] if node["type"] == "StyleMixInject")
     assert [node["widgets_values"][0] for node in (content["nodes"][0], inject)] == 2 * ["4-5, 8-10@0.5"]
+
+
+@pytest.mark.parametrize("name", ["clip_restyled", "hair_comes_and_goes", "walk_through_six_faces"])
+def test_thumbnails_of_films_move(name):
+    with Image.open(PACK / "example_workflows" / f"{name}.jpg") as picture:
+        assert picture.is_animated
