@@ -23,12 +23,14 @@ class Convolution(nn.Conv2d):
     """Padded as TensorFlow's "SAME" pads even sides: at stride 2 the odd pixel goes right and below."""
 
     def __init__(self, in_channels: int, out_channels: int, size: int, stride: int = 1, groups: int = 1):
-        super().__init__(in_channels, out_channels, size, stride, groups=groups)
-        extra = size - stride
-        self.edges = [extra // 2, extra - extra // 2] * 2
+        low, high = (size - stride) // 2, (size - stride + 1) // 2
+        uneven = low < high
+        super().__init__(in_channels, out_channels, size, stride, 0 if uneven else low, groups=groups)
+        # The convolution's own padding, where it will do, spares a copy.
+        self.edges = [low, high] * 2 if uneven else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return super().forward(F.pad(x, self.edges) if any(self.edges) else x)
+        return super().forward(x if self.edges is None else F.pad(x, self.edges))
 
 
 class BlazeBlock(nn.Module):
