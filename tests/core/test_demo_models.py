@@ -70,6 +70,14 @@ def test_a_layer_reads_only_the_coordinates_of_its_attributes(generator, layer):
         assert module.affine.weight[:, ~unread].any()
 
 
+def test_noise_draws_single_hairs(generator, z):
+    w, regions = generator.mapping(z), render(truth.attributes_of(z), 256).regions
+    changed = (generator.synthesis(w) - generator.synthesis(w, "none")).abs().mean(1)
+    hair, face = (float((changed * regions[name]).sum() / regions[name].sum()) for name in ("hair", "face"))
+    assert hair >= 0.006
+    assert hair >= 3 * face
+
+
 def test_both_are_small_and_belong_together(generator, encoder):
     for part in ("generator", "encoder"):
         assert (DEMO / f"{part}.safetensors").stat().st_size <= 8_000_000
