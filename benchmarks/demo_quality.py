@@ -79,7 +79,7 @@ def main() -> int:
     still = generator.synthesis(w[:CHUNK], "none").clamp(-1, 1)
     by_noise = (generated[:CHUNK] - still).abs().mean(1)
     hair, face = (float((by_noise * regions[name]).sum() / regions[name].sum()) for name in ("hair", "face"))
-    rows.append(("what noise changes in hair, of what in faces", hair / face, "≥", 3))
+    rows.append(("what noise changes in hair, of what in faces", hair / face, "≥", 2))
     samples = Samples(generator)
     covered = judge(encoder, samples, samples.spread(), TO_JUDGE, 2 * count).coverage(encoder).values()
     farthest = max(abs(share - sure) for share, sure in zip(covered, SURE, strict=True))

@@ -35,7 +35,7 @@ def error(a: torch.Tensor, b: torch.Tensor) -> float:
 def test_the_generator_draws_what_the_renderer_draws(generator, z):
     drawn = render(truth.attributes_of(z), 256).image
     value = error(generator.synthesis(generator.mapping(z)), drawn)
-    assert value <= 0.06
+    assert value <= 0.05
 
 
 def test_the_encoder_inverts_the_generator(generator, encoder, z):
@@ -57,7 +57,7 @@ def test_injecting_a_group_moves_its_attributes_and_no_others(generator, z, grou
     masks = sm.parse_masks(f"{group.first_layer}-{group.last_layer}", generator.num_ws)
     expected = render(truth.mix(attributes, attributes.flip(0), group.layers), 256).image
     value = error(generator.synthesis(sm.inject(w, style, masks)), expected)
-    assert value <= 0.07
+    assert value <= 0.05
 
 
 @pytest.mark.parametrize("layer", range(truth.CONFIG.num_ws))
@@ -75,7 +75,7 @@ def test_noise_draws_single_hairs(generator, z):
     changed = (generator.synthesis(w) - generator.synthesis(w, "none")).abs().mean(1)
     hair, face = (float((changed * regions[name]).sum() / regions[name].sum()) for name in ("hair", "face"))
     assert hair >= 0.006
-    assert hair >= 3 * face
+    assert hair >= 2 * face
 
 
 def test_both_are_small_and_belong_together(generator, encoder):

@@ -106,8 +106,8 @@ def test_another_background_is_no_other_face():
             sm.inject(source, style, sm.parse_masks("none; 13; 12", generator.num_ws))
         )
         same, background, light = identity.drift(pictures, pictures[:1]).tolist()
-    assert (pictures[1] - pictures[0]).abs().mean() > 0.09
-    assert same < 1e-5 and background < 0.002 < 0.01 < light
+    assert (pictures[1] - pictures[0]).abs().mean() > 0.06
+    assert same < 1e-5 and background < 0.001 < 0.002 < light
 
 
 # The cap

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -131,13 +132,23 @@ class Page:
 
     def wait_for_quiet(self) -> None:
         """Until the server has nothing left to do and the page has drawn what came last."""
-        self.page.wait_for_function(
+        self.until(
             """async () => {
                 const queue = await (await fetch("/queue")).json();
                 return !queue.queue_running.length && !queue.queue_pending.length;
             }"""
         )
         self.page.wait_for_timeout(1000)
+
+    def until(self, question: str, timeout: float = 120) -> None:
+        """Ask an async function of the page until it says true; `wait_for_function` takes its promise for a yes."""
+        end = time.monotonic() + timeout
+        while True:
+            self.page.wait_for_timeout(200)
+            if self.page.evaluate(question):
+                return
+            if time.monotonic() > end:
+                raise TimeoutError(f"not true within {timeout:g} s: {question}")
 
     def marked_nodes(self) -> list[int]:
         """Ids of the nodes that the canvas draws as failed."""
