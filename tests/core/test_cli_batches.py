@@ -296,7 +296,7 @@ def test_paste_puts_faces_back_where_they_were_cropped(tmp_path):
 
 def test_a_picture_that_is_a_crop_already_is_pasted_over_as_a_whole(tmp_path):
     """As encode and invert read it: not by where its face is found, which is never exact."""
-    (avatar,) = builders.draw_avatars(1)
+    avatar = builders.draw_avatars(2)[1]
     aligned, _ = sm.align_face(avatar.resize((300, 300)), output_size=256)
     aligned.save(tmp_path / "aligned.png")
     half = torch.full((3, 64, 64), -1.0)

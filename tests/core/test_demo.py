@@ -107,5 +107,5 @@ def test_noise_draws_freckles_and_single_hairs():
     spotted = render(freckled, 256, noise=torch.randn(256, 256, generator=torch.Generator().manual_seed(0)))
     changed = (plain.image - spotted.image).abs().amax(1)
     seen = plain.regions["hair"] + plain.regions["face"] + plain.regions["nose"]
-    assert (changed > 0.02)[seen > 0.5].float().mean() > 0.2
+    assert (changed > 0.02)[seen > 0.5].float().mean() > 0.15
     assert not changed[seen == 0].any()
