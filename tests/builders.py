@@ -556,7 +556,7 @@ def draw_avatars(count: int, seed: int = 3) -> list[Image.Image]:
 
 def moving_avatar(count: int) -> np.ndarray:
     """Frames uint8 `[count, 320, 400, 3]` of an avatar that moves before a still wall."""
-    avatar = np.asarray(draw_avatars(1)[0])
+    avatar = np.asarray(draw_avatars(2)[1])
     wall = np.tile(np.linspace(40, 160, 400, dtype=np.uint8)[None, :, None], (320, 1, 3))
     frames = np.repeat(wall[None], count, 0)
     for number, frame in enumerate(frames):

@@ -262,7 +262,7 @@ def test_judges_tell_shape_from_colour(avatars):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "layers"),
-    [("hair shape", {4, 5}), ("hair and skin colour", {8, 9}), ("background", {13})],
+    [("hair shape", {4, 5}), ("hair and skin colour", {8, 9}), ("background", {11, 13})],
 )
 def test_the_search_finds_the_layers_that_carry_a_wish(demo, target, layers):
     """On regions that it finds itself in the pictures."""

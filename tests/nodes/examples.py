@@ -363,16 +363,16 @@ EXAMPLES: dict[str, Prompt] = {
     "StyleMixDirectionSheet": {
         "faces": faces(96),
         "found": found(),
-        "out": swept("faces", "found", 1, 4),
+        "out": swept("faces", "found", 3, 4),
     },
     "StyleMixApplyDirection": {
         "faces": faces(96),
         "found": found(),
         **steps(
-            [slid(["faces", 1], "1", 0.0), slid(["faces", 1], "1", 3.0), slid(["step 1", 0], "2", 3.0)],
+            [slid(["faces", 1], "5", 0.0), slid(["faces", 1], "5", -1.5), slid(["step 1", 0], "6", -3.0)],
             "0",
-            "SeFa 1, +3",
-            "and SeFa 2, +3",
+            "SeFa 5, -1.5",
+            "and SeFa 6, -3",
         ),
     },
     "StyleMixSaveDirections": {
@@ -382,7 +382,7 @@ EXAMPLES: dict[str, Prompt] = {
             "StyleMixSaveDirections",
             directions=["found", 0],
             filename_prefix="directions/hair",
-            names="-1: hair length\n3: fringe",
+            names="-3: waves\n5: beard",
             keep="named",
         ),
         "out": swept("faces", "named"),

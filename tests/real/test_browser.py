@@ -98,9 +98,10 @@ def shown(page, request, tmp_path_factory) -> Shown:
 def test_an_example_workflow_opens_and_runs(shown, photo):
     """It shows the picture that the command line or Python makes of the same job."""
     assert shown.greeting == []
-    # ComfyUI cuts off what PNG cannot hold where the command line rounds, and the latter keeps faces as PNG.
+    # ComfyUI cuts off what PNG cannot hold where the command line rounds, and the latter keeps faces as PNG: read from
+    # it, a code draws an edge a few levels lighter or darker.
     differences = jobs.differences(shown.picture, jobs.result(shown.workflow, photo, shown.core))
-    assert differences.mean() <= 1 and differences.max() <= 3
+    assert differences.mean() <= 1 and differences.max() <= 6
     if shown.photo is not None:
         check_pasted(shown.photo, shown.picture)
     assert shown.problems == []
