@@ -141,7 +141,7 @@ class FoundLayers(Sequence[FoundMask]):
             return None
         return (
             f"no layers do this ({self.wish}) for these faces: the best mask, {best.mask_text}, {does}; try another "
-            f"style or target, or less care than {self.care:g}"
+            f"style or target, or a lower care than {self.care:g}"
         )
 
     @property
