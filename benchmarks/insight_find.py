@@ -4,8 +4,8 @@
     python benchmarks/insight_find.py --small     a minute; the goals are for the full run only
     python benchmarks/insight_find.py --large     how long a search takes at 1024 px, on sketches and drawn in full
 
-Two random faces with hair differ in everything. The regions are the renderer's masks of both. The true layers are those of
-`stylemix_core/demo/attributes.py` that carry what is asked for; the search knows nothing of them. Exit code 1 when a
+Two random faces with hair differ in everything. The regions are the renderer's masks of both. The true layers are those
+of `stylemix_core/demo/attributes.py` that carry what is asked for; the search knows nothing of them. Exit code 1 when a
 goal is missed.
 """
 
