@@ -126,9 +126,8 @@ def _detect(
     """Where faces may be in pictures, which are given by their numbers and the quarters that they are turned by."""
     if not views:
         return []
-    squares = {
-        index: _letterbox(pictures[index], detector.input_size) for index in {view[0] for view in views}
-    }
+    seen = {index for index, _ in views}  # most are turned by several quarters
+    squares = {index: _letterbox(pictures[index], detector.input_size) for index in seen}
     inputs = torch.stack([squares[index].rot90(quarters, (1, 2)) for index, quarters in views])
     boxes, scores = (
         torch.cat(parts) for parts in zip(*map(detector, torch.split(inputs, CHUNK)), strict=True)
