@@ -152,17 +152,17 @@ def test_a_circle_keeps_its_distance(faces):
 def changes(demo, codes: sm.Latents) -> torch.Tensor:
     with torch.inference_mode():
         pictures = demo.synthesis(codes.w, "none")
-    return (pictures[1:] - pictures[:-1]).square().mean((1, 2, 3)).sqrt()
+    return (pictures[1:] - pictures[:-1]).abs().mean((1, 2, 3))
 
 
 def test_constant_visible_speed(demo):
     with torch.inference_mode():
-        given = sample_latents(demo, [7, 8, 9], 0.8)
+        given = sample_latents(demo, [0, 1, 2], 0.8)
         even = walk.latent_walk(given, 12, "linear", False)
         visible = walk.latent_walk(given, 12, "linear", False, "visible", demo)
     assert len(visible) == len(even) == 25
     assert torch.equal(visible.w[[0, -1]], given.w[[0, 2]])
-    for codes, least, most in ((even, 0.25, 9.0), (visible, 0.0, 0.1)):
+    for codes, least, most in ((even, 0.3, 9.0), (visible, 0.0, 0.05)):
         found = changes(demo, codes)
         assert least < float(found.std() / found.mean()) < most
 
