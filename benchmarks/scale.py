@@ -18,12 +18,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from functools import partial
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 
 import plain
 import torch
+from goals import Row, report
 
 import stylemix_core as sm
 from stylemix_core.images import to_pil
@@ -33,16 +36,6 @@ from stylemix_core.jobs.job import Job, Sink, Source
 from stylemix_core.jobs.report import report_job
 
 BOB = str(Path(sm.__file__).parent / "demo" / "bob.safetensors")
-MISSED = []
-
-
-def say(text: str, value: float, goal: float, least: bool, unit: str = "") -> None:
-    met = value >= goal if least else value <= goal
-    MISSED.extend([] if met else [text])
-    print(
-        f"| {text} | {value:.4g}{unit} | {'≥' if least else '≤'} {goal:g}{unit} |{'' if met else ' missed'}",
-        flush=True,
-    )
 
 
 def job(source: dict, steps: list, folder: Path, **more) -> dict:
@@ -74,7 +67,7 @@ def per_item(folder: Path) -> float:
 
 
 @torch.inference_mode()
-def bound(work: Path, count: int) -> None:
+def bound(work: Path, count: int) -> Iterator[Row]:
     """Generate, encode and the whole chain, each beside its forward passes alone and two loops, in turns."""
     generator, encoder = sm.load_generator("demo", "cpu"), sm.load_encoder("demo", "cpu")
     photos, looped = work / "photos", max(count // 8, 8)
@@ -155,7 +148,7 @@ def bound(work: Path, count: int) -> None:
         print(
             f"{name}: {', '.join(f'{what} {1000 * value:.1f} ms' for what, value in best.items() if value < math.inf)}"
         )
-        say(f"{name}: share of the bound", best["alone"] / best[formats[0]], 0.9, least=True)
+        yield f"{name}: share of the bound", best["alone"] / best[formats[0]], "≥", 0.9
 
 
 # Ray
@@ -170,7 +163,7 @@ def described(path: Path, value: dict) -> Path:
     return path
 
 
-def ray(work: Path, count: int) -> None:
+def ray(work: Path, count: int) -> Iterator[Row]:
     """Two workers of one thread beside two processes of one thread that know nothing of each other."""
     size = max(count // 32, 4)
     halves = [(0, count // 2 - 1), (count // 2, count - 1)]
@@ -194,10 +187,10 @@ def ray(work: Path, count: int) -> None:
     print(
         f"two processes {1000 * alone:.1f} ms a picture, two of Ray's workers {1000 * per_item(together):.1f} ms"
     )
-    say("Ray's rate beside that of two processes", alone / per_item(together), 0.9, least=True)
+    yield "Ray's rate beside that of two processes", alone / per_item(together), "≥", 0.9
 
 
-def killed(work: Path, count: int) -> None:
+def killed(work: Path, count: int) -> Iterator[Row]:
     """Through Ray with two workers killed, and the driver once."""
     import psutil
 
@@ -229,17 +222,17 @@ def killed(work: Path, count: int) -> None:
     psutil.wait_procs(below)
     command(path, "--ray", "local", "--workers", "2").wait()
     rows = [json.loads(line)["key"] for line in (broken / "index.jsonl").read_text().splitlines()]
-    say(
+    yield (
         f"{count} pictures, {kills} workers and the driver killed: all there, once",
         len(set(rows)) / count,
+        "≥",
         1,
-        least=True,
     )
-    say(
+    yield (
         "the bytes of the undisturbed run",
         float(contents(whole) == contents(broken) and len(rows) == count),
+        "≥",
         1,
-        least=True,
     )
 
 
@@ -261,7 +254,7 @@ print(json.dumps(seen))
 """
 
 
-def growth(work: Path, count: int, kills: int) -> None:
+def growth(work: Path, count: int, kills: int) -> Iterator[Row]:
     """Memory and time as a job goes on, kill −9, and rows made again."""
     random.seed(0)
     whole, broken = work / "whole", work / "broken"
@@ -271,12 +264,11 @@ def growth(work: Path, count: int, kills: int) -> None:
     )
     seen = json.loads(told.stdout)
     first = next(one for one in seen if one[0] >= count / 20)
-    say(
-        f"memory that {count} pictures add after the first {count // 20}",
+    yield (
+        f"memory that {count} pictures add after the first {count // 20}, MB",
         (seen[-1][1] - first[1]) / 1024,
+        "≤",
         50,
-        least=False,
-        unit=" MB",
     )
     each, start = value["part"], next(one for one in seen if one[0] >= value["part"])
 
@@ -290,12 +282,7 @@ def growth(work: Path, count: int, kills: int) -> None:
     for name, clock in (("ms of the processors an item", 2), ("ms on the clock", 3)):
         print(f"| {name} | {' | '.join(f'{1000 * cost(size, clock):.2f}' for size in sizes)} |")
     costs = [cost(size, 2) for size in sizes]
-    say(
-        "processors' time an item, the dearest size beside the cheapest",
-        max(costs) / min(costs),
-        1.05,
-        least=False,
-    )
+    yield "processors' time an item, the dearest size beside the cheapest", max(costs) / min(costs), "≤", 1.05
     if not kills:
         return
 
@@ -311,21 +298,21 @@ def growth(work: Path, count: int, kills: int) -> None:
         run.kill()
         run.wait()
     command(path).wait()
-    say(f"the same bytes after {kills} kill −9", float(contents(whole) == contents(broken)), 1, least=True)
+    yield f"the same bytes after {kills} kill −9", contents(whole) == contents(broken), "≥", 1
     rows = random.sample(range(count), 50)
     good = sum(not sm.reproduce(whole, row).differing for row in rows)
-    say("of 50 random rows, made again to the bit", good, 50, least=True)
+    yield "of 50 random rows, made again to the bit", good, "≥", 50
     seconds = timed(lambda: report_job(whole))
     print(f"report of {count} codes: {seconds:.1f} s")
 
 
-def manifest(work: Path, count: int) -> None:
+def manifest(work: Path, count: int) -> Iterator[Row]:
     """Planning, resuming and reading the index of a million rows."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     files = [["file", f"/photos/{i // 1000:05d}/picture_{i:08d}.jpg"] for i in range(count)]
     plan.list_entries, listing = lambda *given: files, plan.list_entries
     described = Job(Source(pictures=("/photos",)), (Encode(),), Sink(str(work)))
-    say(f"planning {count} items", timed(lambda: plan.make_plan(work, described)), 10, least=False, unit=" s")
+    yield f"planning {count} items, s", timed(lambda: plan.make_plan(work, described)), "≤", 10
     plan.list_entries = listing
     store = sink.Store(work, Sink(str(work)))
     store.make()
@@ -351,29 +338,23 @@ def manifest(work: Path, count: int) -> None:
                 for i in range(256)
             ],
         )
-    say(
-        "resuming",
-        timed(lambda: (plan.Plan(work, described.source, 256), store.done())),
-        10,
-        least=False,
-        unit=" s",
-    )
-    say("reading the index", timed(lambda: sum(1 for _ in store.rows())), 10, least=False, unit=" s")
+    yield "resuming, s", timed(lambda: (plan.Plan(work, described.source, 256), store.done())), "≤", 10
+    yield "reading the index, s", timed(lambda: sum(1 for _ in store.rows())), "≤", 10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    say("memory for all of these", (peak - before) / 1024, 500, least=False, unit=" MB")
+    yield "memory for all of these, MB", (peak - before) / 1024, "≤", 500
 
 
-def tiny_files(work: Path, count: int) -> None:
+def tiny_files(work: Path, count: int) -> Iterator[Row]:
     """Listing folders of very many files."""
     for i in range(count):
         if i % 1000 == 0:
             (work / f"{i // 1000:04d}").mkdir()
         (work / f"{i // 1000:04d}" / f"{i}.png").touch()
     seconds = timed(lambda: plan.list_entries(Source(pictures=(str(work),))))
-    say(f"listing {count} files", seconds * 1_000_000 / count, 10, least=False, unit=" s a million")
+    yield f"listing {count} files, s a million", seconds * 1_000_000 / count, "≤", 10
 
 
-def simulation() -> None:
+def simulation() -> Iterator[Row]:
     """A hundred million pictures on a cluster, event by event: what kills and stragglers cost."""
     random.seed(0)
     pictures, part, workers, seconds, lifetime = 100_000_000, 10_000, 256, 0.025, 24 * 3600.0
@@ -397,7 +378,7 @@ def simulation() -> None:
     ideal = pictures * seconds / workers
     print(f"{pictures} pictures in {parts} parts by {workers} workers: {end / 3600:.2f} h")
     print(f"{deaths} workers died, {lost / 3600:.2f} hours of work were lost")
-    say("time beside that of workers that never die nor wait", end / ideal, 1.1, least=False)
+    yield "time beside that of workers that never die nor wait", end / ideal, "≤", 1.1
 
 
 def main() -> int:
@@ -412,25 +393,25 @@ def main() -> int:
     arguments = parser.parse_args()
     small = arguments.small
     kills = arguments.kills if arguments.kills is not None else 2 if small else 20
-    print("| what | is | goal |\n|---|---|---|")
     sections = {
         "bound": lambda work: bound(work, 64 if small else 384),
         "ray": lambda work: ray(work, 64 if small else 1024),
         "killed": lambda work: killed(work, 200 if small else 1000),
         "growth": lambda work: growth(work, 400 if small else 20_000, kills),
-        "manifest": lambda work: (
+        "manifest": lambda work: chain(
             manifest(work / "rows", 20_000 if small else 1_000_000),
             tiny_files(work / "files", 2_000 if small else 200_000),
         ),
         "simulation": lambda work: simulation(),
     }
+    missed = 0
     for name in arguments.only:
         with tempfile.TemporaryDirectory() as folder:
             work = Path(folder)
             (work / "rows").mkdir()
             (work / "files").mkdir()
-            sections[name](work)
-    return 0 if small else int(bool(MISSED))
+            missed |= report(sections[name](work), judged=not small)
+    return missed
 
 
 if __name__ == "__main__":
