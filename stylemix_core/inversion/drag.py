@@ -2,7 +2,8 @@
 
 Each step moves the code a little, so that what lies around a point looks like what lay one pixel of the maps behind it
 (motion supervision, equation 1), and then looks for where the point has come to (point tracking, equation 2), both in
-the maps that the generator colours. Only chosen layers move, so that the others keep what they carry.
+the maps that the generator colours. Looked for is all that lies around the point, not the point alone as in the paper:
+that slides over what looks alike. Only chosen layers move, so that the others keep what they carry.
 """
 
 import re
@@ -25,7 +26,7 @@ from .start import Spread
 MOST_PIXELS = 256
 """Side of the largest maps that are looked at; those of a quarter of the picture in networks of 1024 pixels."""
 NEAR, WIDE = 3, 10
-"""Pixels of the maps around a point that pull it along, and among which it is looked for again."""
+"""Pixels of the maps around a point that pull it along and by which it is known, and among which it is looked for."""
 RATE, MOMENTUM = 0.25, 0.5
 """How far a step goes, in deviations of w, and how much of the last steps' direction it keeps.
 
@@ -177,9 +178,9 @@ def _drag(
 
     now = maps(moved())
     first = now.detach()
-    looks = _at(first, start[:, None])  # [N, 1, C]
     held = None if may_move is None else 1 - _fitted(may_move, first)
     near, wide = _around(NEAR, 1, side, device), _around(WIDE, TRACKED, side, device)
+    looks = _at(first, start[:, None] + near)  # [N, M, C]
     points = start
 
     def so_far(step: int) -> Dragged:
@@ -209,12 +210,23 @@ def _drag(
         with torch.no_grad():
             delta -= RATE * drift / drift.norm().clamp_min(1e-12)
         now = maps(moved())
-        found = (_at(now.detach(), points[:, None] + wide) - looks).abs().sum(2).argmin(1)  # [N]
-        points = (points + wide[found]).clamp(0, 1)
+        points = (points + wide[_most_alike(now.detach(), points, wide, near, looks)]).clamp(0, 1)
         result = so_far(step)
         if on_step is not None and on_step(step, result):
             break
     return result
+
+
+def _most_alike(
+    maps: torch.Tensor, points: torch.Tensor, wide: torch.Tensor, near: torch.Tensor, looks: torch.Tensor
+) -> torch.Tensor:
+    """Which of the places around each point look most like it did, `[N]`.
+
+    points: `[N, 2]`. wide: the places, from each point; near: what lies around a place. looks: that of each point in
+    the beginning, `[N, M, C]`.
+    """
+    seen = _at(maps, (points[:, None, None] + wide[:, None] + near).flatten(1, 2))  # [N, places · M, C]
+    return (seen.unflatten(1, (len(wide), len(near))) - looks[:, None]).abs().sum((2, 3)).argmin(1)
 
 
 def _strengths(masks: MaskList | None, num_ws: int) -> torch.Tensor:

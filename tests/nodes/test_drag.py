@@ -32,7 +32,7 @@ def test_points_move_and_are_reported(host):
     (after,), (before,) = (np.asarray(run.pictures[each][0], dtype=int)[None] for each in ("save", "before"))
     assert np.abs(after - before).mean() > 1
     assert run.shown["drag"]["images"] and run.shown["drag"]["stylemix_live"]
-    assert "1 of 1 point arrived in 3 steps" in run.shown["drag"]["stylemix_messages"][0][1]
+    assert "0 of 1 point arrived in 4 steps" in run.shown["drag"]["stylemix_messages"][0][1]
     still = host.run(dragged(HERE))
     assert "1 of 1 point arrived in 0 steps" in still.shown["drag"]["stylemix_messages"][0][1]
 
