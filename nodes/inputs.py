@@ -5,6 +5,7 @@ from typing import Any
 from comfy_api.v0_0_2 import io
 
 from ..stylemix_core.codes.latents import Latents, check_generator
+from ..stylemix_core.codes.seed_text import MAX_SEED
 from ..stylemix_core.encoder.config import MAX_WS
 from ..stylemix_core.errors import StyleMixError
 from ..stylemix_core.faces.regions import SOURCES
@@ -15,9 +16,6 @@ from ..stylemix_core.masks.mask_list import MaskList, MaskText
 from ..stylemix_core.mixing.pairing import PAIRINGS, check_styles
 from . import host
 from .sockets import GENERATOR, LATENT, MASKS, MOVE
-
-MAX_SEED = 2**64 - 1
-"""As in ComfyUI's own nodes."""
 
 AUTO, *KINDS = SOURCES
 OWN_FORMAT = "safetensors"

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,12 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..analysis.wish_text import check_wish, read_wish
+from ..codes.seed_text import seed_ranges
 from ..errors import StyleMixError, why_unwritable
-from ..masks.grammar import OTHER_RANGE, RANGE_SIGN, check_strength, plain, refuse_several
+from ..masks.grammar import check_strength, refuse_several
 from .choices import DEVICES
 from .paths import CODES, PICTURES, check_file, expand, inside, matching
 
-MAX_SEED = 2**64 - 1
-"""As ComfyUI's nodes have them."""
 MAX_SEEDS = 100_000
 
 Callback = Callable[[click.Context, click.Parameter, Any], Any]
@@ -136,35 +136,17 @@ def one_path(endings: Collection[str]) -> Callback:
     return reading(lambda value: expand([value], endings))
 
 
-_SEEDS = re.compile(rf"\s*(?P<first>[0-9]+)(?:\s*{RANGE_SIGN}\s*(?P<last>[0-9]+))?\s*")
-
-
 def seed_list(text: str) -> list[int]:
     """Seeds of "0-3,7", each once."""
-    seeds: dict[int, None] = {}
-    start = 0
-    for part in plain(text).split(","):
-        written, start = text[start : start + len(part)], start + len(part) + 1
-        match = _SEEDS.fullmatch(part)
-        if not match:
-            found = _SEEDS.match(part)
-            other = OTHER_RANGE.fullmatch(part.rstrip(), found.end("first")) if found else None
-            hint = f"{found['first']:.40}-{other['last']:.40}" if found and other else "for instance 0-3,7"
-            raise click.BadParameter(f"{written!r} is no seed or range of seeds; write {hint}")
-        # Forty digits are enough to be too many; Python refuses to read thousands.
-        first, last = int(match["first"][:40]), int((match["last"] or match["first"])[:40])
-        if last < first:
-            raise click.BadParameter(f"the range {first}-{last} runs backwards; write {last}-{first}")
-        if last > MAX_SEED:
-            raise click.BadParameter(
-                f"{written.strip()} is no seed; seeds are 0 to {MAX_SEED}; write for instance 0-3,7"
+    ranges = seed_ranges(text)
+    for each in ranges:
+        # A range's length can be more than `len` can tell.
+        if each.stop - each.start > MAX_SEEDS:
+            raise StyleMixError(
+                f"{each.start}-{each.stop - 1} asks for {each.stop - each.start} pictures; write for instance 0-3,7, "
+                f"{MAX_SEEDS} at most"
             )
-        if last - first >= MAX_SEEDS:
-            raise click.BadParameter(
-                f"{written!r} asks for {last - first + 1} pictures; write for instance 0-3,7, {MAX_SEEDS} at most"
-            )
-        seeds.update(dict.fromkeys(range(first, last + 1)))
-    return list(seeds)
+    return list(dict.fromkeys(chain(*ranges)))
 
 
 def device(text: str) -> str:

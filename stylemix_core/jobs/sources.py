@@ -7,7 +7,6 @@ An entry is a list that JSON keeps: ["file", path], ["member", tar, offset, byte
 import bisect
 import io
 import os
-import re
 import tarfile
 import threading
 from collections import OrderedDict
@@ -21,6 +20,7 @@ import torch
 from PIL import Image
 
 from ..codes.latents import Latents, load_latents
+from ..codes.seed_text import seed_ranges
 from ..errors import StyleMixError
 from ..files.endings import CODES, HEIC, PICTURES
 from ..files.names import file_name
@@ -29,8 +29,6 @@ from .job import Source
 
 Entry = list[Any]
 Kept = TypeVar("Kept")
-WHOLE = re.compile(r"\s*(\d{1,20})(?:\s*[-–]\s*(\d{1,20}))?\s*")
-MAX_SEED = 2**64 - 1
 MOST_SEEDS = 10**9
 MOST_BYTES = 1 << 30
 """Of one picture or code in a shard."""
@@ -46,17 +44,7 @@ class Seeds(Sequence[Entry]):
     """Entries of "0-99999,7" without a list of them."""
 
     def __init__(self, text: str):
-        self.ranges: list[range] = []
-        for part in text.split(","):
-            match = WHOLE.fullmatch(part)
-            if not match:
-                raise StyleMixError(f"{part!r} is no seed or range of seeds; write for instance 0-99999,7")
-            first, last = int(match[1]), int(match[2] or match[1])
-            if last < first:
-                raise StyleMixError(f"the range {first}-{last} runs backwards; write {last}-{first}")
-            if last > MAX_SEED:
-                raise StyleMixError(f"{last} is no seed; seeds are 0 to {MAX_SEED}")
-            self.ranges.append(range(first, last + 1))
+        self.ranges = seed_ranges(text)
         in_order = sorted(self.ranges, key=lambda one: one.start)
         for one, other in zip(in_order, in_order[1:]):
             if other.start < one.stop:

@@ -138,12 +138,19 @@ def test_the_example_in_the_pages_is_the_file_beside_them(page):
         ("a", "no seed or range"),
         ("0-4,2", "seed 2 is there twice"),
         ("0-" + "9" * 20, "no seed"),
+        ("9" * 5000, "no seed"),
+        ("0..4", "write 0-4"),
         ("0-18446744073709551615", "a job has 1000000000 at most"),
     ],
 )
 def test_wrong_seeds_are_refused(seeds, told):
     with pytest.raises(sm.StyleMixError, match=told):
         sources.Seeds(seeds)
+
+
+@pytest.mark.parametrize("seeds", ["0-2, 7", "0–2,7", "０～２，７"])
+def test_seeds_are_read_as_people_write_them(seeds):
+    assert [seed for _, seed in sources.Seeds(seeds)] == [0, 1, 2, 7]
 
 
 def test_ten_million_seeds_take_no_list():
