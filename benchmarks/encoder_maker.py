@@ -1,7 +1,8 @@
 """How good encoders become that `train_encoder` makes, by the time they are given.
 
-    python benchmarks/encoder_maker.py             about two and a half hours on two cores
-    python benchmarks/encoder_maker.py --small     a minute; the goals are for the full run only
+    python benchmarks/encoder_maker.py                      about two and a half hours on two cores
+    python benchmarks/encoder_maker.py --out runs/maker     the same; what was made is kept, and gone on from
+    python benchmarks/encoder_maker.py --small              a minute; the goals are for the full run only
 
 For the demo generator from nothing, and for a second one, the demo trained further to other colours and proportions,
 beginning with the first one's encoder and in a third of the time. Errors are mean absolute differences of pictures in
@@ -11,15 +12,17 @@ beginning with the first one's encoder and in a third of the time. Errors are me
 import argparse
 import copy
 import sys
-import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 import torch.nn.functional as F
 from goals import Row, report
 
 import stylemix_core as sm
+from stylemix_core.checkpoints import native
 from stylemix_core.demo import truth
 from stylemix_core.demo.attributes import GROUPS
 from stylemix_core.demo.renderer import render, sample_attributes
@@ -40,11 +43,12 @@ def main() -> int:
     parser.add_argument("--second", type=float, default=8, help="minutes to make the second generator")
     parser.add_argument("--count", type=int, default=128, help="samples for every figure (%(default)s)")
     parser.add_argument("--small", action="store_true", help="seconds instead of minutes, no goals")
+    parser.add_argument("--out", type=Path, help="folder for the encoders and the second generator")
     options = parser.parse_args()
     if options.small:
         options.minutes, options.second, options.count = [0.1], 0.1, 16
     demo = sm.load_generator("demo", "cpu")
-    with tempfile.TemporaryDirectory() as folder:
+    with TemporaryDirectory() if options.out is None else nullcontext(options.out) as folder:
         rows, encoders = [], {}
         for minutes in options.minutes:
             goal = 0.09 if minutes < 60 else 0.065
@@ -53,7 +57,7 @@ def main() -> int:
             rows.append((f"round trip after {minutes:g} minutes", found, "≤", goal))
         longest = max(options.minutes)
         rows += judged(demo, encoders[longest], options.count)
-        second = further(demo, options.second)
+        second = made_second(demo, Path(folder) / "second.safetensors", options.second)
         of_nothing = round_trip(second, made(second, Path(folder) / "second", longest), options.count)
         begun = made(second, Path(folder) / "begun", longest / 3, encoders[longest])
         sooner = round_trip(second, begun, options.count)
@@ -106,6 +110,14 @@ def judged(demo: Generator, encoder: Encoder, count: int) -> list[Row]:
     covered = judge(encoder, samples, samples.spread(), 7 * 10**7, 8 * count).coverage(encoder).values()
     apart = [abs(share - sure) for share, sure in zip(covered, SURE, strict=True)]
     return [*rows, ("error bars: coverage, farthest from 50, 80 and 95 %", max(apart), "≤", 0.03)]
+
+
+def made_second(demo: Generator, path: Path, minutes: float) -> Generator:
+    if not path.exists():
+        native.write(
+            path, generator=further(demo, minutes), source="the demo, trained further", licence="MIT"
+        )
+    return sm.load_generator(path, "cpu")
 
 
 def further(demo: Generator, minutes: float) -> Generator:
