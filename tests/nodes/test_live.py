@@ -1,5 +1,6 @@
 """Live pictures: what the page sees is what a run gives, and nothing but what ran here can be asked for."""
 
+import asyncio
 import io
 import json
 import urllib.error
@@ -320,3 +321,22 @@ def test_a_server_refuses_strangers_floods_and_what_is_too_large(real_comfy):
     assert {status for status, _ in answers} == {200}
     drawn = [body for _, body in answers if body.startswith(b"\x89PNG")]
     assert drawn and all(b"a newer request came" in body for _, body in answers if body not in drawn)
+
+
+class Arriving:
+    """A request whose body comes in pieces."""
+
+    def __init__(self, *pieces: bytes):
+        self.headers, self.content, self.pieces = {}, self, [*pieces]
+
+    async def read(self, most: int) -> bytes:
+        return self.pieces.pop(0)[:most] if self.pieces else b""
+
+
+def test_requests_may_come_in_pieces(stand_in):
+    page = stand_in.module("nodes.page")
+    whole = wished("run", {"mask_list": "1"})
+    assert asyncio.run(page.body_of(Arriving(whole[:3], whole[3:20], whole[20:]))) == whole
+    with pytest.raises(page.Refused, match="at most") as refused:
+        asyncio.run(page.body_of(Arriving(*[b" " * 1000] * page.MOST_BYTES)))
+    assert refused.value.status == 413
