@@ -25,8 +25,9 @@ _moving = threading.Lock()
 
 
 def listed() -> list[dict[str, Any]]:
-    """Every file: its `name` in its loader's list, its `kinds`, how the page asks for its `picture` if it has one, and
-    whether it may be `changed`. The newest come first, behind what is bundled."""
+    """Every file: its `name` in its loader's list, its `kinds`, how the page asks for its `picture` if it has one,
+    whether it is `bundled`, so that the page has one, and whether it may be `changed`. The newest come first, behind
+    what is bundled."""
     kinds: dict[str, list[str]] = {}  # other tools' files may be both
     for kind, names in (("latent", host.latent_names()), ("directions", host.direction_names())):
         for name in names:
@@ -42,6 +43,7 @@ def listed() -> list[dict[str, Any]]:
             "name": name,
             "kinds": kinds[name],
             "picture": _picture_of(name),
+            "bundled": name == host.BOB,
             "changed": name.endswith(host.OUTPUT),
         }
         for name in sorted(dates, key=lambda name: (name != host.BOB, -dates[name], name))
@@ -56,8 +58,8 @@ def rename(name: str, to: str) -> str:
     with _moving:
         path, stem = _own(name), file_name(to.strip())
         target = path.with_stem(stem)
-        if target != path:
-            if any(new.exists() for _, new in _moves(path, target)):
+        if target.name != path.name:
+            if any(new.exists() and not new.samefile(old) for old, new in _moves(path, target)):
                 raise StyleMixError(f"there is already a file {stem}; choose another name")
             _move(path, target)
         return name.removesuffix(path.name + host.OUTPUT) + target.name + host.OUTPUT
@@ -102,15 +104,17 @@ def _moves(path: Path, target: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _move(path: Path, target: Path) -> None:
-    moves, done = [*_moves(path, target)], []
-    try:
-        for old, new in moves:
+    done: list[tuple[Path, Path]] = []
+    for old, new in [*_moves(path, target)]:
+        try:
             shutil.move(old, new)  # also to another disk
             done.append((old, new))
-    except OSError:
-        for old, new in done:
-            shutil.move(new, old)
-        raise
+        except OSError:
+            if old.exists() and new.exists() and not new.samefile(old):
+                new.unlink()  # it was copied, and could not be taken away
+            for before, after in done:
+                shutil.move(after, before)
+            raise
 
 
 async def answer(request: Any) -> Any:

@@ -27,10 +27,12 @@ from ..stylemix_core.motion.curves import EASINGS
 from ..stylemix_core.motion.film import (
     CODECS,
     ENDINGS,
+    FOLDER,
     Film,
     Frame,
     columns_for,
     drawn,
+    named,
     side_by_side,
     stamp_of,
 )
@@ -55,7 +57,6 @@ from .sockets import CURVE, ENCODER, GENERATOR, LATENT, TRANSFORM
 
 SHOWN_EVERY = 24
 """Frames from one preview to the next."""
-FOLDER = "png"
 """The format that is a folder of pictures."""
 
 
@@ -346,7 +347,7 @@ class LoudnessCurve(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        audio: dict[str, Any],
+        audio: dict[str, Any] | None,
         fps: float,
         frames: int,
         band: str,
@@ -355,6 +356,8 @@ class LoudnessCurve(io.ComfyNode):
         low: float,
         high: float,
     ) -> io.NodeOutput:
+        if audio is None:  # as Get Video Components gives it
+            raise StyleMixError("the clip has no sound; take a file that has, with Load Audio")
         sound, rate = audio["waveform"][0], audio["sample_rate"]
         curve = loudness(sound, rate, fps, frames or None, band, smooth, gain, low, high)
         return io.NodeOutput(curve, len(curve))
@@ -415,10 +418,9 @@ class SaveFilm(io.ComfyNode):
         columns, latent = columns_for(walks), side_by_side(latent, walks)
         count = len(latent) // walks
         file = host.new_file(filename_prefix)
-        ending = "" if format == FOLDER else f".{format}"
         stamp = stamp_of(latent, generator.network(), str(generator), noise_mode, walks)
         texts = host.workflow_texts(cls.hidden)
-        film = Film(Path(file.path(ending)), count, fps, stamp, texts)
+        film = Film(named(Path(file.path("")), format), count, fps, stamp, texts)
         film = film.begun() or film
         report = host.step_reporter(cls.hidden.unique_id)
 

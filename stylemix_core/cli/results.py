@@ -90,6 +90,8 @@ class Results:
         """The film under a name that no other file has, or under that of an earlier run that was stopped in it."""
         if (begun := film.begun()) is not None:
             return begun
+        if self.overwrite:
+            film.clear()
         names = chain([film.path], other_names(film.path))
         free = next(name for name in names if self.overwrite or not name.exists())
         if free != film.path:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import StyleMixError
-from .film import Frame, video_library
+from .film import FASTEST, SLOWEST, Frame, read_film, sound_in, video_library
 
 STEADY = 0.25
 """How far steps from frame to frame may differ, of the mean step, before the rate counts as variable."""
@@ -37,23 +37,29 @@ class Clip:
         if not path.is_file():
             raise StyleMixError(f"there is no film at {path}; check the path")
         try:
-            with av.open(str(path)) as container:
+            with read_film(path) as container:
                 if not container.streams.video:
                     raise StyleMixError(f"{path.name} holds no pictures; give a film, such as .mp4 or .webm")
                 stream = container.streams.video[0]
-                rate, sound = stream.average_rate or stream.guessed_rate, bool(container.streams.audio)
+                known, sound = stream.average_rate, sound_in(container) is not None
                 times = sorted(
                     packet.pts * packet.time_base
                     for packet in container.demux(stream)
                     if packet.pts is not None and not packet.is_discard  # what is cut off from the start
                 )
-            with av.open(str(path)) as container:
-                first = upright(next(container.decode(video=0)))
+            with read_film(path) as container:
+                first = upright(next(container.decode(video=0)), shape_of(container))
         except (av.error.FFmpegError, StopIteration) as error:
             reason = "it has no frames" if isinstance(error, StopIteration) else error.strerror or str(error)
             raise StyleMixError(f"{path.name} cannot be read as a film: {reason}") from None
+        if not times:
+            raise StyleMixError(f"{path.name} does not say when its frames are shown; save it as .mp4 first")
         height, width = first.shape[:2]
-        rate = Fraction(rate or 25)
+        rate = rate_of(times, known)
+        if not SLOWEST <= rate <= FASTEST:
+            raise StyleMixError(
+                f"{path.name} has {float(rate):g} frames a second; {SLOWEST} to {FASTEST} can be read"
+            )
         return cls(path, rate, (width, height), at_rate(times, rate), sound)
 
     def __len__(self) -> int:
@@ -65,11 +71,12 @@ class Clip:
         wanted = first
         number = -1
         try:
-            with av.open(str(self.path)) as container:
+            with read_film(self.path) as container:
+                shape = shape_of(container)
                 for number, decoded in enumerate(container.decode(video=0)):
                     picture = None
                     while wanted < len(self) and self.shown[wanted] == number:
-                        picture = upright(decoded) if picture is None else picture
+                        picture = upright(decoded, shape) if picture is None else picture
                         yield picture
                         wanted += 1
                     if wanted >= len(self):
@@ -85,6 +92,17 @@ class Clip:
             )
 
 
+def rate_of(times: list[Any], known: Fraction | None) -> Fraction:
+    """Frames a second: as the file says, else the mean of these times (seconds, rising).
+
+    What FFmpeg guesses where the file does not say is how finely times are told, which can be 1000 a second.
+    """
+    if known:
+        return Fraction(known)
+    lasts = times[-1] - times[0]
+    return Fraction(len(times) - 1) / Fraction(lasts) if lasts else Fraction(25)
+
+
 def at_rate(times: list[Any], rate: Fraction) -> tuple[int, ...]:
     """For each frame at a constant rate, which of the frames at these times (seconds, rising) is shown then."""
     steps = [float(later - earlier) for earlier, later in pairwise(times)]
@@ -96,11 +114,17 @@ def at_rate(times: list[Any], rate: Fraction) -> tuple[int, ...]:
     return tuple(bisect_right(times, times[0] + Fraction(i) / rate + half) - 1 for i in range(count))
 
 
-def upright(decoded: Any) -> Frame:
-    """A decoded frame as RGB, turned as the file says that it is shown."""
+def shape_of(container: Any) -> Fraction:
+    """How wide a pixel of the film is, of its height: not 1 in films of camcorders and DVDs."""
+    return Fraction(container.streams.video[0].sample_aspect_ratio or 1)
+
+
+def upright(decoded: Any, shape: Fraction) -> Frame:
+    """A decoded frame as RGB, turned as the file says that it is shown, of square pixels. shape: as by `shape_of`."""
     unspecified = 2
     known = int(decoded.colorspace) not in (0, unspecified)
     source = decoded.colorspace if known else ("ITU709" if decoded.height >= 720 else "ITU601")
-    pixels: Frame = decoded.to_ndarray(format="rgb24", src_colorspace=source)
+    width, height = round(decoded.width * max(shape, 1)), round(decoded.height / min(shape, 1))
+    pixels: Frame = decoded.to_ndarray(format="rgb24", width=width, height=height, src_colorspace=source)
     turns = round(decoded.rotation / 90) % 4
     return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels

@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,10 @@ AHEAD = 16
 """Frames that wait for the encoder, at most."""
 MOST_BYTES = 2 << 30
 """Of an animation's pixels, all of which are in memory at once."""
+SLOWEST, FASTEST = 0.01, 1000
+"""Frames a second."""
+FASTEST_GIF = 50
+"""Frames a second: its times are in hundredths, and players take one hundredth for no time given."""
 STAMP = "film.json"
 EXACT = {"fflags": "bitexact"}
 """No random numbers in files."""
@@ -69,8 +73,14 @@ hundred films.
 """
 SOUNDS = {".mp4": "aac", ".webm": "libopus", ".mov": "pcm_s16le"}
 """By the film's ending: the codec of its sound."""
+SAMPLES = 48_000
+"""Of sound, a second."""
+AT_ONCE = 480
+"""Samples of which all are kept or, before the first picture, none."""
 ANIMATIONS = (".webp", ".gif")
 ENDINGS = (*CODECS, *ANIMATIONS)
+FOLDER = "png"
+"""The kind of a film that is a folder of pictures; those of others are their endings."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +102,12 @@ class Film:
     def __post_init__(self) -> None:
         if self.count < 1:
             raise StyleMixError("the film has no frames; give one or more")
-        if not 0.01 <= self.fps <= 1000:
-            raise StyleMixError(f"fps is {self.fps:g}; give 0.01 to 1000 frames a second")
+        if not SLOWEST <= self.fps <= FASTEST:
+            raise StyleMixError(f"fps is {self.fps:g}; give {SLOWEST} to {FASTEST} frames a second")
+        if self.ending == ".gif" and self.fps > FASTEST_GIF:
+            raise StyleMixError(
+                f"fps is {self.fps:g}; a .gif shows {FASTEST_GIF} frames a second at most, .webp and .mp4 show more"
+            )
         if self.ending not in ("", *ENDINGS):
             raise StyleMixError(
                 f"{self.path.name} has the ending {self.ending}; films end with {', '.join(ENDINGS)}, and a name "
@@ -154,6 +168,11 @@ class Film:
                 return replace(self, path=path.with_name(path.name.removesuffix(".parts")))
         return None
 
+    def clear(self) -> None:
+        """Take away a folder of pictures that an earlier film left under this name; nothing else."""
+        if not self.ending and stamp_in(self.path) is not None:
+            shutil.rmtree(self.path)
+
     @property
     def parts(self) -> Path:
         """Where its pieces are while it is made."""
@@ -191,7 +210,10 @@ class Film:
                     f"{self.ending}, which is written as a whole; choose .mp4 or .webm"
                 )
             pictures.append(Image.fromarray(frame))
-        save = {"save_all": True, "append_images": pictures[1:], "duration": 1000 / self.fps, "loop": 0}
+        unit = 10 if self.ending == ".gif" else 1  # milliseconds
+        ends = [unit * round(number * 1000 / unit / self.fps) for number in range(self.count + 1)]
+        durations = [end - start for start, end in pairwise(ends)]
+        save = {"save_all": True, "append_images": pictures[1:], "duration": durations, "loop": 0}
         with replacing(self.path) as partial:
             if self.ending == ".gif":
                 pictures[0].save(partial, "GIF", **save)
@@ -282,6 +304,21 @@ def video_library() -> Any:
     return av
 
 
+def read_film(path: Path) -> Any:
+    """A film or sound, opened. Whatever its texts are written in does not matter."""
+    return video_library().open(str(path), metadata_errors="replace")
+
+
+def sound_in(container: Any) -> Any:
+    """The first stream of sound that can be decoded, None where there is none."""
+    return next((stream for stream in container.streams.audio if stream.codec_context is not None), None)
+
+
+def named(path: Path, kind: str) -> Path:
+    """Where a film of a kind goes: a path without ending gets it; a dot in that of a `FOLDER` would begin one."""
+    return path.with_name(path.name.replace(".", "_") if kind == FOLDER else f"{path.name}.{kind}")
+
+
 def taken(
     source: Iterator[Frame], first: int, end: int, told: Callable[[int], None]
 ) -> Generator[Frame, None, None]:
@@ -355,8 +392,8 @@ def join(pieces: Sequence[Path], film: Film) -> None:
             stream = container.add_stream_from_template(read.streams.video[0])
         packets = [_pictures(pieces, film, stream)]
         if film.sound is not None:
-            source = opened.enter_context(av.open(str(film.sound)))
-            if source.streams.audio:
+            source = opened.enter_context(read_film(film.sound))
+            if sound_in(source) is not None:
                 packets.append(_sound(source, container, film))
         # In the order of their times, or one kind would wait in memory for the other.
         for packet in heapq.merge(*packets, key=lambda one: one.dts * one.time_base):
@@ -381,16 +418,41 @@ def _pictures(pieces: Sequence[Path], film: Film, stream: Any) -> Iterator[Any]:
 
 
 def _sound(source: Any, container: Any, film: Film) -> Iterator[Any]:
-    """The packets of a sound, as long as the film, in the film's own codec for sound."""
-    audio = source.streams.audio[0]
-    stream = container.add_stream(SOUNDS[film.ending], rate=48_000, layout="stereo")
-    resampler = video_library().AudioResampler(stream.format, "stereo", 48_000)
-    length, written = round(film.count / film.rate * 48_000), 0
-    for decoded in chain(source.decode(audio), [None]):
+    """The packets of a sound, as long as the film, in the film's own codec for sound; damaged ones are left out."""
+    stream = container.add_stream(SOUNDS[film.ending], rate=SAMPLES, layout="stereo")
+    resampler = video_library().AudioResampler(stream.format, "stereo", SAMPLES, frame_size=AT_ONCE)
+    length, written = round(film.count / film.rate * SAMPLES), None
+    for decoded in chain(_decoded(source), [None]):
+        if written is None:
+            written = 0 if decoded is None else _start(decoded, source)
         for frame in resampler.resample(decoded):
-            frame.pts, frame.time_base = written, Fraction(1, 48_000)
+            frame.pts, frame.time_base = written, Fraction(1, SAMPLES)
             written += frame.samples
-            yield from stream.encode(frame)
+            if frame.pts >= 0:
+                yield from stream.encode(frame)
         if written >= length:
             break
     yield from stream.encode(None)
+
+
+def _decoded(source: Any) -> Iterator[Any]:
+    """What can be decoded of a film's sound."""
+    damaged = video_library().error.FFmpegError
+    packets = source.demux(sound_in(source))
+    while True:
+        try:
+            packet = next(packets, None)
+            decoded = [] if packet is None else packet.decode()
+        except damaged:
+            continue
+        if packet is None:
+            return
+        yield from decoded
+
+
+def _start(sound: Any, source: Any) -> int:
+    """When the first of a film's sound is heard, in samples from its first picture on."""
+    pictures = source.streams.video[0] if source.streams.video else None
+    if pictures is None or pictures.start_time is None or sound.pts is None:
+        return 0
+    return round((sound.pts * sound.time_base - pictures.start_time * pictures.time_base) * SAMPLES)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..errors import NoFaceError
+from ..errors import NoFaceError, StyleMixError
 from ..faces import Face, FaceTransform, find_faces
 from .film import Frame
 
@@ -45,7 +45,8 @@ def look(frames: Iterable[Frame], any_angle: bool = False) -> Iterator[Seen]:
         pictures = [Image.fromarray(frame) for frame in some]
         for picture, faces in zip(pictures, find_faces(pictures, any_angle), strict=True):
             small = np.asarray(picture.resize((SMALL, SMALL), Image.Resampling.BOX), np.float32) / 255
-            yield Seen(tuple(faces), before is not None and float(np.abs(small - before).mean()) > CUT)
+            cut = before is not None and float(np.abs(small - before).mean()) > CUT
+            yield Seen(tuple(face for face in faces if _can_be_cropped(face, picture.size)), cut)
             before = small
 
     for frame in frames:
@@ -55,6 +56,15 @@ def look(frames: Iterable[Frame], any_angle: bool = False) -> Iterator[Seen]:
             waiting = []
     if waiting:
         yield from seen(waiting)
+
+
+def _can_be_cropped(face: Face, size: tuple[int, int]) -> bool:
+    """Not where its points are in places where no face has them, as in a blur."""
+    try:
+        face.landmarks.check(*size)
+    except StyleMixError:
+        return False
+    return True
 
 
 def follow(seen: Sequence[Seen], face: int | None = None) -> list[Face | None]:

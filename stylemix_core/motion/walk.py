@@ -186,15 +186,19 @@ def through_z(keys: Latents, generator: Generator, loop: bool, runner: Runner | 
 
 def circle(keys: Latents) -> Way:
     """Around the first of three, halfway to the others; once around is from 0 to 1."""
-    w = keys.w.cpu()
-    one, other = w[1] - w[0], w[2] - w[0]
+    w, w_rgb = keys.w.cpu(), None if keys.w_rgb is None else keys.w_rgb.cpu()
     name = short_origin(keys, 0)
 
-    def way(times: torch.Tensor) -> Latents:
+    def around(w: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
         angles = (2 * torch.pi * times).float()[:, None, None]
-        codes = w[0] + 0.5 * (torch.cos(angles) * one + torch.sin(angles) * other)
+        return w[0] + 0.5 * (torch.cos(angles) * (w[1] - w[0]) + torch.sin(angles) * (w[2] - w[0]))
+
+    def way(times: torch.Tensor) -> Latents:
         return Latents(
-            codes, tuple(f"around {name}, {360 * time:.0f}°" for time in times.tolist()), keys.generator
+            around(w, times),
+            tuple(f"around {name}, {360 * time:.0f}°" for time in times.tolist()),
+            keys.generator,
+            None if w_rgb is None else around(w_rgb, times),
         )
 
     return way

@@ -140,6 +140,12 @@ def test_random_walks_are_smooth_alike_and_go_round(generator):
         walk.random_walk(generator, 1)
 
 
+def test_a_circle_takes_what_colours_read_along(faces):
+    w = torch.cat([faces[0].w, faces[1].w])
+    found = walk.latent_walk(sm.Latents(w, ("a", "b", "c"), None, w.flip(0)), 8, "circle")
+    torch.testing.assert_close(found.w_rgb[0], w[2] + 0.5 * (w[1] - w[2]))
+
+
 def test_a_circle_keeps_its_distance(faces):
     w = torch.cat([faces[0].w, faces[1].w])
     found = walk.latent_walk(sm.Latents.of(w), 8, "circle")

@@ -16,7 +16,7 @@ from stylemix_core.faces.crop import crop_face
 from stylemix_core.faces.regions import find_heads, grow
 from stylemix_core.images import from_pil
 from stylemix_core.motion import film
-from stylemix_core.motion.clip import Clip, at_rate
+from stylemix_core.motion.clip import Clip, at_rate, rate_of
 from stylemix_core.motion.film import Film
 from stylemix_core.motion.restyle import Followed
 from stylemix_core.motion.tracking import Seen, crops, follow, look, runs, smooth
@@ -87,6 +87,40 @@ def test_a_variable_rate_becomes_a_constant_one():
     assert at_rate([tenth], Fraction(10)) == (0,)
 
 
+def test_a_rate_that_a_file_does_not_tell_is_that_of_its_frames():
+    uneven = [Fraction(i, 1000) for i in (0, 30, 66, 97, 133)]  # FFmpeg guesses 1000 frames a second
+    assert rate_of(uneven, None) == Fraction(4000, 133)
+    assert rate_of(uneven, Fraction(25)) == 25
+    assert rate_of(uneven[:1], None) == 25
+
+
+def test_pixels_that_are_not_square_are_made_square(av, tmp_path):
+    path = tmp_path / "film.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.codec_context.sample_aspect_ratio = 48, 32, Fraction(4, 3)
+        for number in range(3):
+            picture = av.VideoFrame.from_ndarray(frame(number, 32, 48), format="rgb24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    clip = Clip.of(path)
+    assert clip.size == (64, 32) and {picture.shape for picture in clip.frames()} == {(32, 64, 3)}
+
+
+def test_texts_in_another_alphabet_do_not_matter(av, tmp_path):
+    path = tmp_path / "film.avi"
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "TITLE"
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width = stream.height = 64
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(frame(0), format="rgb24")))
+        container.mux(stream.encode(None))
+    content = path.read_bytes()
+    assert content.count(b"TITLE") == 1
+    path.write_bytes(content.replace(b"TITLE", "한글".encode("cp949") + b" "))
+    assert len([*Clip.of(path).frames()]) == 1
+
+
 def test_a_clip_that_a_phone_has_turned_is_upright(av, tmp_path):
     path = tmp_path / "film.mp4"
     Film(path, 3, 25).write(lambda first: (frame(number, 32, 64) for number in range(3)))
@@ -106,7 +140,14 @@ def test_what_is_no_clip_is_refused(av, sound, tmp_path):
     Film(tmp_path / "film.mp4", 20, 25).write(frames)
     content = (tmp_path / "film.mp4").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(content[: len(content) * 3 // 4])
+    with av.open(str(tmp_path / "film.mp4")) as whole, av.open(str(tmp_path / "raw.h264"), "w") as raw:
+        stream = raw.add_stream_from_template(whole.streams.video[0])
+        for packet in whole.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                raw.mux(packet)
     for name, message in (
+        ("raw.h264", "does not say when its frames are shown"),
         ("missing.mp4", "there is no film"),
         ("text.mp4", "cannot be read as a film"),
         (sound.name, "holds no pictures"),
@@ -136,6 +177,55 @@ def test_a_film_longer_than_its_sound_goes_on_in_silence(av, sound, tmp_path):
     made = Film(tmp_path / "film.mp4", 20, 4, sound=sound)
     made.write(frames)
     assert read(av, made.path)[1][-1] == pytest.approx(4.75, abs=0.01)
+
+
+def heard_in(av, path) -> tuple[float, np.ndarray]:
+    """When the first sound of a film is heard, and all of it, `[samples]` of one channel."""
+    with av.open(str(path)) as container:
+        heard = [*container.decode(audio=0)]
+        return float(heard[0].pts * heard[0].time_base), np.concatenate(
+            [part.to_ndarray()[0] for part in heard]
+        )
+
+
+@pytest.mark.parametrize("late", [-0.5, 0.75])
+def test_sound_that_does_not_begin_with_the_picture_stays_in_step(av, tmp_path, late):
+    """A clip whose sound begins with a click, so much later than its picture."""
+    clip = tmp_path / "clip.mkv"
+    with av.open(str(clip), "w") as container:
+        video, audio = container.add_stream("libx264", rate=10), container.add_stream("pcm_s16le", rate=8000)
+        video.width = video.height = 64
+        audio.layout = "mono"
+        for number in range(20):
+            picture = av.VideoFrame.from_ndarray(frame(number), format="rgb24")
+            picture.pts, picture.time_base = number + 10, Fraction(1, 10)
+            container.mux(video.encode(picture))
+        click = np.zeros((1, 8000), np.int16)
+        click[0, 6000:6100] = 20000
+        part = av.AudioFrame.from_ndarray(click, format="s16", layout="mono")
+        part.rate, part.pts, part.time_base = 8000, round(8000 * (1 + late)), Fraction(1, 8000)
+        for stream, last in ((audio, part), (audio, None), (video, None)):
+            container.mux(stream.encode(last))
+    made = Film(tmp_path / "film.mov", 20, 10, sound=clip)
+    made.write(frames)
+    begins, samples = heard_in(av, made.path)
+    loud = np.flatnonzero(np.abs(samples[::2]) > 10000)[0] / 48000  # of two channels, one after the other
+    assert begins + loud == pytest.approx(late + 0.75, abs=0.01)
+
+
+def test_damaged_sound_is_left_out(av, sound, tmp_path):
+    whole = Film(tmp_path / "clip.mp4", 20, 10, sound=sound)
+    whole.write(frames)
+    with av.open(str(whole.path)) as container:
+        places = [(packet.pos, packet.size) for packet in container.demux(audio=0) if packet.size]
+    content = bytearray(whole.path.read_bytes())
+    for place, size in places[10:20]:
+        content[place : place + size] = b"\xff" * size
+    (tmp_path / "damaged.mp4").write_bytes(content)
+    made = Film(tmp_path / "film.mp4", 20, 10, sound=tmp_path / "damaged.mp4")
+    made.write(frames)
+    assert len(read(av, made.path)[0]) == 20
+    assert len(heard_in(av, made.path)[1]) / 48000 == pytest.approx(2, abs=0.4)
 
 
 # following
@@ -214,6 +304,14 @@ def test_smoothing_keeps_what_does_not_move_and_is_scipys_inside():
 def test_scenes_begin_where_the_picture_changes_as_a_whole():
     dark, light = np.zeros((48, 64, 3), np.uint8), np.full((48, 64, 3), 200, np.uint8)
     assert [one.cut for one in look([dark, dark, light, light])] == [False, False, True, False]
+
+
+def test_faces_in_a_blur_are_none(monkeypatch):
+    good, bad = face(30, 30), face(30, 30)
+    bad.points[:] = 30.0  # all in one place
+    monkeypatch.setattr("stylemix_core.motion.tracking.find_faces", lambda *_: [[good], [bad, good], [bad]])
+    found = [*look([np.zeros((64, 64, 3), np.uint8)] * 3)]
+    assert [one.faces for one in found] == [(good,), (good,), ()]
 
 
 # all of it

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -57,12 +58,13 @@ def test_saved_faces_are_listed_with_their_pictures_the_newest_first(gallery, sa
         "name": "bob haircut (bundled)",
         "kinds": ["latent"],
         "picture": None,
+        "bundled": True,
         "changed": False,
     }
     one, two = (next(file for file in files if file["name"] == name) for name in (ONE, TWO))
     assert files.index(two) < files.index(one)
     assert one["kinds"] == ["latent"] and two["kinds"] == ["latent", "directions"]  # which .npz may be
-    assert one["changed"] and two["changed"]
+    assert one["changed"] and two["changed"] and not one["bundled"]
     assert one["picture"] == {"filename": "one_00001_.png", "subfolder": "gallery", "type": "output"}
     assert two["picture"] is None
 
@@ -75,6 +77,23 @@ def test_a_file_is_renamed_with_its_picture(gallery, saved):
         "two_00001_.npz",
     }
     assert "gallery/my_face.safetensors [output]" in names(gallery.listed())
+
+
+def test_a_file_that_cannot_be_taken_away_stays_as_it_was(gallery, saved, monkeypatch):
+    """As where another program has the picture open: it is copied, and then cannot be deleted."""
+    before = {path.name for path in saved[0].parent.iterdir()}
+    move = shutil.move
+
+    def stuck(old, new):
+        if Path(old) != saved[0].with_suffix(".png"):
+            return move(old, new)
+        shutil.copy(old, new)
+        raise PermissionError("it is open")
+
+    monkeypatch.setattr(shutil, "move", stuck)
+    with pytest.raises(PermissionError):
+        gallery.rename(ONE, "other")
+    assert {path.name for path in saved[0].parent.iterdir()} == before
 
 
 def test_what_is_thrown_away_is_kept_and_not_listed(gallery, saved, stand_in):

@@ -184,6 +184,8 @@ def test_curves_come_from_lists_and_sounds(stand_in):
         "StyleMixLoudnessCurve", audio={"waveform": sound, "sample_rate": 8000}, **values
     )
     assert frames == len(curve) == 10 and curve[0] == 0 and max(curve) == 1
+    with pytest.raises(Exception, match="the clip has no sound"):
+        stand_in.call("StyleMixLoudnessCurve", audio=None, **values)
 
 
 # clips

@@ -9,6 +9,7 @@ const files = ["bob haircut (bundled)", "latents/Anna smiling_1.safetensors [out
   name,
   kinds: [/** @type {const} */ ("latent")],
   picture: null,
+  bundled: false,
   changed: false,
 }));
 

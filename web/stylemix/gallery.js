@@ -13,6 +13,7 @@ import { addLoader, chooseFile, freePlace, placeOf } from "./loaders.js";
  * @property {string} name of it in its loader's list
  * @property {Kind[]} kinds what it may be
  * @property {Comfy.Picture | null} picture
+ * @property {boolean} bundled whether the page has its picture
  * @property {boolean} changed whether it may be renamed and thrown away
  */
 
@@ -67,7 +68,7 @@ export function addGallery(app, api, bundled, say) {
   function cardOf(file) {
     const { name, kinds: [kind], picture } = file;
     const title = titleOf(name);
-    const src = picture ? api.apiURL(`/view?${new URLSearchParams(picture)}`) : file.changed || kind !== "latent" ? "" : bundled;
+    const src = picture ? api.apiURL(`/view?${new URLSearchParams(picture)}`) : file.bundled ? bundled : "";
     const shown = src
       ? make("img", "stylemix-gallery-picture", { src, alt: "", draggable: "false", loading: "lazy" })
       : make("div", "stylemix-gallery-picture", {}, kind === "latent" ? "W+" : "↔");
@@ -111,6 +112,7 @@ export function addGallery(app, api, bundled, say) {
     field.value = titleOf(name);
     field.addEventListener("keydown", (event) => {
       event.stopPropagation();
+      if (event.isComposing) return;
       if (event.key === "Enter" && field.value.trim()) void send({ name, to: field.value });
       else if (event.key === "Escape") show();
     });

@@ -44,7 +44,7 @@ def keyframes(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
 def cells(text: str) -> tuple[int, int]:
     """Columns and rows of "3x2"."""
     columns, _, rows = text.lower().replace("×", "x").partition("x")
-    if not (columns.isdigit() and rows.isdigit() and 1 <= int(columns) * int(rows) <= 64):
+    if not (columns.isdecimal() and rows.isdecimal() and 1 <= int(columns) * int(rows) <= 64):
         raise StyleMixError(f"{text!r} is no grid; write columns x rows, as in 3x2, 64 cells at most")
     return int(columns), int(rows)
 
@@ -152,11 +152,11 @@ def walk(
     from ...decoding import draw_each
     from ...masks.mask_list import parse_masks
     from ...mixing.inject import Injection
-    from ...motion.film import CODECS, Film, drawn, side_by_side, stamp_of, video_library
+    from ...motion.film import CODECS, Film, drawn, named, side_by_side, stamp_of, video_library
     from ..inputs import open_generator, read_codes
 
-    ending = "" if film == "png" else f".{film}"
-    if ending in CODECS:
+    path = named(output.out / "walk", film)
+    if path.suffix in CODECS:
         video_library()
     generator = open_generator(models)
     if random is not None:
@@ -172,7 +172,7 @@ def walk(
         walks = [one.codes for one in injected]
     count, codes = len(walks[0]), side_by_side(join_latents(walks), len(walks))
     stamp = stamp_of(codes, generator, noise, columns, models.dtype)
-    made = results.film(Film(output.out / f"walk{ending}", count, fps, stamp))
+    made = results.film(Film(path, count, fps, stamp))
 
     frames = drawn(codes, lambda some: draw_each(generator, [some], noise), columns, rows)
     with run.progress(count, "film") as bar:
@@ -184,7 +184,8 @@ def walk(
 def random_walks(
     generator: "Generator", seed: int, count: int, walking: Walking, fps: float, sampling: Sampling
 ) -> "list[Latents]":
-    """From this seed on; each is averaged over a second."""
+    """From this seed on; each is averaged over a second, or over a fifth of its frames if that is less: on its way it
+    has some five faces, then."""
     from ...motion.walk import random_walk
 
     return [
@@ -192,7 +193,7 @@ def random_walks(
             generator,
             walking.frames,
             seed + place,
-            fps,
+            min(fps, walking.frames / 5),
             sampling.psi,
             sampling.cutoff,
             sampling.class_label,
@@ -311,7 +312,7 @@ def video(
     from ...masks.mask_list import parse_masks
     from ...mixing.inject import Injection
     from ...motion.clip import Clip
-    from ...motion.film import Film, stamp_of
+    from ...motion.film import Film, named, stamp_of
     from ...motion.restyle import ONE_MASK, Followed
     from ..inputs import open_generator, open_reader, read_codes
 
@@ -338,11 +339,11 @@ def video(
         with run.progress(title="tune the seam") as bar:
             tuned = followed.tune_seam(generator, injected.codes, tune_seam, noise, bar.step)
             generator = tuned.generator
-    ending = "" if film == "png" else f".{film}"
     stamp = stamp_of(injected.codes, generator, sha256(clip), noise, feather, models.dtype, mute)
     sound = clip if read.sound and not mute and film in ("mp4", "webm", "mov") else None
     name = file_name(clip.stem)
-    made = results.film(Film(output.out / f"{name}{ending}", len(read), float(read.rate), stamp, sound=sound))
+    path = named(output.out / name, film)
+    made = results.film(Film(path, len(read), float(read.rate), stamp, sound=sound))
     with run.progress(len(read), "film") as bar:
         made.write(
             lambda first: followed.frames(generator, injected.codes, first, noise, feather), bar.update
