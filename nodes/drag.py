@@ -54,7 +54,7 @@ class DragFace(io.ComfyNode):
                     max=2000,
                     tooltip="How many steps at most. It ends sooner when all points have arrived.",
                 ),
-                masks_input(),
+                masks_input(replaces="mask_list"),
                 io.Mask.Input(
                     "may_move",
                     optional=True,

@@ -112,12 +112,9 @@ def mask_seed_input() -> io.Int.Input:
     return seed_input("Which layers random in a mask list draws. Without random it does nothing.")
 
 
-def masks_input() -> io.Input:
-    return MASKS.Input(
-        "masks",
-        optional=True,
-        tooltip="A mask list from another node. Replaces mask_list, alpha and seed.",
-    )
+def masks_input(replaces: str = "mask_list, alpha and seed") -> io.Input:
+    """replaces: the inputs in whose place it is."""
+    return MASKS.Input("masks", optional=True, tooltip=f"A mask list from another node. Replaces {replaces}.")
 
 
 def pairing_input() -> io.Combo.Input:
