@@ -116,8 +116,8 @@ class ExplainLayers(io.ComfyNode):
             1,
             lambda save_memory: explain_layers(
                 generator.network(),
-                latent.w,
-                style.w,
+                latent.only_w("explained"),
+                style.only_w("explained"),
                 region_source(regions_by) if masks is None else name_masks(masks, mask_names),
                 None if encoder is None else encoder.network(),
                 host.vgg_file(),
@@ -247,8 +247,8 @@ class FindLayers(io.ComfyNode):
             1,
             lambda save_memory: find_layers(
                 generator.network(),
-                latent.w,
-                style.w,
+                latent.only_w("searched"),
+                style.only_w("searched"),
                 painted(target, target_mask, "target"),
                 None if keep == NOTHING else painted(keep, keep_mask, "keep"),
                 what,
@@ -257,7 +257,9 @@ class FindLayers(io.ComfyNode):
                 steps=steps,
                 others=others,
                 chunk=1 if save_memory else FIND_CHUNK,
-                identity=None if seen is None else find_identity(host.arcface_file(), seen.network()),
+                identity=None
+                if seen is None
+                else find_identity(host.arcface_file(), seen.network(), generator.network().w_avg.device),
                 on_step=host.step_reporter(cls.hidden.unique_id),
             ),
         )

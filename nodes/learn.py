@@ -1,5 +1,8 @@
 """Nodes that make directions by example and tell what directions change."""
 
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -188,16 +191,16 @@ class SortFaces(io.ComfyNode):
 
 def thumbnails(generator: host.AnyModel, faces: Latents) -> list[dict[str, str]]:
     """Small pictures of faces, which are drawn once: sorting runs the node with every choice."""
-    key = (id(generator), generator.network().fingerprint(), faces.origins)  # tunings share a fingerprint
-    if key not in _thumbnails:
-        _thumbnails.clear()
-        _thumbnails[key] = host.temporary_pictures(decoded(generator, faces), THUMBNAIL)
-    return _thumbnails[key]
+    if _shown.generator() is not generator or _shown.origins != faces.origins:  # tunings share a fingerprint
+        pictures = host.temporary_pictures(decoded(generator, faces), THUMBNAIL)
+        _shown.generator, _shown.origins, _shown.pictures = weakref.ref(generator), faces.origins, pictures
+    return _shown.pictures
 
 
 def decoded(generator: host.AnyModel, codes: Latents) -> torch.Tensor:
     """Small pictures of codes, as IMAGE."""
-    resolution = min(DRAWN, generator.network().img_resolution)
+    inside = [size for size in generator.network().synthesis.colour_resolutions if size <= DRAWN]
+    resolution = max(inside, default=None)  # StyleGAN3 has no smaller picture inside
     pictures = host.run(
         generator,
         len(codes),
@@ -206,7 +209,16 @@ def decoded(generator: host.AnyModel, codes: Latents) -> torch.Tensor:
     return to_comfy(pictures)
 
 
-_thumbnails: dict[tuple[int, str, tuple[str, ...]], list[dict[str, str]]] = {}
+@dataclass
+class _Shown:
+    """The faces of the last run of Sort Faces."""
+
+    generator: Callable[[], host.AnyModel | None] = lambda: None
+    origins: tuple[str, ...] = ()
+    pictures: list[dict[str, str]] = field(default_factory=list)
+
+
+_shown = _Shown()
 
 
 class ConditionDirections(io.ComfyNode):
@@ -310,8 +322,12 @@ class ExplainDirections(io.ComfyNode):
             latent,
             directions,
             region_source(regions_by),
-            find_identity(host.arcface_file(), None if encoder is None else encoder.network()),
-            partial(host.run, generator),
+            find_identity(
+                host.arcface_file(),
+                None if encoder is None else encoder.network(),
+                generator.handle().load_device,
+            ),
+            partial(host.run, generator, beside=[] if encoder is None else [encoder]),
         )
         return io.NodeOutput(explained(directions, effects), "\n".join(effect.line() for effect in effects))
 

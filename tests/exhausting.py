@@ -130,6 +130,19 @@ def many_storages(count: int, size: int) -> bytes:
     return stream.getvalue()
 
 
+def shared_parameters(count: int) -> bytes:
+    """Modules by the thousand that share a parameter with a long name."""
+    made = Name("torch_utils.persistence", "_reconstruct_persistent_obj")
+
+    def module(parameters: dict, modules: dict) -> Call:
+        state = {"_parameters": parameters, "_buffers": {}, "_modules": modules}
+        return Call(made, ({"state": state},))
+
+    one = module({"w" * 200_000: torch.zeros(1)}, {})
+    parts = module({}, {f"m{i}": one for i in range(count)})
+    return dump({"G_ema": module({}, {"synthesis": parts})})
+
+
 def nested_modules(width: int, depth: int, name: str = "m") -> bytes:
     """Modules that hold the next one under many names."""
     module: dict = {"_parameters": {}, "_buffers": {}, "_modules": {}}
@@ -259,6 +272,15 @@ def files(many: int) -> Iterator[tuple[str, Callable[[], bytes]]]:
         b"\x80\x02" + text("a" * 200_000) + b"q\x00X\x06\x00\x00\x00latin1q\x01c_codecs\nencode\nq\x02"
         + b"h\x02h\x00h\x01\x86R" * 80_000 + b"."
     )  # fmt: skip
+    yield "long names of globals", lambda: (
+        b"\x80\x04" + text("torch.nn.modules." + "a" * 199_000) + b"q\x00" + text("b" * 199_000) + b"q\x01("
+        + b"h\x00h\x01\x93" * 80_000 + b"l."
+    )  # fmt: skip
+    yield "arrays of long texts", lambda: (
+        b"\x80\x02" + text("a" * 200_000) + b"q\x00cnumpy.core.multiarray\n_reconstruct\nq\x01cnumpy\ndtype\n"
+        + text("u1") + b"\x85Rq\x02(J\x40\x0d\x03\x00\x85h\x02\x89h\x00tq\x03(" + b"h\x01)Rh\x03b" * 50_000 + b"l."
+    )  # fmt: skip
+    yield "long names of parameters", lambda: shared_parameters(60_000)
     yield "colliding keys", colliding_keys
     yield "many sets", lambda: b"\x80\x04(" + b"\x8f" * 10_000_000 + b"l."
     yield "many texts", lambda: b"\x80\x04(" + text("a" * 199_990 + "\U0001f600") * 400 + b"l."

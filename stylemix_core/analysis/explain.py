@@ -180,7 +180,11 @@ def _strengths(layers: int) -> torch.Tensor:
 
 
 def _with_rest(masks: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Masks, and what they leave out."""
+    """Masks, and what they leave out. `StyleMixError` when one is called as that."""
+    if REST in masks:
+        raise StyleMixError(
+            f"a mask is called {REST!r}, as is what all of them leave out; choose another name"
+        )
     return masks | {REST: 1 - torch.stack([*masks.values()]).amax(0)}
 
 

@@ -133,7 +133,9 @@ class LayerReport:
     def notes(self) -> list[str]:
         """How the figures are to be read, in a few lines."""
         pairs = "one pair" if self.pairs == 1 else f"the mean of {self.pairs} pairs"
-        identity = f"1 - cosine, seen by {self.identity}" if self.identity else "no encoder was given"
+        identity = (
+            f"1 - cosine, seen by {self.identity}" if self.identity else "nothing was given that sees faces"
+        )
         regions = "" if self.regions_by is None else f" Regions: told apart {described(self.regions_by)}."
         return [
             f"Effect of each layer of the style injected alone, in % of all layers together ({self.measure}, {pairs}).",

@@ -60,7 +60,7 @@ def draw_sheet(
     """
     lit = (source[0] + 1) * (1 - VEIL * (1 - target.to(source))) - 1
     pictures = [
-        squared(picture[None].float().cpu().expand(-1, 3, -1, -1), CELL)[0]
+        squared(picture[None, :3].float().cpu().expand(-1, 3, -1, -1), CELL)[0]
         for picture in (source[0], lit, style[0], *(result.picture for result in results))
     ]
     labels = ["source", wish, "style", *(result.name for result in results)]

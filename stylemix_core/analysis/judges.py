@@ -126,7 +126,7 @@ class Judge:
             rest_shape = shape.mean((1, 2))
         kept_shape = kept = torch.zeros(len(small))
         if self.identity is not None:
-            kept = self.identity.drift(pictures, self.person)
+            kept = self.identity.drift(pictures, self.person).cpu()
         elif self.keep is not None:
             kept_shape, kept = (means(change, self.keep[None])[0] for change in (shape, anything))
         return torch.stack([rest_shape, rest, kept_shape, kept])
@@ -145,7 +145,7 @@ def means(change: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
 
 def shrunk(pictures: torch.Tensor) -> torch.Tensor:
     """Pictures as they are compared: small, in colour, on the CPU."""
-    return resize(pictures.float(), SIDE, SIDE).expand(-1, 3, -1, -1).cpu()
+    return resize(pictures[:, :3].float(), SIDE, SIDE).expand(-1, 3, -1, -1).cpu()
 
 
 def shrunk_masks(masks: torch.Tensor) -> torch.Tensor:

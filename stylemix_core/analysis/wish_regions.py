@@ -9,7 +9,7 @@ import torch
 from ..errors import NoFaceError, StyleMixError
 from ..faces.regions import GivenRegions, find_regions, regions_of, sureness
 from ..images import as_masks
-from .wish_text import WHOLES, Wish, unknown_region
+from .wish_text import REGIONS, WHOLES, Wish, unknown_region
 
 LEFT_TO_KEEP = 0.2
 """What is to be kept is contradicted by the target where less of it than this lies outside of the target."""
@@ -60,7 +60,7 @@ def find_wish_regions(
     if named or isinstance(regions, Mapping):
         found: Regions = regions_of(as_colour(ends.sources), regions)
     else:
-        found = {"picture": torch.ones(len(ends.sources), *ends.sources.shape[2:])}
+        found = {"picture": torch.ones_like(ends.sources[:, 0])}
     given = isinstance(regions, Mapping)
     given_in_styles = found if given else None
     source = regions if isinstance(regions, (str, PathLike)) else "auto"
@@ -90,8 +90,9 @@ def regions_of_wish(wish: Wish, regions: Regions) -> torch.Tensor:
         return torch.ones_like(next(iter(regions.values())))[:, None]
     parts = []
     for name in wish.names:
-        known = name in regions and name not in WHOLES
-        found = [regions[part] for part in ((name,) if known else WHOLES.get(name, ())) if part in regions]
+        own = name in regions and (name not in WHOLES or name not in REGIONS)  # "face" is all of it
+        parts_of = (name,) if own else WHOLES.get(name, ())
+        found = [regions[part] for part in parts_of if part in regions]
         if not found:
             raise unknown_region(name, regions)
         parts.append(torch.stack(found).sum(0).clamp(0, 1))
@@ -101,7 +102,7 @@ def regions_of_wish(wish: Wish, regions: Regions) -> torch.Tensor:
 
 def as_colour(pictures: torch.Tensor) -> torch.Tensor:
     """Pictures `[B, C, H, W]` as those in which faces are looked for."""
-    return pictures.expand(-1, 3, -1, -1).clamp(-1, 1)
+    return pictures[:, :3].expand(-1, 3, -1, -1).clamp(-1, 1)
 
 
 def _places(wish: Wish | torch.Tensor, name: str, found: Regions, ends: Ends) -> torch.Tensor:

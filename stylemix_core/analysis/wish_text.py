@@ -111,12 +111,22 @@ def read_wish(text: str) -> Wish:
     names = [
         _SYNONYMS.get(word, word) for word in words if word not in (*_KIND_WORDS, *_EXCEPT, *_EVERYTHING)
     ]
-    if not words or len(set(kinds)) > 1:
+    if not words or len(set(kinds)) > 1 or _is_two_sided(words):
         raise StyleMixError(
             f"the wish {text!r:.80} is not understood; name regions and what of them, for instance 'hair shape', "
             "'hair and skin colour', 'eyes and mouth', 'colours' or 'everything but the face'"
         )
     return Wish(tuple(dict.fromkeys(names)), not _EXCEPT.isdisjoint(words), kinds[0] if kinds else "anything")
+
+
+def _is_two_sided(words: list[str]) -> bool:
+    """Whether regions stand before and behind an "except", which English has before what it means and Korean behind:
+    "the hair but not the face" is not everything but both."""
+    excepted = [place for place, word in enumerate(words) if word in _EXCEPT]
+    regions = [
+        place for place, word in enumerate(words) if word not in (*_KIND_WORDS, *_EXCEPT, *_EVERYTHING)
+    ]
+    return bool(excepted and regions) and regions[0] < excepted[0] and regions[-1] > excepted[-1]
 
 
 def check_wish(wish: Wish) -> None:

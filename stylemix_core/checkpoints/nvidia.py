@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import CheckpointError
 from ..files.pickle_globals import PERSISTENT_OBJECT
 from ..files.pickle_machine import Record, shown
-from ..files.source import Source
+from ..files.source import LONGEST_NAME, Source
 from ..files.stored import StoredTensor
 from . import stylegan3
 from .base import Checkpoint, of_generator
@@ -115,7 +115,8 @@ def tensors_of(generator: State) -> Iterator[tuple[str, StoredTensor]]:
             )
         for kind in ("_parameters", "_buffers"):
             for name, tensor in (state.get(kind) or {}).items():
-                if not isinstance(tensor, StoredTensor):
+                # Every name is joined to its module's: long ones, shared by many, would fill the memory.
+                if not isinstance(tensor, StoredTensor) or len(str(name)) > LONGEST_NAME:
                     continue
                 if prefix.startswith("mapping.fc"):
                     tensor = with_lr_multiplier(tensor, lr_multiplier(generator, state))

@@ -110,3 +110,13 @@ def numbered(results: Iterable[Sequence[str]]) -> Iterator[str]:
     """Names for the files of results, in their order; each is told by what it is of, as for `result_name`."""
     for number, parts in enumerate(results):
         yield f"{number:04d}_{result_name(*parts)}"
+
+
+def refuse_to_replace(files: Iterable[str | Path], targets: Iterable[Path]) -> None:
+    """`StyleMixError` where one of the files that are read would be written over."""
+    read = [path for path in map(Path, files) if path.exists()]
+    for target in targets:
+        if target.exists() and any(target.samefile(path) for path in read):
+            raise StyleMixError(
+                f"{target} is read, and would be replaced; choose another folder by --out, or leave --overwrite out"
+            )

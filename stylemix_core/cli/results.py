@@ -67,7 +67,7 @@ class Results:
 
         same: whether two files have the same content; None for `alike`.
         """
-        if self.overwrite or not path.exists():
+        if not path.exists() or (self.overwrite and path not in self.written):
             save(path)
             self.written.add(path)
             return path

@@ -23,6 +23,7 @@ def join_latents(parts: Sequence[Latents]) -> Latents:
     if len(shapes) != 1:
         found = " and ".join(f"{layers} layers of {size} numbers" for layers, size in shapes) or "no codes"
         raise LatentMismatchError(f"found {found}; give codes of one model")
+    parts = [part.to(parts[0].w.device) for part in parts]
     generators = {part.generator for part in parts}
     generator = generators.pop() if len(generators) == 1 else None
     regions = []
@@ -131,8 +132,8 @@ def _combine(a: Latents, b: Latents, mix: Mix, origins: tuple[str, ...]) -> Late
     w, w_rgb = (codes.contiguous() for codes in mix(a.codes(), b.codes()).unbind(1))
     width = _channel_width([a, b])
     channels = None if width is None else mix(_channels(a, width), _channels(b, width))
-    # To-RGBs take odd layers.
-    alike = torch.equal(w[:, 1::2], w_rgb[:, 1::2])
+    # StyleGAN2's to-RGBs take odd layers, StyleGAN3's takes the last.
+    alike = torch.equal(w[:, 1::2], w_rgb[:, 1::2]) and torch.equal(w[:, -1], w_rgb[:, -1])
     return Latents(w, origins, a.generator, None if alike else w_rgb, channels)
 
 

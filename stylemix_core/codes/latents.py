@@ -100,6 +100,30 @@ class Latents:
         lines = [f"{place}. {origin}" for place, origin in enumerate(self.origins[:LISTED], 1)]
         return "\n".join([f"{counted(count, 'W+ code')} of {layers} layers × {width}", *lines, *more])
 
+    def only_w(self, doing: str) -> torch.Tensor:
+        """`w`, where that is all there is; else `StyleMixError`. doing: what cannot be done with more: "explained"."""
+        if self.regions or self.channels is not None or self.w_rgb is not None:
+            raise StyleMixError(
+                f"codes with regions, convolutions, to-RGBs or style channels of their own cannot be {doing}: what an "
+                "injection made beyond W+ would be lost. Take the codes before it"
+            )
+        return self.w
+
+    def to(self, device: torch.device) -> "Latents":
+        """The same codes on a device."""
+
+        def moved(tensor: torch.Tensor | None) -> torch.Tensor | None:
+            return None if tensor is None else tensor.to(device)
+
+        return replace(
+            self,
+            w=self.w.to(device),
+            w_rgb=moved(self.w_rgb),
+            channels=moved(self.channels),
+            error_bars=moved(self.error_bars),
+            regions=tuple(Region(one.codes.to(device), one.mask.to(device)) for one in self.regions),
+        )
+
     def take(self, codes: slice | Sequence[int]) -> "Latents":
         """Some of the codes, by their places."""
         places = range(len(self))[codes] if isinstance(codes, slice) else codes
@@ -233,7 +257,8 @@ def save_latents(
             )
         write_arrays(path, {"w": latents.w})
         return
-    origins = json.dumps(latents.origins, ensure_ascii=False)
+    # Names of files may have bytes that are no text.
+    origins = json.dumps(latents.origins, ensure_ascii=False).encode(errors="replace").decode()
     version = "1" if plain else None
     CODES.file.save(path, tensors, {"origins": origins, "generator": latents.generator}, extra, version)
 

@@ -61,8 +61,8 @@ class EncoderIdentity(Identity):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         encoder = self.encoder
         face = crop(face_alone(shrink(images, encoder.input_size)))
-        x = face.expand(-1, 3, -1, -1).repeat(
-            1, encoder.config.input_nc // 3, 1, 1
+        x = (
+            face[:, :3].expand(-1, 3, -1, -1).repeat(1, encoder.config.input_nc // 3, 1, 1)
         )  # ReStyle's read two pictures
         x = x.to(encoder.latent_avg.device)
         with exact_convolutions(x):
@@ -92,7 +92,7 @@ class ArcFace(Identity):
         )
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        face = average(crop(shrink(images, CROP_SIDE)), self.side, self.side).expand(-1, 3, -1, -1)
+        face = average(crop(shrink(images, CROP_SIDE)), self.side, self.side)[:, :3].expand(-1, 3, -1, -1)
         x = face.to(next(self.parameters()))
         with exact_convolutions(x):
             x = self.body(self.input_layer(x.contiguous(memory_format=torch.channels_last)))
@@ -146,10 +146,10 @@ def read_arcface(path: str | os.PathLike[str]) -> ArcFace:
 
 
 def face_alone(images: torch.Tensor) -> torch.Tensor:
-    """FFHQ crops `[B, C, R, R]` that fade to mid grey around the face."""
+    """FFHQ crops `[B, C, H, W]` that fade to mid grey around the face."""
     x, y, width, height = OVAL
-    line = (torch.arange(images.shape[-1]).to(images) + 0.5) / images.shape[-1]
-    distance = (((line - x) / width).square() + ((line[:, None] - y) / height).square()).sqrt()
+    down, across = ((torch.arange(side).to(images) + 0.5) / side for side in images.shape[2:])
+    distance = (((across - x) / width).square() + ((down[:, None] - y) / height).square()).sqrt()
     return images * ((1.1 - distance) * 5).clamp(0, 1)  # from 0.9 to 1.1 of the oval
 
 

@@ -120,6 +120,7 @@ def paste_faces(
     edge = _Edge(feather, colour_match, blend)
     masks = _check_batches(pictures, faces, transforms, masks)
     versions = len(faces) // len(transforms)
+    pictures, faces = pictures.float(), faces.float()  # places have more digits than half precision
     if pictures.shape[3] == 1:
         pictures = pictures.expand(-1, -1, -1, 3)
     device = pictures.device

@@ -11,7 +11,7 @@ RESERVED = {
     "PRN",
     "AUX",
     "NUL",
-    *(f"{port}{number}" for port in ("COM", "LPT") for number in range(1, 10)),
+    *(f"{port}{number}" for port in ("COM", "LPT") for number in "123456789¹²³"),
 }
 """Names that Windows gives to devices, whatever the ending."""
 
@@ -32,4 +32,5 @@ def file_name(text: str) -> str:
     """The text with only what every file system takes, in one piece per letter: macOS takes them apart."""
     text = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", text)).strip("._") or "unnamed"
     text = text.encode()[:LONGEST_NAME].decode(errors="ignore")
-    return f"{text}_" if text.partition(".")[0].upper() in RESERVED else text
+    first, dot, rest = text.partition(".")
+    return f"{first}_{dot}{rest}" if first.upper() in RESERVED else text  # "con.png" is the console, too

@@ -198,6 +198,7 @@ class Machine:
 
     def find(self, module: Any, name: Any) -> Global:
         full = f"{module}.{name}" if isinstance(module, str) and isinstance(name, str) else "(not a name)"
+        self.budget.spend(len(full) // TEXT_PER_STEP)  # a text of its own, that parts of networks keep
         if full.startswith(NETWORK_PARTS):
             return Global(full, lambda *arguments: Record(full, arguments))
         if full not in self.known:
@@ -241,6 +242,9 @@ class Machine:
         if isinstance(target, Record):
             target.state = state
         elif isinstance(target, Stateful):
+            for part in state if isinstance(state, list | tuple) else ():
+                if isinstance(part, str):
+                    self.budget.spend(len(part) // TEXT_PER_STEP)  # arrays of Python 2 are encoded texts
             target.set_state(state)
         # Attributes of a dictionary, such as a state dict's _metadata, are dropped.
         elif not isinstance(target, dict):

@@ -126,11 +126,7 @@ def drag_points(
         raise StyleMixError(
             f"one face is dragged at a time; found {counted(len(latents), 'code')}, so pick one"
         )
-    if latents.regions or latents.channels is not None or latents.w_rgb is not None:
-        raise StyleMixError(
-            "codes with regions, convolutions or style channels cannot be dragged; drag before injecting"
-        )
-    strengths = _strengths(masks, latents.w.shape[1])
+    strengths = _strengths(masks, latents.only_w("dragged").shape[1])
     # Gradients need ordinary tensors: what was made in inference mode is copied, all else is shared.
     with torch.inference_mode(False), torch.enable_grad(), exact_convolutions(generator.w_avg):
         work = twin(generator, differentiable)
@@ -178,19 +174,21 @@ def _drag(
 
     now = maps(moved())
     first = now.detach()
+    height, width = first.shape[2:]
+    size = torch.tensor([width, height], dtype=torch.float32, device=device)
     held = None if may_move is None else 1 - _fitted(may_move, first)
-    near, wide = _around(NEAR, 1, side, device), _around(WIDE, TRACKED, side, device)
+    near, wide = _around(NEAR, 1, device) / size, _around(WIDE, TRACKED, device) / size
     looks = _at(first, start[:, None] + near)  # [N, M, C]
     points = start
 
     def so_far(step: int) -> Dragged:
-        left = (end - points).norm(dim=1).tolist()
+        left = ((end - points) * size).norm(dim=1).tolist()
         w, origins = moved().detach().to(latents.w), (f"{latents.origins[0]}, dragged",)
         return Dragged(
             replace(latents, w=w, origins=origins),
             tuple((float(x), float(y)) for x, y in points),
-            tuple(left),
-            tuple(each <= ARRIVED / side for each in left),
+            tuple(each / max(width, height) for each in left),
+            tuple(each <= ARRIVED for each in left),
             step,
         )
 
@@ -198,9 +196,9 @@ def _drag(
     for step in range(1, steps + 1):
         if all(result.arrived):
             break
-        away = end - points
+        away = (end - points) * size
         left = away.norm(dim=1, keepdim=True)
-        ahead = away / left.clamp_min(1e-6) * left.clamp_max(1 / side)  # a pixel of the maps at most
+        ahead = away / left.clamp_min(1e-6) * left.clamp_max(1) / size  # a pixel of the maps at most
         places = points[:, None] + near
         loss = (_at(now, places + ahead[:, None]) - _at(now.detach(), places)).abs().mean([1, 2]).sum()
         if held is not None:
@@ -243,11 +241,11 @@ def _fitted(may_move: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
     return F.interpolate(mask, size=maps.shape[2:], mode="area")
 
 
-def _around(radius: int, step: float, side: int, device: torch.device) -> torch.Tensor:
-    """Places within a circle, from its middle, every `step` pixels: `[M, 2]` in parts of the side."""
+def _around(radius: int, step: float, device: torch.device) -> torch.Tensor:
+    """Places within a circle, from its middle, every `step` pixels: `[M, 2]` in pixels."""
     line = torch.arange(-radius, radius + step, step, device=device, dtype=torch.float32)
     places = torch.stack(torch.meshgrid(line, line, indexing="xy"), -1).view(-1, 2)
-    return places[places.norm(dim=1) <= radius + 0.1] / side
+    return places[places.norm(dim=1) <= radius + 0.1]
 
 
 def _at(maps: torch.Tensor, places: torch.Tensor) -> torch.Tensor:

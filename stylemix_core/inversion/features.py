@@ -127,12 +127,12 @@ def perceptual_features(
     if source is None:
         cached = cached_vgg()
         if cached is None:
-            return encoder_features(encoder)
+            return encoder_features(encoder, device)
         source = cached
     if source == "gradients":
         return None
     if source == "encoder":
-        found = encoder_features(encoder)
+        found = encoder_features(encoder, device)
         if found is None:
             raise StyleMixError(
                 "perceptual is 'encoder', but there is no encoder with an IR-SE body; give one, or leave perceptual out"
@@ -141,12 +141,12 @@ def perceptual_features(
     return Features(f"VGG16 ({Path(source).name})", read_vgg(source).to(device), VGG_SIDE)
 
 
-def encoder_features(encoder: Encoder | None) -> Features | None:
+def encoder_features(encoder: Encoder | None, device: torch.device) -> Features | None:
     if encoder is None or not reads_pictures(encoder):
         return None
     name = f"IR-SE encoder ({file_of(encoder)})"
     # At half the size that the encoder reads: a quarter of the time, and finer differences are the pixels' business.
-    return Features(name, EncoderStages(encoder), encoder.input_size // 2)
+    return Features(name, EncoderStages(encoder).to(device), encoder.input_size // 2)
 
 
 def reads_pictures(encoder: Encoder) -> bool:

@@ -35,6 +35,11 @@ def begin(job: Job, folder: Path) -> dict[str, Any]:
     for one in (told, compared):
         one["models"] = one["models"] | {"identity": None}  # of reports alone
     for key, now, then in different(told, compared):
+        if key == "stylemix":
+            raise StyleMixError(
+                f"{folder} was begun by StyleMix {then}, and this is {now}, which may give other results: choose a "
+                f"new folder, or go on with StyleMix {then}"
+            )
         raise StyleMixError(
             f"{folder} is of another job: {key} was {shown(then)}, and is {shown(now)} now. Choose a new folder, or "
             "give the job as it was"

@@ -53,7 +53,10 @@ def read_yaml(text: str, name: str) -> tuple[Any, Lines]:
     numbers: dict[tuple[Any, ...], int] = {}
     lines = Lines(name, numbers)
     seen: set[int] = set()
-    loader = yaml.SafeLoader(text)
+    try:
+        loader = yaml.SafeLoader(text)
+    except yaml.YAMLError as error:
+        raise StyleMixError(f"{name}: this is no YAML ({error})") from None
 
     def plain(node: Any, path: tuple[Any, ...]) -> Any:
         numbers.setdefault(path, node.start_mark.line + 1)

@@ -27,7 +27,7 @@ import numpy as np
 
 from ..codes.latents import Latents
 from ..errors import StyleMixError
-from ..images import to_pil
+from ..images import to_pil, to_rgb
 from .job import Sink
 from .steps import Piece
 
@@ -58,6 +58,8 @@ def files_of(piece: Piece, sink: Sink, row: dict[str, Any]) -> list[File]:
     files = []
     if sink.pictures != "none":
         image = piece.photo or (None if piece.picture is None else to_pil(piece.picture))
+        if image is None and piece.image is not None:  # nothing has drawn another
+            image = to_rgb(piece.image)
         if image is not None:
             files.append(File(f".{sink.pictures}", encoded(image, sink)))
     for name, mask in piece.masks.items():
@@ -123,7 +125,8 @@ class ShardWriter:
         flush_folder(self.path.parent)
 
     def drop(self) -> None:
-        self.file.close()
+        with suppress(OSError):  # what waits to be written may not fit
+            self.file.close()
         with suppress(OSError):
             self.partial.unlink()
 
@@ -144,10 +147,12 @@ class FolderWriter:
 
     def finish(self) -> None:
         flush_folder(self.partial)
-        if self.path.exists():  # of a run that ended before its index, or that failed in some
-            os.replace(self.path, self.path.with_name(f"{self.path.name}{PARTIAL}{uuid.uuid4().hex}"))
+        before = self.path.with_name(f"{self.path.name}{PARTIAL}{uuid.uuid4().hex}")
+        with suppress(FileNotFoundError):  # of a run that ended before its index, or that failed in some
+            os.replace(self.path, before)
         os.replace(self.partial, self.path)
         flush_folder(self.path.parent)
+        shutil.rmtree(before, ignore_errors=True)
 
     def drop(self) -> None:
         shutil.rmtree(self.partial, ignore_errors=True)
@@ -233,9 +238,15 @@ class Store:
         return rows
 
     def files(self, part: int) -> Iterator[tuple[str, dict[str, bytes]]]:
-        """The keys of a part that is done, and their files by ending."""
-        for key, of_one in groupby(self._files(part), lambda one: one[0].partition(".")[0]):
-            yield key, {name.partition(".")[2]: read() for name, read in of_one}
+        """The keys of a part that is done, and their files by ending. `StyleMixError` when it is damaged."""
+        try:
+            for key, of_one in groupby(self._files(part), lambda one: one[0].partition(".")[0]):
+                yield key, {name.partition(".")[2]: read() for name, read in of_one}
+        except tarfile.TarError as error:
+            raise StyleMixError(
+                f"part {part_name(part)} of {self.folder} is damaged ({error}); delete it and its index, and run the "
+                "job again"
+            ) from None
 
     def _files(self, part: int) -> Iterator[tuple[str, Callable[[], bytes]]]:
         """Names of a part's files, and what reads each."""
@@ -246,9 +257,8 @@ class Store:
             return
         with tarfile.open(f"{place}.tar", "r:") as tar:
             for member in tar:
-                data = tar.extractfile(member)
-                assert data is not None  # there are files alone
-                yield member.name, data.read
+                if (data := tar.extractfile(member)) is not None:
+                    yield member.name, data.read
 
     def finish(self) -> Path:
         """Write the whole index, once all parts are done; returns where."""

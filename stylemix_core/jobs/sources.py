@@ -169,7 +169,7 @@ def members(path: str, pictures: bool) -> Iterator[Entry]:
             file.seek(end)
             if end > size or file.read(len(END)) != END:
                 yield ["lost", path, "the shard is cut off at its end; copy it again"]
-    except (tarfile.TarError, ValueError, OverflowError) as error:
+    except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:
         if end:
             yield ["lost", path, f"the shard is cut off or damaged after byte {end} ({error}); copy it again"]
         else:

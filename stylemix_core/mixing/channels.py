@@ -68,4 +68,6 @@ def channel_changes(generator: Generator, pairs: ChannelPairs, share: float) -> 
     for sums, other in zip((inside, everywhere), channels_in(generator, pairs.styles, pairs.regions)):
         sums.add_(other)
     source, style = (pack(generator, styles_of(generator, codes)) for codes in (pairs.sources, pairs.styles))
-    return choose_channels(inside, everywhere, share) * (style - source)
+    # Where a region is black no channel acts inside it, and any would be as good as another.
+    painted = (pairs.regions.amax((1, 2)) > 0.5 / 255).to(style)[:, None, None, None]
+    return choose_channels(inside, everywhere, share) * painted * (style - source)

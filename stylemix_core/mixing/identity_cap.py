@@ -74,8 +74,9 @@ def cap_identity(
         raise StyleMixError(f"highest is {highest:g}; give a strength above 0 and up to {MAX_STRENGTH:g}")
     rows = [(i, j, m) for i, j in pairs(len(source), len(style), pairing) for m in range(len(masks))]
     i, j, m = map(list, zip(*rows, strict=True))
-    w, target, full = source.w[i], style.w.to(source.w)[j], masks.still().strengths.to(source.w)[m]
-    search = _Search(w, target, full, see(source.w)[i], limit, see)
+    before, styles = (codes.only_w("injected up to a limit") for codes in (source, style))
+    w, target, full = before[i], styles.to(before)[j], masks.still().strengths.to(before)[m]
+    search = _Search(w, target, full, see(before)[i], limit, see)
     for step in range(1, STEPS + 1):
         search.try_strengths(torch.full([len(w)], highest * step / STEPS), search.unlimited())
     limited = ~search.unlimited()

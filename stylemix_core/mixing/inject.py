@@ -243,7 +243,10 @@ def _in_regions(meeting: Meeting, regions: torch.Tensor | None, mixed: Latents) 
     around = replace(meeting.source.take(meeting.sources), origins=mixed.origins)
     resized = resize(regions[:, None], *_picture_shape(around))[:, 0]
     masks = (resized.clamp(0, 1) * 255).round().to(torch.uint8)
-    masks = masks.expand(len(meeting.masks), -1, -1).to(around.w.device).repeat(len(meeting.pairs), 1, 1)
+    masks = masks.to(around.w.device)
+    if len(masks) > 1:
+        masks = masks.repeat(len(meeting.pairs), 1, 1)
+    masks = masks.expand(len(around), -1, -1)  # a film's frames share one
     return replace(around, regions=(*around.regions, Region(mixed.around(), masks)))
 
 
@@ -297,8 +300,11 @@ def _black(regions: torch.Tensor | None) -> str | None:
 def _without_modules(masks: MaskList, space: str) -> str | None:
     """Why masks do nothing, if all their layers lack what `space` takes of them."""
     layers = torch.arange(masks.num_ws)
-    # To-RGBs take odd layers, and the last layer goes to the last of them alone.
-    acting = {"to-RGB": layers % 2 == 1, "convolutions": layers < len(layers) - 1}.get(space, layers >= 0)
+    # To-RGBs take odd layers, StyleGAN3's the last, and the last layer goes to the last of them alone.
+    acting = {
+        "to-RGB": (layers % 2 == 1) | (layers == len(layers) - 1),
+        "convolutions": layers < len(layers) - 1,
+    }.get(space, layers >= 0)
     takes = masks.strengths != 0
     for mask, courses in enumerate(masks.courses):
         takes[mask, [*courses]] = True

@@ -12,6 +12,9 @@ from torch import nn
 from ..errors import StyleMixError
 from ..files.writing import replacing
 
+SLOW = 60.0
+"""Seconds that a step may take beyond ten usual ones; what is more was not spent on it."""
+
 
 class Changing(Protocol):
     """What a step changes, and a checkpoint keeps: networks, optimisers, random numbers."""
@@ -24,7 +27,7 @@ def of_what(checkpoint: Path) -> dict[str, Any]:
     """What a training is of whose checkpoint stands there; nothing where none does."""
     if not checkpoint.exists():
         return {}
-    told: dict[str, Any] = torch.load(checkpoint, weights_only=True, mmap=True)["of"]
+    told: dict[str, Any] = torch.load(checkpoint, "cpu", weights_only=True, mmap=True)["of"]
     return told
 
 
@@ -49,7 +52,7 @@ class Run:
         self.checkpoint, self.parts, self.every, self.of = checkpoint, parts, every, dict(of or {})
         self.step, self.loss, self.seconds = 0, 0.0, 0.0
         if checkpoint.exists():
-            saved = torch.load(checkpoint, weights_only=True)
+            saved = torch.load(checkpoint, "cpu", weights_only=True)  # it may be of another machine
             theirs = saved.pop("of")
             changed = [name for name in {**theirs, **self.of} if theirs.get(name) != self.of.get(name)]
             if changed:
@@ -63,18 +66,22 @@ class Run:
                 parts[name].load_state_dict(state)
 
     def steps(self, enough: Callable[[], bool]) -> Iterator[int]:
-        """The numbers of the steps to do, until there are enough; asked before each. At the end a checkpoint stands."""
+        """The numbers of the steps to do, until there are enough; asked before each. At the end a checkpoint stands,
+        if a step was done at all."""
         saved = begun = time.monotonic()
         while not enough():
             yield self.step
+            usual = self.seconds / self.step if self.step else 0.0
             self.step += 1
             now = time.monotonic()
-            self.seconds += now - begun
+            # Clocks go on while a computer sleeps or a process is stopped.
+            self.seconds += min(now - begun, 10 * usual + SLOW)
             begun = now
             if now - saved > self.every:
                 self.save()
                 saved = now
-        self.save()
+        if self.step:
+            self.save()
 
     def report(self, loss: torch.Tensor) -> None:
         """Tell the loss of a step. `StyleMixError` when it is no number any more."""

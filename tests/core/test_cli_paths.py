@@ -51,7 +51,8 @@ def test_names_that_differ_in_capitals_alone_are_numbered():
     [
         ("hair: 2-6", "hair_2-6"),
         ("con", "con_"),
-        ("Lpt1.5", "Lpt1.5_"),
+        ("Lpt1.5", "Lpt1_.5"),
+        ("COM².a.b", "COM²_.a.b"),
         ("console", "console"),
         (unicodedata.normalize("NFD", "머리"), "머리"),
         ("..", "unnamed"),

@@ -11,6 +11,8 @@ from stylemix_core.demo.attributes import ATTRIBUTES
 from stylemix_core.faces.detection import find_faces
 from stylemix_core.images import to_pil
 
+from .. import builders
+
 NOSE = 1
 """The tip of the nose in the face mesh."""
 UNIFORM = 12**-0.5
@@ -107,13 +109,21 @@ def test_several_drags_are_read():
     assert (first.start, first.end, second.start, second.end) == ((0.5, 0.5), (0.6, 0.5), (0, 1), (1, 0))
 
 
+def test_distances_are_pixels_in_pictures_that_are_not_square():
+    tall = builders.tiny_generator(start=(8, 4), img_resolution=64)
+    w = tall.mapping(sm.sample_z([0], tall.z_dim))
+    across, down = (sm.Drag((0.5, 0.5), end) for end in ((0.6, 0.5), (0.5, 0.6)))
+    left = sm.drag_points(tall, Latents(w, ("face",)), [across, down], steps=0).left
+    assert left == pytest.approx((0.05, 0.1))  # of the larger side
+
+
 def test_what_cannot_be_dragged_is_refused(demo, face):
     twice = face.take([0, 0])
     with pytest.raises(sm.StyleMixError, match="one face is dragged at a time; found 2 codes"):
         sm.drag_points(demo, twice, RIGHT)
     with pytest.raises(sm.StyleMixError, match="one mask says which layers move; found 2 masks"):
         sm.drag_points(demo, face, RIGHT, sm.parse_masks("0; 1", demo.num_ws))
-    with pytest.raises(sm.StyleMixError, match="drag before injecting"):
+    with pytest.raises(sm.StyleMixError, match="cannot be dragged: .* Take the codes before it"):
         sm.drag_points(demo, Latents(face.w, face.origins, w_rgb=face.w), RIGHT)
     with pytest.raises(sm.StyleMixError, match="which is 2 masks; expected one"):
         sm.drag_points(demo, face, RIGHT, may_move=torch.ones(2, 8, 8))

@@ -102,7 +102,15 @@ def test_an_automatic_size_is_that_of_the_training_to_go_on_with(generator):
 def test_without_a_training_and_a_start_there_is_nothing_to_make(generator, tmp_path):
     with pytest.raises(sm.StyleMixError, match="there is no training in"):
         sm.train_encoder(generator, tmp_path, minutes=0)
-    assert not (tmp_path / "encoder.safetensors").exists()
+    assert not any(tmp_path.iterdir())  # of which a later training would go on
+
+
+def test_time_asleep_is_no_training(tmp_path, monkeypatch):
+    now = iter([0, 1, 2, 3, 4, 4000, 4001])
+    monkeypatch.setattr(run.time, "monotonic", now.__next__)
+    training = run.Run(tmp_path / "checkpoint", {})
+    assert len([*training.steps(lambda: training.step == 6)]) == 6
+    assert training.seconds == 5 + 70  # ten usual steps and a minute, of more than an hour
 
 
 def test_killed_it_goes_on_to_the_same_encoder(generator, tmp_path, monkeypatch):

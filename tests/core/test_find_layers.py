@@ -141,7 +141,9 @@ def test_wishes_in_words(text, wish):
     assert read_wish(text) == wish
 
 
-@pytest.mark.parametrize("text", ["", "the", "hair shape and skin colour", "이랑" * 500])
+@pytest.mark.parametrize(
+    "text", ["", "the", "hair shape and skin colour", "이랑" * 500, "hair but not the face", "얼굴 빼고 머리"]
+)
 def test_a_wish_that_is_not_understood_is_refused_with_examples(text):
     with pytest.raises(sm.StyleMixError, match="'hair and skin colour'"):
         read_wish(text)
@@ -154,6 +156,8 @@ def test_words_for_several_regions():
     assert regions_of_wish(read_wish("skin"), regions).mean() == 0.5
     assert regions_of_wish(read_wish("everything but hair"), regions).mean() == 0.75
     assert regions_of_wish(read_wish("everything"), regions).mean() == 1.0
+    assert regions_of_wish(read_wish("머리와 코 빼고 전부"), regions).mean() == 0.5
+    assert regions_of_wish(read_wish("skin"), regions | {"skin": torch.ones(1, 2, 2)}).mean() == 1.0
     with pytest.raises(
         sm.StyleMixError, match="no region 'smile'; choose among: hair, face, eyes.*directions"
     ):

@@ -6,7 +6,13 @@ from safetensors.torch import save_file
 import stylemix_core as sm
 from stylemix_core.checkpoints import DEMO
 from stylemix_core.codes.latents import Latents
-from stylemix_core.encoder.identity import EncoderIdentity, find_identity, holds_arcface, read_arcface
+from stylemix_core.encoder.identity import (
+    EncoderIdentity,
+    face_alone,
+    find_identity,
+    holds_arcface,
+    read_arcface,
+)
 
 from .. import builders
 
@@ -94,6 +100,23 @@ def test_what_lies_around_the_face_does_not_count(arcface, encoder, faces):
     assert EncoderIdentity(encoder).drift(painted, faces).abs().max() < 1e-5
     painted[:, :, 120:160, 110:146] = 1
     assert EncoderIdentity(encoder).drift(painted, faces).min() > 0.001
+
+
+def test_faces_in_pictures_that_are_not_square_and_have_transparency(arcface, encoder, faces):
+    oval = face_alone(torch.ones(1, 3, 64, 32))
+    assert oval.shape == (1, 3, 64, 32) and oval[0, 0, 37, 16] == 1 and oval[0, 0, 0, 0] == 0
+    clear = torch.cat([faces, torch.zeros_like(faces[:, :1])], 1)
+    for identity in (EncoderIdentity(encoder), read_arcface(arcface)):
+        with torch.no_grad():
+            torch.testing.assert_close(identity(clear), identity(faces))
+
+
+def test_the_cap_refuses_what_it_would_lose(generator):
+    plain = codes(generator, 0)
+    more = Latents(plain.w, ("more",), w_rgb=plain.w)
+    for pair in ((plain, more), (more, plain)):
+        with pytest.raises(sm.StyleMixError, match="cannot be injected up to a limit"):
+            sm.cap_identity(*pair, sm.parse_masks("0", generator.num_ws), 0.1, see=None)
 
 
 def test_another_background_is_no_other_face():

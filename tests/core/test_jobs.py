@@ -95,6 +95,7 @@ WRONG = {
     SEEDS + "steps:\n- decode\n- inject: {style: a, masks: 4-}\n" + SINK: "line 4: steps[1].inject",
     SEEDS + "steps: [decode]\n" + SINK + "\nsink: {folder: y}": "line 4: sink: the key is there twice",
     SEEDS + "steps: [decode]\nsink: [x": "this is no YAML",
+    SEEDS + "steps: [decode]\f\n": "this is no YAML",
     "a: &a {seeds: 0}\nb: *a": "used twice by its anchor",
     "just a text": "this is no job; expected source, steps and sink",
     SEEDS + "steps: []\n" + SINK: "line 2: steps: expected a list of steps",
@@ -245,6 +246,30 @@ def test_one_that_the_networks_refuse_fails_alone(job, tmp_path):
     table = rows(tmp_path / "out")
     assert [row["status"] for row in table] == ["ok", "failed", "ok"]
     assert "has the shape [1, 7, 16]; this generator takes [batch, 8, 16]" in table[1]["reason"]
+
+
+def test_no_rest_of_a_part_is_left(job, tmp_path):
+    described = job(sink={"format": "files"})
+    sm.run_job(described)
+    out, before = tmp_path / "out", contents(tmp_path / "out")
+    (out / "index" / "00001.jsonl").unlink()
+    sm.run_job(described)
+    assert contents(out) == before
+
+
+def test_a_damaged_part_is_named(job, tmp_path):
+    sm.run_job(job())
+    part = tmp_path / "out" / "parts" / "00000.tar"
+    part.write_bytes(part.read_bytes()[:700])
+    with pytest.raises(sm.StyleMixError, match="part 00000 of .* is damaged"):
+        sm.report_job(tmp_path / "out")
+
+
+def test_another_version_is_named(job, tmp_path, monkeypatch):
+    sm.run_job(job())
+    monkeypatch.setattr("stylemix_core.jobs.folder.__version__", "9.9")
+    with pytest.raises(sm.StyleMixError, match=r"was begun by StyleMix .*, and this is 9.9"):
+        sm.run_job(job())
 
 
 def test_other_jobs_and_other_models_are_refused(job, tmp_path):
@@ -763,6 +788,10 @@ def test_photos_are_cropped_encoded_and_pasted_back(tmp_path):
     assert sorted(path.name for path in part.iterdir()) == [
         f"00000000_one.{ending}" for ending in ("face.png", "hair.png", "json", "png", "w.npy")
     ]
+    crops = {"source": {"pictures": str(folder)}, "steps": [{"align": {"size": 64}}]}
+    sm.run_job(crops | {"sink": {"folder": str(tmp_path / "crops"), "format": "files"}})
+    with Image.open(tmp_path / "crops" / "parts" / "00000" / "00000000_one.png") as crop:
+        assert crop.size == (64, 64)
     pasted = np.array(Image.open(part / "00000000_one.png")).astype(int)
     before = np.array(photo).astype(int)
     assert pasted.shape == before.shape

@@ -10,6 +10,7 @@ from stylemix_core.codes.latents import Latents, load_latents, pick_latents, sav
 from stylemix_core.codes.sampling import sample_latents
 from stylemix_core.decoding import decode, leakage
 from stylemix_core.errors import CheckpointError, LatentMismatchError
+from stylemix_core.generator.batches import in_chunks
 from stylemix_core.generator.engine import strips
 from stylemix_core.mixing.inject import Injection, inject_latents
 
@@ -256,6 +257,19 @@ def test_layers_that_carry_nothing_in_a_space_are_told(generator, faces, space):
         warnings = Injection(masks(generator, f"here: {layer}; none; all"), space=space).run(*faces).warnings
         assert len(warnings) == same
         assert not warnings or "the masks here do nothing" in warnings[0]
+
+
+def test_a_black_region_changes_no_channel(generator, faces):
+    injection = Injection(masks(generator, "0-3"), space="channels", region=torch.zeros(1, 8, 8))
+    assert not injection.run(*faces, in_chunks(generator)).codes.channels.any()
+
+
+def test_frames_share_one_region(generator, faces):
+    injected = (
+        Injection(masks(generator, "0-1"), region=half(), frames=5).run(faces[0].take([0]), faces[1]).codes
+    )
+    (region,) = injected.regions
+    assert len(region.mask) == 5 and region.mask.untyped_storage().nbytes() == region.mask[0].numel()
 
 
 def test_black_regions_are_told(generator, faces):

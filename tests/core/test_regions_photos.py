@@ -132,6 +132,14 @@ def test_face_parsing_agrees_with_the_original(parsing):
     assert (scores[0, :, 50, 30] - torch.tensor(expected)).abs().max() < 1e-4
 
 
+def test_face_parsing_looks_at_a_few_pictures_at_a_time(parsing, monkeypatch):
+    pictures = builders.value("faces", (3, 3, 64, 48)).clamp(-1, 1)
+    whole = read_parsing(parsing).regions(pictures)
+    monkeypatch.setattr("stylemix_core.faces.regions.parsing.AT_ONCE", 2)
+    for name, masks in read_parsing(parsing).regions(pictures).items():
+        torch.testing.assert_close(masks, whole[name], rtol=0, atol=1e-5)
+
+
 def test_face_parsing_names_its_nineteen_classes(parsing):
     assert sorted(each for classes in CLASSES.values() for each in classes) == [*range(19)]
     assert set(CLASSES) == set(REGIONS)

@@ -16,7 +16,7 @@ from ..batch import Batch
 from ..begin import begin, begin_results
 from ..choices import PARTS
 from ..options import Output
-from ..paths import LATENTS
+from ..paths import LATENTS, refuse_to_replace
 from ..reading import any_file, check_model, model_files, some
 from ..run import Run
 from ..verb import verb
@@ -51,6 +51,8 @@ checkpoint_files = click.argument(
 @options.strict
 def convert(run: Run, output: Output, files: list[str], part: str | None, dtype: str, strict: bool) -> None:
     targets = targets_of(files, output.out, part)
+    if output.overwrite:
+        refuse_to_replace(files, targets)
     results = begin_results(output, run)
     from ...checkpoints import convert_checkpoint, inspect_checkpoint
 

@@ -13,7 +13,7 @@ from ..batch import Batch
 from ..begin import begin_results
 from ..fit import check_cutoff, check_layers
 from ..options import PATH, GeneratorOptions, ModelOptions, Moving, Output, Truncation
-from ..paths import CODE_FILES, CODES, numbered
+from ..paths import CODE_FILES, CODES, numbered, refuse_to_replace
 from ..reading import number, one_path, some_files
 from ..run import Run
 from ..verb import verb
@@ -136,10 +136,13 @@ def export(run: Run, output: Output, files: list[Path], format: str, strict: boo
     from ...codes.latents import load_latents, save_latents
 
     batch = Batch(run, strict, CODE_FILES)
-    names = dict(zip(files, unique([file_name(file.stem) for file in files]), strict=True))
+    names = unique([file_name(file.stem) for file in files])
+    targets = dict(zip(files, (output.out / f"{name}.{format}" for name in names), strict=True))
+    if output.overwrite:
+        refuse_to_replace(files, targets.values())
 
     def write(file: Path) -> Path:
-        target = output.out / f"{names[file]}.{format}"
+        target = targets[file]
         latents = None
         if not holds_directions(file):
             try:

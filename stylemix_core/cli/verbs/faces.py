@@ -201,14 +201,14 @@ def paste(
     where = None if mask is None else load_mask(mask)
     with naming(photo):
         transform = crop_of(whole, face, upright)
-    names = unique([file_name(path.stem) for path in faces])
+    names = unique([file_name(f"{photo.stem}_{path.stem}") for path in faces])
     batch = Batch(run, strict, PICTURES)
 
     def read(path: Path) -> "Image":
         return paste_face(whole, open_image(path), transform, feather, where, colour_match, blend)
 
     for place, pasted in batch.each(faces, read):
-        results.picture(f"{result_name(photo.name)}_{names[place]}", from_pil(pasted)[0])
+        results.picture(names[place], from_pil(pasted)[0])
     if batch.done:
         run.say(f"{counted(batch.done, 'picture')} in {output.out}")
     batch.end()

@@ -92,8 +92,8 @@ def explain(
     with run.progress() as bar:
         report = explain_layers(
             generator,
-            source.w,
-            styles.w,
+            source.only_w("explained"),
+            styles.only_w("explained"),
             regions_by if masks is None else masks,
             open_encoder(models) if suits(models) else None,
             features,
@@ -192,12 +192,13 @@ def find(
     source, styles = source_and_style(generator, sources, style, sampling, models, run)
     identity = None
     if keep == "identity" and (suits(models) or arcface):
-        identity = find_identity(arcface, open_encoder(models) if suits(models) else None)
+        reader = open_encoder(models) if suits(models) else None
+        identity = find_identity(arcface, reader, generator.w_avg.device)
     with run.progress() as bar:
         found = find_layers(
             generator,
-            source.w,
-            styles.w,
+            source.only_w("searched"),
+            styles.only_w("searched"),
             words_or_mask(target, generator, run),
             None if keep is None else words_or_mask(keep, generator, run),
             what,

@@ -34,6 +34,8 @@ CLASSES = {
 }
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """ImageNet's, of RGB in 0…1."""
+AT_ONCE = 8
+"""Pictures that are looked at together."""
 _COUNT = 19
 _LAST = "conv_out.conv_out.weight"
 _EXPECTED = "expected BiSeNet's face parsing with 19 classes, parsing_bisenet.pth or 79999_iter.pth"
@@ -157,11 +159,15 @@ class FaceParsing(nn.Module):
     @torch.inference_mode()
     def regions(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         """Regions of pictures `[B, 3, H, W]` in −1…1 by the names of `CLASSES`, `[B, H, W]` in 0…1, adding up to 1."""
-        x = (resize(images.float(), SIDE, SIDE).clamp(-1, 1) + 1) / 2
-        mean, deviation = (x.new_tensor(each).view(1, 3, 1, 1) for each in (_MEAN, _DEVIATION))
-        with exact_convolutions(x):
-            shares = resize(self((x - mean) / deviation).softmax(1), *images.shape[2:])
-        return {name: shares[:, list(classes)].sum(1) for name, classes in CLASSES.items()}
+        parts = []
+        for some in images.split(AT_ONCE):
+            x = (resize(some.float(), SIDE, SIDE).clamp(-1, 1) + 1) / 2
+            mean, deviation = (x.new_tensor(each).view(1, 3, 1, 1) for each in (_MEAN, _DEVIATION))
+            with exact_convolutions(x):
+                shares = self((x - mean) / deviation).softmax(1)
+            grouped = torch.stack([shares[:, list(classes)].sum(1) for classes in CLASSES.values()], 1)
+            parts.append(resize(grouped, *images.shape[2:]))
+        return dict(zip(CLASSES, torch.cat(parts).unbind(1), strict=True))
 
 
 def holds_parsing(path: str | os.PathLike[str]) -> bool:
