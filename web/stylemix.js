@@ -90,6 +90,13 @@ function refreshLater(node, refresh) {
   chain(node, "onRemoved", () => refreshers.delete(node));
 }
 
+/**
+ * The request for a live picture that the next one waits for.
+ *
+ * @type {Promise<unknown>}
+ */
+let line = Promise.resolve();
+
 let coming = 0;
 
 /** Once for all that changes until the page is drawn again. */
@@ -123,7 +130,10 @@ function liveServer(node) {
   return {
     name: () => (isLive() && node.graph ? (runOf(node)?.stylemix_live?.[0] ?? null) : null),
     async draw(wish) {
-      const answer = await fetch(api.apiURL("/stylemix/live"), { method: "POST", body: JSON.stringify(wish) });
+      // One at a time for the whole page: the server draws the newest request alone.
+      const asked = line.then(() => fetch(api.apiURL("/stylemix/live"), { method: "POST", body: JSON.stringify(wish) }));
+      line = asked.catch(() => {});
+      const answer = await asked;
       if (!answer.headers.get("Content-Type")?.startsWith("image/")) return { why: (await answer.json()).why ?? "" };
       return { picture: await answer.blob(), full: Number(answer.headers.get("X-Full-Size")) };
     },
@@ -200,7 +210,7 @@ function addCompareNode(node, slot) {
  * @param {Named} picture
  */
 async function useAsSource({ name, src, blob }) {
-  const answered = blob ?? fetch(src).then((response) => response.blob());
+  const answered = blob ?? fetch(src).then((response) => (response.ok ? response.blob() : null));
   const picture = await Promise.resolve(answered).catch(() => null);
   const [, kind] = picture?.type.split("/") ?? [];
   const title = name.replace(/[^\p{L}\p{N} _-]/gu, "_");
@@ -442,8 +452,12 @@ app.registerExtension({
     if (upload) addUploadTo(node, upload);
     const sliders = SLIDERS.get(node.comfyClass);
     if (sliders) refreshLater(node, addSliders(node, app, sliders, liveServer(node), runOf, tell));
-    if (node.comfyClass === "StyleMixDrag") refreshLater(node, addArrows(node, app, liveServer(node), tell));
+    if (node.comfyClass === "StyleMixDrag") {
+      // The face is drawn on, whether or not pictures of changes are wished for.
+      const name = () => (node.graph && runOf(node)?.stylemix_live?.[0]) || null;
+      refreshLater(node, addArrows(node, app, { ...liveServer(node), name }, tell));
+    }
     if (PICKED.has(node.comfyClass)) refreshLater(node, addPicker(node, app, api, runOf, tell));
-    if (node.comfyClass === "StyleMixSortFaces") addSorter(node, app, api, runOf);
+    if (node.comfyClass === "StyleMixSortFaces") refreshLater(node, addSorter(node, app, api, runOf));
   },
 });

@@ -317,6 +317,29 @@ test("masks of Mask Lists are in force at once, with their strengths", () => {
   assert.equal(givenMasks(inject, 14, noRun)?.text, null); // no run could tell, either
 });
 
+test("a Mask List that is muted or bypassed leaves a node its own masks", () => {
+  for (const mode of [2, 4]) {
+    const graph = new Graph();
+    const inject = graph.inject("9");
+    const list = graph.list("hair: 4-5", 1);
+    graph.link(list, 0, inject, "masks");
+    list.mode = mode;
+    assert.equal(givenMasks(inject, 14, noRun), null);
+    assert.equal(ownInForce(inject, "mask_list"), true);
+  }
+});
+
+test("a server that does not answer is asked again", async () => {
+  const { graph, sampler } = started();
+  const inject = graph.inject("9");
+  graph.link(sampler, 1, inject, "latent");
+  inspectAnew();
+  const silent = { fetchApi: async () => { throw new Error("it is gone"); } };
+  modelOf(inject, silent, noRun, () => {});
+  await new Promise((later) => setTimeout(later, 5));
+  assert.equal((await model(inject)).numWs, 14);
+});
+
 test("masks of other nodes are those of the last run", () => {
   const graph = new Graph();
   const inject = graph.inject("9");

@@ -31,10 +31,8 @@ const TEXT = "mask_list";
 export function givenMasks(node, numWs, runOf) {
   if (ownInForce(node, TEXT)) return null;
   const slot = node.findInputSlot("masks");
-  if (node.comfyClass !== LIST && linked(node, slot)) {
-    const [source] = sourcesOf(node, slot);
-    return given(node, "fromMasks", slot, source && listText(source.node, numWs), runOf);
-  }
+  const [source] = sourcesOf(node, slot);
+  if (node.comfyClass !== LIST && source) return given(node, "fromMasks", slot, listText(source.node, numWs), runOf);
   return given(node, "linked", widgetSlot(node, TEXT), ownText(node, numWs), runOf);
 }
 
@@ -46,7 +44,8 @@ export function givenMasks(node, numWs, runOf) {
  */
 export function ownInForce(node, name) {
   if (linked(node, widgetSlot(node, name))) return false;
-  return name !== TEXT || node.comfyClass === LIST || !linked(node, node.findInputSlot("masks"));
+  // A Mask List that is bypassed or muted gives nothing, and the node's own masks run.
+  return name !== TEXT || node.comfyClass === LIST || !sourcesOf(node, node.findInputSlot("masks")).length;
 }
 
 /**

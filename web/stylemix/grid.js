@@ -91,9 +91,10 @@ export class MaskGrid {
       this.focus(this.view.document.masks.length - 1, 0);
     });
     this.preset.addEventListener("click", () => this.openPresets());
-    this.element.addEventListener("pointerenter", () => {
+    this.element.addEventListener("pointerenter", ({ pointerType }) => {
       this.live.enter();
-      if (!this.busy && !this.editing) this.refresh();
+      // A finger enters as it goes down, on a cell that must still be there then.
+      if (pointerType !== "touch" && !this.busy && !this.editing) this.refresh();
     });
     new ResizeObserver(() => this.host.resized()).observe(this.content);
   }

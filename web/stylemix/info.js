@@ -4,6 +4,9 @@ import { chain } from "./chain.js";
 import { addElement } from "./element.js";
 import { ask, queryOf } from "./model.js";
 
+/** Of the nodes that have one. */
+let count = 0;
+
 /** Five lines; longer texts scroll. */
 const HEIGHT = 76;
 
@@ -28,7 +31,8 @@ export function addInfo(node, api, folder) {
     element.classList.toggle("stylemix-wrong", "error" in answer);
   };
 
-  addElement(node, "info", "STYLEMIX_INFO", element, () => HEIGHT);
+  // A type of its own for each, as the mask grid's.
+  addElement(node, "info", `STYLEMIX_INFO_${++count}`, element, () => HEIGHT);
   chain(checkpoint, "callback", refresh);
   chain(node, "onConfigure", refresh);
   refresh();

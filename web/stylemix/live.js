@@ -32,6 +32,8 @@ export class Live {
    */
   wanted = null;
   asking = false;
+  /** Height when it was last in sight. */
+  tall = 0;
   /** The result's address while the source covers it. */
   covered = "";
 
@@ -61,9 +63,10 @@ export class Live {
     });
   }
 
-  /** Height in pixels, at zoom 1. */
+  /** Height in pixels, at zoom 1; also while the node is out of sight, and nothing of it has a height. */
   get height() {
-    return this.element.offsetHeight; // 0 while it is hidden
+    if (this.element.hidden) return 0;
+    return (this.tall = this.element.offsetHeight || this.tall);
   }
 
   /** Somebody comes near. */
@@ -113,7 +116,8 @@ export class Live {
         if (name === null) break;
         if (this.pair && this.shown !== name && (await this.put(0, name, null, this.say("liveSource"))))
           this.shown = name;
-        if (!(await this.put(1, name, values, caption))) this.asked = ""; // may be asked for again
+        const seen = (await this.put(1, name, values, caption)) && (!this.pair || this.shown === name);
+        if (!seen) this.asked = ""; // may be asked for again
       }
     } finally {
       this.asking = false;

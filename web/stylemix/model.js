@@ -143,6 +143,7 @@ function inspect(loader, api, arrived) {
   if (!answers.has(query) || stale.delete(query)) {
     answers.set(query, answers.get(query) ?? null);
     ask(api, query).then((answer) => {
+      if (!Object.keys(answer).length) return void stale.add(query); // nobody answered: asked again later
       answers.set(query, answer);
       arrived();
     });

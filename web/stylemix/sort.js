@@ -113,14 +113,27 @@ export function addSorter(node, app, api, runOf) {
     choose(chosen);
   }
 
+  /** @param {Comfy.Output | undefined} output @returns {string} all that what is seen depends on */
+  const keyOf = (output) =>
+    JSON.stringify([output?.stylemix_faces, output?.stylemix_asked, output?.stylemix_strip, text.value, say(texts(), "sort")]);
+  let drawn = "";
+
   /** @param {{ filename: string, subfolder: string, type: string }} file @param {string} name */
   function picture(file, name) {
     const src = api.apiURL(`/view?${new URLSearchParams(file)}`);
     return make("img", "", { src, alt: name, draggable: "false" });
   }
 
+  /** @param {HTMLElement[]} children */
+  function fill(...children) {
+    const held = element.contains(document.activeElement);
+    element.replaceChildren(...children);
+    if (held) element.focus({ preventScroll: true }); // else keys would go to the canvas, where Backspace deletes nodes
+  }
+
   function show() {
     const output = runOf(node);
+    drawn = keyOf(output);
     const faces = output?.stylemix_faces ?? [];
     const chosen = readChoices(String(text.value ?? ""));
     const rest = restOf(faces.length, output?.stylemix_asked ?? [], chosen);
@@ -129,7 +142,7 @@ export function addSorter(node, app, api, runOf) {
     if (!faces.length) {
       const start = make("button", "stylemix-button", { type: "button" }, say(words, "sortStart"));
       start.addEventListener("click", run);
-      element.replaceChildren(start);
+      fill(start);
       return;
     }
     /** @param {boolean} has */
@@ -156,12 +169,14 @@ export function addSorter(node, app, api, runOf) {
     const waiting = others.map((number) => {
       const name = say(words, "sortHalves", { number });
       const button = make("button", "stylemix-face", { type: "button", title: name }, picture(faces[number - 1], name));
-      button.addEventListener("click", (event) => put(number, event.offsetX > button.offsetWidth / 2));
+      button.addEventListener("click", (event) => {
+        if (event.detail) put(number, event.offsetX > button.offsetWidth / 2); // a key points at neither half
+      });
       return button;
     });
     const strip = (output?.stylemix_strip ?? []).map((file) => picture(file, say(words, "sortStrip")));
     const report = output?.stylemix_report ?? [say(words, "sortFew")];
-    element.replaceChildren(
+    fill(
       make("div", "stylemix-sides", {}, side(false), side(true)),
       middle,
       make("div", "stylemix-faces", {}, ...waiting),
@@ -195,6 +210,12 @@ export function addSorter(node, app, api, runOf) {
   api.addEventListener("executing", ({ detail }) => {
     if (detail === null) finish(); // the run is over, whether this node was in it or not
   });
+  api.addEventListener("status", ({ detail }) => {
+    if (detail?.exec_info?.queue_remaining === 0) finish(); // it never came to the server, or the server began anew
+  });
   node.setSize([Math.max(node.size[0], 420), node.computeSize()[1]]);
   show();
+  return () => {
+    if (keyOf(runOf(node)) !== drawn) show();
+  };
 }
