@@ -1,10 +1,15 @@
 """Names of files on every system: patterns that no shell has expanded, names that are one or none elsewhere."""
 
+import os
+import sys
 import unicodedata
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
+import stylemix_core as sm
 from stylemix_core import cli
 from stylemix_core.cli.paths import CODE_FILES, CODES, inside
 from stylemix_core.files.names import LONGEST_NAME, file_name, unique
@@ -64,3 +69,21 @@ def test_names_are_taken_by_every_file_system(text, name):
 
 def test_long_names_are_cut_between_letters():
     assert file_name("머리" * 100) == "머리" * (LONGEST_NAME // 6)
+
+
+def test_what_is_read_is_not_written_over(tmp_path, capsys):
+    codes = tmp_path / "faces.npy"
+    np.save(codes, np.zeros((1, 14, 512), np.float32))
+    before = codes.read_bytes()
+    arguments = ["export", str(codes), "--format", "npy", "--out", str(tmp_path), "--overwrite"]
+    assert cli.main(arguments) == 2
+    assert "is read, and would be replaced; choose another folder" in capsys.readouterr().err
+    assert codes.read_bytes() == before
+
+
+@pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="names are text there")
+def test_names_of_any_bytes_are_kept_as_well_as_text_can(tmp_path):
+    name = os.fsdecode(b"caf\xe9.png")
+    path = tmp_path / "codes.safetensors"
+    sm.save_latents(path, sm.Latents(torch.zeros(1, 14, 512), (name,)))
+    assert sm.load_latents(path).origins == ("caf?.png",)

@@ -3,6 +3,9 @@
  * shows, or beside them.
  */
 
+/** Milliseconds after which a picture that came before a run's end is surely loaded. */
+const LOADED = 500;
+
 /**
  * Let go of it when a run of one of this pack's nodes is complete, on the node and on the subgraphs around it.
  *
@@ -18,7 +21,10 @@ export function dropPreviews(api, app) {
     for (const id of `${detail.display_node ?? detail.node}`.split(":")) {
       drop(app, around + id);
       const node = graph?.getNodeById(id);
-      if (node && detail.output.animated?.[0]) dropPicture(node);
+      if (node && detail.output.animated?.[0]) {
+        dropPicture(node);
+        setTimeout(() => dropPicture(node), LOADED); // one that was still being loaded
+      }
       graph = node?.subgraph;
       around = `${graph?.id}:`;
     }
