@@ -124,11 +124,12 @@ function isLive() {
  * Where a node's live pictures come from.
  *
  * @param {Comfy.Node} node
+ * @param {() => unknown} wished whether they are
  * @returns {Server}
  */
-function liveServer(node) {
+function liveServer(node, wished = isLive) {
   return {
-    name: () => (isLive() && node.graph ? (runOf(node)?.stylemix_live?.[0] ?? null) : null),
+    name: () => (wished() && node.graph ? (runOf(node)?.stylemix_live?.[0] ?? null) : null),
     async draw(wish) {
       // One at a time for the whole page: the server draws the newest request alone.
       const asked = line.then(() => fetch(api.apiURL("/stylemix/live"), { method: "POST", body: JSON.stringify(wish) }));
@@ -452,11 +453,8 @@ app.registerExtension({
     if (upload) addUploadTo(node, upload);
     const sliders = SLIDERS.get(node.comfyClass);
     if (sliders) refreshLater(node, addSliders(node, app, sliders, liveServer(node), runOf, tell));
-    if (node.comfyClass === "StyleMixDrag") {
-      // The face is drawn on, whether or not pictures of changes are wished for.
-      const name = () => (node.graph && runOf(node)?.stylemix_live?.[0]) || null;
-      refreshLater(node, addArrows(node, app, { ...liveServer(node), name }, tell));
-    }
+    // Its face is drawn on, whether or not pictures of changes are wished for.
+    if (node.comfyClass === "StyleMixDrag") refreshLater(node, addArrows(node, app, liveServer(node, () => true), tell));
     if (PICKED.has(node.comfyClass)) refreshLater(node, addPicker(node, app, api, runOf, tell));
     if (node.comfyClass === "StyleMixSortFaces") refreshLater(node, addSorter(node, app, api, runOf));
   },

@@ -127,13 +127,19 @@ def combine(
     )
 
 
+def of_to_rgbs(num_ws: int) -> torch.Tensor:
+    """Which layers to-RGBs take, bool `[num_ws]`: StyleGAN2's the odd ones, StyleGAN3's the last."""
+    layers = torch.arange(num_ws)
+    return (layers % 2 == 1) | (layers == num_ws - 1)
+
+
 def _combine(a: Latents, b: Latents, mix: Mix, origins: tuple[str, ...]) -> Latents:
     """`combine` of codes without regions."""
     w, w_rgb = (codes.contiguous() for codes in mix(a.codes(), b.codes()).unbind(1))
     width = _channel_width([a, b])
     channels = None if width is None else mix(_channels(a, width), _channels(b, width))
-    # StyleGAN2's to-RGBs take odd layers, StyleGAN3's takes the last.
-    alike = torch.equal(w[:, 1::2], w_rgb[:, 1::2]) and torch.equal(w[:, -1], w_rgb[:, -1])
+    coloured = of_to_rgbs(w.shape[1]).to(w.device)
+    alike = torch.equal(w[:, coloured], w_rgb[:, coloured])
     return Latents(w, origins, a.generator, None if alike else w_rgb, channels)
 
 

@@ -100,9 +100,14 @@ class Latents:
         lines = [f"{place}. {origin}" for place, origin in enumerate(self.origins[:LISTED], 1)]
         return "\n".join([f"{counted(count, 'W+ code')} of {layers} layers × {width}", *lines, *more])
 
+    @property
+    def beyond_w(self) -> bool:
+        """Whether injection made more of them than W+."""
+        return bool(self.regions) or self.channels is not None or self.w_rgb is not None
+
     def only_w(self, doing: str) -> torch.Tensor:
         """`w`, where that is all there is; else `StyleMixError`. doing: what cannot be done with more: "explained"."""
-        if self.regions or self.channels is not None or self.w_rgb is not None:
+        if self.beyond_w:
             raise StyleMixError(
                 f"codes with regions, convolutions, to-RGBs or style channels of their own cannot be {doing}: what an "
                 "injection made beyond W+ would be lost. Take the codes before it"
@@ -248,9 +253,8 @@ def save_latents(
     if not isinstance(latents, Latents):
         latents = Latents.of(latents)
     tensors = _tensors(latents)
-    plain = tensors.keys() <= {"w", "error_bars"}
     if Path(path).suffix.lower() in ARRAYS:
-        if not plain:
+        if latents.beyond_w:
             raise LatentMismatchError(
                 "these codes are more than W+ (regions, style channels or codes of the to-RGBs), which "
                 f"{Path(path).suffix} files cannot hold; save them as .safetensors, or inject in W+ without a region"
@@ -259,7 +263,7 @@ def save_latents(
         return
     # Names of files may have bytes that are no text.
     origins = json.dumps(latents.origins, ensure_ascii=False).encode(errors="replace").decode()
-    version = "1" if plain else None
+    version = None if latents.beyond_w else "1"
     CODES.file.save(path, tensors, {"origins": origins, "generator": latents.generator}, extra, version)
 
 

@@ -61,9 +61,8 @@ class EncoderIdentity(Identity):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         encoder = self.encoder
         face = crop(face_alone(shrink(images, encoder.input_size)))
-        x = (
-            face[:, :3].expand(-1, 3, -1, -1).repeat(1, encoder.config.input_nc // 3, 1, 1)
-        )  # ReStyle's read two pictures
+        times = encoder.config.input_nc // 3  # ReStyle's read two pictures
+        x = face[:, :3].expand(-1, 3, -1, -1).repeat(1, times, 1, 1)
         x = x.to(encoder.latent_avg.device)
         with exact_convolutions(x):
             return F.normalize(encoder.features(x)[-1].float().mean([2, 3]), dim=1).to(images.device)

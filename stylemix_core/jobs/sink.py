@@ -85,7 +85,7 @@ def encoded(image: Any, sink: Sink | None = None) -> bytes:
 
 def array_of(codes: Latents) -> bytes:
     """A W+ code as the bytes of an .npy file: float32 `[num_ws, w_dim]`."""
-    if codes.regions or codes.channels is not None or codes.w_rgb is not None:
+    if codes.beyond_w:
         raise StyleMixError(
             "the code is more than W+, which .w.npy cannot hold; say codes: false in the sink"
         )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from ..codes.certainty import is_unsure
-from ..codes.combine import combine
+from ..codes.combine import combine, of_to_rgbs
 from ..codes.latents import Latents, Region
 from ..errors import LatentMismatchError, StyleMixError
 from ..generator.batches import Runner
@@ -300,11 +300,10 @@ def _black(regions: torch.Tensor | None) -> str | None:
 def _without_modules(masks: MaskList, space: str) -> str | None:
     """Why masks do nothing, if all their layers lack what `space` takes of them."""
     layers = torch.arange(masks.num_ws)
-    # To-RGBs take odd layers, StyleGAN3's the last, and the last layer goes to the last of them alone.
-    acting = {
-        "to-RGB": (layers % 2 == 1) | (layers == len(layers) - 1),
-        "convolutions": layers < len(layers) - 1,
-    }.get(space, layers >= 0)
+    # The last layer goes to the last to-RGB alone.
+    acting = {"to-RGB": of_to_rgbs(len(layers)), "convolutions": layers < len(layers) - 1}.get(
+        space, layers >= 0
+    )
     takes = masks.strengths != 0
     for mask, courses in enumerate(masks.courses):
         takes[mask, [*courses]] = True

@@ -312,7 +312,7 @@ def video(
     from ...masks.mask_list import parse_masks
     from ...mixing.inject import Injection
     from ...motion.clip import Clip
-    from ...motion.film import Film, named, stamp_of
+    from ...motion.film import CODECS, Film, named, stamp_of
     from ...motion.restyle import ONE_MASK, Followed
     from ..inputs import open_generator, open_reader, read_codes
 
@@ -340,9 +340,9 @@ def video(
             tuned = followed.tune_seam(generator, injected.codes, tune_seam, noise, bar.step)
             generator = tuned.generator
     stamp = stamp_of(injected.codes, generator, sha256(clip), noise, feather, models.dtype, mute)
-    sound = clip if read.sound and not mute and film in ("mp4", "webm", "mov") else None
     name = file_name(clip.stem)
     path = named(output.out / name, film)
+    sound = clip if read.sound and not mute and path.suffix in CODECS else None
     made = results.film(Film(path, len(read), float(read.rate), stamp, sound=sound))
     with run.progress(len(read), "film") as bar:
         made.write(
