@@ -174,6 +174,7 @@ declare namespace Comfy {
     addEventListener<Name extends keyof Events>(
       name: Name,
       listener: (event: { detail: Events[Name] }) => void,
+      options?: { signal: AbortSignal },
     ): void;
     dispatchCustomEvent<Name extends keyof Events>(name: Name, detail: Events[Name]): void;
     apiURL(route: string): string;

@@ -228,6 +228,7 @@ def test_arrows_are_drawn_on_a_face(widget, screenshots):
     picture.wait_for(state="visible")
     before = result(widget)
     box = widget.tab.locator(".stylemix-drag svg").bounding_box()
+    assert box["width"] == pytest.approx(box["height"]) and box["height"] > 200
 
     def at(x: float, y: float) -> tuple[float, float]:
         return box["x"] + x * box["width"], box["y"] + y * box["height"]

@@ -115,6 +115,7 @@ export function editCourse(anchor, course, says, write, done) {
   }
 
   svg.addEventListener("pointerdown", (event) => {
+    if (!event.isPrimary) return; // a second finger
     chosen = event.button === 0 ? keyAt(event) : -1;
     if (chosen >= 0) svg.setPointerCapture(event.pointerId);
   });

@@ -10,7 +10,7 @@ import { addElement, MARGIN } from "./element.js";
 
 /** @typedef {[x: number, y: number, toX: number, toY: number]} Arrow in parts of the picture, from the left and the top */
 
-const SIDE = 280;
+const SIDE = 300;
 /** In parts of the picture: how near a press must be to an arrow's end to take it, and how short an arrow is none. */
 const NEAR = 0.035;
 const SHORT = 0.01;
@@ -66,7 +66,8 @@ export function addArrows(node, app, server, say) {
   const arrows = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   arrows.setAttribute("viewBox", "0 0 1 1");
   const hint = make("div", "stylemix-drag-hint");
-  const element = make("div", "stylemix-drag", { "data-capture-wheel": "true" }, picture, arrows, hint);
+  const stage = make("div", "stylemix-drag-stage", {}, picture, arrows);
+  const element = make("div", "stylemix-drag", { "data-capture-wheel": "true" }, stage, hint);
   /** The run whose face is shown. */
   let shown = "";
   let asking = false;
@@ -141,7 +142,7 @@ export function addArrows(node, app, server, say) {
   }
 
   arrows.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
+    if (!event.isPrimary || event.button !== 0) return; // a second finger does nothing
     event.stopPropagation();
     arrows.setPointerCapture(event.pointerId);
     held = below(event);

@@ -51,7 +51,8 @@ export function listen(grid) {
   let resting;
 
   rows.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || grid.view.readOnly || grid.editing || above(event.target, "button")) return;
+    // A second finger does nothing.
+    if (!event.isPrimary || event.button !== 0 || grid.view.readOnly || grid.editing || above(event.target, "button")) return;
     const row = rowOf(event.target);
     const layer = layerOf(event.target);
     if (row < 0) return;
@@ -86,7 +87,7 @@ export function listen(grid) {
 
   /** @param {PointerEvent} event */
   function follow(event) {
-    if (!gesture) return;
+    if (!gesture || !event.isPrimary) return;
     const right = event.clientX - gesture.x;
     const up = gesture.y - event.clientY;
     const still = event.pointerType === "touch" ? TOUCH : CLICK;
@@ -124,6 +125,7 @@ export function listen(grid) {
 
   /** @param {PointerEvent} event */
   function end(event) {
+    if (!event.isPrimary) return;
     clearTimeout(resting);
     if (!gesture) return;
     // A busy page may leave out the last move.

@@ -204,14 +204,22 @@ export function addSorter(node, app, api, runOf) {
     show();
     finish();
   });
-  chain(node, "onRemoved", stop);
-  api.addEventListener("execution_error", stop);
-  api.addEventListener("execution_interrupted", stop);
-  api.addEventListener("executing", ({ detail }) => {
-    if (detail === null) finish(); // the run is over, whether this node was in it or not
+  /** Ends when the node leaves its graph. */
+  let listening = new AbortController();
+  chain(node, "onAdded", () => {
+    listening.abort();
+    listening = new AbortController();
+    const { signal } = listening;
+    api.addEventListener("execution_error", stop, { signal });
+    api.addEventListener("execution_interrupted", stop, { signal });
+    // The run is over, whether this node was in it or not.
+    api.addEventListener("executing", ({ detail }) => detail === null && finish(), { signal });
+    // It never came to the server, or the server began anew.
+    api.addEventListener("status", ({ detail }) => detail?.exec_info?.queue_remaining === 0 && finish(), { signal });
   });
-  api.addEventListener("status", ({ detail }) => {
-    if (detail?.exec_info?.queue_remaining === 0) finish(); // it never came to the server, or the server began anew
+  chain(node, "onRemoved", () => {
+    stop();
+    listening.abort();
   });
   node.setSize([Math.max(node.size[0], 420), node.computeSize()[1]]);
   show();
