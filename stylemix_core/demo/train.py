@@ -5,7 +5,7 @@ can read only the attributes that `attributes.py` binds to it. The encoder learn
 generated pictures.
 
 Training resumes from the checkpoints in `--out`; sample grids and the finished safetensors files lie
-beside them. On two CPU cores with bfloat16 units it takes three hours. A GPU draws four times as many pictures a step,
+beside them. On two CPU cores with bfloat16 units it takes five hours. A GPU draws four times as many pictures a step,
 in half as many steps.
 """
 
@@ -78,14 +78,14 @@ GENERATOR_ROUNDS = (
     ),
     Round(
         (
-            Phase(256, 900, batch=8, crisp=0.5),
-            Phase(256, 100, batch=8, half_precision=False, crisp=0.5),
+            Phase(256, 9000, batch=8, crisp=0.5),
+            Phase(256, 200, batch=8, half_precision=False, crisp=0.5),
         ),
-        rate=6e-3,
+        rate=1e-2,
         noise=0.02,
     ),
 )
-ENCODER_PHASES = (Phase(256, 1500), Phase(256, 1200, through_generator=True))
+ENCODER_PHASES = (Phase(256, 3000), Phase(256, 2400, through_generator=True))
 STYLE_FACTOR = 12.0
 """Of the rate of the weights that make styles: each reads few of the coordinates of w that its size is scaled for."""
 REGIONS_WEIGHT = 0.6
