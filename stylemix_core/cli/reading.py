@@ -170,12 +170,17 @@ def strength(value: float) -> float:
     return value
 
 
-def named_mask(text: str) -> tuple[str, Path]:
-    """Name and file of "hat=hat.png"."""
-    name, _, path = text.partition("=")
-    if not name.strip() or not path:
-        raise click.BadParameter(f"{text!r} names no region and file; write for instance hat=hat.png")
-    return name.strip(), mask_picture(path)
+def named_masks(ctx: click.Context, param: click.Parameter, value: Sequence[str]) -> dict[str, Path]:
+    """A callback: names and files of "hat=hat.png"."""
+    paths: dict[str, str] = {}
+    for text in value:
+        name, _, path = text.partition("=")
+        if not (name := name.strip()) or not path:
+            raise click.BadParameter(f"{text!r} names no region and file; write for instance hat=hat.png")
+        if name in paths:
+            raise click.BadParameter(f"{name} is given twice; give every region one picture")
+        paths[name] = path
+    return {name: mask_picture(path) for name, path in paths.items()}
 
 
 def wish_or_picture(text: str) -> str | Path:

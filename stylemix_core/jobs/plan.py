@@ -8,7 +8,7 @@ from ..errors import StyleMixError
 from ..files.writing import replacing
 from .chain import wants_pictures
 from .job import Job, Source
-from .sources import Entry, Seeds, list_entries
+from .sources import Entry, Seeds, find_pictures, list_entries
 
 FILE = "plan.jsonl"
 
@@ -78,3 +78,19 @@ def make_plan(folder: Path, job: Job) -> Plan:
             file.flush()
             os.fsync(file.fileno())
     return Plan(folder, job.source, job.part)
+
+
+def grown(plan: Plan, source: Source) -> list[str]:
+    """A sentence to warn with where pictures have come or gone since the plan was made."""
+    if source.pictures is None:
+        return []
+    try:
+        now = len(list(find_pictures(source.pictures)))
+    except StyleMixError:  # all that was to do may be done
+        return []
+    if now == plan.count:
+        return []
+    return [
+        f"the job was made when there were {plan.count} pictures, and now there are {now}: it keeps to those it began "
+        "with; give a job of all a new folder"
+    ]

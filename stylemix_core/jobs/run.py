@@ -17,7 +17,7 @@ from .chain import wants_pictures
 from .datasheet import write_datasheet
 from .folder import Retry, begin, changed
 from .job import Job
-from .plan import Plan, make_plan
+from .plan import Plan, grown, make_plan
 from .sink import Store, damaged, files_of, locked, part_name
 from .sources import Entry, list_entries, pyarrow
 from .steps import Tools, chunks, read_piece
@@ -123,7 +123,7 @@ def run_job(
         again = set() if retry is None else retry.parts
         left = [part for part in range(plan.parts) if part not in before or part in again]
         told = Told(plan, folder, left, on_step)
-        warnings = changed(known, job)
+        warnings = [*changed(known, job), *grown(plan, job.source)]
         if left:
             for done in _do(job, folder, left, threads, cluster, warnings):
                 told.note(done)

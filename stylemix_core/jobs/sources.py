@@ -74,7 +74,7 @@ def list_entries(source: Source, pictures: bool = True) -> Sequence[Entry]:
         return Seeds(paths)
     entries: list[Entry]
     if kind == "pictures":
-        entries = [["file", path] for path in find_files(paths, (*PICTURES, *HEIC))]
+        entries = [["file", path] for path in find_pictures(paths)]
     elif kind == "tars":
         entries = [entry for path in find_files(paths, (".tar",)) for entry in members(path, pictures)]
     elif kind == "codes":
@@ -86,6 +86,10 @@ def list_entries(source: Source, pictures: bool = True) -> Sequence[Entry]:
     if not entries:
         raise StyleMixError(f"there is nothing to work on in {', '.join(map(str, paths[:3]))}")
     return entries
+
+
+def find_pictures(paths: Sequence[str]) -> Iterator[str]:
+    return find_files(paths, (*PICTURES, *HEIC))
 
 
 def find_files(paths: Sequence[str], endings: Sequence[str]) -> Iterator[str]:

@@ -37,6 +37,7 @@ without_windows = pytest.mark.skipif(os.name == "nt", reason="Windows has no suc
 BOB = "stylemix_core/demo/bob.safetensors"
 ENCODER = "stylemix_core/demo/encoder.safetensors"
 MIX = ["mix", "--seeds", "0", "--style", BOB]
+EXPLAIN = ["explain", "--seeds", "0", "--style", BOB]
 FIND = ["find", "--seeds", "0", "--style", BOB, "--target"]
 
 
@@ -72,6 +73,8 @@ REFUSED = [
     ([*MIX, "--region", "nowhere.png"], "there is no picture at nowhere.png"),
     (["encode", "nowhere.png"], "there is no file or folder nowhere.png"),
     ([*FIND, "beard"], "there is no region 'beard'"),
+    ([*EXPLAIN, "--region", "hat=README.md", "--region", "hat=README.md"], "hat is given twice"),
+    ([*EXPLAIN, "--region", "hat"], "'hat' names no region and file"),
     ([*FIND, "hair shape and skin colour"], "is not understood"),
     ([*FIND, "hair", "--keep", "glasses"], "The nearest is 'eyes'"),
     ([*FIND, "nowhere.png"], "there is no picture at nowhere.png"),
@@ -177,7 +180,7 @@ def test_a_photo_as_a_mask_is_refused_before_tensors_are_imported(tmp_path):
         [*FIND, photo],
         [*FIND, "hair", "--keep", photo],
         [*MIX, "--region", photo],
-        ["explain", "--seeds", "0", "--style", BOB, "--region", f"hat={photo}"],
+        [*EXPLAIN, "--region", f"hat={photo}"],
         ["invert", photo, "--mask", photo],
         ["paste", photo, photo, "--mask", photo],
     ]

@@ -235,6 +235,18 @@ def test_what_fails_is_told_and_the_rest_is_done(job, tmp_path):
     assert rows(tmp_path / "out")[1]["files"] == table[0]["files"]
 
 
+def test_a_folder_that_has_grown_is_told(job, tmp_path):
+    folder = photos(tmp_path / "photos", 3)
+    mine = job({"pictures": str(folder)}, ["encode"], sink={"pictures": "none"})
+    assert sm.run_job(mine).warnings == ()
+    shutil.copy(folder / "p0.png", folder / "p9.png")
+    done = sm.run_job(mine)
+    (told,) = done.warnings
+    assert done.rows == 3 and "when there were 3 pictures, and now there are 4" in told
+    shutil.rmtree(folder)
+    assert sm.run_job(mine).rows == 3
+
+
 def test_one_that_the_networks_refuse_fails_alone(job, tmp_path):
     folder = tmp_path / "codes"
     folder.mkdir()

@@ -14,7 +14,7 @@ from ..begin import begin_results
 from ..choices import CARE, OTHERS, REGION_SOURCES
 from ..fit import check_layers
 from ..options import PATH, ModelOptions, Output, Sampling, Sources
-from ..reading import any_file, each, model_file, named_mask, number, reading, wish_or_picture
+from ..reading import any_file, model_file, named_masks, number, reading, wish_or_picture
 from ..run import Run
 from ..verb import verb
 
@@ -52,7 +52,7 @@ regions_by = click.option(
     "regions",
     multiple=True,
     metavar="NAME=FILE",
-    callback=each(named_mask),
+    callback=named_masks,
     help="A picture that is white inside a region, instead of those found in the face; may be repeated.",
 )
 @click.option(
@@ -70,7 +70,7 @@ def explain(
     output: Output,
     sources: Sources,
     style: list[Path],
-    regions: list[tuple[str, Path]],
+    regions: dict[str, Path],
     features: str | None,
     regions_by: str,
     arcface: Path | None,
@@ -87,8 +87,7 @@ def explain(
     source, styles = source_and_style(generator, sources, style, sampling, models, run)
     masks = None
     if regions:
-        names, paths = zip(*regions)
-        masks = dict(zip(names, read_regions(paths, generator, run)))
+        masks = dict(zip(regions, read_regions([*regions.values()], generator, run)))
     with run.progress() as bar:
         report = explain_layers(
             generator,
