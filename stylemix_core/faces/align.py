@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from PIL import Image
 
@@ -189,7 +188,7 @@ def _choose(
     if which == "all":
         return list(numbers)
     if which == "largest":
-        return [max(numbers, key=lambda number: float(np.ptp(faces[number].points, 0).prod()))]
+        return [max(numbers, key=lambda number: faces[number].area)]
     if which not in numbers:
         counted = (
             "one face, number 0" if len(faces) == 1 else f"{len(faces)} faces, numbers 0 to {len(faces) - 1}"

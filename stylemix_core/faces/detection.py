@@ -55,6 +55,11 @@ class Face:
         }
         return Landmarks.of({name: point.tolist() for name, point in named.items()})
 
+    @property
+    def area(self) -> float:
+        """Of the upright box around the mesh, in square pixels: which of several faces is the largest."""
+        return float(np.ptp(self.points, 0).prod())
+
 
 @dataclass(frozen=True)
 class _Region:

@@ -99,7 +99,7 @@ def follow(seen: Sequence[Seen], face: int | None = None) -> list[Face | None]:
 
 def _first(faces: Sequence[Face], number: int | None) -> Face:
     if number is None:
-        return max(faces, key=lambda one: float(np.ptp(one.points, 0).prod()))
+        return max(faces, key=lambda one: one.area)
     if number >= len(faces):
         raise NoFaceError(f"there is no face number {number}; the first frame with faces has {len(faces)}")
     return faces[number]

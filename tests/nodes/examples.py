@@ -382,7 +382,7 @@ EXAMPLES: dict[str, Prompt] = {
             "StyleMixSaveDirections",
             directions=["found", 0],
             filename_prefix="directions/hair",
-            names="-3: waves\n5: beard",
+            names="-3: waves\n4: beard",
             keep="named",
         ),
         "out": swept("faces", "named"),
@@ -410,7 +410,7 @@ EXAMPLES: dict[str, Prompt] = {
             choices="+5 +6 +7 +11 +12 +15 +18 -1 -3 -8 -9 -10 -13 -16 -17 -19 -20 -21",
         ),
         "faces": faces(20),
-        "out": swept("faces", "sorted", 1, 1, reach=1.5),
+        "out": swept("faces", "sorted", 1, 1),
     },
     "StyleMixConditionDirections": {
         "before": faces(18, 10),
