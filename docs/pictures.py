@@ -40,7 +40,7 @@ def main() -> None:
 def save(picture: torch.Tensor, name: str, width: int) -> None:
     image = to_pil(picture)
     image.thumbnail((width, image.height))
-    image.save(FOLDER / name, quality=88)
+    image.save(FOLDER / name, quality=85)
 
 
 if __name__ == "__main__":

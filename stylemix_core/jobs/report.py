@@ -277,12 +277,17 @@ def _leaks(data: _Data, job: Job) -> tuple[Leak, ...]:
         there = np.isfinite(a) & np.isfinite(b)
         # Without factors, the results of one face are no more than one.
         count = int(there.sum()) if ones else min(int(there.sum()), faces)
-        if count < 8 or a[there].std() < 1e-9 or b[there].std() < 1e-9:
+        if count < 8 or not (_varies(a[there]) and _varies(b[there])):
             continue
         correlation = float(np.corrcoef(a[there], b[there])[0, 1])
         if abs(correlation) > 3 / math.sqrt(count):
             leaks.append(Leak(one, other, correlation))
     return tuple(sorted(leaks, key=lambda leak: -abs(leak.correlation)))
+
+
+def _varies(values: np.ndarray[Any, Any]) -> bool:
+    """Whether values differ by more than float32 rounds them."""
+    return bool(np.ptp(values) > 1e-6 * np.abs(values).max())
 
 
 def _duplicates(data: _Data) -> tuple[tuple[str, str, float], ...]:

@@ -243,7 +243,7 @@ EXAMPLES: dict[str, Prompt] = {
             "StyleMixDrag",
             generator=["generator", 0],
             latent=["faces", 1],
-            points="0.5, 0.58 > 0.56, 0.58",
+            points="0.5, 0.62 > 0.56, 0.62",
             mask_list="0-5",
             steps=60,
         ),
