@@ -53,10 +53,12 @@ def main() -> None:
                 )
 
 
-def random_generator(resolution: int) -> Generator:
+def random_generator(
+    resolution: int, channels: tuple[int, ...] = FULL_SIZE_CHANNELS, w_dim: int = 512
+) -> Generator:
     torch.manual_seed(0)
     blocks = resolution.bit_length() - 2
-    config = GeneratorConfig(512, 0, 512, resolution, 3, 8, FULL_SIZE_CHANNELS[:blocks])
+    config = GeneratorConfig(w_dim, 0, w_dim, resolution, 3, 8, channels[:blocks])
     generator = StyleGAN2(config)
     for layer in (layer for block in generator.synthesis.blocks() for layer in block.convolutions()):
         torch.nn.init.constant_(layer.noise_strength, 0.1)

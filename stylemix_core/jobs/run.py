@@ -17,6 +17,7 @@ from .chain import wants_pictures
 from .datasheet import write_datasheet
 from .folder import Retry, begin, changed
 from .job import Job
+from .plan import FILE as PLAN
 from .plan import Plan, grown, make_plan
 from .sink import Store, damaged, files_of, locked, part_name
 from .sources import Entry, list_entries, pyarrow
@@ -117,13 +118,14 @@ def run_job(
         with writing_into(folder):
             store.tidy()
             known = begin(job, folder)
+            listed = (folder / PLAN).exists()
             plan = make_plan(folder, job)
         before = store.done()
         retry = Retry(store, before) if retry_failed or (folder / Retry.NAME).exists() else None
         again = set() if retry is None else retry.parts
         left = [part for part in range(plan.parts) if part not in before or part in again]
         told = Told(plan, folder, left, on_step)
-        warnings = [*changed(known, job), *grown(plan, job.source)]
+        warnings = changed(known, job) + (grown(plan, job.source) if listed else [])
         if left:
             for done in _do(job, folder, left, threads, cluster, warnings):
                 told.note(done)

@@ -3,7 +3,7 @@
 /** @import { TextKey } from "./texts.js" */
 
 import { clamp } from "./cells.js";
-import { make } from "./drawing.js";
+import { make, takeOneFinger } from "./drawing.js";
 
 /** @typedef {{ name: string, src: string, blob?: Blob }} Named a picture and what it is called */
 /** @typedef {typeof MODES[number]} Mode */
@@ -179,6 +179,7 @@ export function comparePictures(pictures, say, use) {
     link.click();
   }
 
+  takeOneFinger(stage);
   stage.addEventListener("pointerdown", (event) => {
     stage.setPointerCapture(event.pointerId);
     if (wipes(event)) wipeTo(event);

@@ -2,7 +2,7 @@
 
 import { clamp, MAX_STRENGTH, MIN_STRENGTH } from "./cells.js";
 import { courseText, keysOf, points } from "./course.js";
-import { make } from "./drawing.js";
+import { make, takeOneFinger } from "./drawing.js";
 
 const WIDTH = 280;
 const HEIGHT = 120;
@@ -114,8 +114,8 @@ export function editCourse(anchor, course, says, write, done) {
     return distances[nearest] <= CLOSEST ? nearest : -1;
   }
 
+  takeOneFinger(svg);
   svg.addEventListener("pointerdown", (event) => {
-    if (!event.isPrimary) return; // a second finger
     chosen = event.button === 0 ? keyAt(event) : -1;
     if (chosen >= 0) svg.setPointerCapture(event.pointerId);
   });

@@ -5,7 +5,7 @@
 
 import { clamp } from "./cells.js";
 import { chain } from "./chain.js";
-import { make } from "./drawing.js";
+import { make, takeOneFinger } from "./drawing.js";
 import { addElement, MARGIN } from "./element.js";
 
 /** @typedef {[x: number, y: number, toX: number, toY: number]} Arrow in parts of the picture, from the left and the top */
@@ -141,8 +141,9 @@ export function addArrows(node, app, server, say) {
     return { arrow: -1, end: false, fresh: false };
   }
 
+  takeOneFinger(arrows);
   arrows.addEventListener("pointerdown", (event) => {
-    if (!event.isPrimary || event.button !== 0) return; // a second finger does nothing
+    if (event.button !== 0) return;
     event.stopPropagation();
     arrows.setPointerCapture(event.pointerId);
     held = below(event);

@@ -27,6 +27,20 @@ export function make(tag, className, attributes = {}, ...children) {
 }
 
 /**
+ * Let the first finger alone do something: a touch is captured by what it touches, so that a second one would drag, too.
+ *
+ * @param {Element} element
+ */
+export function takeOneFinger(element) {
+  for (const name of ["pointerdown", "pointermove", "pointerup", "pointercancel"])
+    element.addEventListener(
+      name,
+      (event) => /** @type {PointerEvent} */ (event).isPrimary || event.stopImmediatePropagation(),
+      true,
+    );
+}
+
+/**
  * The lines of the head: the names of layers, their pixels, their numbers.
  *
  * @param {MaskView} view

@@ -5,6 +5,7 @@
 
 import { ALPHA, cellStrength } from "./cells.js";
 import { isCourse } from "./course.js";
+import { takeOneFinger } from "./drawing.js";
 
 /**
  * @typedef {object} Gesture a press that goes on
@@ -50,9 +51,9 @@ export function listen(grid) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let resting;
 
+  takeOneFinger(rows);
   rows.addEventListener("pointerdown", (event) => {
-    // A second finger does nothing.
-    if (!event.isPrimary || event.button !== 0 || grid.view.readOnly || grid.editing || above(event.target, "button")) return;
+    if (event.button !== 0 || grid.view.readOnly || grid.editing || above(event.target, "button")) return;
     const row = rowOf(event.target);
     const layer = layerOf(event.target);
     if (row < 0) return;
@@ -87,7 +88,7 @@ export function listen(grid) {
 
   /** @param {PointerEvent} event */
   function follow(event) {
-    if (!gesture || !event.isPrimary) return;
+    if (!gesture) return;
     const right = event.clientX - gesture.x;
     const up = gesture.y - event.clientY;
     const still = event.pointerType === "touch" ? TOUCH : CLICK;
@@ -125,7 +126,6 @@ export function listen(grid) {
 
   /** @param {PointerEvent} event */
   function end(event) {
-    if (!event.isPrimary) return;
     clearTimeout(resting);
     if (!gesture) return;
     // A busy page may leave out the last move.
