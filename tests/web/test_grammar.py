@@ -41,3 +41,15 @@ def test_the_page_finds_the_model_and_the_masks_in_force_through_links():
 
 def test_the_page_shows_what_is_remembered_and_no_picture_of_progress_when_runs_end():
     assert passed("runs.test.mjs") == 7
+
+
+OTHERS = {path.name for path in FOLDER.glob("*.test.mjs")} - {
+    "grammar.test.mjs",
+    "graph.test.mjs",
+    "runs.test.mjs",
+}
+
+
+@pytest.mark.parametrize("file", sorted(OTHERS))
+def test_the_pages_other_modules(file):
+    assert passed(file) > 0
