@@ -25,8 +25,10 @@ from .start import Spread
 
 MOST_PIXELS = 256
 """Side of the largest maps that are looked at; those of a quarter of the picture in networks of 1024 pixels."""
-NEAR, WIDE = 3, 10
-"""Pixels of the maps around a point that pull it along and by which it is known, and among which it is looked for."""
+PULLING, KNOWN, WIDE = 5, 3, 10
+"""Pixels of the maps around a point that pull it along, by which it is known, and among which it is looked for.
+
+More pull than know it: a large piece moves as a whole and needs less of other things, but hides where its middle is."""
 RATE, MOMENTUM = 0.25, 0.5
 """How far a step goes, in deviations of w, and how much of the last steps' direction it keeps.
 
@@ -177,8 +179,9 @@ def _drag(
     height, width = first.shape[2:]
     size = torch.tensor([width, height], dtype=torch.float32, device=device)
     held = None if may_move is None else 1 - _fitted(may_move, first)
-    near, wide = _around(NEAR, 1, device) / size, _around(WIDE, TRACKED, device) / size
-    looks = _at(first, start[:, None] + near)  # [N, M, C]
+    pulling, known = _around(PULLING, 1, device) / size, _around(KNOWN, 1, device) / size
+    wide = _around(WIDE, TRACKED, device) / size
+    looks = _at(first, start[:, None] + known)  # [N, M, C]
     points = start
 
     def so_far(step: int) -> Dragged:
@@ -199,7 +202,7 @@ def _drag(
         away = (end - points) * size
         left = away.norm(dim=1, keepdim=True)
         ahead = away / left.clamp_min(1e-6) * left.clamp_max(1) / size  # a pixel of the maps at most
-        places = points[:, None] + near
+        places = points[:, None] + pulling
         loss = (_at(now, places + ahead[:, None]) - _at(now.detach(), places)).abs().mean([1, 2]).sum()
         if held is not None:
             loss = loss + KEPT * ((now - first) * held).abs().mean()
@@ -208,7 +211,7 @@ def _drag(
         with torch.no_grad():
             delta -= RATE * drift / drift.norm().clamp_min(1e-12)
         now = maps(moved())
-        points = (points + wide[_most_alike(now.detach(), points, wide, near, looks)]).clamp(0, 1)
+        points = (points + wide[_most_alike(now.detach(), points, wide, known, looks)]).clamp(0, 1)
         result = so_far(step)
         if on_step is not None and on_step(step, result):
             break
@@ -216,15 +219,15 @@ def _drag(
 
 
 def _most_alike(
-    maps: torch.Tensor, points: torch.Tensor, wide: torch.Tensor, near: torch.Tensor, looks: torch.Tensor
+    maps: torch.Tensor, points: torch.Tensor, wide: torch.Tensor, known: torch.Tensor, looks: torch.Tensor
 ) -> torch.Tensor:
     """Which of the places around each point look most like it did, `[N]`.
 
-    points: `[N, 2]`. wide: the places, from each point; near: what lies around a place. looks: that of each point in
+    points: `[N, 2]`. wide: the places, from each point; known: what lies around a place. looks: that of each point in
     the beginning, `[N, M, C]`.
     """
-    seen = _at(maps, (points[:, None, None] + wide[:, None] + near).flatten(1, 2))  # [N, places · M, C]
-    return (seen.unflatten(1, (len(wide), len(near))) - looks[:, None]).abs().sum((2, 3)).argmin(1)
+    seen = _at(maps, (points[:, None, None] + wide[:, None] + known).flatten(1, 2))  # [N, places · M, C]
+    return (seen.unflatten(1, (len(wide), len(known))) - looks[:, None]).abs().sum((2, 3)).argmin(1)
 
 
 def _strengths(masks: MaskList | None, num_ws: int) -> torch.Tensor:
