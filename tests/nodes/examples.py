@@ -407,7 +407,7 @@ EXAMPLES: dict[str, Prompt] = {
             count=24,
             truncation_psi=0.9,
             name="hat",
-            choices="+1 +4 +8 +9 +12 +19 -2 -3 -5 -6 -7 -10 -11 -13 -14 -15 -16 -17",
+            choices="+1 +4 +8 +9 +12 +19 -7 -10 -11 -13 -14 -16 -17 -18 -20 -21 -22 -24",
         ),
         "faces": faces(20),
         "out": swept("faces", "sorted", 1, 1, reach=1.0),

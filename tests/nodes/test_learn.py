@@ -1,5 +1,7 @@
 """Directions by example, and what directions change, as nodes."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,8 @@ import torch
 import stylemix_core as sm
 from stylemix_core.codes.sampling import sample_latents
 
+from ..host import PACK
+from .examples import EXAMPLES, MODELS
 from .prompts import node, sampler
 from .test_directions import applying, finding, prompt
 from .test_latent import drawn
@@ -165,6 +169,16 @@ def test_sorted_faces_make_a_direction(host, tiny):
     assert len(shown["stylemix_faces"]) == 8 and len(shown["stylemix_strip"]) == 3
     assert sorted(shown["stylemix_asked"]) == [6, 7]
     assert shown["stylemix_report"][0].startswith("learnt from 3 + 3 faces")
+
+
+def test_the_example_shows_a_slider_that_can_be_trusted(stand_in):
+    nodes = json.loads((PACK / "example_workflows/slider_from_twenty_faces.json").read_text("utf-8"))["nodes"]
+    (values,) = (each["widgets_values"] for each in nodes if each["type"] == "StyleMixSortFaces")
+    inputs = dict(zip(("seed", "count", "truncation_psi", "name", "choices"), values, strict=True))
+    assert inputs == {name: EXAMPLES["StyleMixSortFaces"]["sorted"]["inputs"][name] for name in inputs}
+    report = node("PreviewAny", source=["sort", 1])
+    text = stand_in.run({**MODELS, "sort": sorting(**inputs), "report": report}).texts["report"]
+    assert "learnt from 6 + 12 faces" in text and "this is noise" not in text
 
 
 def test_too_few_sorted_faces_keep_what_is_behind_waiting(host):
