@@ -306,7 +306,7 @@ class InvertOptions(io.ComfyNode):
                     "memory",
                     options=["auto", "save"],
                     default="auto",
-                    tooltip="save: needs much less memory and a third more time. auto: when memory runs out.",
+                    tooltip="save: needs less memory and up to half more time. auto: when memory runs out.",
                 ),
                 strength(
                     "trust",

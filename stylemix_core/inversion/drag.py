@@ -114,7 +114,7 @@ def drag_points(
     masks: one mask, whose strengths say how fast each layer moves; None for the first six.
     may_move: one mask, of any size, as `as_masks` takes it; what is 0 is held where it is. None for all.
     steps: at most; it ends sooner when all points have arrived.
-    checkpointing: less memory for a third more time.
+    checkpointing: less memory for up to half more time.
 
     `StyleMixError` when there are several codes, or codes that are more than W+, and where a generator has no maps to
     look at.
