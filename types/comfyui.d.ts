@@ -223,6 +223,7 @@ declare namespace Comfy {
     /** Of the last prompt, by the ids of nodes. */
     lastNodeErrors?: Record<string, { errors: Refusal[] }> | null;
     nodePreviewImages?: Previews;
+    loadGraphData(workflow: Workflow, clean: boolean, restoreView: boolean, name: string): Promise<unknown>;
     /** What a file that is dropped on the canvas does. */
     handleFile(file: File): unknown;
     extensionManager: {

@@ -420,7 +420,9 @@ app.registerExtension({
     showProgress(api, app);
     dropPreviews(api, app);
     addDrops(app, api, tell, toast);
-    addGallery(app, api, new URL("./docs/StyleMixDecode/result.jpg", import.meta.url).href, tell);
+    const folder = new URL(".", import.meta.url).pathname.split("/").at(-2);
+    const first = api.apiURL(`/workflow_templates/${folder}/a_first_mix.json`);
+    addGallery(app, api, new URL("./docs/StyleMixDecode/result.jpg", import.meta.url).href, first, tell);
     const sheet = document.createElement("link");
     sheet.rel = "stylesheet";
     sheet.href = new URL("./stylemix/grid.css", import.meta.url).href;

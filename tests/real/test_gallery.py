@@ -72,3 +72,14 @@ def test_faces_are_chosen_by_picture(page, saved, screenshots):
     trash = page.server.base / "output" / "stylemix_trash"
     assert [path.name for path in trash.iterdir()] == ["my_face.safetensors"]
     assert json.dumps(page.problems) == "[]"
+
+
+def test_newcomers_find_their_first_workflow(page):
+    tab = page.page
+    page.problems.clear()
+    opener(page).click()
+    tab.get_by_role("button", name="New here?").click()
+    tab.wait_for_function("app.graph._nodes.some(node => node.title === 'The mixed face')")
+    assert tab.evaluate("app.graph._nodes.length") == 7
+    opener(page).click()  # closes it
+    assert json.dumps(page.problems) == "[]"

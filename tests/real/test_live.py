@@ -117,6 +117,17 @@ def test_what_is_painted_is_seen_at_once_and_is_what_a_run_gives(widget, screens
     assert np.array_equal(shown(widget)[1], source)
 
 
+def test_a_preset_that_is_added_is_seen_at_once(widget):
+    widget.load(drawn_workflow("0; 4-5"), "added")
+    widget.run()
+    widget.tab.mouse.move(*widget.place(1, 9))
+    _, before = shown(widget)
+    widget.preset("Hair colour", extra=True)
+    _, added = shown(widget)
+    assert widget.grid().locator(".stylemix-live-caption").nth(1).inner_text() == "hair colour"
+    assert not np.array_equal(added, before)
+
+
 def slid_workflow(kind: str, inputs: list, values: list) -> dict:
     """The same workflow with another node in InjectW+'s place."""
     content = drawn_workflow("1")

@@ -163,7 +163,7 @@ def test_rows_are_added_duplicated_removed_and_moved(widget):
 
 def test_presets(widget):
     widget.open("# mine\n0; 1")
-    widget.preset("sweep")
+    widget.preset("One by one")
     assert widget.text == "# mine\n0; 1; 2; 3; 4; 5; 0-6"
     widget.preset("One random layer", extra=True)
     assert widget.text == "# mine\n0; 1; 2; 3; 4; 5; 0-6; random"

@@ -51,16 +51,18 @@ export function titleOf(name) {
  * @param {Comfy.App} app
  * @param {Comfy.Api} api
  * @param {string} bundled address of the picture of what is bundled
+ * @param {string} first address of the workflow to begin with
  * @param {(key: TextKey, values?: Record<string, unknown>) => string} say
  */
-export function addGallery(app, api, bundled, say) {
+export function addGallery(app, api, bundled, first, say) {
   /** @type {Saved[]} */
   let files = [];
 
   const search = make("input", "stylemix-gallery-search", { type: "search" });
   const told = make("div", "stylemix-gallery-told", { "aria-live": "polite" });
   const cards = make("div", "stylemix-gallery-cards", { role: "list" });
-  const panel = make("div", "stylemix-gallery", {}, search, told, cards);
+  const begin = make("button", "stylemix-gallery-begin", { type: "button" });
+  const panel = make("div", "stylemix-gallery", {}, begin, search, told, cards);
 
   const favourites = () => app.extensionManager.setting.get(FAVOURITES)?.split("\n").filter(Boolean) ?? [];
 
@@ -122,7 +124,17 @@ export function addGallery(app, api, bundled, say) {
     field.select();
   }
 
+  /** Open the workflow to begin with, in a tab of its own where the page has such. */
+  async function openFirst() {
+    const workflow = await fetch(first)
+      .then((response) => response.json())
+      .catch(() => null);
+    if (workflow) await app.loadGraphData(workflow, true, true, titleOf(first));
+    else told.textContent = say("galleryFailed");
+  }
+
   function show() {
+    begin.textContent = say("galleryBegin");
     search.placeholder = say("gallerySearch");
     search.setAttribute("aria-label", say("gallerySearch"));
     const fitting = found(files, search.value, favourites());
@@ -176,6 +188,7 @@ export function addGallery(app, api, bundled, say) {
     },
     true,
   );
+  begin.addEventListener("click", () => void openFirst());
   search.addEventListener("input", () => {
     told.textContent = "";
     show();

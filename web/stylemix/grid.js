@@ -86,10 +86,7 @@ export class MaskGrid {
     this.content = make("div", "stylemix-content", {}, this.table, bar, this.message, this.live.element);
     this.element = make("div", "stylemix-masks", {}, this.content);
     listen(this);
-    this.add.addEventListener("click", () => {
-      this.edit((document, numWs) => append(document, "none", numWs));
-      this.focus(this.view.document.masks.length - 1, 0);
-    });
+    this.add.addEventListener("click", () => this.addMasks("none"));
     this.preset.addEventListener("click", () => this.openPresets());
     this.element.addEventListener("pointerenter", ({ pointerType }) => {
       this.live.enter();
@@ -232,6 +229,18 @@ export class MaskGrid {
     this.host.changed();
   }
 
+  /**
+   * Add masks below the others, and turn to the last of them.
+   *
+   * @param {string} masks
+   */
+  addMasks(masks) {
+    this.edit((document, numWs) => append(document, masks, numWs));
+    const last = this.view.document.masks.length - 1;
+    this.focus(last, 0);
+    this.showLive(last);
+  }
+
   /** @param {number} row @param {number[]} layers @param {Cell} cell */
   setCells(row, layers, cell) {
     const { document, numWs } = this.view;
@@ -361,7 +370,7 @@ export class MaskGrid {
       extra: {
         label: "+",
         title: view.say("addPreset"),
-        run: () => this.edit((document, numWs) => append(document, masks, numWs)),
+        run: () => this.addMasks(masks),
       },
     }));
     openMenu(this.preset, items, view.say("live"));
