@@ -58,8 +58,8 @@ def variation(pictures: torch.Tensor) -> float:
 def speed(work: Path, small: bool) -> Iterator[Row]:
     """Linear walks through the same keys, evenly in time and at a constant visible speed.
 
-    The renderer draws the attributes that the codes stand for. How evenly it could draw them is shown by a walk that
-    its own pictures have timed.
+    The renderer draws the attributes that the codes stand for. A walk that its own pictures have timed shows how evenly
+    it could draw them, and that no timing is even for both.
     """
     generator = sm.load_generator("demo", "cpu")
     keys = sample_latents(generator, range(4), 0.8)
@@ -91,7 +91,9 @@ def speed(work: Path, small: bool) -> Iterator[Row]:
         changes = changes_of(rendered(way(times[:-1]))).double()
         passed = torch.cat([changes.new_zeros(1), changes.cumsum(0)])
         times = torch.from_numpy(np.interp(np.linspace(0, float(passed[-1]), len(times)), passed, times))
-    yield "the same, timed by the renderer itself", variation(rendered(way(times[:-1]))), "", 0
+    timed = way(times[:-1])
+    yield "timed by the renderer, drawn by the renderer", variation(rendered(timed)), "", 0
+    yield "timed by the renderer, drawn by the generator", variation(generated(timed)), "", 0
 
 
 def avatar_clip(path: Path, count: int) -> torch.Tensor:
