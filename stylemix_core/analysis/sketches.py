@@ -32,11 +32,19 @@ class Sketches:
     is taken from the source with each of them injected alone. Of those, and of the source, sketches are exact.
 
     sources: the source's picture of every pair, `[1, C, R, R]`.
-    draw, maps: what draws masks on a pair, in full and up to `SKETCHED`.
+    draw, draw_late, maps: what draws masks on a pair: in full, those of outer layers in full, and up to `SKETCHED`.
     """
 
-    def __init__(self, synthesis: Synthesis, sources: Sequence[torch.Tensor], draw: Draw, maps: Draw):
-        self.sources, self.draw, self.maps = [small(source) for source in sources], draw, maps
+    def __init__(
+        self,
+        synthesis: Synthesis,
+        sources: Sequence[torch.Tensor],
+        draw: Draw,
+        draw_late: Draw,
+        maps: Draw,
+    ):
+        self.sources = [small(source) for source in sources]
+        self.draw, self.draw_late, self.maps = draw, draw_late, maps
         self.num_ws = synthesis.num_ws
         layers = [layer for layer, _ in synthesis.styled()]
         depth = sum(len(stage.styled()) for stage in synthesis.stages(SKETCHED))
@@ -83,7 +91,7 @@ class Sketches:
         none, each = torch.zeros(1, self.num_ws), torch.eye(self.num_ws)[self.outer]
         fitted, *fitted_alone = self._fitted(pair, torch.cat([none, each[self.both]])).split(1)
         source = self.sources[pair]
-        alone = small(self.draw(pair, each)) - source
+        alone = small(self.draw_late(pair, each)) - source
         missing_alone = alone.clone()
         missing_alone[self.both] -= torch.cat(fitted_alone) - fitted
         return Effects(source, alone, source - fitted, missing_alone)

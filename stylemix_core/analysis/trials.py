@@ -6,6 +6,7 @@ from functools import cached_property, partial
 import torch
 
 from ..generator import Generator
+from ..generator.engine.trunk import Trunk
 from ..generator.sampling import sampled_w
 from ..progress import OnStep
 from .found import FoundMask
@@ -20,7 +21,7 @@ GENERAL = 2 / 3
 """How much counts what layers do with random faces; the rest is what a mask does for the pairs asked about."""
 
 FULL_COST = 3
-"""In the time of a picture of 1024 pixels about so many sketches are made."""
+"""In the time of a picture of 1024 pixels about so many sketches are made, or pictures of late layers drawn."""
 
 Strengths = tuple[float, ...]
 """A mask, of every layer."""
@@ -60,6 +61,8 @@ class Pairs:
         self.decoded = 0
         """How many pictures have been drawn, sketches among them."""
         self._done, self._note = 0, ""
+        self._trunks: dict[int, Trunk] = {}
+        """Of the source that was drawn last: it takes as much memory as a large picture."""
         self.sketched = sketch and can_sketch(G.synthesis)
 
     @property
@@ -74,6 +77,13 @@ class Pairs:
         """Masks `[M, num_ws]` on one pair: `[M, C, R, R]`, a few decoded at a time."""
         return self._decode(pair, strengths, self.G.synthesis, FULL_COST if self.sketched else 1)
 
+    def draw_late(self, pair: int, strengths: torch.Tensor) -> torch.Tensor:
+        """As `draw`, for masks that leave the source's first layers: these are drawn once."""
+        source = self.sources[pair]
+        if source not in self._trunks:
+            self._trunks = {source: Trunk(self.G.synthesis, self.w[source : source + 1], SKETCHED)}
+        return self._decode(pair, strengths, self._trunks[source].draw, 1, chunk=1)
+
     def trial(self, pair: int, strengths: torch.Tensor) -> torch.Tensor:
         """As `draw`, but small sketches where a generator is so large that they save time."""
         return self.sketches(pair, strengths) if self.sketched else self.draw(pair, strengths)
@@ -84,15 +94,20 @@ class Pairs:
             return self._decode(pair, strengths, partial(self.G.synthesis.maps, resolution=SKETCHED), 1)
 
         sources = [self.ends.sources[source : source + 1] for source in self.sources]
-        return Sketches(self.G.synthesis, sources, self.draw, maps)
+        return Sketches(self.G.synthesis, sources, self.draw, self.draw_late, maps)
 
     def _decode(
-        self, pair: int, strengths: torch.Tensor, network: Callable[[torch.Tensor], torch.Tensor], cost: int
+        self,
+        pair: int,
+        strengths: torch.Tensor,
+        network: Callable[[torch.Tensor], torch.Tensor],
+        cost: int,
+        chunk: int | None = None,
     ) -> torch.Tensor:
         source, style = self.w[self.sources[pair]][None], self.style[pair][None]
         mixed = source + strengths.to(source)[:, :, None] * (style - source)
         results = []
-        for part in torch.split(mixed, self.chunk):
+        for part in torch.split(mixed, chunk or self.chunk):
             results.append(network(part))
             self.decoded += len(part)
             self._done += cost * len(part)
@@ -124,8 +139,7 @@ class Pairs:
         tried, pairs = self.num_ws * (5 * self.count + len(self.sources)), len(self.sources)
         if not self.sketched:
             return tried
-        outer = self.num_ws // 3
-        return tried - outer * pairs + 4 * pairs + FULL_COST * (pairs * (4 + outer) + 10)
+        return tried + 4 * pairs + FULL_COST * (4 * pairs + 10)
 
 
 class Trials:

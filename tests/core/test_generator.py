@@ -7,6 +7,7 @@ import torch
 
 from stylemix_core.errors import CheckpointError, LatentMismatchError, StyleMixError
 from stylemix_core.generator import Generator, GeneratorConfig, StyleGAN2
+from stylemix_core.generator.engine.trunk import Trunk
 from stylemix_core.generator.mapping import normalize
 from tests.builders import ADA_UNCOND32, nvidia_state
 
@@ -197,3 +198,17 @@ def test_impossible_arguments_are_refused(generator, w):
 
 def test_an_empty_batch_gives_an_empty_batch(generator):
     assert generator.synthesis(torch.zeros(0, 8, 32)).shape == (0, 3, 32, 32)
+
+
+def test_codes_that_share_first_layers_are_drawn_from_there(generator, w):
+    trunk = Trunk(generator.synthesis, w[:1], 8)
+    passes = []
+    hook = generator.synthesis.stages()[0].register_forward_hook(lambda *_: passes.append(1))
+    for layer in range(generator.num_ws + 1):
+        codes = w[:1].repeat(2, 1, 1)
+        codes[0, layer:] = w[1, layer:]
+        passes.clear()
+        drawn = trunk.draw(codes)
+        assert bool(passes) == (layer <= 3)  # the last layer of maps of 8 pixels, which are kept
+        assert (drawn - generator.synthesis(codes)).abs().max() < 1e-5
+    hook.remove()
