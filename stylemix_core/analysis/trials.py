@@ -23,6 +23,9 @@ GENERAL = 2 / 3
 FULL_COST = 3
 """In the time of a picture of 1024 pixels about so many sketches are made, or pictures of late layers drawn."""
 
+LOOKED_AT = 256
+"""Side of the pictures that a search on sketches shows on its way, in pixels."""
+
 Strengths = tuple[float, ...]
 """A mask, of every layer."""
 
@@ -76,6 +79,14 @@ class Pairs:
     def draw(self, pair: int, strengths: torch.Tensor) -> torch.Tensor:
         """Masks `[M, num_ws]` on one pair: `[M, C, R, R]`, a few decoded at a time."""
         return self._decode(pair, strengths, self.G.synthesis, FULL_COST if self.sketched else 1)
+
+    def preview(self, strengths: torch.Tensor) -> torch.Tensor:
+        """The first pair with a mask `[num_ws]`, `[1, C, r, r]`: as large as is looked at while a search goes on."""
+        synthesis = self.G.synthesis
+        if not self.sketched:
+            return self.draw(0, strengths[None])
+        size = min(LOOKED_AT, synthesis.colour_resolutions[-1])
+        return self._decode(0, strengths[None], partial(synthesis, resolution=size), 1)
 
     def draw_late(self, pair: int, strengths: torch.Tensor) -> torch.Tensor:
         """As `draw`, for masks that leave the source's first layers: these are drawn once."""
@@ -139,7 +150,7 @@ class Pairs:
         tried, pairs = self.num_ws * (5 * self.count + len(self.sources)), len(self.sources)
         if not self.sketched:
             return tried
-        return tried + 4 * pairs + FULL_COST * (4 * pairs + 10)
+        return tried + 4 * pairs + 10 + FULL_COST * (4 * pairs + 5)
 
 
 class Trials:
@@ -208,7 +219,7 @@ class Trials:
         best = max(self._measured.values(), key=lambda found: found.score)
         if best is not self._best and self.pairs.on_step is not None:
             self._best = best
-            self.pairs.tell(self.pairs.draw(0, best.strengths[None]), f"best so far: {best.mask_text}")
+            self.pairs.tell(self.pairs.preview(best.strengths), f"best so far: {best.mask_text}")
 
     def _found(self, mask: Sequence[float], shares: torch.Tensor, origin: str) -> FoundMask:
         """shares: `[P, 3]`, of the pairs that are asked about."""
