@@ -25,8 +25,7 @@ class Kept(NamedTuple):
 class Trunk:
     """What the stages hand on for one code, with the stored noise and without gradients.
 
-    w: `[1, num_ws, w_dim]`. smallest: the larger side of the smallest maps that are kept; of more memory than those of
-    the largest are no others.
+    w: `[1, num_ws, w_dim]`. smallest: the larger side of the smallest maps that are kept.
     """
 
     def __init__(self, synthesis: Synthesis, w: torch.Tensor, smallest: int):
