@@ -421,7 +421,7 @@ app.registerExtension({
     dropPreviews(api, app);
     addDrops(app, api, tell, toast);
     const folder = new URL(".", import.meta.url).pathname.split("/").at(-2);
-    const first = api.apiURL(`/workflow_templates/${folder}/a_first_mix.json`);
+    const first = `/workflow_templates/${folder}/a_first_mix.json`;
     addGallery(app, api, new URL("./docs/StyleMixDecode/result.jpg", import.meta.url).href, first, tell);
     const sheet = document.createElement("link");
     sheet.rel = "stylesheet";

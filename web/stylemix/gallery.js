@@ -51,7 +51,7 @@ export function titleOf(name) {
  * @param {Comfy.App} app
  * @param {Comfy.Api} api
  * @param {string} bundled address of the picture of what is bundled
- * @param {string} first address of the workflow to begin with
+ * @param {string} first route of the workflow to begin with
  * @param {(key: TextKey, values?: Record<string, unknown>) => string} say
  */
 export function addGallery(app, api, bundled, first, say) {
@@ -126,7 +126,8 @@ export function addGallery(app, api, bundled, first, say) {
 
   /** Open the workflow to begin with, in a tab of its own where the page has such. */
   async function openFirst() {
-    const workflow = await fetch(first)
+    const workflow = await api
+      .fetchApi(first)
       .then((response) => response.json())
       .catch(() => null);
     if (workflow) await app.loadGraphData(workflow, true, true, titleOf(first));
