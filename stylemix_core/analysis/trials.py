@@ -93,7 +93,7 @@ class Pairs:
         source = self.sources[pair]
         if source not in self._trunks:
             self._trunks = {source: Trunk(self.G.synthesis, self.w[source : source + 1], SKETCHED)}
-        return self._decode(pair, strengths, self._trunks[source].draw, 1, chunk=1)
+        return self._decode(pair, strengths, self._trunks[source].draw, 1)
 
     def trial(self, pair: int, strengths: torch.Tensor) -> torch.Tensor:
         """As `draw`, but small sketches where a generator is so large that they save time."""
@@ -108,17 +108,12 @@ class Pairs:
         return Sketches(self.G.synthesis, sources, self.draw, self.draw_late, maps)
 
     def _decode(
-        self,
-        pair: int,
-        strengths: torch.Tensor,
-        network: Callable[[torch.Tensor], torch.Tensor],
-        cost: int,
-        chunk: int | None = None,
+        self, pair: int, strengths: torch.Tensor, network: Callable[[torch.Tensor], torch.Tensor], cost: int
     ) -> torch.Tensor:
         source, style = self.w[self.sources[pair]][None], self.style[pair][None]
         mixed = source + strengths.to(source)[:, :, None] * (style - source)
         results = []
-        for part in torch.split(mixed, chunk or self.chunk):
+        for part in torch.split(mixed, self.chunk):
             results.append(network(part))
             self.decoded += len(part)
             self._done += cost * len(part)

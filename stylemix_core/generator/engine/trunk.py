@@ -1,13 +1,11 @@
 """Pictures of codes that share their first layers with another code: what these draw is drawn once."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 
 from .noise import NoiseSource
-from .parts import CHUNK, gathered, pass_through, run_in_parts
-from .stages import Stage
+from .parts import gathered, pass_through, run
 from .styles import UniformStyle
 from .synthesis import Synthesis
 
@@ -44,17 +42,14 @@ class Trunk:
                     self.kept.append(Kept(number + 1, module, x, image))
 
     def draw(self, w: torch.Tensor) -> torch.Tensor:
-        """As the network draws codes `[B, num_ws, w_dim]`."""
-        stages = self.synthesis.stages()
+        """As the network draws codes `[B, num_ws, w_dim]`, one at a time: each leaves the trunk at its own place."""
         with torch.no_grad(), self.synthesis.drawing([w]):
-            kept, styles = self._shared(stages, w)
-            x, image = (each if each is None else each.expand(len(w), -1, -1, -1) for each in kept[2:])
-            noise = NoiseSource("const", None, len(w))
-            return gathered(run_in_parts(CHUNK, stages[kept.stage :], x, image, styles, noise), len(w))
+            return torch.cat([self._draw_one(code) for code in w.split(1)])
 
-    def _shared(self, stages: Sequence[Stage], w: torch.Tensor) -> tuple[Kept, list[UniformStyle]]:
-        """The last maps that codes have in common, and the styles of what is left."""
-        differ = (w != self.w).any(2).any(0)
+    def _draw_one(self, w: torch.Tensor) -> torch.Tensor:
+        differ = (w != self.w).any(2)[0]
         same = next((i for i, layer in enumerate(self.layers) if differ[layer]), len(self.layers))
         kept = next(each for each in reversed(self.kept) if each.module <= same)
-        return kept, [UniformStyle(style) for style in self.synthesis.styles(w)[kept.module :]]
+        styles = [UniformStyle(style) for style in self.synthesis.styles(w)[kept.module :]]
+        stages = self.synthesis.stages()[kept.stage :]
+        return gathered(run(stages, kept.x, kept.image, styles, NoiseSource("const", None, 1)), 1)
