@@ -413,7 +413,7 @@ EXAMPLES: dict[str, Prompt] = {
         "out": swept("faces", "sorted", 1, 1, reach=1.0),
     },
     "StyleMixConditionDirections": {
-        "before": faces(18, 10),
+        "before": faces(58, 10),
         "blond": faces(149),
         **learnt("glasses and blond hair", "7-8"),
         **learnt("blond hair", "8"),

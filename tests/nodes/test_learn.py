@@ -181,6 +181,15 @@ def test_the_example_shows_a_slider_that_can_be_trusted(stand_in):
     assert "learnt from 6 + 12 faces" in text and "this is noise" not in text
 
 
+@pytest.mark.parametrize("kind", ["LearnDirection", "ConditionDirections"])
+def test_what_the_examples_learn_can_be_trusted(stand_in, kind):
+    example = EXAMPLES[f"StyleMix{kind}"]
+    learning = [key for key, each in example.items() if each["class_type"] == "StyleMixLearnDirection"]
+    reports = {f"report of {key}": node("PreviewAny", source=[key, 1]) for key in learning}
+    texts = stand_in.run({**MODELS, **example, **reports}).texts
+    assert reports and not any("this is noise" in texts[name] for name in reports)
+
+
 def test_too_few_sorted_faces_keep_what_is_behind_waiting(host):
     nodes = {"sort": sorting("+1 -2"), "apply": applying("sort", direction="1")}
     decode = node("StyleMixDecode", generator=["generator", 0], latent=["apply", 0], noise_mode="const")
