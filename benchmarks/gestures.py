@@ -6,8 +6,8 @@ preview: longer than beside the same gestures while live pictures are switched o
 Needs what the browser tests need: a real ComfyUI and Chromium. Half of the time goes to the oldest core's classic page,
 half to the newest core's with Vue nodes. Exit code 1 when a goal is missed.
 
-The oldest front end's page grows beyond its goal: the tooltips of its selection's toolbox keep each node that was once
-selected, and undo makes nodes anew.
+The oldest front end's page grows beyond its goal: undo makes nodes anew, and the tooltips of the selection's toolbox
+keep the grid's former node.
 """
 
 import argparse
