@@ -65,7 +65,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, monkeypatch, st
 @pytest.mark.slow
 def test_the_encoder_trains_with_and_without_the_generator(tmp_path):
     generator = train.new_generator()
-    phases = (Phase(256, 1, batch=4), Phase(256, 1, batch=8, through_generator=True))
+    phases = (Phase(128, 1, batch=4), Phase(256, 1, batch=8, through_generator=True))
     encoder = train_encoder(tmp_path, generator, phases)
     assert not encoder.training
     assert torch.isfinite(encoder(torch.zeros(1, 3, 128, 128))).all()
