@@ -72,6 +72,8 @@ declare namespace Comfy {
     /** Whether the prompt has its value. */
     serialize: boolean;
     hideInPanel: boolean;
+    /** Names of events of the element that select the node. */
+    selectOn: string[];
     getMinHeight(): number;
     getMaxHeight(): number;
     getValue(): string;

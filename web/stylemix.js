@@ -351,6 +351,7 @@ function addGrid(node, text) {
   chain(node, "onConfigure", refresh);
   chain(node, "onConnectionsChange", refreshAllSoon);
   refreshLater(node, refresh);
+  chain(node, "onRemoved", () => grid.leave());
   grid.element.addEventListener("keydown", (event) => {
     const undo = (event.ctrlKey || event.metaKey) && ["z", "y"].includes(event.key.toLowerCase());
     if (undo && grid.hasFocus) lostFocus = { ...grid.focused, id: node.id, time: performance.now() };

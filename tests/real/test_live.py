@@ -84,6 +84,29 @@ def test_a_node_is_saved_without_its_live_pictures(widget):
     assert grown > before + 150 and saved == before
 
 
+def test_a_node_that_leaves_gives_back_what_it_shows(widget):
+    """Pages keep nodes that are gone: an undo makes others in their places."""
+    widget.load(drawn_workflow("0; 4-5"), "leaving")
+    widget.run()
+    widget.tab.mouse.move(*widget.place(1, 9))
+    before = shown(widget)
+    left = widget.js(
+        """const grid = node.widgets.find(({ name }) => name === "mask_grid").element;
+        const urls = [...grid.querySelectorAll("img")].map(({ src }) => src);
+        const { graph } = node;
+        graph.remove(node);
+        const cells = grid.querySelectorAll("[data-layer]").length;
+        graph.add(node);
+        const kept = urls.map((url) => fetch(url).then(() => true, () => false));
+        return Promise.all(kept).then((each) => [cells, each]);"""
+    )
+    assert left == [0, [False, False]]
+    widget.settle()
+    assert widget.grid().locator("[data-layer]").count() == 28
+    widget.tab.mouse.move(*widget.place(1, 9))
+    assert all(alike(now, then) for now, then in zip(shown(widget), before, strict=True))
+
+
 def test_what_is_painted_is_seen_at_once_and_is_what_a_run_gives(widget, screenshots):
     widget.load(drawn_workflow("0; 4-5"), "live")
     widget.view()

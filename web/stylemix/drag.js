@@ -116,7 +116,7 @@ export function addArrows(node, app, server, say) {
     asking = true;
     const drawn = await server.draw({ name, values: null }).catch(() => ({ why: "" }));
     asking = false;
-    if ("why" in drawn) return;
+    if ("why" in drawn || !element.isConnected) return; // as the live pictures
     URL.revokeObjectURL(picture.src);
     picture.src = URL.createObjectURL(drawn.picture);
     shown = name;
@@ -176,6 +176,11 @@ export function addArrows(node, app, server, say) {
   });
   addElement(node, "arrows", `STYLEMIX_ARROWS_${++count}`, element, () => SIDE + 2 * MARGIN);
   chain(text, "callback", draw);
+  chain(node, "onRemoved", () => {
+    URL.revokeObjectURL(picture.src);
+    shown = ""; // asked for again, should the node come again
+    draw();
+  });
   chain(node, "onConfigure", draw);
   node.setSize([Math.max(node.size[0], 320), node.computeSize()[1]]);
   draw();

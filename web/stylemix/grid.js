@@ -139,6 +139,13 @@ export class MaskGrid {
     this.focus(this.focused.row, this.focused.column, hasFocus);
   }
 
+  /** The node is gone. Some pages keep it, for undo or in their tooltips; what it shows they need not keep. */
+  leave() {
+    this.live.leave();
+    this.head.replaceChildren();
+    this.rows.replaceChildren();
+  }
+
   /**
    * Show what a mask gives, or what a layer gives alone.
    *

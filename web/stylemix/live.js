@@ -85,6 +85,14 @@ export class Live {
     [after.src, this.covered] = source ? [before.src, after.src] : [this.covered, ""];
   }
 
+  /** The node is gone: give back what was drawn for it. Should it come again, it asks anew. */
+  leave() {
+    for (const address of [...this.pictures.map(({ src }) => src), this.covered]) URL.revokeObjectURL(address);
+    this.blobs = [];
+    this.shown = this.asked = this.covered = "";
+    this.wanted = null;
+  }
+
   /**
    * Show what other values would give.
    *
@@ -140,6 +148,8 @@ export class Live {
       }
       return false;
     }
+    // A browser never lets go of an image that gets its picture outside of the page.
+    if (!this.element.isConnected) return false;
     this.compare(false);
     const picture = this.pictures[place];
     URL.revokeObjectURL(picture.src);

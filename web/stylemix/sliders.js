@@ -95,6 +95,7 @@ export function addSliders(node, app, names, server, runOf, say) {
       open();
     });
   }
+  chain(node, "onRemoved", () => live.leave());
   // As the mask grid's: neither files nor undo know of the pictures.
   chain(node, "onSerialize", (data) => {
     if (data.size) data.size = [data.size[0], data.size[1] - height];
