@@ -3,11 +3,8 @@ preview: longer than beside the same gestures while live pictures are switched o
 
     python benchmarks/gestures.py [--minutes 30] [--small]
 
-Needs what the browser tests need: a real ComfyUI and Chromium. Half of the time goes to the oldest core's classic page,
-half to the newest core's with Vue nodes. Exit code 1 when a goal is missed.
-
-The oldest front end's page grows beyond its goal: undo makes nodes anew, and the tooltips of the selection's toolbox
-keep the grid's former node.
+Needs what the browser tests need: a real ComfyUI and Chromium. The time is shared by the oldest core's page and the
+newest one's, with the classic canvas and with Vue nodes. Exit code 1 when a goal is missed.
 """
 
 import argparse

@@ -2,10 +2,11 @@
 
     python benchmarks/live.py [--strokes 60] [--small]
 
-Needs what the browser tests need: a real ComfyUI and Chromium. Strokes are made on the oldest core's page with the demo
-generator, and on the newest one's with Vue nodes: by a hand that rests on each cell before it presses, and by one that
-presses as it arrives, whose stroke waits until the picture of the layer that it points at is drawn. What the server and
-the page take, each without the other, stands beside it. Exit code 1 when a goal is missed.
+Needs what the browser tests need: a real ComfyUI and Chromium. Strokes are made with the demo generator on the oldest
+core's page and on the newest one's, with the classic canvas and with Vue nodes: by a hand that rests on each cell
+before it presses, and by one that presses as it arrives, whose stroke waits until the picture of the layer that it
+points at is drawn. What the server and the page take, each without the other, stands beside it. Exit code 1 when a goal
+is missed.
 """
 
 import argparse

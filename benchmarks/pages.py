@@ -1,4 +1,5 @@
-"""ComfyUI's pages that benchmarks of gestures run on: the oldest core's classic canvas, the newest one's Vue nodes."""
+"""ComfyUI's pages that benchmarks of gestures run on: the oldest core's, and the newest one's with the classic canvas
+and with Vue nodes."""
 
 import os
 import tempfile
@@ -16,7 +17,7 @@ def lacking() -> str | None:
 
 
 def count_pages(small: bool) -> int:
-    return 2 if os.environ.get("COMFYUI_FRONTEND") and not small else 1
+    return 3 if os.environ.get("COMFYUI_FRONTEND") and not small else 1
 
 
 def widgets(small: bool) -> Iterator[tuple[str, Widget]]:
@@ -25,7 +26,8 @@ def widgets(small: bool) -> Iterator[tuple[str, Widget]]:
     pages = [("classic canvas", cores[0], (), False)]
     if count_pages(small) > 1:
         root = str(Path(os.environ["COMFYUI_FRONTEND"]).expanduser())
-        pages.append(("Vue nodes", cores[-1], ("--front-end-root", root), True))
+        for name, vue in (("classic canvas", False), ("Vue nodes", True)):
+            pages.append((name, cores[-1], ("--front-end-root", root), vue))
     for name, core, options, vue in pages:
         with (
             tempfile.TemporaryDirectory() as folder,

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from comfy_api.v0_0_2 import io
 
-from ..stylemix_core.codes.certainty import as_latents, read, told
+from ..stylemix_core.codes.certainty import as_latents, read, told_of_all
 from ..stylemix_core.encoder.align import align_for
 from ..stylemix_core.encoder.network import ITERATIONS
 from ..stylemix_core.errors import StyleMixError
@@ -86,8 +86,7 @@ class Encode(io.ComfyNode):
         names = [f"encoded picture {i}" for i in range(1, len(pictures) + 1)]
         codes = as_latents(network, found, names)
         if codes.error_bars is not None:
-            lines = (f"picture {i}: {told(bars)}" for i, bars in enumerate(codes.error_bars, 1))
-            host.tell(cls.hidden.unique_id, "\n".join(lines))
+            host.tell(cls.hidden.unique_id, told_of_all(codes.error_bars))
         aligned = to_comfy(pictures)
         return io.NodeOutput(codes, aligned, ui=host.pictures(aligned))
 

@@ -10,6 +10,8 @@ from .latents import Latents
 
 UNSURE = 0.5
 """A layer is called unsure when its error exceeds half of the spread more often than one time in five."""
+FEW = 3
+"""So many pictures are told of one by one."""
 
 
 def read(encoder: Encoder, pictures: torch.Tensor, iterations: int | None = None) -> torch.Tensor:
@@ -40,6 +42,15 @@ def told(bars: torch.Tensor) -> str:
     unsure = is_unsure(bars)
     layers = f", unsure of layers {layers_text(unsure.float())}" if unsure.any() else ""
     return f"usually {100 * usual:.0f} % wrong{layers}"
+
+
+def told_of_all(bars: torch.Tensor) -> str:
+    """What error bars `[B, num_ws, len(SURE)]` say: a line for each picture; of many, the usual and the worst."""
+    if len(bars) <= FEW:
+        return "\n".join(f"picture {i}: {told(one)}" for i, one in enumerate(bars, 1))
+    worst = int(bars[..., 0].square().sum(1).argmax())
+    usual = told(bars.median(0).values)
+    return f"{len(bars)} pictures: {usual}\nthe worst, picture {worst + 1}: {told(bars[worst])}"
 
 
 def is_unsure(bars: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ from PIL import Image
 import stylemix_core as sm
 from stylemix_core import cli
 from stylemix_core.checkpoints import native
-from stylemix_core.codes.certainty import told
+from stylemix_core.codes.certainty import told, told_of_all
 from stylemix_core.encoder import SURE
 from stylemix_core.generator import StyleGAN2
 from stylemix_core.generator.spread import Spread
@@ -247,3 +247,9 @@ def test_error_bars_in_words():
     bars = torch.tensor([[0.3, 0.6, 0.9], [0.3, 0.5, 0.9], [0.4, 0.7, 0.9]])
     assert told(bars) == "usually 34 % wrong, unsure of layers 0, 2"
     assert told(bars / 10) == "usually 3 % wrong"
+    assert told_of_all(torch.stack([bars, bars / 10])) == (
+        "picture 1: usually 34 % wrong, unsure of layers 0, 2\npicture 2: usually 3 % wrong"
+    )
+    assert told_of_all(torch.stack([bars / 10, bars / 10, bars, bars / 5])) == (
+        "4 pictures: usually 3 % wrong\nthe worst, picture 3: usually 34 % wrong, unsure of layers 0, 2"
+    )
