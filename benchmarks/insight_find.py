@@ -123,7 +123,8 @@ def figures(small: bool, pairs: int | None = None) -> list[Row]:
 
 
 def time_large() -> None:
-    """A search in a generator of 1024 px with made-up weights, on sketches and with every mask drawn in full."""
+    """A search in a generator of 1024 px with made-up weights: on sketches, in both precisions that a CPU may load it
+    in, and with every mask drawn in full."""
     generator = random_generator(1024)
     w, style = codes(generator, 2).split(1)
     top = torch.cat([torch.ones(32, 64), torch.zeros(32, 64)])
@@ -143,6 +144,9 @@ def time_large() -> None:
     print("| masks are tried | whole search, s | pictures and sketches | a mask is shown after, s |")
     print("|---|---|---|---|")
     print(f"| on sketches | {search()}")
+    generator.set_dtype(torch.bfloat16)
+    print(f"| on sketches, bfloat16 | {search()}")
+    generator.set_dtype(torch.float32)
     with mock.patch.object(trials, "can_sketch", return_value=False):
         print(f"| in full | {search()}")
 
