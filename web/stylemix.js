@@ -91,11 +91,11 @@ function refreshLater(node, refresh) {
 }
 
 /**
- * The request for a live picture that the next one waits for.
+ * The request for a live picture that the next one waits for, if there is one.
  *
- * @type {Promise<unknown>}
+ * @type {Promise<unknown> | null}
  */
-let line = Promise.resolve();
+let line = null;
 
 let coming = 0;
 
@@ -131,9 +131,14 @@ function liveServer(node, wished = isLive) {
   return {
     name: () => (wished() && node.graph ? (runOf(node)?.stylemix_live?.[0] ?? null) : null),
     async draw(wish) {
-      // One at a time for the whole page: the server draws the newest request alone.
-      const asked = line.then(() => fetch(api.apiURL("/stylemix/live"), { method: "POST", body: JSON.stringify(wish) }));
-      line = asked.catch(() => {});
+      const ask = () => fetch(api.apiURL("/stylemix/live"), { method: "POST", body: JSON.stringify(wish) });
+      // One at a time for the whole page: the server draws the newest request alone. The first one is sent at once, so
+      // that the server works while the page does.
+      const asked = line ? line.then(ask) : ask();
+      const mine = asked.catch(() => {}).then(() => {
+        if (line === mine) line = null;
+      });
+      line = mine;
       const answer = await asked;
       if (!answer.headers.get("Content-Type")?.startsWith("image/")) return { why: (await answer.json()).why ?? "" };
       return { picture: await answer.blob(), full: Number(answer.headers.get("X-Full-Size")) };
@@ -321,7 +326,7 @@ function addGrid(node, text) {
         grid.focus(lostFocus.row, lostFocus.column);
     }
     if (after !== before) node.setSize([width, after]);
-    app.canvas.setDirty(true, true);
+    if (more || after !== before) app.canvas.setDirty(true, true);
   }
 
   // Not at once: a node that is being loaded gets its size and its text in turns.

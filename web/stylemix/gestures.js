@@ -98,12 +98,15 @@ export function listen(grid) {
       gesture.kind = Math.abs(up) > Math.abs(right) ? "strength" : "paint";
       if (gesture.kind === "paint") grid.setCells(gesture.row, [gesture.layer], gesture.cell);
     }
-    const target = document.elementFromPoint(event.clientX, event.clientY);
-    const row = rows.contains(target) ? rowOf(target) : -1;
+    if (gesture.kind === "click") return;
     if (gesture.kind === "strength") {
       const scale = rows.getBoundingClientRect().width / rows.offsetWidth || 1;
       grid.setStrength(gesture.row, gesture.layer, gesture.strength + up / (DRAG * scale));
-    } else if (gesture.kind === "paint" && row >= 0 && layerOf(target) >= 0) {
+      return;
+    }
+    const target = document.elementFromPoint(event.clientX, event.clientY);
+    const row = rows.contains(target) ? rowOf(target) : -1;
+    if (gesture.kind === "paint" && row >= 0 && layerOf(target) >= 0) {
       paintTo(gesture, row, layerOf(target));
     } else if (gesture.kind === "label" && row >= 0 && row !== gesture.row) {
       const by = Math.sign(row - gesture.row);

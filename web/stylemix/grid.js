@@ -64,6 +64,14 @@ export class MaskGrid {
   /** The mask that was pointed at last, whose result is seen live. */
   pointed = 0;
   /**
+   * The rows as they were drawn, and what each of them depends on.
+   *
+   * @type {{ key: string | null, element: HTMLElement }[]}
+   */
+  drawn = [];
+  /** What all of them depend on. */
+  frame = "";
+  /**
    * The row and the layer under the pointer, −1 where there is none.
    *
    * @type {[row: number, layer: number]}
@@ -128,11 +136,7 @@ export class MaskGrid {
     this.table.setAttribute("aria-readonly", `${readOnly}`);
     this.table.setAttribute("aria-colcount", `${columns + 2}`);
     this.table.setAttribute("aria-rowcount", `${document.masks.length + 1}`);
-    this.head.replaceChildren(...headOf(view));
-    this.rows.replaceChildren(...document.masks.map((_, row) => rowOf(view, row)));
-    this.add.textContent = view.say("addMask");
-    this.add.title = view.say("addMaskTip");
-    this.preset.textContent = `${view.say("presets")} ▾`;
+    this.draw();
     this.add.disabled = this.preset.disabled = !view.open;
     this.message.replaceChildren(...messagesOf(view, this.host.showInText));
     this.showStatus(...this.over); // the pointer has not moved
@@ -144,6 +148,28 @@ export class MaskGrid {
     this.live.leave();
     this.head.replaceChildren();
     this.rows.replaceChildren();
+    this.drawn = [];
+    this.frame = "";
+  }
+
+  /** Draw what is another than before: a stroke changes one row, and is seen the sooner. */
+  draw() {
+    const { view, drawn } = this;
+    const frame = `${view.say("grid")} ${view.frameKey}`;
+    const anew = frame !== this.frame;
+    this.frame = frame;
+    if (anew) {
+      this.head.replaceChildren(...headOf(view));
+      this.add.textContent = view.say("addMask");
+      this.add.title = view.say("addMaskTip");
+      this.preset.textContent = `${view.say("presets")} ▾`;
+    }
+    this.drawn = view.document.masks.map((_, row) => {
+      const key = view.rowKey(row);
+      return !anew && key !== null && key === drawn[row]?.key ? drawn[row] : { key, element: rowOf(view, row) };
+    });
+    if (this.drawn.length !== drawn.length) this.rows.replaceChildren(...this.drawn.map(({ element }) => element));
+    else this.drawn.forEach((now, row) => now !== drawn[row] && drawn[row].element.replaceWith(now.element));
   }
 
   /**
@@ -168,15 +194,13 @@ export class MaskGrid {
     this.over = [row, layer];
     const mask = view.document.masks[row];
     if (mask) this.showLive(row);
-    if (mask && layer >= 0 && !mask.locked) {
-      status.textContent = `${view.layerTitle(layer)} · ${view.strengthText(view.cell(row, layer))}`;
-      status.title = "";
-    } else if (mask) {
-      status.textContent = status.title = view.maskName(row); // labels may be cut off
-    } else {
-      status.textContent = view.say(view.model.known ? "layers" : "layersAssumed", { count: view.numWs });
-      status.title = `${view.say("hint")}\n${view.say("live")}`;
-    }
+    let text = view.say(view.model.known ? "layers" : "layersAssumed", { count: view.numWs });
+    let title = `${view.say("hint")}\n${view.say("live")}`;
+    if (mask && layer >= 0 && !mask.locked)
+      [text, title] = [`${view.layerTitle(layer)} · ${view.strengthText(view.cell(row, layer))}`, ""];
+    else if (mask) text = title = view.maskName(row); // labels may be cut off
+    if (status.textContent !== text) status.textContent = text;
+    status.title = title;
   }
 
   /** Whether a key would go to a row. */
@@ -198,7 +222,7 @@ export class MaskGrid {
     const line = this.lineAt(row);
     const element = this.elementAt(row, column);
     element?.setAttribute("tabindex", "0");
-    if (!take || !line || !element) return;
+    if (!take || !line || !element || element === document.activeElement) return;
     // Only the rows may scroll for it, not what is around the grid.
     element.focus({ preventScroll: true });
     const top = line.offsetTop - this.rows.offsetTop;
@@ -288,6 +312,7 @@ export class MaskGrid {
     input.value = mask.label;
     this.editing = true;
     this.elementAt(row, -1)?.replaceChildren(input);
+    this.drawn[row].key = null; // its label is to come back
     input.focus({ preventScroll: true });
     input.select();
     const cancel = () => {

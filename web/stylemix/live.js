@@ -55,6 +55,7 @@ export class Live {
     this.element = make("div", "stylemix-live", { "aria-hidden": "true" }, ...figures);
     this.element.hidden = true;
     figures[0].hidden = !pair;
+    new ResizeObserver(() => (this.tall = this.element.offsetHeight || this.tall)).observe(this.element);
     this.element.addEventListener("click", () => {
       if (!pair || !this.blobs[0] || !this.blobs[1]) return;
       const shown = this.captions.map(({ textContent }, place) => ({ name: textContent ?? "", blob: this.blobs[place] }));
@@ -65,8 +66,7 @@ export class Live {
 
   /** Height in pixels, at zoom 1; also while the node is out of sight, and nothing of it has a height. */
   get height() {
-    if (this.element.hidden) return 0;
-    return (this.tall = this.element.offsetHeight || this.tall);
+    return this.element.hidden ? 0 : this.tall; // to measure it now would lay out the page
   }
 
   /** Somebody comes near. */

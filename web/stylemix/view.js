@@ -61,6 +61,21 @@ export class MaskView {
     return !this.readOnly && this.document.masks[row]?.locked === "";
   }
 
+  /** What all rows and the head depend on, beside the language. */
+  get frameKey() {
+    return JSON.stringify([this.model, this.columns, this.readOnly, this.alpha]);
+  }
+
+  /**
+   * What a row depends on beyond that; null where it is of no use to know.
+   *
+   * @param {number} row
+   */
+  rowKey(row) {
+    const { label, name, cells, locked } = this.document.masks[row];
+    return locked ? null : JSON.stringify([label, name, cells]);
+  }
+
   /** Whether masks can be added, removed and named. */
   get open() {
     return !this.readOnly && this.document.readable;
