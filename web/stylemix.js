@@ -313,7 +313,6 @@ function addGrid(node, text) {
   /** Let the node grow and shrink with the grid. The text keeps its height. */
   function layOut() {
     cancelAnimationFrame(later);
-    backToPanel();
     const more = grid.height - height;
     height += more;
     if (!node.graph) return;
@@ -332,7 +331,10 @@ function addGrid(node, text) {
   // Not at once: a node that is being loaded gets its size and its text in turns.
   function soon() {
     cancelAnimationFrame(later);
-    later = requestAnimationFrame(layOut);
+    later = requestAnimationFrame(() => {
+      backToPanel();
+      layOut();
+    });
   }
 
   function refresh() {

@@ -94,13 +94,18 @@ def test_a_node_that_leaves_gives_back_what_it_shows(widget):
         """const grid = node.widgets.find(({ name }) => name === "mask_grid").element;
         const urls = [...grid.querySelectorAll("img")].map(({ src }) => src);
         const { graph } = node;
-        graph.remove(node);
-        const cells = grid.querySelectorAll("[data-layer]").length;
-        graph.add(node);
-        const kept = urls.map((url) => fetch(url).then(() => true, () => false));
-        return Promise.all(kept).then((each) => [cells, each]);"""
+        const there = () => Promise.all(urls.map((src) => new Promise((tell) => {
+            const picture = new Image();
+            Object.assign(picture, { onload: () => tell(true), onerror: () => tell(false), src });
+        })));
+        return there().then((before) => {
+            graph.remove(node);
+            const cells = grid.querySelectorAll("[data-layer]").length;
+            graph.add(node);
+            return there().then((after) => [before, after, cells]);
+        });"""
     )
-    assert left == [0, [False, False]]
+    assert left == [[True, True], [False, False], 0]
     widget.settle()
     assert widget.grid().locator("[data-layer]").count() == 28
     widget.tab.mouse.move(*widget.place(1, 9))

@@ -27,6 +27,30 @@ export function make(tag, className, attributes = {}, ...children) {
 }
 
 /**
+ * Make an element look as another one. It stays itself, with the focus if it has that: to give it to another one would
+ * lay out the page.
+ *
+ * @param {Element} element
+ * @param {Element} other of the same tag
+ */
+export function become(element, other) {
+  for (const { name } of [...element.attributes]) if (!other.hasAttribute(name)) element.removeAttribute(name);
+  for (const { name, value } of other.attributes)
+    if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+  const theirs = [...other.childNodes];
+  const mine = [...element.childNodes];
+  if (mine.length !== theirs.length || mine.some(({ nodeName }, i) => nodeName !== theirs[i].nodeName)) {
+    element.replaceChildren(...theirs);
+    return;
+  }
+  mine.forEach((child, i) => {
+    const their = theirs[i];
+    if (child instanceof Element && their instanceof Element) become(child, their);
+    else if (child.nodeValue !== their.nodeValue) child.nodeValue = their.nodeValue;
+  });
+}
+
+/**
  * Let the first finger alone do something: a touch is captured by what it touches, so that a second one would drag, too.
  *
  * @param {Element} element

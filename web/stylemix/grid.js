@@ -13,7 +13,7 @@
 import { cellStrength, clamp, MAX_STRENGTH, MIN_STRENGTH, setCell } from "./cells.js";
 import { isCourse } from "./course.js";
 import { editCourse } from "./course_editor.js";
-import { headOf, make, messagesOf, rowOf } from "./drawing.js";
+import { become, headOf, make, messagesOf, rowOf } from "./drawing.js";
 import { append, duplicate, move, remove, replaceAll, setCells, setLabel } from "./edit.js";
 import { formatStrength } from "./format.js";
 import { listen } from "./gestures.js";
@@ -49,6 +49,8 @@ export class MaskGrid {
    * @type {number | null}
    */
   measured = null;
+  /** Whether it may be another now. */
+  stale = true;
   /** Whether the pointer is at it; then rows stay as they are until it changes them. */
   busy = false;
   /** Whether a label is being typed. */
@@ -64,12 +66,11 @@ export class MaskGrid {
   /** The mask that was pointed at last, whose result is seen live. */
   pointed = 0;
   /**
-   * The rows as they were drawn, and what each of them depends on.
+   * What every row that is drawn depends on, and what all of them do.
    *
-   * @type {{ key: string | null, element: HTMLElement }[]}
+   * @type {(string | null)[]}
    */
   drawn = [];
-  /** What all of them depend on. */
   frame = "";
   /**
    * The row and the layer under the pointer, −1 where there is none.
@@ -101,13 +102,18 @@ export class MaskGrid {
       // A finger enters as it goes down, on a cell that must still be there then.
       if (pointerType !== "touch" && !this.busy && !this.editing) this.refresh();
     });
-    new ResizeObserver(() => this.host.resized()).observe(this.content);
+    new ResizeObserver(() => {
+      this.stale = true;
+      this.host.resized();
+    }).observe(this.content);
   }
 
-  /** Height of the content in pixels, at zoom 1. */
+  /** Height of the content in pixels, at zoom 1. To measure it lays out the page. */
   get height() {
+    if (!this.stale && this.measured !== null) return this.measured;
     // Not on the page yet, hidden, or on its way to its width: as high as it will be without a message.
     if (this.content.offsetWidth < 100) return this.measured ?? 80 + 24 * this.view.document.masks.length;
+    this.stale = false;
     return (this.measured = this.content.offsetHeight);
   }
 
@@ -136,9 +142,12 @@ export class MaskGrid {
     this.table.setAttribute("aria-readonly", `${readOnly}`);
     this.table.setAttribute("aria-colcount", `${columns + 2}`);
     this.table.setAttribute("aria-rowcount", `${document.masks.length + 1}`);
+    const rows = this.drawn.length;
     this.draw();
     this.add.disabled = this.preset.disabled = !view.open;
+    const said = this.message.textContent;
     this.message.replaceChildren(...messagesOf(view, this.host.showInText));
+    this.stale ||= rows !== document.masks.length || said !== this.message.textContent;
     this.showStatus(...this.over); // the pointer has not moved
     this.focus(this.focused.row, this.focused.column, hasFocus);
   }
@@ -164,12 +173,13 @@ export class MaskGrid {
       this.add.title = view.say("addMaskTip");
       this.preset.textContent = `${view.say("presets")} ▾`;
     }
-    this.drawn = view.document.masks.map((_, row) => {
-      const key = view.rowKey(row);
-      return !anew && key !== null && key === drawn[row]?.key ? drawn[row] : { key, element: rowOf(view, row) };
+    this.drawn = view.document.masks.map((_, row) => view.rowKey(row));
+    while (this.rows.children.length > this.drawn.length) this.rows.lastElementChild?.remove();
+    this.drawn.forEach((key, row) => {
+      const element = this.rows.children[row];
+      if (!element) this.rows.append(rowOf(view, row));
+      else if (anew || key === null || key !== drawn[row]) become(element, rowOf(view, row));
     });
-    if (this.drawn.length !== drawn.length) this.rows.replaceChildren(...this.drawn.map(({ element }) => element));
-    else this.drawn.forEach((now, row) => now !== drawn[row] && drawn[row].element.replaceWith(now.element));
   }
 
   /**
@@ -312,7 +322,7 @@ export class MaskGrid {
     input.value = mask.label;
     this.editing = true;
     this.elementAt(row, -1)?.replaceChildren(input);
-    this.drawn[row].key = null; // its label is to come back
+    this.drawn[row] = null; // its label is to come back
     input.focus({ preventScroll: true });
     input.select();
     const cancel = () => {
