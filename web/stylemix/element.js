@@ -16,7 +16,8 @@ export function addElement(node, name, type, element, heightOf) {
   const widget = node.addDOMWidget(name, type, element, {
     serialize: false, // not in the prompt
     hideInPanel: true,
-    // It is played on: the toolbox of the selected node would come and go above it, and keep memory each time.
+    // It is played on. A click that selects the node would show the node's toolbox above, and older pages never let go
+    // of one of those.
     selectOn: [],
     getMinHeight: heightOf,
     getMaxHeight: heightOf,

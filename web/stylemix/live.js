@@ -100,6 +100,7 @@ export class Live {
    * @param {string} caption
    */
   show(values, caption) {
+    if (this.open && !this.element.isConnected) return; // asked for when it is seen again
     const name = this.open ? this.server.name() : null;
     if (name === null) {
       this.element.hidden = true;
