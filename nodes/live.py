@@ -15,7 +15,7 @@ from typing import Any
 from ..stylemix_core.codes.latents import Latents, pick_latents
 from ..stylemix_core.decoding import glimpse
 from ..stylemix_core.errors import StyleMixError
-from ..stylemix_core.files.pictures import png_of
+from ..stylemix_core.files.pictures import lossless
 from . import host
 from .page import Refused, body_of, fields_of
 
@@ -102,8 +102,8 @@ class Wish:
         return cls(**fields_of(body, name=str, values=dict | None))
 
 
-def picture(wish: Wish) -> tuple[bytes, int]:
-    """A PNG of it, and the larger side of a run's pictures. `Nothing` where it cannot be drawn."""
+def picture(wish: Wish) -> tuple[bytes, str, int]:
+    """A file of it, its media type, and the larger side of a run's pictures. `Nothing` where it cannot be drawn."""
     ran = _ran.get(wish.name)
     if ran is None:
         raise Needed("this result is not in the server's memory any more; run the workflow")
@@ -120,7 +120,7 @@ def picture(wish: Wish) -> tuple[bytes, int]:
         if host.busy():  # a prompt has begun, and ComfyUI moves the network
             raise Nothing(BUSY) from None
         raise
-    return png_of(image), network.img_resolution
+    return *lossless(image), network.img_resolution
 
 
 class Desk:
@@ -135,7 +135,7 @@ class Desk:
         from aiohttp import web  # a server has it, a test without one need not
 
         try:
-            made, full = await self.serve(request)
+            made, kind, full = await self.serve(request)
         except Needed as needed:
             return web.json_response({"why": str(needed)})
         except Nothing as nothing:
@@ -143,9 +143,9 @@ class Desk:
         except Refused as refused:
             return web.json_response({"error": str(refused)}, status=refused.status)
         headers = {"Cache-Control": "no-store", "X-Full-Size": str(full)}
-        return web.Response(body=made, content_type="image/png", headers=headers)
+        return web.Response(body=made, content_type=kind, headers=headers)
 
-    async def serve(self, request: Any) -> tuple[bytes, int]:
+    async def serve(self, request: Any) -> tuple[bytes, str, int]:
         """As `picture`. `Nothing` also while a prompt runs and where a newer wish came, `Refused` for what other
         sites send, what is too large and what is no wish."""
         wish = Wish.of(await body_of(request))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import torch
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError, features
 from PIL.PngImagePlugin import PngInfo
 
 from ..errors import StyleMixError
@@ -142,9 +142,15 @@ def save_image(
         to_pil(image).save(partial, "PNG", pnginfo=chunks)
 
 
-def png_of(image: torch.Tensor) -> bytes:
-    """A picture `[H, W, 3]` in 0…1 as PNG, made quickly. Levels are cut off as ComfyUI's Save Image cuts them off."""
+def lossless(image: torch.Tensor) -> tuple[bytes, str]:
+    """A picture `[H, W, 3]` in 0…1 as a file that is made quickly, and its media type: WebP takes half of PNG's time.
+
+    Levels are cut off as ComfyUI's Save Image cuts them off.
+    """
     file = BytesIO()
-    levels = (255 * image).clamp(0, 255).to(torch.uint8)
-    Image.fromarray(levels.numpy()).save(file, "PNG", compress_level=1)
-    return file.getvalue()
+    picture = Image.fromarray((255 * image).clamp(0, 255).to(torch.uint8).numpy())
+    if features.check("webp"):  # Pillow can be built without
+        picture.save(file, "WEBP", lossless=True, quality=0, method=0)
+        return file.getvalue(), "image/webp"
+    picture.save(file, "PNG", compress_level=1)
+    return file.getvalue(), "image/png"

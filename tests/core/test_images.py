@@ -1,3 +1,4 @@
+import io
 import warnings
 
 import numpy as np
@@ -7,6 +8,7 @@ from PIL import Image, ImageCms
 
 from stylemix_core import images
 from stylemix_core.errors import StyleMixError
+from stylemix_core.files import pictures
 from stylemix_core.files.endings import listed
 from stylemix_core.files.pictures import load_image, load_mask, open_image, picture_endings, save_image
 from stylemix_core.images import (
@@ -324,3 +326,13 @@ def test_pictures_go_to_comfyui_and_back():
     batch = pil_to_comfy([Image.fromarray(picture) for picture in pixels])
     assert batch.shape == (2, 3, 5, 3) and (batch * 255 - torch.from_numpy(pixels)).abs().max() < 1e-4
     assert np.array_equal(np.stack([np.asarray(picture) for picture in comfy_to_pil(batch)]), pixels)
+
+
+@pytest.mark.parametrize("webp", [True, False])
+def test_quick_files_lose_nothing(monkeypatch, webp):
+    monkeypatch.setattr(pictures.features, "check", lambda _: webp)
+    image = torch.rand(24, 32, 3, generator=torch.Generator().manual_seed(1))
+    file, kind = pictures.lossless(image)
+    with Image.open(io.BytesIO(file)) as read:
+        assert (read.get_format_mimetype(), kind) == ("image/webp" if webp else "image/png",) * 2
+        assert np.array_equal(np.asarray(read), (255 * image).byte().numpy())

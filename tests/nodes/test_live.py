@@ -61,9 +61,8 @@ def drawer(host, name: str) -> Callable[..., np.ndarray]:
     return draw
 
 
-def pixels(png: bytes) -> np.ndarray:
-    with Image.open(io.BytesIO(png)) as picture:
-        assert picture.format == "PNG"
+def pixels(file: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(file)) as picture:
         return np.asarray(picture.convert("RGB"))
 
 
@@ -229,7 +228,7 @@ def test_what_ran_is_forgotten_with_comfyuis_cache(stand_in):
     live = stand_in.module("nodes.live")
     names = [run.shown[each]["stylemix_live"][0] for each in ("inject", "walk", "random")]
     for name in names:
-        assert live.picture(live.Wish(name, {}))[1] == 32
+        assert live.picture(live.Wish(name, {}))[2] == 32
     del run
     stand_in.forget()
     for name in names:
@@ -319,7 +318,7 @@ def test_a_server_refuses_strangers_floods_and_what_is_too_large(real_comfy):
     with ThreadPoolExecutor(20) as pool:
         answers = [*pool.map(lambda _: ask(real_comfy, wish), range(300))]
     assert {status for status, _ in answers} == {200}
-    drawn = [body for _, body in answers if body.startswith(b"\x89PNG")]
+    drawn = [body for _, body in answers if not body.startswith(b"{")]
     assert drawn and all(b"a newer request came" in body for _, body in answers if body not in drawn)
 
 

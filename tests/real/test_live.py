@@ -145,6 +145,26 @@ def test_what_is_painted_is_seen_at_once_and_is_what_a_run_gives(widget, screens
     assert np.array_equal(shown(widget)[1], source)
 
 
+def test_a_click_is_seen_as_soon_as_it_is_pressed(widget):
+    widget.load(drawn_workflow("0; 4-5"), "pressed")
+    widget.run()
+    widget.tab.mouse.move(*widget.place(1, 9))
+    _, before = shown(widget)
+    mouse = widget.tab.mouse
+    mouse.move(*widget.place(1, 8))
+    mouse.down()
+    _, pressed = shown(widget)
+    assert not np.array_equal(pressed, before)
+    assert widget.text == "0; 4-5"
+    widget.tab.keyboard.press("Escape")
+    assert np.array_equal(shown(widget)[1], before)
+    mouse.up()
+    assert widget.text == "0; 4-5"
+    widget.click(1, 8)
+    assert widget.text == "0; 4-5, 8"
+    assert np.array_equal(shown(widget)[1], pressed)
+
+
 def test_a_preset_that_is_added_is_seen_at_once(widget):
     widget.load(drawn_workflow("0; 4-5"), "added")
     widget.run()

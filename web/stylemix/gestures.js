@@ -74,6 +74,7 @@ export function listen(grid) {
       y: event.clientY,
     };
     grid.busy = true;
+    if (!label && !isCourse(cell)) grid.foresee(row, layer, gesture.cell);
     // Where there is no other button, a long press is one.
     if (event.pointerType === "touch") resting = setTimeout(() => openMenuOf(row), LONG);
   });
@@ -82,6 +83,7 @@ export function listen(grid) {
   function openMenuOf(row) {
     gesture = null;
     grid.busy = false;
+    grid.showLive(row); // not what a click would have given
     const more = grid.elementAt(row, grid.view.columns);
     if (more) grid.openRowMenu(row, more);
   }
@@ -137,6 +139,7 @@ export function listen(grid) {
     gesture = null;
     grid.busy = false;
     const before = grid.view.cell(row, layer);
+    if (event.type !== "pointerup") grid.showLive(row);
     if (kind === "click" && event.type === "pointerup") {
       if (isCourse(before)) {
         grid.openCourse(row, [layer]);
@@ -206,6 +209,7 @@ export function listen(grid) {
       gesture = null;
       grid.busy = false;
       grid.write(text);
+      grid.showLive(grid.pointed);
     } else if (event.code === COMPARE) grid.live.compare(true);
     else if (!keyed(event)) return;
     event.preventDefault();

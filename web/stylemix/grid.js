@@ -16,6 +16,7 @@ import { editCourse } from "./course_editor.js";
 import { become, headOf, make, messagesOf, rowOf } from "./drawing.js";
 import { append, duplicate, move, remove, replaceAll, setCells, setLabel } from "./edit.js";
 import { formatStrength } from "./format.js";
+import { parse } from "./grammar.js";
 import { listen } from "./gestures.js";
 import { Live } from "./live.js";
 import { openMenu } from "./menu.js";
@@ -196,6 +197,22 @@ export class MaskGrid {
       this.live.show({ mask_list: `${layer}`, alpha, seed: 0, row: 0 }, view.say("liveLayer", { layer }));
     else if (masks.length)
       this.live.show({ mask_list: text, alpha, seed: host.seed(), row: this.pointed }, view.maskName(this.pointed));
+  }
+
+  /**
+   * Ask for the picture of what a click gives as soon as it is pressed: it is drawn while the hand lets go.
+   *
+   * @param {number} row
+   * @param {number} layer
+   * @param {Cell} cell
+   */
+  foresee(row, layer, cell) {
+    const { document, numWs, alpha } = this.view;
+    const cells = [...document.masks[row].cells];
+    setCell(cells, layer, cell);
+    const text = setCells(document, row, cells, numWs);
+    const name = parse(text, numWs).masks[row]?.name || this.view.maskName(row);
+    this.live.show({ mask_list: text, alpha, seed: this.host.seed(), row }, name);
   }
 
   /** What is under the pointer or the focus; else what the columns are. */
