@@ -50,7 +50,7 @@ def told_of_all(bars: torch.Tensor) -> str:
         return "\n".join(f"picture {i}: {told(one)}" for i, one in enumerate(bars, 1))
     worst = int(bars[..., 0].square().sum(1).argmax())
     usual = told(bars.median(0).values)
-    return f"{len(bars)} pictures: {usual}\nthe worst, picture {worst + 1}: {told(bars[worst])}"
+    return f"{len(bars)} pictures: {usual}; the worst, picture {worst + 1}: {told(bars[worst])}"
 
 
 def is_unsure(bars: torch.Tensor) -> torch.Tensor:

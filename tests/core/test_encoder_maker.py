@@ -251,5 +251,5 @@ def test_error_bars_in_words():
         "picture 1: usually 34 % wrong, unsure of layers 0, 2\npicture 2: usually 3 % wrong"
     )
     assert told_of_all(torch.stack([bars / 10, bars / 10, bars, bars / 5])) == (
-        "4 pictures: usually 3 % wrong\nthe worst, picture 3: usually 34 % wrong, unsure of layers 0, 2"
+        "4 pictures: usually 3 % wrong; the worst, picture 3: usually 34 % wrong, unsure of layers 0, 2"
     )
