@@ -103,7 +103,7 @@ def drags(widget: Widget, count: int) -> list[float]:
             widget.tab.wait_for_timeout(REST)
         widget.tab.mouse.move(x, y - STEP * (2 + within))
         wait_for_stroke(widget, step)
-        if within == STEPS - 1:
+        if within == STEPS - 1 or step == count - 1:
             widget.tab.mouse.up()
     return times_of(widget)
 

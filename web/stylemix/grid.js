@@ -16,7 +16,6 @@ import { editCourse } from "./course_editor.js";
 import { become, headOf, make, messagesOf, rowOf } from "./drawing.js";
 import { append, duplicate, move, remove, replaceAll, setCells, setLabel } from "./edit.js";
 import { formatStrength } from "./format.js";
-import { parse } from "./grammar.js";
 import { listen } from "./gestures.js";
 import { Live } from "./live.js";
 import { openMenu } from "./menu.js";
@@ -189,14 +188,19 @@ export class MaskGrid {
    * @param {number} row
    */
   showLive(row, layer = -1) {
-    const { view, host } = this;
-    const { masks, text } = view.document;
+    const { view } = this;
+    const { masks } = view.document;
     this.pointed = clamp(row, 0, Math.max(0, masks.length - 1));
     const alpha = view.alpha;
     if (layer >= 0)
       this.live.show({ mask_list: `${layer}`, alpha, seed: 0, row: 0 }, view.say("liveLayer", { layer }));
-    else if (masks.length)
-      this.live.show({ mask_list: text, alpha, seed: host.seed(), row: this.pointed }, view.maskName(this.pointed));
+    else if (masks.length) this.showMask(view, this.pointed);
+  }
+
+  /** @param {MaskView} view @param {number} row */
+  showMask(view, row) {
+    const values = { mask_list: view.document.text, alpha: view.alpha, seed: this.host.seed(), row };
+    this.live.show(values, view.maskName(row));
   }
 
   /**
@@ -207,12 +211,8 @@ export class MaskGrid {
    * @param {Cell} cell
    */
   foresee(row, layer, cell) {
-    const { document, numWs, alpha } = this.view;
-    const cells = [...document.masks[row].cells];
-    setCell(cells, layer, cell);
-    const text = setCells(document, row, cells, numWs);
-    const name = parse(text, numWs).masks[row]?.name || this.view.maskName(row);
-    this.live.show({ mask_list: text, alpha, seed: this.host.seed(), row }, name);
+    const { given, model, texts, ownStrength } = this.view;
+    this.showMask(new MaskView(this.withCells(row, [layer], cell), given, model, texts, ownStrength), row);
   }
 
   /** What is under the pointer or the focus; else what the columns are. */
@@ -301,11 +301,21 @@ export class MaskGrid {
 
   /** @param {number} row @param {number[]} layers @param {Cell} cell */
   setCells(row, layers, cell) {
+    if (this.view.paintable(row)) this.write(this.withCells(row, layers, cell));
+  }
+
+  /**
+   * The text with some cells of a row set.
+   *
+   * @param {number} row
+   * @param {number[]} layers
+   * @param {Cell} cell
+   */
+  withCells(row, layers, cell) {
     const { document, numWs } = this.view;
-    if (!this.view.paintable(row)) return;
     const cells = [...document.masks[row].cells];
     for (const layer of layers) setCell(cells, layer, cell);
-    this.write(setCells(document, row, cells, numWs));
+    return setCells(document, row, cells, numWs);
   }
 
   /** @param {number} row @param {number} layer @param {number} strength */
